@@ -1,0 +1,45 @@
+"""The gateway's authorizer: a bearer token in, a policy for the whole stage and the caller's identity out."""
+
+import os
+import time
+from typing import Any
+
+from mandates.caller import to_context
+from mandates.settings import Tokens, read
+from mandates.telemetry import count, instrumented, logger
+from mandates.tokens import TokenRefused, Verifier, fetch_json
+
+verifier = Verifier(read(Tokens, os.environ), fetch_json, time.time)
+
+# The one message that API Gateway turns into a 401 rather than a 500.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
+UNAUTHORIZED = "Unauthorized"
+
+
+@instrumented
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    scheme, _, token = str(event.get("authorizationToken") or "").strip().partition(" ")
+    try:
+        if scheme.lower() != "bearer":
+            raise TokenRefused("it is not a bearer token")
+        caller, expires_at = verifier.verify(token.strip())
+    except TokenRefused as refused:
+        logger.info("token refused", extra={"reason": str(refused)})
+        count("TokensRefused")
+        raise Exception(UNAUTHORIZED) from None
+    return {
+        "principalId": caller.subject,
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": every_route(event)}
+            ],
+        },
+        "context": to_context(caller, expires_at),
+    }
+
+
+def every_route(event: dict[str, Any]) -> str:
+    """All routes of this stage: the gateway caches the policy by token and uses it for the next route too."""
+    api_and_stage = "/".join(str(event["methodArn"]).split("/")[:2])
+    return f"{api_and_stage}/*/*"

@@ -1,0 +1,116 @@
+"""POST /checkout-sessions: record the customer's consent and open a session to set up Amazon Pay."""
+
+import os
+import time
+from typing import Annotated
+
+import msgspec
+from mandates import settings
+from mandates.caller import caller_of
+from mandates.checkouts import Checkouts, Consent
+from mandates.core.checkout import CheckoutRequest
+from mandates.core.redirects import MAX_URL_LENGTH, RedirectRefused, checked_redirect
+from mandates.core.terms import Terms
+from mandates.errors import ConsentRequired, NoTerms, RedirectNotAllowed, TermsChanged
+from mandates.http import Request, Response, api
+from mandates.moment import rfc3339
+from mandates.settings import StripeAccess, normalised_origins
+from mandates.store import tables
+from mandates.store.terms import current_terms
+from mandates.stripe_access import Stripe
+from mandates.telemetry import count
+
+
+class Settings(StripeAccess, frozen=True):
+    allowed_origins: frozenset[str]
+    customers_table: str
+    mandates_table: str
+    stripe_subjects_table: str
+    terms_table: str
+
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Url = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_URL_LENGTH)]
+Locale = Annotated[str, msgspec.Meta(max_length=35, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True):
+    terms_version: Text
+    terms_digest: Text
+    success_url: Url
+    cancel_url: Url
+    accepted: bool = False
+    locale: Locale | None = None
+
+
+configured = settings.read(Settings, os.environ)
+allowed_origins = normalised_origins(configured.allowed_origins)
+tables.bind(
+    {
+        "customers": configured.customers_table,
+        "mandates": configured.mandates_table,
+        "stripe_subjects": configured.stripe_subjects_table,
+        "terms": configured.terms_table,
+    }
+)
+stripe = Stripe(configured)
+
+
+@api(allowed_origins)
+def handler(request: Request) -> Response:
+    caller = caller_of(request.authorizer, time.time())
+    customer_id = caller.must_be_customer()
+    body = request.body(Body)
+    if not body.accepted:
+        raise ConsentRequired("the customer has to accept the terms: send accepted: true once they have")
+    terms = terms_accepted(body)
+    consent = Consent(
+        customer_id=customer_id,
+        terms=terms,
+        request=CheckoutRequest(
+            terms_version=terms.version,
+            terms_digest=terms.digest,
+            locale=terms.locale_for(body.locale),
+            success_url=redirect("success_url", body.success_url),
+            cancel_url=redirect("cancel_url", body.cancel_url),
+        ),
+        personal={
+            "source_ip": request.source_ip,
+            "user_agent": request.headers.get("user-agent", "")[:1024],
+            "subject": caller.subject,
+            "issuer": caller.issuer,
+        },
+    )
+    opened = Checkouts(stripe.gateway(), configured.managed_by, time.time, os.urandom).open(consent)
+    if opened.created:
+        count("SetupsStarted")
+    return Response(
+        201 if opened.created else 200,
+        {
+            "mandate_id": opened.mandate_id,
+            "checkout_session_id": opened.checkout_session_id,
+            "url": opened.url,
+            "expires_at": rfc3339(opened.expires_at),
+        },
+    )
+
+
+def terms_accepted(body: Body) -> Terms:
+    """The current terms, if they are what the customer saw."""
+    terms = current_terms()
+    if terms is None:
+        raise NoTerms("no terms are published yet: python -m ops terms publish FILE")
+    if (body.terms_version, body.terms_digest) != (terms.version, terms.digest):
+        raise TermsChanged(
+            "the terms have changed: show the current ones and ask again",
+            current_version=terms.version,
+            current_digest=terms.digest,
+        )
+    return terms
+
+
+def redirect(field: str, url: str) -> str:
+    try:
+        return checked_redirect(url, allowed_origins)
+    except RedirectRefused as refused:
+        raise RedirectNotAllowed(f"{field} {refused}", field=field) from None

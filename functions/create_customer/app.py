@@ -1,0 +1,56 @@
+"""PUT /customers/{customer_id}: create, retrieve or adopt the customer's Stripe customer."""
+
+import os
+import time
+from typing import Annotated
+
+import msgspec
+from mandates import settings
+from mandates.caller import Scope, caller_of
+from mandates.customers import Customers
+from mandates.errors import InsufficientScope
+from mandates.http import Request, Response, api
+from mandates.settings import StripeAccess, normalised_origins
+from mandates.store import tables
+from mandates.stripe_access import Stripe
+
+
+class Settings(StripeAccess, frozen=True):
+    allowed_origins: frozenset[str]
+    customers_table: str
+    stripe_subjects_table: str
+
+
+# Stripe's own limits: https://docs.stripe.com/api/customers/create
+Email = Annotated[str, msgspec.Meta(min_length=3, max_length=512, pattern=r"^[^\s@]+@[^\s@]+$")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+StripeCustomerId = Annotated[str, msgspec.Meta(max_length=255, pattern=r"^cus_[A-Za-z0-9_]+$")]
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True):
+    email: Email | msgspec.UnsetType = msgspec.UNSET
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    stripe_customer_id: StripeCustomerId | None = None
+
+
+configured = settings.read(Settings, os.environ)
+tables.bind({"customers": configured.customers_table, "stripe_subjects": configured.stripe_subjects_table})
+stripe = Stripe(configured)
+
+
+@api(normalised_origins(configured.allowed_origins))
+def handler(request: Request) -> Response:
+    caller = caller_of(request.authorizer, time.time())
+    customer_id = request.path_id("customer_id")
+    caller.must_reach(customer_id, Scope.MANDATES_WRITE)
+    body = request.body(Body)
+    if body.stripe_customer_id and not caller.is_service:
+        raise InsufficientScope("only a service may adopt a Stripe customer: leave stripe_customer_id out")
+    given = {"email": body.email, "name": body.name}
+    profile = {name: value for name, value in given.items() if isinstance(value, str)}
+    customers = Customers(stripe.gateway(), configured.managed_by, time.time, os.urandom)
+    saved = customers.save(customer_id, profile, adopt=body.stripe_customer_id)
+    return Response(
+        201 if saved.created else 200,
+        {"customer_id": saved.customer_id, "stripe_customer_id": saved.stripe_customer_id},
+    )

@@ -1,0 +1,87 @@
+"""GET /mandates/{mandate_id}, /customers/{customer_id}/mandates and /customers/{customer_id}."""
+
+import os
+import time
+from collections.abc import Callable
+
+import msgspec
+from mandates import settings
+from mandates.caller import NOT_YOURS, Caller, Scope, caller_of
+from mandates.errors import NotFound
+from mandates.http import Request, Response, api
+from mandates.recording import statuses
+from mandates.settings import normalised_origins
+from mandates.store import tables
+from mandates.store.customers import read_customer
+from mandates.store.mandates import mandate_ids_of, read_heads, read_ledger
+from mandates.views import ledger_view, mandate_view
+
+
+class Settings(msgspec.Struct, frozen=True):
+    allowed_origins: frozenset[str]
+    customers_table: str
+    mandates_table: str
+    stripe_subjects_table: str
+
+
+configured = settings.read(Settings, os.environ)
+tables.bind(
+    {
+        "customers": configured.customers_table,
+        "mandates": configured.mandates_table,
+        "stripe_subjects": configured.stripe_subjects_table,
+    }
+)
+
+
+@api(normalised_origins(configured.allowed_origins))
+def handler(request: Request) -> Response:
+    caller = caller_of(request.authorizer, time.time())
+    route = ROUTES.get(request.resource)
+    if route is None:
+        raise NotFound(NOT_YOURS)
+    return route(request, caller)
+
+
+def one_mandate(request: Request, caller: Caller) -> Response:
+    mandate_id = request.path_id("mandate_id")
+    mandate = read_heads([mandate_id]).get(mandate_id)
+    if mandate is None:
+        caller.must_reach("", Scope.MANDATES_READ)
+        raise NotFound(NOT_YOURS)
+    caller.must_reach(mandate.customer_id, Scope.MANDATES_READ)
+    view = mandate_view(mandate, statuses([mandate])[mandate_id])
+    return Response(200, {**view, "ledger": ledger_view(read_ledger(mandate_id))})
+
+
+def mandates_of_customer(request: Request, caller: Caller) -> Response:
+    customer_id = request.path_id("customer_id")
+    caller.must_reach(customer_id, Scope.MANDATES_READ)
+    mandate_ids = mandate_ids_of(customer_id)
+    heads = read_heads(mandate_ids)
+    mandates = [heads[mandate_id] for mandate_id in mandate_ids if mandate_id in heads]
+    known = statuses(mandates)
+    return Response(200, {"mandates": [mandate_view(one, known[one.mandate_id]) for one in mandates]})
+
+
+def one_customer(request: Request, caller: Caller) -> Response:
+    customer_id = request.path_id("customer_id")
+    caller.must_reach(customer_id, Scope.MANDATES_READ)
+    customer = read_customer(customer_id)
+    if customer is None or customer.stripe_customer_id is None:
+        raise NotFound(NOT_YOURS)
+    return Response(
+        200,
+        {
+            "customer_id": customer_id,
+            "stripe_customer_id": customer.stripe_customer_id,
+            "created_at": customer.created_at,
+        },
+    )
+
+
+ROUTES: dict[str, Callable[[Request, Caller], Response]] = {
+    "/mandates/{mandate_id}": one_mandate,
+    "/customers/{customer_id}/mandates": mandates_of_customer,
+    "/customers/{customer_id}": one_customer,
+}

@@ -1,0 +1,29 @@
+"""GET /terms/current: the terms to show a customer, in the best locale there is."""
+
+import os
+
+import msgspec
+from mandates import settings
+from mandates.errors import NoTerms
+from mandates.http import Request, Response, api
+from mandates.settings import normalised_origins
+from mandates.store import tables
+from mandates.store.terms import current_terms
+from mandates.views import terms_view
+
+
+class Settings(msgspec.Struct, frozen=True):
+    allowed_origins: frozenset[str]
+    terms_table: str
+
+
+configured = settings.read(Settings, os.environ)
+tables.bind({"terms": configured.terms_table})
+
+
+@api(normalised_origins(configured.allowed_origins))
+def handler(request: Request) -> Response:
+    terms = current_terms()
+    if terms is None:
+        raise NoTerms("no terms are published yet: python -m ops terms publish FILE")
+    return Response(200, terms_view(terms, terms.locale_for(request.query.get("locale"))))

@@ -1,0 +1,21 @@
+"""AWS clients with time-outs that end before the function does."""
+
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+CONNECT_TIMEOUT_SECONDS = 1
+READ_TIMEOUT_SECONDS = 3
+ATTEMPTS = 3
+"""At most 12 s and two short pauses, inside every function's time-out."""
+
+
+def client(service: str) -> Any:
+    """A botocore client: boto3 would add its import and nothing that is used here."""
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+    )
+    return botocore.session.get_session().create_client(service, config=config)

@@ -1,0 +1,212 @@
+"""From a customer's consent to a Stripe Checkout Session they can be sent to, exactly once.
+
+The consent and every parameter for Stripe are written before Stripe is called. Whatever happens then, a
+crash or a lost answer, the next request finds them and repeats the same call under the same key.
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from mandates.core.changes import Contribution, Subject, change
+from mandates.core.checkout import SESSION_LIFETIME_SECONDS, CheckoutRequest, Slot, Step, next_step
+from mandates.core.facts import Fact, Kind, ids
+from mandates.core.ledger import keep_beside
+from mandates.core.mandate import Mandate
+from mandates.core.redirects import with_session_placeholder
+from mandates.core.stripe_events import stripe_customer_subject
+from mandates.core.terms import Terms
+from mandates.errors import CustomerRequired, StripeRefused
+from mandates.gateway import CheckoutSession, Gateway, SessionNotOpen, setup_session_params
+from mandates.moment import Clock, Moment
+from mandates.recording import contribute_ours, statuses
+from mandates.store.customers import fill_slot, read_customer, read_slot, take_slot
+from mandates.store.mandates import read_heads, read_subjects
+from mandates.store.writing import until_no_conflict
+
+RandomBytes = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the customer agreed to, and how we know. `personal` is kept beside the ledger."""
+
+    customer_id: str
+    terms: Terms
+    request: CheckoutRequest
+    personal: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """`expires_at` in epoch seconds. `created` is false when the same open session is handed out again."""
+
+    mandate_id: str
+    checkout_session_id: str
+    url: str
+    expires_at: int
+    created: bool
+
+
+class Checkouts:
+    def __init__(self, gateway: Gateway, managed_by: str, clock: Clock, random_bytes: RandomBytes) -> None:
+        self._gateway = gateway
+        self._managed_by = managed_by
+        self._clock = clock
+        self._random_bytes = random_bytes
+
+    def open(self, consent: Consent) -> Opened:
+        """Record the consent and open a session for it, or hand out the one that is open for the same.
+
+        Raises CustomerRequired, StripeUnavailable, StripeRefused or Busy. After any of them the same
+        request can be made again, and goes on from where this one stopped.
+        """
+        return until_no_conflict(lambda: self._attempt(consent))
+
+    def _attempt(self, consent: Consent) -> Opened:
+        stripe_customer_id = self._stripe_customer_of(consent.customer_id)
+        slot = read_slot(consent.customer_id)
+        match self._next_step(slot, consent):
+            case Step.REUSE if slot and slot.checkout_session_id and slot.url:
+                return Opened(
+                    slot.mandate_id, slot.checkout_session_id, slot.url, slot.expires_at, created=False
+                )
+            case Step.RESUME if slot:
+                with suppress(StripeRefused):  # too late for its parameters: begin anew
+                    return self._create(consent.customer_id, slot, created=False)
+            case Step.REPLACE if slot:
+                self._end(consent.customer_id, slot)
+            case Step.ABANDON if slot:
+                self._cancelled(slot.mandate_id, "creation_never_confirmed")
+        begun = self._begin(consent, stripe_customer_id, replaces=slot)
+        return self._create(consent.customer_id, begun, created=True)
+
+    def _next_step(self, slot: Slot | None, consent: Consent) -> Step:
+        heads = read_heads([slot.mandate_id] if slot else [])
+        status = next(iter(statuses(list(heads.values())).values()), None)
+        return next_step(slot, consent.request, status, Moment(self._clock()).seconds)
+
+    def _stripe_customer_of(self, customer_id: str) -> str:
+        customer = read_customer(customer_id)
+        stripe_customer_id = customer.stripe_customer_id if customer else None
+        if stripe_customer_id:
+            key = stripe_customer_subject(stripe_customer_id)
+            if not read_subjects([key])[key].withdrawn:
+                return stripe_customer_id
+        raise CustomerRequired("there is no Stripe customer for you yet: PUT /customers/{customer_id} first")
+
+    def _begin(self, consent: Consent, stripe_customer_id: str, replaces: Slot | None) -> Slot:
+        """Write consent, mandate and slot in one transaction, before Stripe hears of any of it."""
+        moment = Moment(self._clock())
+        mandate_id = _new_mandate_id(self._random_bytes)
+        mandate = Mandate(
+            mandate_id=mandate_id,
+            customer_id=consent.customer_id,
+            stripe_customer_id=stripe_customer_id,
+            created_at=moment.text,
+            terms_version=consent.request.terms_version,
+            terms_digest=consent.request.terms_digest,
+            locale=consent.request.locale,
+        )
+        accepted = Fact(
+            Kind.CONSENT_ACCEPTED,
+            moment.seconds,
+            "api:create_checkout_session",
+            detail={
+                "terms_version": consent.request.terms_version,
+                "terms_digest": consent.request.terms_digest,
+                "locale": consent.request.locale,
+            },
+        )
+        contribution = Contribution(
+            accepted.source,
+            (accepted,),
+            text=consent.terms.wording(consent.request.locale),
+            personal=keep_beside(consent.personal, self._random_bytes),
+        )
+        customer_subject = Subject(stripe_customer_subject(stripe_customer_id))
+        begun = change(
+            mandate,
+            [contribution],
+            payment_method=None,
+            stripe_customer=customer_subject,
+            recorded_at=moment.text,
+        )
+        expires_at = moment.seconds + SESSION_LIFETIME_SECONDS
+        params = setup_session_params(
+            mandate_id=mandate_id,
+            managed_by=self._managed_by,
+            stripe_customer_id=stripe_customer_id,
+            currency=consent.terms.currency,
+            success_url=with_session_placeholder(consent.request.success_url),
+            cancel_url=consent.request.cancel_url,
+            locale=_stripe_locale(consent.request.locale),
+            expires_at=expires_at,
+        )
+        slot = Slot(mandate_id, consent.request, params, moment.seconds, expires_at)
+        take_slot(consent.customer_id, slot, replaces, begun, moment)
+        return slot
+
+    def _create(self, customer_id: str, slot: Slot, *, created: bool) -> Opened:
+        """Have Stripe create the slot's session, or repeat that, and record the answer."""
+        session = self._session_of(slot)
+        fill_slot(customer_id, slot.mandate_id, session.checkout_session_id, session.url)
+        return Opened(slot.mandate_id, session.checkout_session_id, session.url, session.expires_at, created)
+
+    def _session_of(self, slot: Slot) -> CheckoutSession:
+        try:
+            session = self._gateway.create_session(slot.params, idempotency_key=slot.idempotency_key)
+        except StripeRefused:
+            self._cancelled(slot.mandate_id, "refused_by_stripe")
+            raise
+        contribute_ours(
+            slot.mandate_id,
+            "api:create_checkout_session",
+            lambda now: Fact(
+                Kind.SESSION_CREATED,
+                now,
+                "api:create_checkout_session",
+                ids(checkout_session=session.checkout_session_id),
+            ),
+            self._clock,
+        )
+        return session
+
+    def _end(self, customer_id: str, slot: Slot) -> None:
+        """End the session of an earlier request, so that the customer can't complete both."""
+        session_id = (
+            slot.checkout_session_id or self._create(customer_id, slot, created=False).checkout_session_id
+        )
+        try:
+            self._gateway.expire_session(session_id)
+        except SessionNotOpen:
+            return  # completed or expired: its webhook says which
+        self._cancelled(slot.mandate_id, "replaced_by_another_checkout")
+
+    def _cancelled(self, mandate_id: str, reason: str) -> None:
+        source = "api:create_checkout_session"
+        contribute_ours(
+            mandate_id,
+            source,
+            lambda now: Fact(Kind.SESSION_CANCELLED, now, source, detail={"reason": reason}),
+            self._clock,
+        )
+
+
+def _new_mandate_id(random_bytes: RandomBytes) -> str:
+    return "mdt_" + base64.b32encode(random_bytes(15)).decode().lower()
+
+
+_STRIPE_LOCALES = frozenset(
+    "bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb nl pl pt pt-BR ro"  # noqa: SIM905
+    " ru sk sl sv th tr vi zh zh-HK zh-TW".split()
+)
+
+
+def _stripe_locale(locale: str) -> str:
+    """The Checkout page's language: https://docs.stripe.com/js/appendix/supported_locales"""
+    if locale in _STRIPE_LOCALES:
+        return locale
+    language = locale.partition("-")[0].lower()
+    return language if language in _STRIPE_LOCALES else "auto"

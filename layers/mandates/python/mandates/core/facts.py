@@ -1,0 +1,126 @@
+"""Facts: what we have been told about a subject, and how two tellings of it become one.
+
+Stripe delivers events late, twice, in any order and several in one second, so nothing here
+"transitions". Facts accumulate on their subject (a mandate, a Stripe payment method, a Stripe
+customer), and `merge` is commutative, associative and idempotent: whatever the order and however
+often facts arrive, the same set of them comes out the same.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """The kinds of fact, by subject. The value is what is stored and hashed: never change one."""
+
+    # about a mandate
+    CONSENT_ACCEPTED = "consent_accepted"
+    SESSION_CREATED = "session_created"
+    SESSION_COMPLETED = "session_completed"
+    SESSION_EXPIRED = "session_expired"
+    SESSION_CANCELLED = "session_cancelled"
+    SETUP_SUCCEEDED = "setup_succeeded"
+    SETUP_FAILED = "setup_failed"
+    SETUP_CANCELED = "setup_canceled"
+    CHARGE_MANDATE_INVALID = "charge_mandate_invalid"
+    REVOKED = "revoked"
+    # about a Stripe payment method
+    DETACHED = "detached"
+    MANDATE_INACTIVE = "mandate_inactive"
+    # about a Stripe customer
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing we were told.
+
+    `at` is in epoch seconds: Stripe's `created` for what Stripe told us, else our own clock.
+    `source` is the id of what told us: an event id, or `api:` and a word for our own calls.
+    `ids` are the Stripe ids it names; `detail` are plain words (a failure code, who revoked).
+    `qualifier` tells facts of one kind apart where several may be true (each failed attempt).
+    """
+
+    kind: Kind
+    at: int
+    source: str
+    ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    detail: Mapping[str, str] = field(default_factory=dict)
+    qualifier: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}#{self.qualifier}" if self.qualifier else str(self.kind)
+
+    @property
+    def _testimony(self) -> tuple[int, str, tuple[tuple[str, str], ...]]:
+        return self.at, self.source, tuple(sorted(self.detail.items()))
+
+
+Facts = Mapping[str, Fact]
+"""The facts of one subject by their key."""
+
+NO_FACTS: Facts = {}
+
+
+def ids(**named: str | None) -> dict[str, frozenset[str]]:
+    """The `ids` of a fact; a name whose id is not known (None) is left out, for another source to fill."""
+    return {name: frozenset({value}) for name, value in named.items() if value is not None}
+
+
+def merge_fact(one: Fact, other: Fact) -> Fact:
+    """Two tellings of the same fact: the union of the ids, and the earliest testimony.
+
+    Union and minimum are each commutative, associative and idempotent, so their pair is.
+    """
+    first = one if one._testimony <= other._testimony else other
+    names = one.ids.keys() | other.ids.keys()
+    united = {name: one.ids.get(name, frozenset()) | other.ids.get(name, frozenset()) for name in names}
+    return Fact(first.kind, first.at, first.source, united, first.detail, first.qualifier)
+
+
+def merge(facts: Facts, new: Iterable[Fact]) -> Facts:
+    """All that was known and all that is new, as one."""
+    merged = dict(facts)
+    for fact in new:
+        known = merged.get(fact.key)
+        merged[fact.key] = fact if known is None else merge_fact(known, fact)
+    return merged
+
+
+def has(facts: Facts, *kinds: Kind) -> bool:
+    return any(fact.kind in kinds for fact in facts.values())
+
+
+def the_id(facts: Facts, name: str) -> str | None:
+    """The id of that name among the facts, whichever fact brought it. None when no fact has.
+
+    Sources could in principle disagree; then the smallest is taken, so that all readers take the same.
+    """
+    found = frozenset[str]().union(*(fact.ids.get(name, frozenset()) for fact in facts.values()))
+    return min(found, default=None)
+
+
+def to_plain(fact: Fact) -> dict[str, Any]:
+    """A fact as JSON values, sorted: what is stored, and what the ledger's hash is taken over."""
+    return {
+        "kind": str(fact.kind),
+        "qualifier": fact.qualifier,
+        "at": fact.at,
+        "source": fact.source,
+        "ids": {name: sorted(values) for name, values in sorted(fact.ids.items())},
+        "detail": dict(sorted(fact.detail.items())),
+    }
+
+
+def from_plain(plain: Mapping[str, Any]) -> Fact:
+    return Fact(
+        kind=Kind(plain["kind"]),
+        at=plain["at"],
+        source=plain["source"],
+        ids={name: frozenset(values) for name, values in plain["ids"].items()},
+        detail=dict(plain["detail"]),
+        qualifier=plain["qualifier"],
+    )

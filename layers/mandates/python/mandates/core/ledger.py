@@ -1,0 +1,119 @@
+"""The ledger: an append-only chain of entries per mandate.
+
+Each entry carries the hash of the one before, so a changed, moved or removed entry inside the chain
+shows. A chain alone cannot show that its end was cut off or that all of it was computed anew: only an
+earlier signed head, kept elsewhere, can (docs/architecture.md).
+
+Personal values (IP address, user agent, token subject) never enter the chain. It holds
+SHA-256(salt ‖ canonical value), and value and salt are kept beside it: erasing both leaves the chain
+whole and the hash meaningless.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from mandates.core.canonical import canonical_json, digest
+from mandates.core.facts import Fact, to_plain
+
+GENESIS = "0" * 64
+"""The hash before the first entry."""
+
+SALT_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalValue:
+    """A value kept beside the chain. `salt` is random hex, one per value, so equal values don't show."""
+
+    value: str
+    salt: str
+
+    @property
+    def commitment(self) -> str:
+        return hashlib.sha256(bytes.fromhex(self.salt) + canonical_json(self.value)).hexdigest()
+
+
+def keep_beside(values: Mapping[str, str], random_bytes: Callable[[int], bytes]) -> dict[str, PersonalValue]:
+    return {name: PersonalValue(value, random_bytes(SALT_BYTES).hex()) for name, value in values.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry. `recorded_at` is our clock (RFC 3339, UTC); each fact has its own `at` from its source.
+
+    `status` is what the mandate's facts said once this entry was added. `text` is the exact wording the
+    customer was shown, in the entry that records their consent, else None.
+    """
+
+    mandate_id: str
+    number: int
+    recorded_at: str
+    source: str
+    facts: tuple[Mapping[str, Any], ...]
+    status: str
+    text: str | None
+    commitments: Mapping[str, str]
+    previous_hash: str
+    hash: str
+
+    def content(self) -> dict[str, Any]:
+        """All but the hash, which is taken over exactly this."""
+        plain = asdict(self)
+        del plain["hash"]
+        return plain
+
+    @property
+    def kinds(self) -> list[str]:
+        return [fact["kind"] for fact in self.facts]
+
+
+def append(
+    *,
+    mandate_id: str,
+    length: int,
+    head_hash: str,
+    recorded_at: str,
+    source: str,
+    facts: Sequence[Fact],
+    status: str,
+    text: str | None = None,
+    personal: Mapping[str, PersonalValue] | None = None,
+) -> Entry:
+    """The next entry after a ledger of `length` entries whose last hash is `head_hash`."""
+    unhashed = Entry(
+        mandate_id=mandate_id,
+        number=length + 1,
+        recorded_at=recorded_at,
+        source=source,
+        facts=tuple(to_plain(fact) for fact in facts),
+        status=status,
+        text=text,
+        commitments={name: kept.commitment for name, kept in sorted((personal or {}).items())},
+        previous_hash=head_hash,
+        hash="",
+    )
+    return replace(unhashed, hash=digest(unhashed.content()))
+
+
+def first_broken(entries: Iterable[Entry], *, length: int, head_hash: str) -> int | None:
+    """The number of the first entry that is altered, missing or out of place; None when the chain holds.
+
+    `length` and `head_hash` are what the mandate's head says. A head that names more entries than there
+    are is broken at the first missing one.
+    """
+    previous, number = GENESIS, 0
+    for number, entry in enumerate(entries, start=1):
+        intact = (
+            entry.number == number
+            and entry.previous_hash == previous
+            and digest(entry.content()) == entry.hash
+            and number <= length
+        )
+        if not intact:
+            return number
+        previous = entry.hash
+    if number < length:
+        return number + 1
+    return None if previous == head_hash else number

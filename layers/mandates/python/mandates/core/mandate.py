@@ -1,0 +1,85 @@
+"""The mandate, and its status as a pure function of facts."""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from mandates.core.facts import NO_FACTS, Facts, Kind, has, the_id
+from mandates.core.ledger import GENESIS
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+WITHDRAWING = frozenset(
+    {
+        Kind.REVOKED,
+        Kind.CHARGE_MANDATE_INVALID,
+        Kind.DETACHED,
+        Kind.MANDATE_INACTIVE,
+        Kind.DELETED,
+    }
+)
+"""Any of these, on any of a mandate's three subjects, ends it. A withdrawal never lapses."""
+
+
+def withdrawn(facts: Facts) -> bool:
+    return has(facts, *WITHDRAWING)
+
+
+def status(mandate: Facts, payment_method: Facts = NO_FACTS, stripe_customer: Facts = NO_FACTS) -> Status:
+    """The status that follows from the facts of the mandate, its payment method and its Stripe customer.
+
+    Withdrawal beats everything, a finished set-up beats an ended session: a customer who authorised in
+    the session's last second is set up, whatever Stripe says of the session afterwards.
+    """
+    if withdrawn(mandate) or withdrawn(payment_method) or withdrawn(stripe_customer):
+        return Status.REVOKED
+    if has(mandate, Kind.SETUP_SUCCEEDED):
+        return Status.ACTIVE
+    if has(mandate, Kind.SESSION_EXPIRED, Kind.SESSION_CANCELLED, Kind.SETUP_CANCELED):
+        return Status.EXPIRED
+    return Status.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """A mandate's head: who, under which terms, its facts, and the tip of its ledger.
+
+    `created_at` is RFC 3339 in UTC. `entries` and `head_hash` are the ledger's length and last hash;
+    the length is also the guard of every write (it grows with each).
+    """
+
+    mandate_id: str
+    customer_id: str
+    stripe_customer_id: str
+    created_at: str
+    terms_version: str
+    terms_digest: str
+    locale: str
+    facts: Facts = field(default_factory=dict)
+    entries: int = 0
+    head_hash: str = GENESIS
+
+    @property
+    def checkout_session_id(self) -> str | None:
+        return the_id(self.facts, "checkout_session")
+
+    @property
+    def setup_intent_id(self) -> str | None:
+        return the_id(self.facts, "setup_intent")
+
+    @property
+    def payment_method_id(self) -> str | None:
+        return the_id(self.facts, "payment_method")
+
+    @property
+    def stripe_mandate_id(self) -> str | None:
+        """Stripe's own mandate. Stripe does not document that Amazon Pay always has one."""
+        return the_id(self.facts, "stripe_mandate")
+
+    def extended(self, facts: Facts, entries: int, head_hash: str) -> "Mandate":
+        return replace(self, facts=facts, entries=entries, head_hash=head_hash)

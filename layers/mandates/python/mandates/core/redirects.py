@@ -1,0 +1,69 @@
+"""Where a customer may be sent back to: only origins that the business listed."""
+
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
+"""Stripe puts the session's id here. It must stand unencoded.
+https://docs.stripe.com/payments/checkout/custom-success-page"""
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+MAX_URL_LENGTH = 2048
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+class RedirectRefused(Exception):
+    """The message says what is wrong with the URL."""
+
+
+def origin_of(url: str) -> str:
+    """`scheme://host[:port]` in lower case, without the scheme's default port.
+
+    Raises RedirectRefused for whatever a browser and this parser might read differently (a backslash,
+    white space, control or non-ASCII characters), for user names, and for schemes a customer must not be
+    sent to: only https, and http to this machine itself.
+    """
+    if len(url) > MAX_URL_LENGTH:
+        raise RedirectRefused(f"must be at most {MAX_URL_LENGTH} characters")
+    if not url.isascii() or any(character <= " " or character in "\\\x7f" for character in url):
+        raise RedirectRefused("must not contain a backslash, white space, control or non-ASCII characters")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise RedirectRefused("is not a URL") from None
+    host = _host(parts.netloc)
+    if not host:
+        raise RedirectRefused("must be an absolute URL")
+    if "@" in parts.netloc:
+        raise RedirectRefused("must not contain a user name")
+    if parts.scheme not in _DEFAULT_PORTS or (parts.scheme == "http" and host not in LOOPBACK_HOSTS):
+        raise RedirectRefused("must be https (http only to localhost)")
+    if port is None or port == _DEFAULT_PORTS[parts.scheme]:
+        return f"{parts.scheme}://{host}"
+    return f"{parts.scheme}://{host}:{port}"
+
+
+def checked_redirect(url: str, allowed_origins: Collection[str]) -> str:
+    """The URL, if its origin is exactly one of those allowed."""
+    origin = origin_of(url)
+    if "#" in url:
+        raise RedirectRefused("must not contain a fragment")
+    if origin not in allowed_origins:
+        raise RedirectRefused(f"its origin {origin} is not one of the allowed origins")
+    return url
+
+
+def with_session_placeholder(success_url: str) -> str:
+    """The success URL with Stripe's placeholder, added as a query parameter if it is nowhere in it."""
+    if PLACEHOLDER in success_url:
+        return success_url
+    joiner = "&" if "?" in success_url else "?"
+    return f"{success_url}{joiner}checkout_session_id={PLACEHOLDER}"
+
+
+def _host(netloc: str) -> str:
+    host_and_port = netloc.rpartition("@")[2].lower()
+    if host_and_port.startswith("["):
+        return host_and_port.partition("]")[0] + "]"
+    return host_and_port.partition(":")[0]

@@ -1,0 +1,296 @@
+"""What a Stripe event says, as facts; and what of an event is worth keeping.
+
+`project` reduces a verified event to the fields that are read here: that, and not the event, is queued
+and stored. So no `client_secret`, billing detail or e-mail address leaves the function that checked the
+signature, and a message is always far below the queue's size limit.
+
+`read` turns the projection into a Reading. It depends on nothing but its arguments, so a redelivered or
+replayed event reads the same.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mandates.core.facts import Fact, Kind, ids
+
+METADATA_MANDATE = "mandate_id"
+METADATA_MANAGED_BY = "managed_by"
+METADATA_CUSTOMER = "customer_id"
+
+MAX_ID_LENGTH = 255
+"""https://docs.stripe.com/upgrades: ids may be up to 255 characters."""
+
+_MAX_VALUE_LENGTH = 500  # the longest metadata value Stripe takes, and longer than any id
+
+AMAZON_PAY = "amazon_pay"
+
+# ---------------------------------------------------------------------------------- what is kept
+
+_OBJECT_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "checkout.session": ("id", "object", "status", "customer", "setup_intent", "metadata"),
+    "setup_intent": (
+        "id",
+        "object",
+        "status",
+        "customer",
+        "payment_method",
+        "payment_method_types",
+        "mandate",
+        "latest_attempt",
+        "last_setup_error",
+        "metadata",
+    ),
+    "payment_method": ("id", "object", "type"),
+    "mandate": ("id", "object", "status", "payment_method", "payment_method_details"),
+    "customer": ("id", "object"),
+}
+_NESTED_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "metadata": (METADATA_MANDATE, METADATA_MANAGED_BY),
+    "last_setup_error": ("code", "decline_code"),
+    "payment_method_details": ("type",),
+}
+_ENVELOPE_FIELDS = ("id", "object", "type", "created", "livemode", "api_version", "account")
+
+
+def project(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event with only the fields that `read` reads; never raises, whatever the event's shape."""
+    kept = _pick(event, _ENVELOPE_FIELDS)
+    data = event.get("data")
+    subject = data.get("object") if isinstance(data, dict) else None
+    if event.get("type") in _READERS and isinstance(subject, dict):
+        fields = _OBJECT_FIELDS.get(str(subject.get("object")), ())
+        kept["data"] = {"object": _pick(subject, fields)}
+    return kept
+
+
+def _pick(source: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    picked: dict[str, Any] = {}
+    for name in fields:
+        value = source.get(name)
+        if isinstance(value, dict):
+            picked[name] = _pick(value, _NESTED_FIELDS.get(name, ("id",)))
+        elif isinstance(value, list):
+            picked[name] = [item for item in value[:20] if _is_plain(item)]
+        elif _is_plain(value):
+            picked[name] = value
+    return picked
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, bool | int) or (isinstance(value, str) and len(value) <= _MAX_VALUE_LENGTH)
+
+
+# --------------------------------------------------------------------------------- what it says
+
+
+@dataclass(frozen=True, slots=True)
+class AboutMandate:
+    """A fact about one of our mandates. `expect` is what the mandate must match before it is believed."""
+
+    event_id: str
+    mandate_id: str
+    fact: Fact
+    stripe_customer_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AboutSubject:
+    """A fact about a payment method or a Stripe customer, perhaps one we have never seen."""
+
+    event_id: str
+    subject: str
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class NotOurs:
+    """Nothing to apply. `outcome` is `ignored`, `foreign` or `livemode_mismatch`."""
+
+    event_id: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Impossible:
+    """Ours, and it can't be: kept aside with the reason for someone to look at."""
+
+    event_id: str
+    reason: str
+
+
+Reading = AboutMandate | AboutSubject | NotOurs | Impossible
+
+
+def payment_method_subject(payment_method_id: str) -> str:
+    return f"payment_method#{payment_method_id}"
+
+
+def stripe_customer_subject(stripe_customer_id: str) -> str:
+    return f"stripe_customer#{stripe_customer_id}"
+
+
+def read(event: Mapping[str, Any], *, managed_by: str, livemode: bool) -> Reading:
+    """What a projected event says to the stack called `managed_by`, which runs in that `livemode`."""
+    event_id = event.get("id")
+    if not isinstance(event_id, str) or not event_id:
+        raise ValueError("an event without an id is refused before it is queued")
+    reader = _READERS.get(str(event.get("type")))
+    if reader is None:
+        return NotOurs(event_id, "ignored")
+    if event.get("livemode") is not livemode:
+        return NotOurs(event_id, "livemode_mismatch")
+    if event.get("account"):
+        return NotOurs(event_id, "foreign")
+    try:
+        return reader(_Event(event_id, event, managed_by))
+    except _Unreadable as unreadable:
+        return Impossible(event_id, f"unreadable: {unreadable}")
+
+
+class _Unreadable(Exception):
+    pass
+
+
+class _Event:
+    """Typed access to a projected event; a field of the wrong shape makes the event Impossible."""
+
+    def __init__(self, event_id: str, event: Mapping[str, Any], managed_by: str) -> None:
+        self.id = event_id
+        self._envelope = event
+        self._managed_by = managed_by
+        data = event.get("data")
+        subject = data.get("object") if isinstance(data, Mapping) else None
+        if not isinstance(subject, Mapping):
+            raise _Unreadable("it has no data.object")
+        self._object = subject
+
+    @property
+    def created(self) -> int:
+        created = self._envelope.get("created")
+        if isinstance(created, bool) or not isinstance(created, int):
+            raise _Unreadable("created is not a number")
+        return created
+
+    def text(self, name: str) -> str:
+        value = self.optional_text(name)
+        if value is None:
+            raise _Unreadable(f"data.object.{name} is missing")
+        return value
+
+    def optional_text(self, name: str) -> str | None:
+        value = self._object.get(name)
+        if isinstance(value, Mapping):  # an expanded object
+            value = value.get("id")
+        if value is not None and (not isinstance(value, str) or not value):
+            raise _Unreadable(f"data.object.{name} is not text")
+        return value
+
+    def nested_text(self, name: str, inner: str) -> str | None:
+        value = self._object.get(name)
+        found = value.get(inner) if isinstance(value, Mapping) else None
+        return found if isinstance(found, str) else None
+
+    def texts(self, name: str) -> list[str]:
+        value = self._object.get(name)
+        return value if isinstance(value, list) else []
+
+    def our_mandate(self) -> str | None:
+        if self.nested_text("metadata", METADATA_MANAGED_BY) != self._managed_by:
+            return None
+        return self.nested_text("metadata", METADATA_MANDATE)
+
+    def fact(self, kind: Kind, *, detail: Mapping[str, str] | None = None, **named: str | None) -> Fact:
+        return Fact(kind, self.created, self.id, ids(**named), detail or {})
+
+
+def _session(kind: Kind) -> Callable[[_Event], Reading]:
+    def reader(event: _Event) -> Reading:
+        mandate_id = event.our_mandate()
+        if mandate_id is None:
+            return NotOurs(event.id, "foreign")
+        fact = event.fact(
+            kind,
+            checkout_session=event.text("id"),
+            setup_intent=event.optional_text("setup_intent"),
+        )
+        return AboutMandate(event.id, mandate_id, fact, event.text("customer"))
+
+    return reader
+
+
+def _setup_succeeded(event: _Event) -> Reading:
+    mandate_id = event.our_mandate()
+    if mandate_id is None:
+        return NotOurs(event.id, "foreign")
+    if event.texts("payment_method_types") != [AMAZON_PAY]:
+        return Impossible(event.id, "the SetupIntent is not for Amazon Pay alone")
+    fact = event.fact(
+        Kind.SETUP_SUCCEEDED,
+        setup_intent=event.text("id"),
+        payment_method=event.text("payment_method"),
+        stripe_mandate=event.optional_text("mandate"),
+    )
+    return AboutMandate(event.id, mandate_id, fact, event.text("customer"))
+
+
+def _setup_failed(event: _Event) -> Reading:
+    mandate_id = event.our_mandate()
+    if mandate_id is None:
+        return NotOurs(event.id, "foreign")
+    code = event.nested_text("last_setup_error", "code") or "unknown"
+    fact = Fact(
+        Kind.SETUP_FAILED,
+        event.created,
+        event.id,
+        ids(setup_intent=event.text("id")),
+        {"code": code},
+        # The customer may fail, and retry, many times in one session: each attempt is a fact.
+        qualifier=event.optional_text("latest_attempt") or event.id,
+    )
+    return AboutMandate(event.id, mandate_id, fact, event.optional_text("customer"))
+
+
+def _setup_canceled(event: _Event) -> Reading:
+    mandate_id = event.our_mandate()
+    if mandate_id is None:
+        return NotOurs(event.id, "foreign")
+    fact = event.fact(Kind.SETUP_CANCELED, setup_intent=event.text("id"))
+    return AboutMandate(event.id, mandate_id, fact, event.optional_text("customer"))
+
+
+def _detached(event: _Event) -> Reading:
+    if event.text("type") != AMAZON_PAY:
+        return NotOurs(event.id, "foreign")
+    # The object's customer is already null and it carries no metadata of ours, so it can't be told
+    # whether it is ours. Recording a stranger's costs an item; dropping ours would cost the withdrawal.
+    subject = payment_method_subject(event.text("id"))
+    return AboutSubject(event.id, subject, event.fact(Kind.DETACHED))
+
+
+def _mandate_updated(event: _Event) -> Reading:
+    if event.nested_text("payment_method_details", "type") not in {AMAZON_PAY, None}:
+        return NotOurs(event.id, "foreign")
+    if event.text("status") != "inactive":
+        return NotOurs(event.id, "ignored")
+    subject = payment_method_subject(event.text("payment_method"))
+    return AboutSubject(event.id, subject, event.fact(Kind.MANDATE_INACTIVE, stripe_mandate=event.text("id")))
+
+
+def _customer_deleted(event: _Event) -> Reading:
+    return AboutSubject(event.id, stripe_customer_subject(event.text("id")), event.fact(Kind.DELETED))
+
+
+_READERS: Mapping[str, Callable[[_Event], Reading]] = {
+    "checkout.session.completed": _session(Kind.SESSION_COMPLETED),
+    "checkout.session.expired": _session(Kind.SESSION_EXPIRED),
+    "setup_intent.succeeded": _setup_succeeded,
+    "setup_intent.setup_failed": _setup_failed,
+    "setup_intent.canceled": _setup_canceled,
+    "payment_method.detached": _detached,
+    "mandate.updated": _mandate_updated,
+    "customer.deleted": _customer_deleted,
+}
+
+HANDLED_TYPES = tuple(sorted(_READERS))
+"""The event types the webhook endpoint must be subscribed to."""

@@ -1,0 +1,92 @@
+"""What can go wrong, as types. Each carries a stable `code`; http.py has the one table of statuses.
+
+The message is for whoever made the call: it says what is wrong and what to do.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class MandatesError(Exception):
+    """`extra` are further members of the problem document (RFC 9457, section 3.2)."""
+
+    code: ClassVar[str]
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **extra: Any) -> None:
+        super().__init__(message)
+        self.extra: Mapping[str, Any] = extra
+
+
+class InvalidRequest(MandatesError):
+    code = "invalid_request"
+
+
+class RequestTooLarge(MandatesError):
+    code = "request_too_large"
+
+
+class UnsupportedMediaType(MandatesError):
+    code = "unsupported_media_type"
+
+
+class RedirectNotAllowed(MandatesError):
+    code = "redirect_not_allowed"
+
+
+class Unauthenticated(MandatesError):
+    code = "unauthenticated"
+
+
+class InsufficientScope(MandatesError):
+    code = "insufficient_scope"
+
+
+class NotFound(MandatesError):
+    """Also for what belongs to somebody else: that it exists is not for the caller to know."""
+
+    code = "not_found"
+
+
+class ConsentRequired(MandatesError):
+    code = "consent_required"
+
+
+class TermsChanged(MandatesError):
+    code = "terms_changed"
+
+
+class NoTerms(MandatesError):
+    code = "no_terms"
+
+
+class CustomerRequired(MandatesError):
+    code = "customer_required"
+
+
+class CustomerAlreadyLinked(MandatesError):
+    code = "customer_already_linked"
+
+
+class StripeCustomerUnknown(MandatesError):
+    code = "stripe_customer_unknown"
+
+
+class Busy(MandatesError):
+    """Others kept changing the same thing; nothing was done."""
+
+    code = "busy"
+    retryable = True
+
+
+class StripeUnavailable(MandatesError):
+    """Stripe did not answer, or answered that it can't now. What was asked may have been done."""
+
+    code = "stripe_unavailable"
+    retryable = True
+
+
+class StripeRefused(MandatesError):
+    """Stripe says the request is wrong: our bug or the account's settings, never the caller's."""
+
+    code = "stripe_refused"

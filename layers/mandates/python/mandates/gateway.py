@@ -1,0 +1,184 @@
+"""Stripe, and the only importer of stripe.
+
+Every call has a time-out well inside API Gateway's, every POST an idempotency key of ours, and every
+answer is turned into our own types or errors here: nothing else sees a Stripe object.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import stripe
+from stripe.params import CustomerCreateParams, CustomerUpdateParams
+from stripe.params.checkout import SessionCreateParams
+
+from mandates.core.stripe_events import METADATA_CUSTOMER, METADATA_MANAGED_BY
+from mandates.errors import StripeCustomerUnknown, StripeRefused, StripeUnavailable
+
+API_VERSION = "2026-10-28.endive"
+CONNECT_TIMEOUT_SECONDS = 2.0
+READ_TIMEOUT_SECONDS = 8.0
+RETRIES = 1
+"""Two attempts of at most 10 s and a short pause end before the function's 25 s do."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutSession:
+    """An open session. `expires_at` in epoch seconds."""
+
+    checkout_session_id: str
+    url: str
+    expires_at: int
+
+
+REFUSED = "Stripe refused the request: this service or its Stripe account is set up wrongly"
+
+
+class SessionNotOpen(Exception):
+    """It was completed or has expired already; a webhook says which."""
+
+
+class Gateway:
+    def __init__(
+        self, api_key: str, *, api_base: str = "", http_client: stripe.HTTPClient | None = None
+    ) -> None:
+        """`api_base` is empty for Stripe itself; tests may bring their own HTTP client."""
+        client = http_client or stripe.RequestsClient(timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS))
+        self._stripe = stripe.StripeClient(
+            api_key,
+            stripe_version=API_VERSION,
+            http_client=client,
+            max_network_retries=RETRIES,  # StripeClient retries nothing unless told
+            base_addresses={"api": api_base} if api_base else {},
+        )
+
+    def create_customer(self, customer_id: str, managed_by: str, *, idempotency_key: str) -> str:
+        """Create a Stripe customer and return its id.
+
+        Only what never changes goes in: the same key with other parameters would be an error for ever.
+        """
+        params: CustomerCreateParams = {
+            "metadata": {METADATA_CUSTOMER: customer_id, METADATA_MANAGED_BY: managed_by}
+        }
+        with _errors_ours():
+            return self._stripe.v1.customers.create(params, {"idempotency_key": idempotency_key}).id
+
+    def find_customer(self, customer_id: str, managed_by: str) -> str | None:
+        """The newest Stripe customer made for this customer id. Stripe's search lags by about a minute.
+
+        https://docs.stripe.com/search#data-freshness
+        """
+        query = (
+            f"metadata['{METADATA_CUSTOMER}']:'{_quoted(customer_id)}'"
+            f" AND metadata['{METADATA_MANAGED_BY}']:'{_quoted(managed_by)}'"
+        )
+        with _errors_ours():
+            found = self._stripe.v1.customers.search({"query": query, "limit": 100}).data
+        return max(found, key=lambda customer: customer.created).id if found else None
+
+    def check_customer(self, stripe_customer_id: str) -> None:
+        """Raise StripeCustomerUnknown unless Stripe has this customer and has not deleted it."""
+        try:
+            with _errors_ours():
+                customer = self._stripe.v1.customers.retrieve(stripe_customer_id)
+        except _ResourceMissing:
+            customer = None
+        if customer is None or getattr(customer, "deleted", False):
+            raise StripeCustomerUnknown(f"Stripe has no customer {stripe_customer_id}")
+
+    def update_customer(self, stripe_customer_id: str, profile: Mapping[str, str]) -> None:
+        """Set `email` and `name`, as far as given. Twice is harmless, so the SDK's own key will do."""
+        with _errors_ours():
+            self._stripe.v1.customers.update(stripe_customer_id, cast("CustomerUpdateParams", dict(profile)))
+
+    def create_session(self, params: Mapping[str, Any], *, idempotency_key: str) -> CheckoutSession:
+        """Create a Checkout Session from parameters built by `setup_session_params`."""
+        with _errors_ours():
+            session = self._stripe.v1.checkout.sessions.create(
+                cast("SessionCreateParams", dict(params)), {"idempotency_key": idempotency_key}
+            )
+        if session.url is None:
+            raise StripeRefused(REFUSED, stripe_request_id=None)
+        return CheckoutSession(session.id, session.url, session.expires_at)
+
+    def expire_session(self, checkout_session_id: str) -> None:
+        """End an open session, so that it can't be completed any more. Raises SessionNotOpen."""
+        sessions = self._stripe.v1.checkout.sessions
+        try:
+            with _errors_ours():
+                sessions.expire(checkout_session_id, {}, {"idempotency_key": f"expire/{checkout_session_id}"})
+        except _InvalidRequest:
+            # Stripe has no code of its own for "not open": only the session can tell.
+            with _errors_ours():
+                found = sessions.retrieve(checkout_session_id)
+            if found.status == "open":
+                raise
+            raise SessionNotOpen from None
+
+
+def setup_session_params(
+    *,
+    mandate_id: str,
+    managed_by: str,
+    stripe_customer_id: str,
+    currency: str,
+    success_url: str,
+    cancel_url: str,
+    locale: str,
+    expires_at: int,
+) -> SessionCreateParams:
+    """All that Stripe is sent to set up Amazon Pay for later.
+
+    `allowed_payment_method_types` is a filter over what the account has enabled: Amazon Pay must be on
+    in its payment method settings. The metadata is set on both objects, since setup_intent.* events
+    carry only the SetupIntent's. https://docs.stripe.com/payments/amazon-pay/set-up-future-payments
+    """
+    metadata = {"mandate_id": mandate_id, METADATA_MANAGED_BY: managed_by}
+    return {
+        "mode": "setup",
+        "allowed_payment_method_types": ["amazon_pay"],
+        "currency": currency,
+        "customer": stripe_customer_id,
+        "client_reference_id": mandate_id,
+        "success_url": success_url,
+        "cancel_url": cancel_url,
+        "locale": cast("Any", locale),
+        "expires_at": expires_at,
+        "metadata": metadata,
+        "setup_intent_data": {"metadata": metadata},
+    }
+
+
+class _InvalidRequest(StripeRefused):
+    pass
+
+
+class _ResourceMissing(_InvalidRequest):
+    pass
+
+
+class _errors_ours:  # noqa: N801 - reads as a word in `with _errors_ours():`
+    """Turns the SDK's exceptions into ours, by type and code and never by message text."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, stripe.StripeError):
+            return
+        code = error.error.code if error.error else None
+        about = {"stripe_code": code, "stripe_request_id": error.request_id}
+        match error:
+            case stripe.InvalidRequestError() if code == "resource_missing":
+                raise _ResourceMissing("Stripe does not know this object", **about) from error
+            case stripe.InvalidRequestError():
+                raise _InvalidRequest(REFUSED, **about) from error
+            case stripe.RateLimitError() | stripe.APIConnectionError() | stripe.APIError():
+                raise StripeUnavailable("Stripe can't be reached or is busy; try again", **about) from error
+            case _:
+                raise StripeRefused(REFUSED, **about) from error
+
+
+def _quoted(value: str) -> str:
+    """A value inside a search query's quotes. https://docs.stripe.com/search#search-query-language"""
+    return value.replace("\\", "\\\\").replace("'", "\\'")

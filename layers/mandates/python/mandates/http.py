@@ -1,0 +1,212 @@
+"""Behind the gateway: requests in, responses out, and the one table from errors to HTTP statuses.
+
+Errors are RFC 9457 `application/problem+json` with a stable `code`. Whatever a browser gets carries the
+CORS headers, errors too; without them a front end could not read why it was refused.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from mandates import errors
+from mandates.telemetry import instrumented, logger
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_CUSTOMER_ID_LENGTH = 255
+
+STATUSES: Mapping[type[errors.MandatesError], HTTPStatus] = {
+    errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
+    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    errors.InsufficientScope: HTTPStatus.FORBIDDEN,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.NoTerms: HTTPStatus.NOT_FOUND,
+    errors.TermsChanged: HTTPStatus.CONFLICT,
+    errors.CustomerRequired: HTTPStatus.CONFLICT,
+    errors.CustomerAlreadyLinked: HTTPStatus.CONFLICT,
+    errors.RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.ConsentRequired: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.RedirectNotAllowed: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.StripeCustomerUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.StripeRefused: HTTPStatus.BAD_GATEWAY,
+    errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.StripeUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+RETRY_AFTER_SECONDS = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """`body` is any JSON value, or None for an empty answer."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Request:
+    """An API Gateway proxy event (REST API, payload 1.0), read with care."""
+
+    def __init__(self, event: Mapping[str, Any]) -> None:
+        self._event = event
+        self.headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        self.query: Mapping[str, str] = event.get("queryStringParameters") or {}
+
+    @property
+    def resource(self) -> str:
+        """The route as declared, e.g. `/mandates/{mandate_id}`."""
+        return str(self._event.get("resource"))
+
+    @property
+    def authorizer(self) -> Mapping[str, Any] | None:
+        """What the authorizer said, None if there was none."""
+        context = (self._event.get("requestContext") or {}).get("authorizer")
+        return context if isinstance(context, Mapping) and context else None
+
+    @property
+    def source_ip(self) -> str:
+        return str(((self._event.get("requestContext") or {}).get("identity") or {}).get("sourceIp") or "")
+
+    def path_id(self, name: str) -> str:
+        """A path parameter, percent-decoded once: REST APIs hand it over as it was sent."""
+        raw = str((self._event.get("pathParameters") or {}).get(name) or "")
+        try:
+            value = unquote_to_bytes(raw).decode()
+        except UnicodeDecodeError:
+            raise errors.InvalidRequest(f"{name} in the path is not UTF-8") from None
+        if not value or len(value) > MAX_CUSTOMER_ID_LENGTH or not value.isprintable():
+            raise errors.InvalidRequest(
+                f"{name} in the path must be 1 to {MAX_CUSTOMER_ID_LENGTH} printable characters"
+            )
+        return value
+
+    def raw_body(self) -> bytes:
+        """The bytes exactly as they were sent."""
+        return raw_body(self._event)
+
+    def body[Body](self, kind: type[Body]) -> Body:
+        """The JSON body as a `kind`, a msgspec Struct that forbids unknown fields.
+
+        Raises InvalidRequest that names the field, UnsupportedMediaType or RequestTooLarge.
+        """
+        content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type != "application/json":
+            raise errors.UnsupportedMediaType("send the body as application/json")
+        body = self.raw_body()
+        if len(body) > MAX_BODY_BYTES:
+            raise errors.RequestTooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes")
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except msgspec.ValidationError as error:
+            raise errors.InvalidRequest(str(error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise errors.InvalidRequest("the body is not JSON") from None
+
+
+def raw_body(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body).encode()
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error:
+        raise errors.InvalidRequest("the body is not the base64 it is said to be") from None
+
+
+Route = Callable[[Request], Response]
+LambdaHandler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
+
+
+def api(allowed_origins: frozenset[str]) -> Callable[[Route], LambdaHandler]:
+    """Make a Lambda handler of a function from Request to Response.
+
+    Our own errors become problem documents by STATUSES; anything else is logged, and a 500 that says
+    nothing of it.
+    """
+
+    def decorate(route: Route) -> LambdaHandler:
+        @instrumented
+        def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
+            request = Request(event)
+            try:
+                response = route(request)
+            except errors.MandatesError as error:
+                logger.info("refused", extra={"code": error.code, **_loggable(error.extra)})
+                response = problem(error)
+            except Exception:
+                logger.exception("unexpected error")
+                response = _UNEXPECTED
+            return to_gateway(response, cors_headers(request.headers.get("origin"), allowed_origins))
+
+        return handler
+
+    return decorate
+
+
+def problem(error: errors.MandatesError) -> Response:
+    headers = {"Retry-After": RETRY_AFTER_SECONDS} if error.retryable else {}
+    if isinstance(error, errors.Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem_response(STATUSES[type(error)], error.code, str(error), headers, error.extra)
+
+
+def problem_response(
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Response:
+    body = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "code": code,
+        "detail": detail,
+        **(extra or {}),
+    }
+    return Response(status.value, body, {"Content-Type": "application/problem+json", **(headers or {})})
+
+
+_UNEXPECTED = problem_response(
+    HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "something went wrong here; try again"
+)
+
+
+def cors_headers(origin: str | None, allowed_origins: frozenset[str]) -> dict[str, str]:
+    if origin not in allowed_origins:
+        return {"Vary": "Origin"}
+    return {
+        "Vary": "Origin",
+        "Access-Control-Allow-Origin": str(origin),
+        "Access-Control-Expose-Headers": "Retry-After",
+    }
+
+
+def to_gateway(response: Response, headers: Mapping[str, str]) -> dict[str, Any]:
+    """The answer as API Gateway wants it. Nothing is to be cached unless the route says so."""
+    has_body = response.body is not None
+    return {
+        "statusCode": response.status,
+        "headers": {
+            **({"Content-Type": "application/json"} if has_body else {}),
+            "Cache-Control": "no-store",
+            **headers,
+            **response.headers,
+        },
+        "body": json.dumps(response.body, ensure_ascii=False) if has_body else "",
+        "isBase64Encoded": False,
+    }
+
+
+def _loggable(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Stripe's request id and code help an operator; the rest of an answer may be the customer's."""
+    return {name: value for name, value in extra.items() if name.startswith("stripe_")}

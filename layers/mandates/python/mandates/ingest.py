@@ -1,0 +1,145 @@
+"""Applying a batch of Stripe events, so that none is lost, none is applied twice and none blocks another.
+
+Events of one mandate make one update, several mandates share a transaction. Whatever a shared
+transaction stumbles over is then done mandate by mandate, each with its own retries, so that one event
+that can't be applied leaves its neighbours alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from mandates.core.changes import EVENT, Contribution, EventRecord
+from mandates.core.mandate import Mandate
+from mandates.core.stripe_events import AboutMandate, AboutSubject, Impossible, NotOurs, read
+from mandates.moment import Clock, Moment
+from mandates.recording import contribute, work_out
+from mandates.store.events import APPLIED, QUARANTINED, record_outcome, settled
+from mandates.store.mandates import add_subject_facts, commit, read_heads, transaction_groups
+from mandates.store.writing import Conflict, StoreError
+
+Event = Mapping[str, Any]
+Results = dict[str, Exception | str]
+"""By event id: its outcome, or what stopped it for now."""
+
+KNOWN = "known"
+
+
+def apply_events(events: Sequence[Event], *, managed_by: str, livemode: bool, clock: Clock) -> Results:
+    """Apply projected events (core/stripe_events.py) and leave a record of each.
+
+    An event whose result is an exception has left no record: it is to be delivered again.
+    """
+    by_id = {str(event["id"]): event for event in events}
+    known = {record.event_id for record in settled(EventRecord(event_id) for event_id in by_id)}
+    results: Results = dict.fromkeys(known, KNOWN)
+    batch = _Batch(by_id, clock, results)
+    about_mandates: list[AboutMandate] = []
+    for event_id, event in by_id.items():
+        if event_id in known:
+            continue
+        match read(event, managed_by=managed_by, livemode=livemode):
+            case AboutMandate() as reading:
+                about_mandates.append(reading)
+            case AboutSubject() as reading:
+                batch.guarded(event_id, partial(batch.apply_to_subject, reading))
+            case NotOurs(outcome=outcome):
+                batch.guarded(event_id, partial(batch.settle, event, outcome))
+            case Impossible(reason=reason):
+                batch.guarded(event_id, partial(batch.quarantine, event, reason))
+    batch.apply_to_mandates(about_mandates)
+    return results
+
+
+class _Batch:
+    def __init__(self, events: Mapping[str, Event], clock: Clock, results: Results) -> None:
+        self._events = events
+        self._clock = clock
+        self._results = results
+
+    def guarded(self, event_id: str, apply: Callable[[], str]) -> None:
+        """Run one event's part; what stops it is kept as its result and stops no other."""
+        try:
+            self._results[event_id] = apply()
+        except Exception as error:
+            self._results[event_id] = error
+
+    def settle(self, event: Event, outcome: str, subject: str | None = None) -> str:
+        record_outcome(event, outcome, Moment(self._clock()), subject=subject)
+        return outcome
+
+    def quarantine(self, event: Event, reason: str) -> str:
+        record_outcome(event, QUARANTINED, Moment(self._clock()), reason=reason)
+        return QUARANTINED
+
+    def apply_to_subject(self, reading: AboutSubject) -> str:
+        """Withdraw in one write, then tell each mandate's ledger, then record the event as done.
+
+        A crash in between repeats the whole: the write merges, and each ledger is told only once.
+        """
+        subject = add_subject_facts(reading.subject, [reading.fact])
+        event = self._events[reading.event_id]
+        for mandate_id in sorted(subject.mandates):
+            record = self._record(reading.event_id, mandate_id)
+            told = Contribution(reading.event_id, (reading.fact,), record, of_a_subject=True)
+            contribute(mandate_id, [told], self._clock)
+        return self.settle(event, APPLIED, subject=reading.subject)
+
+    def apply_to_mandates(self, readings: Sequence[AboutMandate]) -> None:
+        if not readings:
+            return
+        try:
+            heads = read_heads(reading.mandate_id for reading in readings)
+        except StoreError as error:
+            self._results.update({reading.event_id: error for reading in readings})
+            return
+        contributions: dict[str, list[Contribution]] = defaultdict(list)
+        for reading in readings:
+            reason = _impossible_for(reading, heads.get(reading.mandate_id))
+            if reason:
+                event = self._events[reading.event_id]
+                self.guarded(reading.event_id, partial(self.quarantine, event, reason))
+            else:
+                told = Contribution(reading.event_id, (reading.fact,), self._record(reading.event_id))
+                contributions[reading.mandate_id].append(told)
+        self._commit(contributions, heads)
+
+    def _commit(
+        self, contributions: Mapping[str, Sequence[Contribution]], heads: Mapping[str, Mandate]
+    ) -> None:
+        moment = Moment(self._clock())
+        try:
+            for group in transaction_groups(work_out(contributions, heads, moment)):
+                commit(group, moment)
+                for change in group:
+                    self._applied(contributions[change.after.mandate_id])
+        except (Conflict, StoreError):
+            self._one_by_one(contributions)
+
+    def _one_by_one(self, contributions: Mapping[str, Sequence[Contribution]]) -> None:
+        for mandate_id, told in contributions.items():
+            if all(new.source in self._results for new in told):
+                continue
+            try:
+                contribute(mandate_id, told, self._clock)
+            except Exception as error:
+                self._results.update({new.source: error for new in told})
+            else:
+                self._applied(told)
+
+    def _applied(self, contributions: Sequence[Contribution]) -> None:
+        self._results.update({new.source: APPLIED for new in contributions})
+
+    def _record(self, event_id: str, scope: str = EVENT) -> EventRecord:
+        event = self._events[event_id]
+        return EventRecord(event_id, scope, event.get("type"), event.get("created"))
+
+
+def _impossible_for(reading: AboutMandate, head: Mandate | None) -> str | None:
+    """Why this can't be about that mandate. Stripe's answer is believed only as far as it matches ours."""
+    if head is None:
+        return f"there is no mandate {reading.mandate_id}"
+    if reading.stripe_customer_id not in {None, head.stripe_customer_id}:
+        return "its Stripe customer is not the mandate's"
+    return None

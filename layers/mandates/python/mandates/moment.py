@@ -1,0 +1,29 @@
+"""When something happens: one reading of the clock, in the two forms that are stored."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+Clock = Callable[[], float]
+"""Epoch seconds. `time.time` outside tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    epoch: float
+
+    @property
+    def seconds(self) -> int:
+        return int(self.epoch)
+
+    @property
+    def text(self) -> str:
+        """RFC 3339 in UTC with milliseconds."""
+        return (
+            datetime.fromtimestamp(self.epoch, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        )
+
+
+def rfc3339(epoch_seconds: int) -> str:
+    """Whole seconds, as Stripe's times are."""
+    return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""DynamoDB, and the only importer of pynamodb. Every write is conditional, and each condition is named."""

@@ -1,0 +1,157 @@
+"""Customers: the claim that makes their Stripe customer one, and their checkout slot."""
+
+from dataclasses import asdict, dataclass, replace
+
+from mandates.core.changes import Change
+from mandates.core.checkout import CheckoutRequest, Slot
+from mandates.core.stripe_events import stripe_customer_subject
+from mandates.moment import Moment
+from mandates.store.mandates import add_change
+from mandates.store.tables import CheckoutRow, CustomerRow, SubjectRow
+from mandates.store.writing import conflicts_named, transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """`stripe_customer_id` is None while the claim is unresolved: somebody set out to create it.
+
+    `generation` counts the Stripe customers this customer has had. `claimed_at` is epoch seconds.
+    """
+
+    customer_id: str
+    generation: int
+    claim_id: str
+    claimed_at: int
+    created_at: str
+    stripe_customer_id: str | None = None
+
+
+def read_customer(customer_id: str) -> Customer | None:
+    for row in CustomerRow.batch_get([(customer_id, CustomerRow.RECORD)], consistent_read=True):
+        return Customer(
+            row.customer_id,
+            int(row.generation),
+            row.claim_id,
+            int(row.claimed_at),
+            row.created_at,
+            row.stripe_customer_id,
+        )
+    return None
+
+
+def claim_customer(claim: Customer) -> None:
+    """Begin a customer id's first Stripe customer. Raises Conflict if somebody else has."""
+    nobody_claimed_yet = CustomerRow.customer_id.does_not_exist()
+    with conflicts_named():
+        _row(claim).save(condition=nobody_claimed_yet)
+
+
+def renew_claim(before: Customer, claim_id: str, generation: int, now: int) -> Customer:
+    """Begin anew: after Stripe's customer was deleted, or when a claim is too old to be repeated.
+
+    Raises Conflict if somebody renewed or resolved the claim meanwhile.
+    """
+    the_claim_we_read = (CustomerRow.claim_id == before.claim_id) & (
+        CustomerRow.stripe_customer_id.does_not_exist()
+        if before.stripe_customer_id is None
+        else CustomerRow.stripe_customer_id == before.stripe_customer_id
+    )
+    with conflicts_named():
+        _row(before).update(
+            [
+                CustomerRow.claim_id.set(claim_id),
+                CustomerRow.generation.set(generation),
+                CustomerRow.claimed_at.set(now),
+                CustomerRow.stripe_customer_id.remove(),
+            ],
+            condition=the_claim_we_read,
+        )
+    return replace(
+        before,
+        claim_id=claim_id,
+        generation=generation,
+        claimed_at=now,
+        stripe_customer_id=None,
+    )
+
+
+def resolve_claim(claim: Customer, stripe_customer_id: str) -> None:
+    """Link the claim to its Stripe customer, and that customer to this one alone.
+
+    Raises Conflict if the claim was resolved or renewed meanwhile, or the Stripe customer is another's.
+    """
+    still_our_claim = (
+        CustomerRow.claim_id == claim.claim_id
+    ) & CustomerRow.stripe_customer_id.does_not_exist()
+    not_anothers = SubjectRow.customer_id.does_not_exist() | (SubjectRow.customer_id == claim.customer_id)
+    with transaction() as writing:
+        writing.update(
+            _row(claim),
+            actions=[CustomerRow.stripe_customer_id.set(stripe_customer_id)],
+            condition=still_our_claim,
+        )
+        writing.update(
+            SubjectRow(stripe_customer_subject(stripe_customer_id)),
+            actions=[SubjectRow.customer_id.set(claim.customer_id)],
+            condition=not_anothers,
+        )
+
+
+def owner_of(stripe_customer_id: str) -> str | None:
+    """The customer id this Stripe customer belongs to, if any."""
+    for row in SubjectRow.batch_get([stripe_customer_subject(stripe_customer_id)], consistent_read=True):
+        return row.customer_id
+    return None
+
+
+def _row(customer: Customer) -> CustomerRow:
+    plain = asdict(customer)
+    return CustomerRow(plain.pop("customer_id"), CustomerRow.RECORD, **plain)
+
+
+# ------------------------------------------------------------------------------------ checkout slot
+
+
+def read_slot(customer_id: str) -> Slot | None:
+    for row in CheckoutRow.batch_get([(customer_id, CheckoutRow.RECORD)], consistent_read=True):
+        return Slot(
+            mandate_id=row.mandate_id,
+            request=CheckoutRequest(**row.request),
+            params=row.params,
+            created_at=int(row.created_at),
+            expires_at=int(row.expires_at),
+            checkout_session_id=row.checkout_session_id,
+            url=row.url,
+        )
+    return None
+
+
+def take_slot(customer_id: str, slot: Slot, replaces: Slot | None, consent: Change, moment: Moment) -> None:
+    """Write the new mandate with its consent, and the slot, in one. Raises Conflict if the slot changed."""
+    the_slot_we_read = (
+        CheckoutRow.mandate_id.does_not_exist()
+        if replaces is None
+        else CheckoutRow.mandate_id == replaces.mandate_id
+    )
+    row = CheckoutRow(
+        customer_id,
+        CheckoutRow.RECORD,
+        mandate_id=slot.mandate_id,
+        request=asdict(slot.request),
+        params=dict(slot.params),
+        created_at=slot.created_at,
+        expires_at=slot.expires_at,
+    )
+    with transaction() as writing:
+        writing.save(row, condition=the_slot_we_read)
+        add_change(writing, consent, moment)
+
+
+def fill_slot(customer_id: str, mandate_id: str, checkout_session_id: str, url: str) -> None:
+    """Record Stripe's answer. Raises Conflict if the slot is another mandate's by now."""
+    still_this_mandates = CheckoutRow.mandate_id == mandate_id
+    with conflicts_named():
+        CheckoutRow(customer_id, CheckoutRow.RECORD).update(
+            [CheckoutRow.checkout_session_id.set(checkout_session_id), CheckoutRow.url.set(url)],
+            condition=still_this_mandates,
+        )

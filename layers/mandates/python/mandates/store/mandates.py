@@ -1,0 +1,259 @@
+"""Mandates, their ledgers and the subjects they stand on."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import batched
+from typing import Any
+
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from mandates.core.changes import Change, Subject
+from mandates.core.facts import Fact, Facts, from_plain, merge, to_plain
+from mandates.core.ledger import Entry, PersonalValue
+from mandates.core.mandate import Mandate
+from mandates.core.stripe_events import payment_method_subject, stripe_customer_subject
+from mandates.moment import Moment
+from mandates.store.events import applied_event_row, not_settled_before
+from mandates.store.tables import EntryRow, HeadRow, PersonalRow, SubjectRow
+from mandates.store.writing import MAX_TRANSACTION_ITEMS, conflicts_named, transaction, until_no_conflict
+
+_MOST_KEYS_PER_READ = 100  # BatchGetItem's limit
+
+
+def read_heads(mandate_ids: Iterable[str]) -> dict[str, Mandate]:
+    """The heads there are, by id; strongly consistent."""
+    heads: dict[str, Mandate] = {}
+    for some in batched(dict.fromkeys(mandate_ids), _MOST_KEYS_PER_READ, strict=False):
+        keys = [(mandate_id, HeadRow.RECORD) for mandate_id in some]
+        for row in HeadRow.batch_get(keys, consistent_read=True):
+            heads[row.mandate_id] = _mandate(row)
+    return heads
+
+
+def read_subjects(keys: Iterable[str]) -> dict[str, Subject]:
+    """Every subject asked for, by key; one that was never written is a Subject without facts."""
+    wanted = list(dict.fromkeys(keys))
+    subjects = {key: Subject(key) for key in wanted}
+    for some in batched(wanted, _MOST_KEYS_PER_READ, strict=False):
+        for row in SubjectRow.batch_get(list(some), consistent_read=True):
+            subjects[row.subject] = _subject(row)
+    return subjects
+
+
+def subject_keys(mandate: Mandate, payment_method_id: str | None) -> list[str]:
+    """The customer's first, then the payment method's, if there is one yet."""
+    keys = [stripe_customer_subject(mandate.stripe_customer_id)]
+    if payment_method_id:
+        keys.append(payment_method_subject(payment_method_id))
+    return keys
+
+
+def read_ledger(mandate_id: str) -> list[Entry]:
+    rows = EntryRow.query(mandate_id, EntryRow.record.startswith(EntryRow.PREFIX), consistent_read=True)
+    return [_entry(row) for row in rows]
+
+
+def read_personal(mandate_id: str) -> dict[int, dict[str, PersonalValue]]:
+    """The personal values kept beside the ledger, by entry number."""
+    rows = PersonalRow.query(
+        mandate_id, PersonalRow.record.startswith(PersonalRow.PREFIX), consistent_read=True
+    )
+    return {
+        int(row.record.removeprefix(PersonalRow.PREFIX)): {
+            name: PersonalValue(**kept) for name, kept in row.values.items()
+        }
+        for row in rows
+    }
+
+
+def mandate_ids_of(customer_id: str) -> list[str]:
+    """Newest first, through the index: a mandate made in the last moments may be missing."""
+    return [row.mandate_id for row in HeadRow.by_customer.query(customer_id, scan_index_forward=False)]
+
+
+# ------------------------------------------------------------------------------------------ writing
+
+
+def transaction_groups(changes: Sequence[Change]) -> Iterable[list[Change]]:
+    """Changes of different mandates, in groups that each fit one transaction.
+
+    No item may stand in a transaction twice, so the link to a subject that two mandates share is
+    written once, and counted for each: a group is at worst smaller than it could be.
+    """
+    group: list[Change] = []
+    size = 0
+    for change in changes:
+        items = _items_in(change)
+        if group and size + items > MAX_TRANSACTION_ITEMS:
+            yield group
+            group, size = [], 0
+        group.append(change)
+        size += items
+    if group:
+        yield group
+
+
+def commit(changes: Sequence[Change], moment: Moment) -> None:
+    """Write the changes of one group, all or none. Raises Conflict if anything read has changed since."""
+    with transaction() as writing:
+        for change in changes:
+            add_change(writing, change, moment)
+        _link(writing, changes)
+
+
+def add_change(writing: TransactWrite, change: Change, moment: Moment) -> None:
+    """The head, the ledger entries, the personal values and the event records of one change.
+
+    All but the links to the subjects it stands on, which only activation makes (`commit`).
+    """
+    if change.before.entries == 0:
+        nobody_has_this_id = HeadRow.mandate_id.does_not_exist()
+        writing.save(_head_row(change.after), condition=nobody_has_this_id)
+    else:
+        nobody_wrote_since = HeadRow.entries == change.before.entries
+        writing.update(
+            _head_row(change.before),
+            actions=[
+                HeadRow.facts.set(_plain(change.after.facts)),
+                HeadRow.entries.set(change.after.entries),
+                HeadRow.head_hash.set(change.after.head_hash),
+            ],
+            condition=nobody_wrote_since,
+        )
+    for entry in change.entries:
+        entries_are_never_replaced = EntryRow.mandate_id.does_not_exist()
+        writing.save(_entry_row(entry), condition=entries_are_never_replaced)
+    for number, values in change.personal.items():
+        kept = {name: {"value": value.value, "salt": value.salt} for name, value in values.items()}
+        beside = PersonalRow(change.after.mandate_id, f"{PersonalRow.PREFIX}{number:06}", values=kept)
+        writing.save(beside, condition=PersonalRow.mandate_id.does_not_exist())
+    for record in change.events:
+        applied = applied_event_row(record, change.after.mandate_id, moment)
+        writing.save(applied, condition=not_settled_before())
+
+
+def add_subject_facts(key: str, new: Iterable[Fact]) -> Subject:
+    """Merge facts into a subject, in one write, and return it with the mandates that stand on it.
+
+    That one write withdraws every one of those mandates: they are told (in their ledgers) afterwards.
+    """
+    facts = tuple(new)
+
+    def attempt() -> Subject:
+        rows = list(SubjectRow.batch_get([key], consistent_read=True))
+        row = rows[0] if rows else SubjectRow(key)
+        known = _subject(row)
+        merged = merge(known.facts, facts)
+        if merged == known.facts:
+            return known
+        nobody_wrote_since = (
+            SubjectRow.version.does_not_exist() if row.version is None else SubjectRow.version == row.version
+        )
+        after = Subject(key, merged, known.mandates)
+        actions: list[Action] = [
+            SubjectRow.facts.set(_plain(merged)),
+            SubjectRow.version.set(int(row.version or 0) + 1),
+        ]
+        if after.withdrawn:
+            actions.append(SubjectRow.withdrawn.set(True))
+        with conflicts_named():
+            row.update(actions, condition=nobody_wrote_since)  # fills `row` with the item as written
+        return _subject(row)
+
+    return until_no_conflict(attempt)
+
+
+def _link(writing: TransactWrite, changes: Sequence[Change]) -> None:
+    """Each subject learns which mandates stand on it, and must not have been withdrawn meanwhile."""
+    linked: dict[str, tuple[Subject, set[str]]] = {}
+    for change in changes:
+        for subject in change.stands_on:
+            linked.setdefault(subject.key, (subject, set()))[1].add(change.after.mandate_id)
+    for subject, mandate_ids in linked.values():
+        still_not_withdrawn = SubjectRow.withdrawn.does_not_exist()
+        writing.update(
+            SubjectRow(subject.key),
+            actions=[SubjectRow.mandates.add(mandate_ids)],
+            condition=None if subject.withdrawn else still_not_withdrawn,
+        )
+
+
+def _items_in(change: Change) -> int:
+    return 1 + len(change.entries) + len(change.events) + len(change.personal) + len(change.stands_on)
+
+
+# ------------------------------------------------------------------------------- items and objects
+
+
+def _plain(facts: Facts) -> dict[str, Any]:
+    return {key: to_plain(facts[key]) for key in sorted(facts)}
+
+
+def _facts(plain: Mapping[str, Any] | None) -> Facts:
+    return {key: from_plain(fact) for key, fact in (plain or {}).items()}
+
+
+def _mandate(row: HeadRow) -> Mandate:
+    return Mandate(
+        mandate_id=row.mandate_id,
+        customer_id=row.customer_id,
+        stripe_customer_id=row.stripe_customer_id,
+        created_at=row.created_at,
+        terms_version=row.terms_version,
+        terms_digest=row.terms_digest,
+        locale=row.locale,
+        facts=_facts(row.facts),
+        entries=int(row.entries),
+        head_hash=row.head_hash,
+    )
+
+
+def _head_row(mandate: Mandate) -> HeadRow:
+    return HeadRow(
+        mandate.mandate_id,
+        HeadRow.RECORD,
+        customer_id=mandate.customer_id,
+        stripe_customer_id=mandate.stripe_customer_id,
+        created_at=mandate.created_at,
+        terms_version=mandate.terms_version,
+        terms_digest=mandate.terms_digest,
+        locale=mandate.locale,
+        facts=_plain(mandate.facts),
+        entries=mandate.entries,
+        head_hash=mandate.head_hash,
+    )
+
+
+def _subject(row: SubjectRow) -> Subject:
+    return Subject(row.subject, _facts(row.facts), frozenset(row.mandates or ()))
+
+
+def _entry(row: EntryRow) -> Entry:
+    return Entry(
+        mandate_id=row.mandate_id,
+        number=int(row.number),
+        recorded_at=row.recorded_at,
+        source=row.source,
+        facts=tuple(row.facts),
+        status=row.status,
+        text=row.text,
+        commitments=row.commitments,
+        previous_hash=row.previous_hash,
+        hash=row.hash,
+    )
+
+
+def _entry_row(entry: Entry) -> EntryRow:
+    return EntryRow(
+        entry.mandate_id,
+        f"{EntryRow.PREFIX}{entry.number:06}",
+        number=entry.number,
+        recorded_at=entry.recorded_at,
+        source=entry.source,
+        facts=list(entry.facts),
+        status=entry.status,
+        text=entry.text,
+        commitments=dict(entry.commitments),
+        previous_hash=entry.previous_hash,
+        hash=entry.hash,
+    )

@@ -1,0 +1,200 @@
+"""The items as they lie in DynamoDB: tables by aggregate, several kinds of item in one by sort key.
+
+| table           | partition key  | sort key                                            |
+|-----------------|----------------|-----------------------------------------------------|
+| customers       | customer_id    | `customer`, `checkout`                              |
+| mandates        | mandate_id     | `head`, `entry#000001`…, `personal#000001`…         |
+| stripe_subjects | subject        | (none): `payment_method#pm_…`, `stripe_customer#cus_…` |
+| events          | event_id       | `event`, or a mandate's id                          |
+| terms           | record         | version: `version` + each version, `pointer` + `current` |
+"""
+
+from typing import Any
+
+from pynamodb.attributes import (
+    BooleanAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+)
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+CONNECT_TIMEOUT_SECONDS = 1.0
+READ_TIMEOUT_SECONDS = 3.0  # with 3 attempts, 12 s at worst: inside every function's time-out
+
+
+class _Table:
+    """pynamodb's own time-outs are 15 s and 30 s: longer than API Gateway waits."""
+
+    table_name = ""  # set by `bind`
+    connect_timeout_seconds = CONNECT_TIMEOUT_SECONDS
+    read_timeout_seconds = READ_TIMEOUT_SECONDS
+    max_retry_attempts = 2
+
+
+class CustomerRow(Model):
+    """One per customer id: the claim on creating their Stripe customer, then that customer's id."""
+
+    RECORD = "customer"
+
+    class Meta(_Table):
+        pass
+
+    customer_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True, default=RECORD)
+    generation = NumberAttribute()
+    claim_id = UnicodeAttribute()
+    claimed_at = NumberAttribute()
+    created_at = UnicodeAttribute()
+    stripe_customer_id = UnicodeAttribute(null=True)
+
+
+class CheckoutRow(Model):
+    """The customer's one checkout slot."""
+
+    RECORD = "checkout"
+
+    class Meta(_Table):
+        pass
+
+    customer_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True, default=RECORD)
+    mandate_id = UnicodeAttribute()
+    request = JSONAttribute()
+    params = JSONAttribute()
+    created_at = NumberAttribute()
+    expires_at = NumberAttribute()
+    checkout_session_id = UnicodeAttribute(null=True)
+    url = UnicodeAttribute(null=True)
+
+
+class ByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Finds a customer's mandates; only heads carry `customer_id`. Never read to decide anything."""
+
+    class Meta:
+        index_name = "by_customer"
+        projection = KeysOnlyProjection()
+
+    customer_id = UnicodeAttribute(hash_key=True)
+    created_at = UnicodeAttribute(range_key=True)
+
+
+class HeadRow(Model):
+    RECORD = "head"
+
+    class Meta(_Table):
+        pass
+
+    mandate_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True, default=RECORD)
+    customer_id = UnicodeAttribute()
+    stripe_customer_id = UnicodeAttribute()
+    created_at = UnicodeAttribute()
+    terms_version = UnicodeAttribute()
+    terms_digest = UnicodeAttribute()
+    locale = UnicodeAttribute()
+    facts = JSONAttribute()
+    entries = NumberAttribute()
+    head_hash = UnicodeAttribute()
+
+    by_customer = ByCustomer()
+
+
+class EntryRow(Model):
+    PREFIX = "entry#"
+
+    class Meta(_Table):
+        pass
+
+    mandate_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True)
+    number = NumberAttribute()
+    recorded_at = UnicodeAttribute()
+    source = UnicodeAttribute()
+    facts = JSONAttribute()
+    status = UnicodeAttribute()
+    text = UnicodeAttribute(null=True)
+    commitments = JSONAttribute()
+    previous_hash = UnicodeAttribute()
+    hash = UnicodeAttribute()
+
+
+class PersonalRow(Model):
+    """The personal values that an entry only commits to. Erasing this item leaves the chain whole."""
+
+    PREFIX = "personal#"
+
+    class Meta(_Table):
+        pass
+
+    mandate_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True)
+    values = JSONAttribute()
+
+
+class SubjectRow(Model):
+    """`withdrawn` is present once any withdrawing fact is: what activation is conditional on.
+
+    `customer_id` is set on a Stripe customer that belongs to one of our customers: no two can share it.
+    """
+
+    class Meta(_Table):
+        pass
+
+    subject = UnicodeAttribute(hash_key=True)
+    facts = JSONAttribute(null=True)
+    withdrawn = BooleanAttribute(null=True)
+    version = NumberAttribute(null=True)
+    mandates = UnicodeSetAttribute(null=True)
+    customer_id = UnicodeAttribute(null=True)
+
+
+class EventRow(Model):
+    """One per event seen, whatever became of it; `expires_at` is DynamoDB's time to live."""
+
+    class Meta(_Table):
+        pass
+
+    event_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True)
+    outcome = UnicodeAttribute()
+    type = UnicodeAttribute(null=True)
+    created = NumberAttribute(null=True)
+    recorded_at = UnicodeAttribute()
+    mandate_id = UnicodeAttribute(null=True)
+    subject = UnicodeAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+    body = JSONAttribute(null=True)
+    expires_at = NumberAttribute()
+
+
+class TermsRow(Model):
+    """A published version, or the pointer to the current one."""
+
+    class Meta(_Table):
+        pass
+
+    record = UnicodeAttribute(hash_key=True)
+    version = UnicodeAttribute(range_key=True)
+    document = JSONAttribute(null=True)
+    digest = UnicodeAttribute()
+    published_at = UnicodeAttribute()
+
+
+_ROWS: dict[str, tuple[type[Model], ...]] = {
+    "customers": (CustomerRow, CheckoutRow),
+    "mandates": (HeadRow, EntryRow, PersonalRow),
+    "stripe_subjects": (SubjectRow,),
+    "events": (EventRow,),
+    "terms": (TermsRow,),
+}
+TABLES = tuple(_ROWS)
+
+
+def bind(names: dict[str, str]) -> None:
+    """Say what the tables are called here, e.g. `{"mandates": "stack-Mandates-1ABC"}`."""
+    for table, name in names.items():
+        for row in _ROWS[table]:
+            row.Meta.table_name = name

@@ -1,0 +1,53 @@
+"""Our objects as the API shows them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mandates.core.ledger import Entry
+from mandates.core.mandate import Mandate, Status
+from mandates.core.terms import Terms
+
+
+def mandate_view(mandate: Mandate, status: Status) -> dict[str, Any]:
+    return {
+        "mandate_id": mandate.mandate_id,
+        "customer_id": mandate.customer_id,
+        "status": str(status),
+        "created_at": mandate.created_at,
+        "terms_version": mandate.terms_version,
+        "terms_digest": mandate.terms_digest,
+        "locale": mandate.locale,
+        "stripe_customer_id": mandate.stripe_customer_id,
+        "checkout_session_id": mandate.checkout_session_id,
+        "setup_intent_id": mandate.setup_intent_id,
+        "payment_method_id": mandate.payment_method_id,
+        "stripe_mandate_id": mandate.stripe_mandate_id,
+    }
+
+
+def ledger_view(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": entry.number,
+            "kinds": entry.kinds,
+            "recorded_at": entry.recorded_at,
+            "source": entry.source,
+            "status": entry.status,
+            "previous_hash": entry.previous_hash,
+            "hash": entry.hash,
+        }
+        for entry in entries
+    ]
+
+
+def terms_view(terms: Terms, locale: str) -> dict[str, Any]:
+    return {
+        "version": terms.version,
+        "digest": terms.digest,
+        "business_name": terms.business_name,
+        "currency": terms.currency,
+        "locale": locale,
+        "text": terms.wording(locale),
+        "sections": dict(terms.texts[locale]),
+        "locales": sorted(terms.texts),
+    }

@@ -1,0 +1,70 @@
+"""From Stripe's signed request to a message in the queue: verified, checked for shape, and reduced.
+
+Only the standard library: what answers Stripe must start fast and has nothing else to do.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mandates.core.signature import NoMatchingSignature, SignatureRefused, verify
+from mandates.core.stripe_events import MAX_ID_LENGTH, project
+from mandates.moment import Clock
+from mandates.secret_values import Secret
+
+MAX_BODY_BYTES = 1024 * 1024
+
+
+class EventRefused(Exception):
+    """Signed, but not an event. The message says why; `code` is stable."""
+
+    code = "invalid_event"
+
+
+class BodyTooLarge(EventRefused):
+    code = "request_too_large"
+
+
+def webhook_secrets(text: str) -> tuple[str, ...]:
+    """The secret's value: `{"secrets": ["whsec_…", …]}`, several of which may be valid at once."""
+    secrets = json.loads(text)["secrets"]
+    return tuple(secret for secret in secrets if isinstance(secret, str) and secret)
+
+
+def accept(payload: bytes, headers: Mapping[str, str], secrets: Secret[tuple[str, ...]], clock: Clock) -> str:
+    """The message to queue for a webhook request. Header names must be in lower case.
+
+    Raises SignatureRefused or EventRefused; or what reading the secret raised.
+    """
+    if len(payload) > MAX_BODY_BYTES:
+        raise BodyTooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes")
+    header = headers.get("stripe-signature")
+    try:
+        verify(payload, header, secrets.get(), clock())
+    except NoMatchingSignature:
+        verify(payload, header, _newer(secrets), clock())
+    return json.dumps(project(_event(payload)), separators=(",", ":"))
+
+
+def _newer(secrets: Secret[tuple[str, ...]]) -> Iterable[str]:
+    """The secrets as they are now: one may have been added since they were last read."""
+    return secrets.newer() or ()
+
+
+def _event(payload: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(payload.decode())
+    except UnicodeDecodeError:
+        raise EventRefused("the body is not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise EventRefused("the body is not JSON") from None
+    if not isinstance(event, dict):
+        raise EventRefused("the body is not a JSON object")
+    for name in ("id", "type"):
+        value = event.get(name)
+        if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_LENGTH:
+            raise EventRefused(f"the event's {name} must be a text of 1 to {MAX_ID_LENGTH} characters")
+    return event
+
+
+__all__ = ["BodyTooLarge", "EventRefused", "SignatureRefused", "accept", "webhook_secrets"]

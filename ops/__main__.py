@@ -1,0 +1,25 @@
+"""The command line. Credentials and region are AWS's usual ones; the stack is found by its name."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ops import terms
+from ops.stack import Stack, StackError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m ops", description="Operate a mandates stack.")
+    parser.add_argument("--stack", default="mandates-local", help="the CloudFormation stack (mandates-local)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    terms.add_commands(commands)
+    chosen = parser.parse_args(arguments)
+    try:
+        return int(chosen.run(Stack(chosen.stack), chosen))
+    except StackError as error:
+        print(f"{error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

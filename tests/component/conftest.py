@@ -1,0 +1,31 @@
+"""The real handlers, on moto's AWS and the Stripe simulator over real HTTP."""
+
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from local.stripe_simulator import RunningSimulator, running_simulator
+from tests.component.world import World, create_tables
+
+
+@pytest.fixture(scope="session")
+def simulator_server() -> Iterator[RunningSimulator]:
+    with running_simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def world(simulator_server: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Tables, queue, secrets and a fresh simulator; handlers are loaded as `world.function(name)`."""
+    simulator_server.core.reset()
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "test")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
+    with mock_aws():
+        create_tables()
+        yield World(simulator_server, monkeypatch)

@@ -1,0 +1,286 @@
+"""What a component test works with: AWS as moto plays it, Stripe as the simulator does, our handlers."""
+
+import importlib.util
+import itertools
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import boto3
+import pytest
+import stripe
+from mandates.moment import Moment
+from mandates.store import tables
+from mandates.store.terms import publish_terms
+from samcli.yamlhelper import yaml_parse
+
+from local.stripe_simulator import RunningSimulator
+from ops.terms import load
+
+ROOT = Path(__file__).parents[2]
+ORIGIN = "https://shop.example"
+WEBHOOK_SECRET = "whsec_placeholder"
+CUSTOMER = "auth0|ann"
+STRANGER = "auth0|bob"
+
+TABLES = {
+    "customers": "CustomersTable",
+    "mandates": "MandatesTable",
+    "stripe_subjects": "StripeSubjectsTable",
+    "events": "EventsTable",
+    "terms": "TermsTable",
+}
+"""Our name, and the template's: the tables here have the keys and indexes the template gives them."""
+
+_modules = itertools.count()
+
+
+class Function(Protocol):
+    def handler(self, event: dict[str, Any], context: Any) -> dict[str, Any]: ...
+
+
+@dataclass
+class Context:
+    function_name: str = "test"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:test"
+    aws_request_id: str = "request-1"
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+@dataclass
+class World:
+    stripe: RunningSimulator
+    monkeypatch: pytest.MonkeyPatch
+    environment: dict[str, str] = field(default_factory=dict)
+    _functions: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        sqs, secrets = boto3.client("sqs"), boto3.client("secretsmanager")
+        self.sqs = sqs
+        self.queue_url = sqs.create_queue(QueueName="webhooks")["QueueUrl"]
+        self.api_key_arn = secrets.create_secret(Name="key", SecretString="sk_test_placeholder")["ARN"]
+        self.webhook_secrets_arn = secrets.create_secret(
+            Name="webhooks", SecretString=json.dumps({"secrets": [WEBHOOK_SECRET]})
+        )["ARN"]
+        tables.bind({name: name for name in TABLES})
+        self.terms = load(ROOT / "terms" / "example.yaml")
+        publish_terms(self.terms, Moment(time.time()))
+        self.environment = {
+            "ALLOWED_ORIGINS": ORIGIN,
+            "MANAGED_BY": "test-stack",
+            "STRIPE_API_BASE": self.stripe.url,
+            "STRIPE_API_KEY_SECRET_ARN": self.api_key_arn,
+            "STRIPE_LIVEMODE": "false",
+            "STRIPE_WEBHOOK_SECRETS_ARN": self.webhook_secrets_arn,
+            "WEBHOOK_QUEUE_URL": self.queue_url,
+            **{f"{name.upper()}_TABLE": name for name in TABLES},
+        }
+
+    def function(self, name: str) -> Any:
+        """The function's module, loaded as a fresh container would load it (once per test)."""
+        if name not in self._functions:
+            self._functions[name] = self.fresh(name)
+        return self._functions[name]
+
+    def fresh(self, name: str) -> Any:
+        """Another container of the function."""
+        for variable, value in self.environment.items():
+            self.monkeypatch.setenv(variable, value)
+        path = ROOT / "functions" / name / "app.py"
+        spec = importlib.util.spec_from_file_location(f"{name}_{next(_modules)}", path)
+        assert spec
+        assert spec.loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    def call(
+        self,
+        name: str,
+        resource: str,
+        *,
+        method: str = "GET",
+        path: Mapping[str, str] | None = None,
+        body: Any = None,
+        caller: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        event = api_event(method, resource, path or {}, body, caller, headers or {}, query or {})
+        return answer(self.function(name).handler(event, Context()))
+
+    # ------------------------------------------------------------------------------ the journey
+
+    def put_customer(self, customer_id: str = CUSTOMER, **body: Any) -> Answer:
+        return self.call(
+            "create_customer",
+            "/customers/{customer_id}",
+            method="PUT",
+            path={"customer_id": customer_id},
+            body=body,
+            caller=customer(customer_id),
+        )
+
+    def post_checkout(self, customer_id: str = CUSTOMER, **changes: Any) -> Answer:
+        body = {
+            "terms_version": self.terms.version,
+            "terms_digest": self.terms.digest,
+            "accepted": True,
+            "success_url": f"{ORIGIN}/return",
+            "cancel_url": f"{ORIGIN}/cart",
+            "locale": "en",
+            **changes,
+        }
+        return self.call(
+            "create_checkout_session",
+            "/checkout-sessions",
+            method="POST",
+            body={name: value for name, value in body.items() if value is not ...},
+            caller=customer(customer_id),
+        )
+
+    def get_mandate(self, mandate_id: str, caller: Mapping[str, str] | None = None) -> Answer:
+        return self.call(
+            "read_mandates",
+            "/mandates/{mandate_id}",
+            path={"mandate_id": mandate_id},
+            caller=caller or customer(CUSTOMER),
+        )
+
+    def begun(self, customer_id: str = CUSTOMER) -> Any:
+        """A customer with an open session; the body of the 201."""
+        assert self.put_customer(customer_id).status in {200, 201}
+        opened = self.post_checkout(customer_id)
+        assert opened.status == 201, opened
+        return opened.body
+
+    # ------------------------------------------------------------------------------ Stripe's side
+
+    def events(self, *types: str) -> list[dict[str, Any]]:
+        """The events Stripe has made so far, oldest first."""
+        client = stripe.StripeClient("sk_test_placeholder", base_addresses={"api": self.stripe.url})
+        listed = client.v1.events.list({"limit": 100}).to_dict()["data"]
+        return [event for event in reversed(listed) if not types or event["type"] in types]
+
+    def deliver(self, *events: Mapping[str, Any]) -> list[Answer]:
+        """Stripe posts the events, signed, to receive_webhook."""
+        return [self.post_webhook(json.dumps(event)) for event in events]
+
+    def post_webhook(self, payload: str, *, header: str | None = None, **changes: Any) -> Answer:
+        signature = header if header is not None else signed(payload)
+        event = api_event("POST", "/webhooks/stripe", {}, None, None, {"Stripe-Signature": signature}, {})
+        event.update({"body": payload, **changes})
+        return answer(self.function("receive_webhook").handler(event, Context()))
+
+    def queued(self) -> list[dict[str, Any]]:
+        """The messages waiting in the queue (they stay in flight)."""
+        messages: list[dict[str, Any]] = []
+        while some := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            messages += [json.loads(message["Body"]) for message in some]
+        return messages
+
+    def process(self, *batches: list[Mapping[str, Any]]) -> list[str]:
+        """The worker handles each batch of queued events; returns the ids of the messages that failed."""
+        failed: list[str] = []
+        for batch in batches:
+            result = self.function("process_webhook").handler(sqs_event(batch), Context())
+            failed += [item["itemIdentifier"] for item in result["batchItemFailures"]]
+        return failed
+
+    def run_webhooks(self) -> None:
+        """All events so far go through the endpoint, the queue and the worker."""
+        self.deliver(*self.events())
+        waiting = self.queued()
+        assert self.process(*[list(batch) for batch in itertools.batched(waiting, 10)]) == []
+
+
+def create_tables() -> None:
+    """The tables as template.yaml declares them."""
+    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    dynamodb = boto3.client("dynamodb")
+    for name, logical_id in TABLES.items():
+        properties = template["Resources"][logical_id]["Properties"]
+        wanted = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
+        given = {key: properties[key] for key in wanted if key in properties}
+        dynamodb.create_table(TableName=name, **given)
+
+
+def customer(customer_id: str = CUSTOMER, **changes: str) -> dict[str, str]:
+    return {
+        "principalId": customer_id,
+        "subject": customer_id,
+        "issuer": "https://issuer.example",
+        "kind": "customer",
+        "scopes": "",
+        "expires_at": str(int(time.time()) + 600),
+        **changes,
+    }
+
+
+def service(*scopes: str) -> dict[str, str]:
+    return customer("the-back-end", kind="service", scopes=" ".join(scopes))
+
+
+def signed(payload: str, secret: str = WEBHOOK_SECRET, at: int | None = None) -> str:
+    timestamp = at if at is not None else int(time.time())
+    return stripe.WebhookSignature.generate_signature_header(payload, secret, timestamp=timestamp)
+
+
+def api_event(
+    method: str,
+    resource: str,
+    path: Mapping[str, str],
+    body: Any,
+    caller: Mapping[str, str] | None,
+    headers: Mapping[str, str],
+    query: Mapping[str, str],
+) -> dict[str, Any]:
+    with_body = {"Content-Type": "application/json"} if body is not None else {}
+    return {
+        "resource": resource,
+        "httpMethod": method,
+        "path": resource,
+        "headers": {"User-Agent": "pytest", "Origin": ORIGIN, **with_body, **headers},
+        "queryStringParameters": dict(query) or None,
+        "pathParameters": dict(path) or None,
+        "requestContext": {
+            "identity": {"sourceIp": "203.0.113.7"},
+            **({"authorizer": dict(caller)} if caller else {}),
+        },
+        "body": body if isinstance(body, str) or body is None else json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+def sqs_event(events: list[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "messageId": f"message-{number}",
+                "receiptHandle": "handle",
+                "body": event if isinstance(event, str) else json.dumps(event),
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:webhooks",
+                "awsRegion": "us-east-1",
+            }
+            for number, event in enumerate(events)
+        ]
+    }
+
+
+def answer(raw: Mapping[str, Any]) -> Answer:
+    return Answer(raw["statusCode"], raw["headers"], json.loads(raw["body"]) if raw["body"] else None)
