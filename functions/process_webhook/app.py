@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
         result = results[stripe_event["id"]]
         about = {"event_id": stripe_event["id"], "event_type": stripe_event.get("type")}
         if isinstance(result, Exception):
-            logger.warning("event not applied yet", extra={**about, "error": type(result).__name__})
+            logger.warning("event not applied yet", extra=about, exc_info=result)
             raise result
         logger.info("event seen", extra={**about, "outcome": result})
         count(f"Events{result.title().replace('_', '')}")

@@ -1,15 +1,18 @@
 """The real handlers, on moto's AWS and the Stripe simulator over real HTTP."""
 
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 from moto import mock_aws
 
 from local.stripe_simulator import RunningSimulator, running_simulator
 from tests.component.world import World, create_tables
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def simulator_server() -> Iterator[RunningSimulator]:
     with running_simulator() as running:
         yield running
@@ -18,7 +21,6 @@ def simulator_server() -> Iterator[RunningSimulator]:
 @pytest.fixture
 def world(simulator_server: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Tables, queue, secrets and a fresh simulator; handlers are loaded as `world.function(name)`."""
-    simulator_server.core.reset()
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
@@ -26,6 +28,18 @@ def world(simulator_server: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "test")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
+    one_call_at_a_time(monkeypatch)
     with mock_aws():
         create_tables()
         yield World(simulator_server, monkeypatch)
+
+
+def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DynamoDB's calls are atomic; moto's are not (a failed transaction rolls back other threads' writes)."""
+    lock, call = threading.Lock(), BaseClient._make_api_call
+
+    def atomically(self: BaseClient, *arguments: Any) -> Any:
+        with lock:
+            return call(self, *arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", atomically)

@@ -1,5 +1,6 @@
 """What a component test works with: AWS as moto plays it, Stripe as the simulator does, our handlers."""
 
+import functools
 import importlib.util
 import itertools
 import json
@@ -17,7 +18,7 @@ from mandates.store import tables
 from mandates.store.terms import publish_terms
 from samcli.yamlhelper import yaml_parse
 
-from local.stripe_simulator import RunningSimulator
+from local.stripe_simulator import FaultPlan, RunningSimulator
 from ops.terms import load
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +67,7 @@ class World:
 
     def __post_init__(self) -> None:
         sqs, secrets = boto3.client("sqs"), boto3.client("secretsmanager")
-        self.sqs = sqs
+        self.sqs, self.secrets = sqs, secrets
         self.queue_url = sqs.create_queue(QueueName="webhooks")["QueueUrl"]
         self.api_key_arn = secrets.create_secret(Name="key", SecretString="sk_test_placeholder")["ARN"]
         self.webhook_secrets_arn = secrets.create_secret(
@@ -116,7 +117,7 @@ class World:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Answer:
-        event = api_event(method, resource, path or {}, body, caller, headers or {}, query or {})
+        event = api_event(method, resource, path=path, body=body, caller=caller, headers=headers, query=query)
         return answer(self.function(name).handler(event, Context()))
 
     # ------------------------------------------------------------------------------ the journey
@@ -131,7 +132,10 @@ class World:
             caller=customer(customer_id),
         )
 
-    def post_checkout(self, customer_id: str = CUSTOMER, **changes: Any) -> Answer:
+    def post_checkout(
+        self, customer_id: str = CUSTOMER, *, caller: Mapping[str, str] | None = None, **changes: Any
+    ) -> Answer:
+        """POST /checkout-sessions with a valid body and these changes; a field that is `...` is left out."""
         body = {
             "terms_version": self.terms.version,
             "terms_digest": self.terms.digest,
@@ -146,7 +150,7 @@ class World:
             "/checkout-sessions",
             method="POST",
             body={name: value for name, value in body.items() if value is not ...},
-            caller=customer(customer_id),
+            caller=caller or customer(customer_id),
         )
 
     def get_mandate(self, mandate_id: str, caller: Mapping[str, str] | None = None) -> Answer:
@@ -166,10 +170,16 @@ class World:
 
     # ------------------------------------------------------------------------------ Stripe's side
 
+    def stripe_client(self) -> stripe.StripeClient:
+        return stripe.StripeClient("sk_test_placeholder", base_addresses={"api": self.stripe.url})
+
+    def faults(self, *api: Mapping[str, Any]) -> None:
+        """What goes wrong with Stripe's API from now on (local/stripe_simulator/faults.py)."""
+        self.stripe.core.set_faults(FaultPlan.parse({"api": list(api)}))
+
     def events(self, *types: str) -> list[dict[str, Any]]:
         """The events Stripe has made so far, oldest first."""
-        client = stripe.StripeClient("sk_test_placeholder", base_addresses={"api": self.stripe.url})
-        listed = client.v1.events.list({"limit": 100}).to_dict()["data"]
+        listed = self.stripe_client().v1.events.list({"limit": 100}).to_dict()["data"]
         return [event for event in reversed(listed) if not types or event["type"] in types]
 
     def deliver(self, *events: Mapping[str, Any]) -> list[Answer]:
@@ -178,7 +188,7 @@ class World:
 
     def post_webhook(self, payload: str, *, header: str | None = None, **changes: Any) -> Answer:
         signature = header if header is not None else signed(payload)
-        event = api_event("POST", "/webhooks/stripe", {}, None, None, {"Stripe-Signature": signature}, {})
+        event = api_event("POST", "/webhooks/stripe", headers={"Stripe-Signature": signature})
         event.update({"body": payload, **changes})
         return answer(self.function("receive_webhook").handler(event, Context()))
 
@@ -203,15 +213,19 @@ class World:
         """All events so far go through the endpoint, the queue and the worker."""
         self.deliver(*self.events())
         waiting = self.queued()
-        assert self.process(*[list(batch) for batch in itertools.batched(waiting, 10)]) == []
+        assert self.process(*[list(batch) for batch in itertools.batched(waiting, 10, strict=False)]) == []
+
+
+@functools.cache
+def template() -> Any:
+    return yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
 
 
 def create_tables() -> None:
     """The tables as template.yaml declares them."""
-    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
     dynamodb = boto3.client("dynamodb")
     for name, logical_id in TABLES.items():
-        properties = template["Resources"][logical_id]["Properties"]
+        properties = template()["Resources"][logical_id]["Properties"]
         wanted = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
         given = {key: properties[key] for key in wanted if key in properties}
         dynamodb.create_table(TableName=name, **given)
@@ -241,20 +255,21 @@ def signed(payload: str, secret: str = WEBHOOK_SECRET, at: int | None = None) ->
 def api_event(
     method: str,
     resource: str,
-    path: Mapping[str, str],
-    body: Any,
-    caller: Mapping[str, str] | None,
-    headers: Mapping[str, str],
-    query: Mapping[str, str],
+    *,
+    path: Mapping[str, str] | None = None,
+    body: Any = None,
+    caller: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     with_body = {"Content-Type": "application/json"} if body is not None else {}
     return {
         "resource": resource,
         "httpMethod": method,
         "path": resource,
-        "headers": {"User-Agent": "pytest", "Origin": ORIGIN, **with_body, **headers},
-        "queryStringParameters": dict(query) or None,
-        "pathParameters": dict(path) or None,
+        "headers": {"User-Agent": "pytest", "Origin": ORIGIN, **with_body, **(headers or {})},
+        "queryStringParameters": dict(query) if query else None,
+        "pathParameters": dict(path) if path else None,
         "requestContext": {
             "identity": {"sourceIp": "203.0.113.7"},
             **({"authorizer": dict(caller)} if caller else {}),

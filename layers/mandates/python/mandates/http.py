@@ -155,7 +155,8 @@ def problem(error: errors.MandatesError) -> Response:
     headers = {"Retry-After": RETRY_AFTER_SECONDS} if error.retryable else {}
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    return problem_response(STATUSES[type(error)], error.code, str(error), headers, error.extra)
+    status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+    return problem_response(status, error.code, str(error), headers, error.extra)
 
 
 def problem_response(

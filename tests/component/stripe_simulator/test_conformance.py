@@ -1,0 +1,125 @@
+"""Every object against the class the SDK generates from Stripe's OpenAPI document."""
+
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+
+import pytest
+import stripe
+from stripe.checkout import Session
+
+from local.stripe_simulator import DirectClient, Simulator
+
+CLASSES: dict[str, type[stripe.StripeObject]] = {
+    "checkout.session": Session,
+    "customer": stripe.Customer,
+    "event": stripe.Event,
+    "mandate": stripe.Mandate,
+    "payment_method": stripe.PaymentMethod,
+    "setup_attempt": stripe.SetupAttempt,
+    "setup_intent": stripe.SetupIntent,
+    "webhook_endpoint": stripe.WebhookEndpoint,
+}
+
+
+def objects() -> dict[str, dict[str, Any]]:
+    """One of each, after a set-up that failed once and then succeeded."""
+    simulator = Simulator()
+    client = stripe.StripeClient("sk_test_placeholder", http_client=DirectClient(simulator))
+    endpoint = client.v1.webhook_endpoints.create({"url": "http://127.0.0.1/", "enabled_events": ["*"]})
+    customer = client.v1.customers.create({"email": "ann@example.com"})
+    session = client.v1.checkout.sessions.create(
+        {
+            "mode": "setup",
+            "allowed_payment_method_types": ["amazon_pay"],
+            "customer": customer.id,
+            "success_url": "https://shop.example/",
+        }
+    )
+    simulator.decline(session.id)
+    failed = client.v1.setup_intents.retrieve(str(session.setup_intent), {"expand": ["latest_attempt"]})
+    simulator.authorize(session.id)
+    paths = ["customer", "setup_intent.payment_method", "setup_intent.mandate", "setup_intent.latest_attempt"]
+    done = client.v1.checkout.sessions.retrieve(session.id, {"expand": paths}).to_dict()
+    intent = done["setup_intent"]
+    return {
+        "checkout.session": done,
+        "customer": done["customer"],
+        "event": client.v1.events.list().data[0].to_dict(),
+        "mandate": intent["mandate"],
+        "payment_method": intent["payment_method"],
+        "setup_attempt": intent["latest_attempt"],
+        "setup_attempt, failed": failed.to_dict()["latest_attempt"],
+        "setup_intent": intent,
+        "setup_intent, failed": failed.to_dict(),
+        "webhook_endpoint": endpoint.to_dict(),
+    }
+
+
+@pytest.mark.parametrize("name", list(objects()))
+def test_an_object_has_the_members_of_its_class(name: str) -> None:
+    thing = objects()[name]
+    assert problems(thing, CLASSES[thing["object"]], thing["object"]) == []
+
+
+def test_the_comparison_can_fail() -> None:
+    thing = objects()["mandate"]
+    assert problems(thing | {"colour": "red"}, stripe.Mandate, "mandate") == ["mandate.colour is not known"]
+    assert problems(thing | {"status": None}, stripe.Mandate, "mandate") == ["mandate.status is None"]
+    assert problems(thing | {"livemode": "no"}, stripe.Mandate, "mandate") == ["mandate.livemode is 'no'"]
+    assert problems(thing | {"type": "weekly"}, stripe.Mandate, "mandate") == ["mandate.type is 'weekly'"]
+    acceptance = thing["customer_acceptance"] | {"accepted_at": "today"}
+    wrong = ["mandate.customer_acceptance.accepted_at is 'today'"]
+    assert problems(thing | {"customer_acceptance": acceptance}, stripe.Mandate, "mandate") == wrong
+    del thing["id"]
+    assert problems(thing, stripe.Mandate, "mandate") == ["mandate.id is missing"]
+
+
+def problems(thing: dict[str, Any], kind: type[stripe.StripeObject], where: str) -> list[str]:
+    """Unknown members, missing ones that can't be null, scalars of a wrong type or outside an enumeration."""
+    hints = hints_of(kind)
+    found = [f"{where}.{key} is not known" for key in thing if key not in hints]
+    for key, hint in hints.items():
+        value, parts = thing.get(key), parts_of(hint)
+        inner = next((part for part in parts if is_hash(part)), None)
+        if key not in thing:
+            found += [] if type(None) in parts else [f"{where}.{key} is missing"]
+        elif isinstance(value, dict) and inner:
+            found += problems(value, inner, f"{where}.{key}")
+        elif not any(allows(part, value) for part in parts):
+            found.append(f"{where}.{key} is {value!r}")
+    return found
+
+
+def hints_of(kind: type[stripe.StripeObject]) -> dict[str, Any]:
+    """A class's own members. Other resources, imported for type checkers only, become ``dict``."""
+
+    class Names(dict[str, Any]):
+        def __missing__(self, name: str) -> Any:
+            return dict
+
+    hints = get_type_hints(type("Members", (), {"__annotations__": kind.__annotations__}), localns=Names())
+    return {key: hint for key, hint in hints.items() if get_origin(hint) is not ClassVar}
+
+
+def parts_of(hint: Any) -> tuple[Any, ...]:
+    """The alternatives of a union. An enumeration is its values alone, without the ``str`` beside it."""
+    parts = get_args(hint) if get_origin(hint) is Union else (hint,)
+    enumerated = any(get_origin(part) is Literal for part in parts)
+    return tuple(part for part in parts if not (enumerated and part is str))
+
+
+def is_hash(part: Any) -> bool:
+    """A hash that is a part of its object, with members of its own."""
+    return (
+        isinstance(part, type)
+        and issubclass(part, stripe.StripeObject)
+        and bool(vars(part).get("__annotations__"))
+    )
+
+
+def allows(part: Any, value: Any) -> bool:
+    if get_origin(part) is Literal:
+        return value in get_args(part)
+    kind = get_origin(part) or part
+    if issubclass(kind, stripe.StripeObject):
+        kind = dict
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))

@@ -1,0 +1,266 @@
+"""POST /checkout-sessions: consent recorded first, one open session per customer, restart-safe."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
+from mandates.core.ledger import first_broken
+from mandates.moment import Moment
+from mandates.store.customers import read_slot
+from mandates.store.mandates import read_heads, read_ledger, read_personal
+from mandates.store.terms import publish_terms
+
+from tests.component.world import CUSTOMER, ORIGIN, World, customer, service
+
+SESSIONS = "/v1/checkout/sessions"
+LOST_ANSWERS = {"effect": "timeout_after_effect", "method": "POST", "path": SESSIONS}
+DOWN = {"effect": "server_error", "status": 503, "path": SESSIONS}
+
+
+def sessions_made(world: World) -> int:
+    return len(world.stripe_client().v1.checkout.sessions.list({"limit": 100}).data)
+
+
+def status_of(world: World, mandate_id: str) -> str:
+    return str(world.get_mandate(mandate_id).body["status"])
+
+
+def test_what_stripe_is_asked_for(world: World) -> None:
+    opened = world.begun()
+    session = world.stripe_client().v1.checkout.sessions.retrieve(
+        opened["checkout_session_id"], {"expand": ["setup_intent"]}
+    )
+    assert session.mode == "setup"
+    assert session.payment_method_types == ["amazon_pay"]
+    assert session.success_url == f"{ORIGIN}/return?checkout_session_id={{CHECKOUT_SESSION_ID}}"
+    assert session.metadata
+    assert session.metadata["mandate_id"] == opened["mandate_id"]
+    assert session.setup_intent.metadata["managed_by"] == "test-stack"  # type: ignore[union-attr]
+    assert abs(session.expires_at - time.time() - SESSION_LIFETIME_SECONDS) < 60
+
+
+def test_the_consent_is_recorded_word_for_word_and_its_author_beside_the_chain(world: World) -> None:
+    mandate_id = world.begun()["mandate_id"]
+    head, entries = read_heads([mandate_id])[mandate_id], read_ledger(mandate_id)
+    assert first_broken(entries, length=head.entries, head_hash=head.head_hash) is None
+    consent = entries[0]
+    assert consent.kinds == ["consent_accepted"]
+    assert consent.text == world.terms.wording("en")
+    assert consent.facts[0]["detail"] == {
+        "terms_version": world.terms.version,
+        "terms_digest": world.terms.digest,
+        "locale": "en",
+    }
+    kept = read_personal(mandate_id)[1]
+    assert {name: value.value for name, value in kept.items()} == {
+        "source_ip": "203.0.113.7",
+        "user_agent": "pytest",
+        "subject": CUSTOMER,
+        "issuer": "https://issuer.example",
+    }
+    assert {name: value.commitment for name, value in kept.items()} == consent.commitments
+    assert CUSTOMER not in str(consent)
+
+
+def test_the_same_request_gets_the_same_open_session(world: World) -> None:
+    first, again = world.begun(), world.post_checkout()
+    assert again.status == 200
+    assert again.body == first
+    assert sessions_made(world) == 1
+
+
+def test_a_double_click_opens_one_session(world: World) -> None:
+    world.put_customer()
+    world.function("create_checkout_session")
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: world.post_checkout(), range(8)))
+    assert {answer.status for answer in answers} <= {200, 201}
+    assert len({answer.body["checkout_session_id"] for answer in answers}) == 1
+    assert sessions_made(world) == 1
+
+
+def test_another_request_ends_the_open_session_first(world: World) -> None:
+    first = world.begun()
+    second = world.post_checkout(success_url=f"{ORIGIN}/elsewhere")
+    assert second.status == 201
+    assert second.body["mandate_id"] != first["mandate_id"]
+    session = world.stripe_client().v1.checkout.sessions.retrieve(first["checkout_session_id"])
+    assert session.status == "expired"
+    assert status_of(world, first["mandate_id"]) == "expired"
+    world.run_webhooks()
+    assert status_of(world, second.body["mandate_id"]) == "pending"
+
+
+def test_a_session_completed_just_before_it_was_to_be_replaced_stays_set_up(world: World) -> None:
+    first = world.begun()
+    world.stripe.core.authorize(first["checkout_session_id"])
+    second = world.post_checkout(success_url=f"{ORIGIN}/elsewhere")
+    assert second.status == 201
+    world.run_webhooks()
+    assert status_of(world, first["mandate_id"]) == "active"
+
+
+@pytest.mark.parametrize("fault", [LOST_ANSWERS, DOWN])
+def test_a_retry_goes_on_where_the_answer_was_lost(world: World, fault: dict[str, Any]) -> None:
+    world.put_customer()
+    world.faults(fault)
+    assert world.post_checkout().status == 503
+    slot = read_slot(CUSTOMER)
+    assert slot
+    assert slot.checkout_session_id is None
+    world.faults()
+    retried = world.post_checkout()
+    assert (retried.status, retried.body["mandate_id"]) == (200, slot.mandate_id)
+    assert sessions_made(world) == 1
+    sent = [request for request in world.stripe.core.requests() if request.path == SESSIONS]
+    assert len({request.idempotency_key for request in sent if request.method == "POST"}) == 1
+    assert [entry.kinds for entry in read_ledger(slot.mandate_id)] == [
+        ["consent_accepted"],
+        ["session_created"],
+    ]
+
+
+def test_a_different_request_after_a_lost_answer_ends_that_session_too(world: World) -> None:
+    world.put_customer()
+    world.faults(LOST_ANSWERS)
+    assert world.post_checkout().status == 503
+    world.faults()
+    assert world.post_checkout(success_url=f"{ORIGIN}/elsewhere").status == 201
+    open_sessions = world.stripe_client().v1.checkout.sessions.list({"status": "open"}).data
+    assert len(open_sessions) == 1
+
+
+def test_a_creation_too_old_to_repeat_is_left_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.put_customer()
+    world.faults(DOWN)
+    world.post_checkout()
+    world.faults()
+    abandoned = read_slot(CUSTOMER)
+    assert abandoned
+    shift = IDEMPOTENCY_WINDOW_SECONDS + 60
+    world.stripe.core.advance(shift)
+    later(world, shift, monkeypatch)
+    again = world.post_checkout(caller=customer(expires_at=str(int(time.time()) + shift + 99)))
+    assert again.status == 201
+    assert again.body["mandate_id"] != abandoned.mandate_id
+    assert status_of(world, abandoned.mandate_id) == "expired"
+
+
+def test_after_expiry_a_new_session_is_opened(world: World) -> None:
+    first = world.begun()
+    world.stripe.core.expire(first["checkout_session_id"])
+    world.run_webhooks()
+    assert status_of(world, first["mandate_id"]) == "expired"
+    assert world.post_checkout().status == 201
+
+
+def test_a_declined_customer_may_try_again_in_the_same_session(world: World) -> None:
+    opened = world.begun()
+    world.stripe.core.decline(opened["checkout_session_id"])
+    world.run_webhooks()
+    mandate = world.get_mandate(opened["mandate_id"]).body
+    assert mandate["status"] == "pending"
+    assert "setup_failed" in mandate["ledger"][-1]["kinds"]
+    assert world.post_checkout().body == opened
+    world.stripe.core.authorize(opened["checkout_session_id"])
+    world.run_webhooks()
+    assert status_of(world, opened["mandate_id"]) == "active"
+
+
+def test_stripe_refusing_leaves_nothing_pending(world: World) -> None:
+    world.put_customer()
+    world.stripe.core.delete_customer(world.put_customer().body["stripe_customer_id"])  # no webhook yet
+    refused = world.post_checkout()
+    assert (refused.status, refused.body["code"]) == (502, "stripe_refused")
+    slot = read_slot(CUSTOMER)
+    assert slot
+    assert status_of(world, slot.mandate_id) == "expired"
+
+
+def test_terms_must_be_the_current_ones_and_accepted(world: World) -> None:
+    world.put_customer()
+    for accepted in (False, ...):
+        refused = world.post_checkout(accepted=accepted)
+        assert (refused.status, refused.body["code"]) == (422, "consent_required")
+    assert world.post_checkout(accepted="yes").status == 400
+    wrong = world.post_checkout(terms_digest="0" * 64)
+    assert (wrong.status, wrong.body["code"]) == (409, "terms_changed")
+    old = world.terms.version
+    publish_terms(replace(world.terms, version="2027-01-01"), Moment(time.time()))
+    superseded = world.post_checkout(terms_version=old)
+    assert superseded.status == 409
+    assert superseded.body["current_version"] == "2027-01-01"
+    assert world.stripe_client().v1.checkout.sessions.list().data == []
+
+
+def test_the_text_recorded_is_the_one_of_the_locale_shown(world: World) -> None:
+    world.put_customer()
+    mandate_id = world.post_checkout(locale="de-AT").body["mandate_id"]
+    assert read_ledger(mandate_id)[0].text == world.terms.wording("de")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/return",
+        "https://shop.example.evil.example/",
+        "https://evil-shop.example/",
+        "https://shop.example@evil.example/",
+        "https://user:pass@shop.example/",
+        "javascript:alert(1)",
+        "//shop.example/return",
+        "https://shop.example\\@evil.example/",
+        "http://shop.example/return",
+        "https://shop.example:8443/return",
+        "https://shop.example/return#fragment",
+        "https://shop.example/\treturn",
+        "not a url",
+    ],
+)
+@pytest.mark.parametrize("field", ["success_url", "cancel_url"])
+def test_a_redirect_to_anywhere_else_is_refused(world: World, field: str, url: str) -> None:
+    world.put_customer()
+    refused = world.post_checkout(**{field: url})
+    assert (refused.status, refused.body["code"]) == (422, "redirect_not_allowed")
+    assert refused.body["field"] == field
+    assert read_slot(CUSTOMER) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"terms_version": ...}, "terms_version"),
+        ({"success_url": 5}, "success_url"),
+        ({"cancel_url": ""}, "cancel_url"),
+        ({"locale": "<script>"}, "locale"),
+        ({"nickname": "x"}, "nickname"),
+    ],
+)
+def test_a_wrong_field_is_named(world: World, change: dict[str, Any], named: str) -> None:
+    world.put_customer()
+    refused = world.post_checkout(**change)
+    assert refused.status == 400
+    assert named in refused.body["detail"]
+
+
+def test_a_customer_must_exist_at_stripe(world: World) -> None:
+    refused = world.post_checkout()
+    assert (refused.status, refused.body["code"]) == (409, "customer_required")
+    stripe_customer_id = world.put_customer().body["stripe_customer_id"]
+    world.stripe.core.delete_customer(stripe_customer_id)
+    world.run_webhooks()
+    assert world.post_checkout().status == 409
+
+
+def test_a_service_cannot_consent_for_a_customer(world: World) -> None:
+    world.put_customer()
+    assert world.post_checkout(caller=service("mandates:write")).status == 403
+
+
+def later(world: World, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Move the functions' clock; the simulator's is moved by `advance`."""
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + seconds)

@@ -1,0 +1,221 @@
+"""The worker: no event lost, none applied twice, none in another's way."""
+
+import copy
+import random
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from mandates.core.ledger import first_broken
+from mandates.store import writing
+from mandates.store.mandates import read_heads, read_ledger, read_subjects
+from mandates.store.tables import EventRow
+
+from tests.component.world import CUSTOMER, STRANGER, World, customer, service, sqs_event
+
+
+def outcome(event_id: str) -> tuple[str, str | None]:
+    row = EventRow.get(event_id, "event")
+    return row.outcome, row.reason
+
+
+def authorised(world: World, customer_id: str = CUSTOMER) -> tuple[str, list[dict[str, Any]]]:
+    """A mandate whose customer has authorised, and the queued events that say so; nothing processed yet."""
+    opened = world.begun(customer_id)
+    world.stripe.core.authorize(opened["checkout_session_id"])
+    world.deliver(*world.events())
+    return opened["mandate_id"], world.queued()
+
+
+def status_of(world: World, mandate_id: str) -> str:
+    return str(world.get_mandate(mandate_id, service("mandates:read")).body["status"])
+
+
+def assert_chain_holds(mandate_id: str) -> None:
+    head = read_heads([mandate_id])[mandate_id]
+    assert first_broken(read_ledger(mandate_id), length=head.entries, head_hash=head.head_hash) is None
+
+
+ABOUT_A_MANDATE = {"setup_intent.succeeded", "checkout.session.completed"}
+
+
+def at_once(world: World, *events: Any) -> None:
+    """Each event in a worker of its own, all at the same time; none may fail."""
+    workers = [world.fresh("process_webhook") for _ in events]
+    with ThreadPoolExecutor(len(events)) as pool:
+        results = list(
+            pool.map(lambda worker, event: worker.handler(sqs_event([event]), None), workers, events)
+        )
+    assert results == [{"batchItemFailures": []}] * len(events)
+
+
+def test_the_same_event_ten_times_at_once_leaves_one_entry(world: World) -> None:
+    mandate_id, events = authorised(world)
+    event = next(event for event in events if event["type"] == "setup_intent.succeeded")
+    at_once(world, *[event] * 10)
+    assert [entry.source for entry in read_ledger(mandate_id)].count(event["id"]) == 1
+    assert_chain_holds(mandate_id)
+    assert world.process([event] * 3) == []
+    assert [entry.source for entry in read_ledger(mandate_id)].count(event["id"]) == 1
+
+
+def test_events_of_one_mandate_in_several_workers_all_arrive(world: World) -> None:
+    mandate_id, events = authorised(world)
+    ours = [event for event in events if event["type"] in ABOUT_A_MANDATE]
+    many = ours + [{**ours[0], "id": f"evt_more_{number}"} for number in range(8)]
+    at_once(world, *many)
+    assert {entry.source for entry in read_ledger(mandate_id)} >= {event["id"] for event in many}
+    assert_chain_holds(mandate_id)
+
+
+def test_a_batch_of_several_mandates_is_one_transaction(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = [authorised(world, f"customer-{number}") for number in range(5)]
+    events = [event for _, events in batches for event in events if event["type"] in ABOUT_A_MANDATE]
+    transactions = []
+    real = writing.TransactWrite._commit
+    monkeypatch.setattr(
+        writing.TransactWrite, "_commit", lambda self: (transactions.append(1), real(self))[1]
+    )
+    random.Random(1).shuffle(events)
+    assert world.process(events) == []
+    assert len(transactions) == 1
+    for mandate_id, _ in batches:
+        assert status_of(world, mandate_id) == "active"
+        assert_chain_holds(mandate_id)
+
+
+def test_a_poisoned_event_leaves_its_neighbours_alone(world: World) -> None:
+    mandate_id, events = authorised(world)
+    succeeded = next(event for event in events if event["type"] == "setup_intent.succeeded")
+    impossible = copy.deepcopy(succeeded)
+    impossible["id"] = "evt_impossible"
+    impossible["data"]["object"]["metadata"]["mandate_id"] = "mdt_unknown"
+    other_customer = copy.deepcopy(succeeded)
+    other_customer["id"] = "evt_other_customer"
+    other_customer["data"]["object"]["customer"] = "cus_somebody"
+    with_card = copy.deepcopy(succeeded)
+    with_card["id"] = "evt_with_card"
+    with_card["data"]["object"]["payment_method_types"] = ["amazon_pay", "card"]
+    shapeless = {
+        **succeeded,
+        "id": "evt_shapeless",
+        "data": {"object": {"metadata": succeeded["data"]["object"]["metadata"]}},
+    }
+    batch = [impossible, other_customer, with_card, shapeless, *events, "not an event"]
+    failed = world.process(batch)
+    assert failed == [f"message-{len(batch) - 1}"]
+    assert status_of(world, mandate_id) == "active"
+    assert outcome("evt_impossible") == ("quarantined", "there is no mandate mdt_unknown")
+    assert outcome("evt_other_customer") == ("quarantined", "its Stripe customer is not the mandate's")
+    assert outcome("evt_with_card") == ("quarantined", "the SetupIntent is not for Amazon Pay alone")
+    assert outcome("evt_shapeless")[0] == "quarantined"
+
+
+def test_whats_not_ours_is_recorded_and_nothing_more(world: World) -> None:
+    mandate_id, events = authorised(world)
+    succeeded = next(event for event in events if event["type"] == "setup_intent.succeeded")
+    foreign = copy.deepcopy(succeeded)
+    foreign["id"] = "evt_foreign"
+    foreign["data"]["object"]["metadata"]["managed_by"] = "another-stack"
+    unknown = {"id": "evt_unknown", "type": "invoice.paid", "created": 1, "livemode": False}
+    live = {**succeeded, "id": "evt_live", "livemode": True}
+    connected = {**succeeded, "id": "evt_connected", "account": "acct_1"}
+    assert world.process([foreign, unknown, live, connected]) == []
+    assert {name: outcome(f"evt_{name}")[0] for name in ("foreign", "unknown", "live", "connected")} == {
+        "foreign": "foreign",
+        "unknown": "ignored",
+        "live": "livemode_mismatch",
+        "connected": "foreign",
+    }
+    assert status_of(world, mandate_id) == "pending"
+
+
+def test_a_transient_failure_comes_back_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    mandate_id, events = authorised(world)
+    ingest = world.function("process_webhook").apply_events.__globals__
+    real = ingest["record_outcome"]
+
+    def failing(event: Any, *arguments: Any, **words: Any) -> None:
+        if event["id"] == "evt_unlucky":
+            raise writing.StoreError("throttled")
+        real(event, *arguments, **words)
+
+    monkeypatch.setitem(ingest, "record_outcome", failing)
+    unlucky = {"id": "evt_unlucky", "type": "invoice.paid", "created": 1, "livemode": False}
+    assert world.process([unlucky, *events]) == ["message-0"]
+    assert status_of(world, mandate_id) == "active"
+    monkeypatch.setitem(ingest, "record_outcome", real)
+    assert world.process([unlucky]) == []
+    assert outcome("evt_unlucky")[0] == "ignored"
+
+
+@pytest.mark.parametrize("withdrawal", ["detach", "revoke_at_amazon", "delete_customer"])
+@pytest.mark.parametrize("late_activation", [False, True])
+def test_a_withdrawal_ends_it_in_whichever_order(
+    world: World, withdrawal: str, late_activation: bool
+) -> None:
+    mandate_id, events = authorised(world)
+    object_id = {
+        "detach": "payment_method",
+        "revoke_at_amazon": "payment_method",
+        "delete_customer": "customer",
+    }
+    succeeded = next(event for event in events if event["type"] == "setup_intent.succeeded")
+    getattr(world.stripe.core, withdrawal)(succeeded["data"]["object"][object_id[withdrawal]])
+    seen = {event["id"] for event in events}
+    world.deliver(*[event for event in world.events() if event["id"] not in seen])
+    withdrawing = world.queued()
+    batches = [events, withdrawing] if not late_activation else [withdrawing, events]
+    assert world.process(*batches) == []
+    assert status_of(world, mandate_id) == "revoked"
+    entries = read_ledger(mandate_id)
+    assert {"detached", "mandate_inactive", "deleted"} & {kind for entry in entries for kind in entry.kinds}
+    assert entries[-1].status == "revoked"
+    assert_chain_holds(mandate_id)
+    assert world.process(withdrawing, events) == []
+    assert len(read_ledger(mandate_id)) == len(entries)
+
+
+def test_a_withdrawal_of_something_unknown_is_kept_as_a_tombstone(world: World) -> None:
+    detached = {
+        "id": "evt_detached",
+        "type": "payment_method.detached",
+        "created": 1,
+        "livemode": False,
+        "data": {"object": {"id": "pm_stranger", "object": "payment_method", "type": "amazon_pay"}},
+    }
+    assert world.process([detached]) == []
+    assert read_subjects(["payment_method#pm_stranger"])["payment_method#pm_stranger"].withdrawn
+    assert outcome("evt_detached")[0] == "applied"
+
+
+def test_withdrawal_and_activation_at_the_same_time(world: World) -> None:
+    for round_number in range(5):
+        customer_id = f"racing-{round_number}"
+        mandate_id, events = authorised(world, customer_id)
+        succeeded = next(
+            event
+            for event in events
+            if event["type"] == "setup_intent.succeeded"
+            and event["data"]["object"]["metadata"]["mandate_id"] == mandate_id
+        )
+        world.stripe.core.detach(succeeded["data"]["object"]["payment_method"])
+        detached = world.events("payment_method.detached")[-1]
+        at_once(world, succeeded, detached)
+        assert status_of(world, mandate_id) == "revoked"
+        kinds = [kind for entry in read_ledger(mandate_id) for kind in entry.kinds]
+        assert kinds.count("detached") == 1
+        assert_chain_holds(mandate_id)
+
+
+def test_a_strangers_mandate_is_not_found(world: World) -> None:
+    mandate_id = world.begun()["mandate_id"]
+    assert world.get_mandate(mandate_id, customer(STRANGER)).status == 404
+    assert world.get_mandate("mdt_unknown", customer(STRANGER)).body == {
+        **world.get_mandate(mandate_id, customer(STRANGER)).body
+    }
+    assert world.get_mandate(mandate_id, service()).status == 403
+    assert world.get_mandate(mandate_id, service("mandates:read")).status == 200
+    assert world.get_mandate(mandate_id, {"principalId": "x"}).status == 401
