@@ -9,7 +9,7 @@ from botocore.client import BaseClient
 from moto import mock_aws
 
 from local.stripe_simulator import RunningSimulator, running_simulator
-from tests.component.world import World, create_tables
+from tests.component.world import AwsCall, World, create_tables, running
 
 
 @pytest.fixture
@@ -28,18 +28,23 @@ def world(simulator_server: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "test")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
-    one_call_at_a_time(monkeypatch)
+    calls: list[AwsCall] = []
+    one_call_at_a_time(monkeypatch, calls)
     with mock_aws():
         create_tables()
-        yield World(simulator_server, monkeypatch)
+        yield World(simulator_server, monkeypatch, calls)
 
 
-def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DynamoDB's calls are atomic; moto's are not (a failed transaction rolls back other threads' writes)."""
+def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch, calls: list[AwsCall]) -> None:
+    """DynamoDB's calls are atomic; moto's are not (a failed transaction rolls back other threads' writes).
+
+    Each is also written down, with the function that made it.
+    """
     lock, call = threading.Lock(), BaseClient._make_api_call
 
-    def atomically(self: BaseClient, *arguments: Any) -> Any:
+    def atomically(self: BaseClient, operation: str, parameters: Any) -> Any:
+        calls.append(AwsCall(running.get(), self.meta.service_model.service_name, operation, parameters))
         with lock:
-            return call(self, *arguments)
+            return call(self, operation, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", atomically)

@@ -5,7 +5,9 @@ import importlib.util
 import itertools
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,10 +60,32 @@ class Answer:
     body: Any
 
 
+@dataclass(frozen=True)
+class AwsCall:
+    function: str | None
+    service: str
+    operation: str
+    parameters: Mapping[str, Any]
+
+
+running: ContextVar[str | None] = ContextVar("running", default=None)
+"""The name of the function that is being loaded or run."""
+
+
+@contextmanager
+def runs(name: str) -> Iterator[None]:
+    token = running.set(name)
+    try:
+        yield
+    finally:
+        running.reset(token)
+
+
 @dataclass
 class World:
     stripe: RunningSimulator
     monkeypatch: pytest.MonkeyPatch
+    calls: list[AwsCall]
     environment: dict[str, str] = field(default_factory=dict)
     _functions: dict[str, Any] = field(default_factory=dict)
 
@@ -102,8 +126,15 @@ class World:
         assert spec
         assert spec.loader
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        with runs(name):
+            spec.loader.exec_module(module)
         return module
+
+    def invoke(self, name: str, event: Mapping[str, Any]) -> Any:
+        """What Lambda does: the handler, with an event."""
+        function = self.function(name)
+        with runs(name):
+            return function.handler(event, Context())
 
     def call(
         self,
@@ -118,7 +149,7 @@ class World:
         query: Mapping[str, str] | None = None,
     ) -> Answer:
         event = api_event(method, resource, path=path, body=body, caller=caller, headers=headers, query=query)
-        return answer(self.function(name).handler(event, Context()))
+        return answer(self.invoke(name, event))
 
     # ------------------------------------------------------------------------------ the journey
 
@@ -190,7 +221,7 @@ class World:
         signature = header if header is not None else signed(payload)
         event = api_event("POST", "/webhooks/stripe", headers={"Stripe-Signature": signature})
         event.update({"body": payload, **changes})
-        return answer(self.function("receive_webhook").handler(event, Context()))
+        return answer(self.invoke("receive_webhook", event))
 
     def queued(self) -> list[dict[str, Any]]:
         """The messages waiting in the queue (they stay in flight)."""
@@ -205,7 +236,7 @@ class World:
         """The worker handles each batch of queued events; returns the ids of the messages that failed."""
         failed: list[str] = []
         for batch in batches:
-            result = self.function("process_webhook").handler(sqs_event(batch), Context())
+            result = self.invoke("process_webhook", sqs_event(batch))
             failed += [item["itemIdentifier"] for item in result["batchItemFailures"]]
         return failed
 

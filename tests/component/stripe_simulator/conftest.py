@@ -24,9 +24,14 @@ def simulator(server: RunningSimulator) -> Iterator[RunningSimulator]:
     server.core.reset()
 
 
+@pytest.fixture(scope="session")
+def session_client(server: RunningSimulator) -> stripe.StripeClient:
+    return client_of(server)
+
+
 @pytest.fixture
-def client(simulator: RunningSimulator) -> stripe.StripeClient:
-    return client_of(simulator)
+def client(simulator: RunningSimulator, session_client: stripe.StripeClient) -> stripe.StripeClient:
+    return session_client
 
 
 @pytest.fixture

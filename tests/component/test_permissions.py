@@ -1,0 +1,136 @@
+"""What each function really asks of AWS is exactly what its role in template.yaml allows.
+
+Too little would break on AWS alone (no emulator here enforces IAM); too much is a door left open.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from tests.component.world import (
+    CUSTOMER,
+    TABLES,
+    AwsCall,
+    World,
+    customer,
+    template,
+)
+
+Permission = tuple[str, str]
+"""An IAM action, and the logical id of what it is for in template.yaml."""
+
+RESOURCES = {"webhooks": "WebhookQueue", "STRIPE_API_KEY": "StripeApiKeySecretArn"}
+TRANSACTION_ITEMS = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
+NOT_BUSINESS = ("logs:", "xray:")
+POLLED_BY_LAMBDA = {
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ChangeMessageVisibility",
+}
+"""For the event source mapping, not the function's code."""
+
+
+def used(world: World, function: str) -> set[Permission]:
+    calls = [call for call in world.calls if call.function == function]
+    return {permission for call in calls for permission in permissions(world, call)}
+
+
+def permissions(world: World, call: AwsCall) -> Iterable[Permission]:
+    match call.service, call.operation:
+        case "dynamodb", "TransactWriteItems":
+            for item in call.parameters["TransactItems"]:
+                for kind, parameters in item.items():
+                    yield f"dynamodb:{TRANSACTION_ITEMS[kind]}", TABLES[parameters["TableName"]]
+        case "dynamodb", "BatchGetItem":
+            for table in call.parameters["RequestItems"]:
+                yield "dynamodb:BatchGetItem", TABLES[table]
+        case "dynamodb", operation:
+            index = f"/{call.parameters['IndexName']}" if call.parameters.get("IndexName") else ""
+            yield f"dynamodb:{operation}", TABLES[call.parameters["TableName"]] + index
+        case "sqs", operation:
+            yield f"sqs:{operation}", "WebhookQueue"
+        case "secretsmanager", operation:
+            names = {
+                world.api_key_arn: "StripeApiKeySecretArn",
+                world.webhook_secrets_arn: "StripeWebhookSecrets",
+            }
+            yield f"secretsmanager:{operation}", names[call.parameters["SecretId"]]
+        case other:
+            raise AssertionError(f"no rule for {other}")
+
+
+def allowed(function: str) -> set[Permission]:
+    """The role's actions by logical id, without logging, tracing and polling."""
+    logical_id = "".join(word.title() for word in function.split("_"))
+    statements = [
+        statement
+        for policy in template()["Resources"][f"{logical_id}Role"]["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    granted: set[Permission] = set()
+    for statement in statements:
+        assert statement["Effect"] == "Allow"
+        for action in as_list(statement["Action"]):
+            if action.startswith(NOT_BUSINESS) or action in POLLED_BY_LAMBDA:
+                continue
+            granted |= {(action, named(resource)) for resource in as_list(statement["Resource"])}
+    return granted
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def named(resource: Any) -> str:
+    match resource:
+        case {"Fn::GetAtt": [logical_id, "Arn" | "Id"]} | {"Ref": logical_id}:
+            return str(logical_id)
+        case {"Fn::Sub": text}:
+            found = re.fullmatch(r"\$\{(\w+)\.Arn\}/index/(\w+)", text)
+            assert found, text
+            return f"{found[1]}/{found[2]}"
+    raise AssertionError(f"not an exact resource: {resource}")
+
+
+@pytest.fixture
+def everything(world: World) -> World:
+    """Each function does all that it can do."""
+    begun = world.begun()
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    world.run_webhooks()
+    mandate = world.get_mandate(begun["mandate_id"]).body
+    assert mandate["status"] == "active"
+    world.call("read_terms", "/terms/current")
+    for resource in ("/customers/{customer_id}", "/customers/{customer_id}/mandates"):
+        world.call("read_mandates", resource, path={"customer_id": CUSTOMER}, caller=customer())
+    other = world.post_checkout().body
+    world.post_checkout(locale="de")
+    world.stripe.core.detach(mandate["payment_method_id"])
+    world.stripe.core.delete_customer(mandate["stripe_customer_id"])
+    world.run_webhooks()
+    assert world.get_mandate(other["mandate_id"]).body["status"] == "revoked"
+    world.put_customer()
+    return world
+
+
+def test_every_function_may_do_exactly_what_it_does(everything: World) -> None:
+    functions = {call.function for call in everything.calls if call.function}
+    assert len(functions) == 6
+    for function in functions:
+        assert used(everything, function) == allowed(function), function
+
+
+def test_the_authorizer_may_do_nothing() -> None:
+    assert allowed("authorize_request") == set()
+
+
+def test_a_widened_permission_is_noticed(everything: World) -> None:
+    assert used(everything, "read_terms") | {("dynamodb:Scan", "TermsTable")} != allowed("read_terms")

@@ -1,0 +1,104 @@
+"""What the gateway itself does, with the template's own definition: refusals, preflights, permissions."""
+
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import StackJson
+
+BURST = 50
+BURST_SECONDS = 90.0
+
+
+@pytest.mark.parametrize(
+    ("request_line", "token", "refusal"),
+    [
+        ("GET /mandates/mdt_1", None, (401, "unauthorized")),
+        ("GET /mandates/mdt_1", "not-a-token", (401, "unauthorized")),
+        ("GET /mandates/mdt_1", "e30.e30.bm8", (401, "unauthorized")),
+        ("GET /nowhere", None, (404, "not_found")),
+        ("DELETE /terms/current", None, (404, "not_found")),
+    ],
+)
+def test_refusals_are_problem_documents_a_browser_can_read(
+    stack: StackJson, http: httpx.Client, request_line: str, token: str | None, refusal: tuple[int, str]
+) -> None:
+    method, path = request_line.split()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = http.request(method, stack["api_url"] + path, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == refusal
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Access-Control-Allow-Origin"] == stack["storefront_url"]
+
+
+def test_a_preflight_needs_no_token(stack: StackJson, http: httpx.Client) -> None:
+    asked = {"Origin": stack["storefront_url"], "Access-Control-Request-Method": "POST"}
+    answer = http.options(f"{stack['api_url']}/checkout-sessions", headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == stack["storefront_url"]
+    assert "Idempotency-Key" in answer.headers["Access-Control-Allow-Headers"]
+
+
+def test_a_burst_of_customers_is_served(stack: StackJson) -> None:
+    """Fifty at once, each retried on 429 and 5xx as a client should."""
+    token = stack["tokens"]["service"]
+
+    def put(number: int) -> int:
+        deadline = time.monotonic() + BURST_SECONDS
+        with httpx.Client(timeout=BURST_SECONDS, trust_env=False) as client:
+            while True:
+                answer = client.put(
+                    f"{stack['api_url']}/customers/burst-{number}",
+                    json={},
+                    headers={"Authorization": f"Bearer {token}"},
+                )
+                if answer.status_code < 429 or time.monotonic() > deadline:
+                    return answer.status_code
+                time.sleep(0.5)
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(BURST) as pool:
+        statuses = Counter(pool.map(put, range(BURST)))
+    assert statuses.keys() <= {200, 201}
+    assert time.monotonic() - began < BURST_SECONDS
+
+
+def test_roles_are_enforced(stack: StackJson) -> None:
+    """The emulator refuses what a role does not allow, so every other test proves the roles wide enough.
+
+    Here, narrow enough: a role's session may not do what other functions do.
+    """
+    sts = _aws(stack, "sts")
+    roles = _aws(stack, "iam").list_roles()["Roles"]
+    role = next(role["Arn"] for role in roles if "ReadTermsRole" in role["RoleName"])
+    session = sts.assume_role(RoleArn=role, RoleSessionName="as-read-terms")["Credentials"]
+    as_read_terms = _aws(
+        stack,
+        "dynamodb",
+        aws_access_key_id=session["AccessKeyId"],
+        aws_secret_access_key=session["SecretAccessKey"],
+        aws_session_token=session["SessionToken"],
+    )
+    keys = {"Keys": [{"record": {"S": "pointer"}, "version": {"S": "current"}}]}
+    as_read_terms.batch_get_item(RequestItems={stack["tables"]["terms"]: keys})
+    with pytest.raises(as_read_terms.exceptions.ClientError, match="AccessDenied"):
+        as_read_terms.scan(TableName=stack["tables"]["terms"])
+    with pytest.raises(as_read_terms.exceptions.ClientError, match="AccessDenied"):
+        as_read_terms.scan(TableName=stack["tables"]["mandates"])
+
+
+def _aws(stack: StackJson, service: str, **credentials: str) -> Any:
+    import boto3
+
+    root = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    connect: Any = boto3.client
+    return connect(
+        service,
+        endpoint_url=stack["aws_endpoint_url"],
+        region_name=stack["region"],
+        **(credentials or root),
+    )

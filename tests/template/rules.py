@@ -1,0 +1,344 @@
+"""What must hold for this stack, each as a function from it to the list of what is wrong.
+
+Several are about numbers that only make sense beside each other; a linter sees each by itself.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+from mandates import aws, gateway
+from mandates.store import tables
+
+from tests.template.stack import Json, Stack, listed, name_of
+
+GATEWAY_SECONDS = 29
+"""How long API Gateway waits: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
+
+FOURTEEN_DAYS = 14 * 86_400
+RETAINED = {"Retain", "RetainExceptOnCreate"}
+KEEPS_DATA = {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"}
+
+Rule = Callable[[Stack], list[str]]
+
+
+# ------------------------------------------------------------------------------------------- time
+
+
+def functions_answer_before_the_gateway_gives_up(stack: Stack) -> list[str]:
+    behind_api = {route.function for route in routes(stack)}
+    return [
+        f"{name} may take {properties['Timeout']} s, the gateway waits {GATEWAY_SECONDS} s"
+        for name, properties in stack.functions.items()
+        if name in behind_api and properties["Timeout"] >= GATEWAY_SECONDS
+    ]
+
+
+def clients_give_up_before_their_function(stack: Stack) -> list[str]:
+    """With the pauses between attempts, which are a second or two."""
+    one_aws_call = (aws.CONNECT_TIMEOUT_SECONDS + aws.READ_TIMEOUT_SECONDS) * aws.ATTEMPTS
+    one_table_call = (tables.CONNECT_TIMEOUT_SECONDS + tables.READ_TIMEOUT_SECONDS) * 3
+    one_stripe_call = (gateway.CONNECT_TIMEOUT_SECONDS + gateway.READ_TIMEOUT_SECONDS) * (gateway.RETRIES + 1)
+    problems = []
+    for name, properties in stack.functions.items():
+        uses = environment(properties)
+        longest = max(
+            one_stripe_call if "STRIPE_API_BASE" in uses else 0,
+            one_table_call if any(variable.endswith("_TABLE") for variable in uses) else 0,
+            one_aws_call if "WEBHOOK_QUEUE_URL" in uses else 0,
+        )
+        if longest + 2 > properties["Timeout"]:
+            problems.append(
+                f"{name} ends after {properties['Timeout']} s, one of its calls may take {longest} s"
+            )
+    return problems
+
+
+def visibility_is_six_function_timeouts(stack: Stack) -> list[str]:
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+    problems = []
+    for _, mapping in stack.of("AWS::Lambda::EventSourceMapping"):
+        queue = name_of(mapping["EventSourceArn"]).removesuffix(".Arn")
+        visibility = stack.properties(queue).get("VisibilityTimeout", 30)
+        timeout = stack.properties(name_of(mapping["FunctionName"]))["Timeout"]
+        if visibility < 6 * timeout:
+            problems.append(
+                f"{queue} hides a message for {visibility} s, its function takes up to {timeout} s"
+            )
+    return problems
+
+
+# ----------------------------------------------------------------------------------------- queues
+
+
+def every_queue_has_dead_letters_that_outlive_it(stack: Stack) -> list[str]:
+    queues = dict(stack.of("AWS::SQS::Queue"))
+    redrives = {name: queue["RedrivePolicy"] for name, queue in queues.items() if "RedrivePolicy" in queue}
+    dead = {name_of(redrive["deadLetterTargetArn"]).removesuffix(".Arn") for redrive in redrives.values()}
+    problems = [f"{name} has no dead letter queue" for name in queues.keys() - redrives.keys() - dead]
+    problems += [
+        f"{name} keeps dead letters for less than 14 days"
+        for name in sorted(dead)
+        if queues[name].get("MessageRetentionPeriod") != FOURTEEN_DAYS
+    ]
+    # A message that moves keeps its age.
+    problems += [
+        f"{name} keeps messages as long as its dead letter queue does"
+        for name in redrives
+        if queues[name].get("MessageRetentionPeriod", 345_600) >= FOURTEEN_DAYS
+    ]
+    return problems
+
+
+def queues_are_encrypted_and_refuse_plain_http(stack: Stack) -> list[str]:
+    guarded = {
+        name_of(resource).removesuffix(".Arn")
+        for _, policy in stack.of("AWS::SQS::QueuePolicy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+        and statement["Principal"] == "*"
+        and statement["Action"] == "sqs:*"
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for resource in listed(statement["Resource"])
+    }
+    attached = {name_of(q) for _, policy in stack.of("AWS::SQS::QueuePolicy") for q in policy["Queues"]}
+    queues = dict(stack.of("AWS::SQS::Queue"))
+    return [f"{name} accepts plain HTTP" for name in queues if name not in guarded & attached] + [
+        f"{name} is not encrypted" for name, queue in queues.items() if not queue.get("SqsManagedSseEnabled")
+    ]
+
+
+def consumers_report_single_failures_and_are_bounded(stack: Stack) -> list[str]:
+    """One bad message must not bring back its neighbours, nor a flood take the account's concurrency."""
+    problems = []
+    for name, mapping in stack.of("AWS::Lambda::EventSourceMapping"):
+        if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            problems.append(f"{name} fails whole batches")
+        if not mapping.get("ScalingConfig", {}).get("MaximumConcurrency"):
+            problems.append(f"{name} is not bounded")
+    return problems + [
+        f"{name} reserves concurrency: bound the queue's workers instead"
+        for name, properties in stack.functions.items()
+        if "ReservedConcurrentExecutions" in properties
+    ]
+
+
+# ------------------------------------------------------------------------------------ data at rest
+
+
+def tables_are_on_demand_restorable_and_encrypted(stack: Stack) -> list[str]:
+    problems = []
+    for name, table in stack.of("AWS::DynamoDB::Table"):
+        holds = {
+            "bills by request": table.get("BillingMode") == "PAY_PER_REQUEST",
+            "can be restored to a point in time": table.get("PointInTimeRecoverySpecification")
+            == {"PointInTimeRecoveryEnabled": True},
+            "is encrypted with a key of ours": table.get("SSESpecification", {}).get("SSEEnabled") is True,
+            "is protected from deletion, outside local": table.get("DeletionProtectionEnabled")
+            == {"Fn::If": ["IsProtected", True, False]},
+        }
+        problems += [
+            f"{name}: it does not hold that it {what}" for what, it_does in holds.items() if not it_does
+        ]
+    return problems
+
+
+def data_outlives_the_stack_under_no_fixed_name(stack: Stack) -> list[str]:
+    problems = []
+    for name, resource in stack.resources.items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] in KEEPS_DATA and (
+            resource.get("DeletionPolicy") not in RETAINED
+            or resource.get("UpdateReplacePolicy") not in RETAINED
+        ):
+            problems.append(f"{name} would go with the stack")
+        fixed = {"TableName", "QueueName", "Name", "SecretName", "RoleName"} & properties.keys()
+        if fixed and resource["Type"] != "AWS::ApiGateway::RestApi":
+            problems.append(f"{name} has a fixed {fixed.pop()}, so none could be made beside its predecessor")
+    return problems
+
+
+# -------------------------------------------------------------------------------------- functions
+
+
+def functions_run_alike(stack: Stack) -> list[str]:
+    problems = []
+    for name, properties in stack.functions.items():
+        wanted = {
+            "Runtime": "python3.13",
+            "Handler": "app.handler",
+            "Architectures": [{"Ref": "Architecture"}],
+            "TracingConfig": {"Mode": "Active"},
+        }
+        problems += [
+            f"{name}: {key} is not {value}" for key, value in wanted.items() if properties.get(key) != value
+        ]
+        if properties["MemorySize"] < 512:
+            problems.append(
+                f"{name} has so little memory, and so little CPU, that a cold start takes seconds"
+            )
+        if len(properties.get("Layers", [])) != 2:
+            problems.append(f"{name} has not both layers")
+    return problems
+
+
+def logs_are_kept_for_a_time_we_chose(stack: Stack) -> list[str]:
+    """A group that Lambda makes by itself is kept for ever."""
+    groups = dict(stack.of("AWS::Logs::LogGroup"))
+    problems = [
+        f"{name} is kept for ever" for name, group in groups.items() if not group.get("RetentionInDays")
+    ]
+    used = [
+        name_of(function.get("LoggingConfig", {}).get("LogGroup", ""))
+        for function in stack.functions.values()
+    ]
+    if set(used) - groups.keys() or len(set(used)) != len(used):
+        problems.append("not every function logs to a group of its own")
+    for name, stage in stack.of("AWS::ApiGateway::Stage"):
+        if (
+            name_of(stage.get("AccessLogSetting", {}).get("DestinationArn", "")).removesuffix(".Arn")
+            not in groups
+        ):
+            problems.append(f"{name} keeps no access log")
+    return problems
+
+
+def access_log_names_nobody(stack: Stack) -> list[str]:
+    personal = (
+        "$context.path",
+        "identity.",
+        "authorizer.principalId",
+        "authorizer.subject",
+        "requestOverride",
+    )
+    return [
+        f"{name}'s access log has {value}"
+        for name, stage in stack.of("AWS::ApiGateway::Stage")
+        for value in personal
+        if value in stage["AccessLogSetting"]["Format"].replace("$context.resourcePath", "")
+    ]
+
+
+# -------------------------------------------------------------------------------------- permission
+
+
+def permissions(stack: Stack) -> dict[str, set[tuple[str, str]]]:
+    """By function: (resource, action) for everything it is allowed, apart from writing its log and traces."""
+    return {
+        name: {
+            (name_of(resource), action)
+            for statement in _statements(stack, properties)
+            for resource in listed(statement["Resource"])
+            for action in listed(statement["Action"])
+            if not action.startswith(("logs:", "xray:"))
+        }
+        for name, properties in stack.functions.items()
+    }
+
+
+def every_function_has_a_narrow_role_of_its_own(stack: Stack) -> list[str]:
+    problems = []
+    roles = [name_of(properties["Role"]) for properties in stack.functions.values()]
+    if len(set(roles)) != len(roles):
+        problems.append("functions share a role")
+    for name, properties in stack.functions.items():
+        role = stack.properties(name_of(properties["Role"]).removesuffix(".Arn"))
+        if role.get("ManagedPolicyArns"):
+            problems.append(f"{name} has a managed policy, which is wider than what it does")
+        for statement in _statements(stack, properties):
+            problems += _too_wide(name, statement)
+        log = name_of(properties["LoggingConfig"]["LogGroup"])
+        if not any(
+            name_of(statement["Resource"]) == f"{log}.Arn" for statement in _statements(stack, properties)
+        ):
+            problems.append(f"{name} may not write its own log")
+    return problems
+
+
+def _too_wide(name: str, statement: Json) -> Iterator[str]:
+    actions = listed(statement["Action"])
+    if any("*" in action for action in actions):
+        yield f"{name} is allowed {actions}"
+    for resource in listed(statement["Resource"]):
+        # X-Ray has no resources: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
+        if "*" in name_of(resource) and not all(action.startswith("xray:Put") for action in actions):
+            yield f"{name} is allowed {actions} on {resource}"
+
+
+def _statements(stack: Stack, function: Json) -> list[Json]:
+    role = stack.properties(name_of(function["Role"]).removesuffix(".Arn"))
+    statements = chain.from_iterable(policy["PolicyDocument"]["Statement"] for policy in role["Policies"])
+    return [statement for statement in statements if statement["Effect"] == "Allow"]
+
+
+# --------------------------------------------------------------------------------------------- API
+
+
+class Route:
+    def __init__(self, method: str, path: str, operation: Json) -> None:
+        self.name = f"{method.upper()} {path}"
+        self.method = method
+        self.is_protected = operation.get("security") == [{"BearerToken": []}]
+        integration = operation.get("x-amazon-apigateway-integration", {})
+        uri = integration.get("uri", {}).get("Fn::Sub", "")
+        self.function = uri.partition("/functions/${")[2].partition(".Arn}")[0]
+        self.is_mock = integration.get("type") == "mock"
+
+
+def routes(stack: Stack) -> list[Route]:
+    """Every route that reaches a function."""
+    return [route for route in _all_routes(stack) if route.method != "options"]
+
+
+def _all_routes(stack: Stack) -> list[Route]:
+    paths = stack.api["paths"].items()
+    return [
+        Route(method, path, operation)
+        for path, operations in paths
+        for method, operation in operations.items()
+    ]
+
+
+def every_path_answers_preflights_without_a_token(stack: Stack) -> list[str]:
+    preflights = {
+        route.name.partition(" ")[2]: route for route in _all_routes(stack) if route.method == "options"
+    }
+    problems = []
+    for path in stack.api["paths"]:
+        preflight = preflights.get(path)
+        if preflight is None or preflight.is_protected or not preflight.is_mock:
+            problems.append(f"{path} does not answer a preflight by itself")
+    return problems
+
+
+def the_gateway_refuses_as_we_do(stack: Stack) -> list[str]:
+    """RFC 9457 with our stable code, and readable by a browser of another origin."""
+    problems = []
+    responses = stack.api["x-amazon-apigateway-gateway-responses"]
+    for kind in ("UNAUTHORIZED", "ACCESS_DENIED", "THROTTLED", "DEFAULT_4XX", "DEFAULT_5XX"):
+        response = responses.get(kind, {})
+        headers = response.get("responseParameters", {})
+        if headers.get("gatewayresponse.header.Content-Type") != "'application/problem+json'":
+            problems.append(f"{kind} is not a problem document")
+        if "gatewayresponse.header.Access-Control-Allow-Origin" not in headers:
+            problems.append(f"{kind} is hidden from browsers")
+        if '"code":' not in response.get("responseTemplates", {}).get("application/json", ""):
+            problems.append(f"{kind} has no code")
+    return problems
+
+
+def the_stage_is_throttled_and_traced(stack: Stack) -> list[str]:
+    problems = []
+    for name, stage in stack.of("AWS::ApiGateway::Stage"):
+        settings = stage.get("MethodSettings", [{}])[0]
+        if not 0 < settings.get("ThrottlingRateLimit", 0) <= 100:
+            problems.append(f"{name} lets through more than Stripe takes")
+        if settings.get("DataTraceEnabled") is not False or settings.get("LoggingLevel") != "OFF":
+            problems.append(f"{name} logs what is in requests")
+        if stage.get("TracingEnabled") is not True:
+            problems.append(f"{name} is not traced")
+    return problems
+
+
+def environment(properties: Json) -> Json:
+    variables: Json = properties["Environment"]["Variables"]
+    return variables

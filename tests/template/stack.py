@@ -1,0 +1,90 @@
+"""The template as CloudFormation gets it: expanded by AWS's own SAM translator, and easy to ask about."""
+
+import copy
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+from local.settings import ROOT
+
+Json = dict[str, Any]
+
+TEMPLATE = ROOT / "template.yaml"
+_UPLOADED = "s3://an-artifacts-bucket/key"  # `sam package` puts such addresses in place of folders
+
+
+def raw() -> Json:
+    loaded: Json = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+    return loaded
+
+
+def expand(template: Json) -> Json:
+    """The translator rewrites what it is given, so it is given a copy."""
+    packaged = copy.deepcopy(template)
+    for resource in packaged["Resources"].values():
+        for code in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
+            resource["Properties"][code] = _UPLOADED
+    with patch.dict(os.environ, {"AWS_DEFAULT_REGION": "us-east-1"}):
+        expanded: Json = transform(packaged, {}, SimpleNamespace(load=dict))
+    return expanded
+
+
+@dataclass(frozen=True)
+class Stack:
+    """An expanded template. What is doctored in a test is `resources`."""
+
+    template: Json
+
+    @property
+    def resources(self) -> Json:
+        resources: Json = self.template["Resources"]
+        return resources
+
+    def of(self, kind: str) -> Iterator[tuple[str, Json]]:
+        """The logical ids and properties of all resources of a type."""
+        for name, resource in self.resources.items():
+            if resource["Type"] == kind:
+                yield name, resource.get("Properties", {})
+
+    def properties(self, name: str) -> Json:
+        properties: Json = self.resources[name]["Properties"]
+        return properties
+
+    def copy(self) -> "Stack":
+        return Stack(copy.deepcopy(self.template))
+
+    @property
+    def functions(self) -> dict[str, Json]:
+        return dict(self.of("AWS::Lambda::Function"))
+
+    @property
+    def api(self) -> Json:
+        """The OpenAPI definition that SAM made of the routes."""
+        body: Json = self.properties("Api")["Body"]
+        return body
+
+
+def name_of(value: Any) -> str:
+    """What a reference points to, in one line: `Queue.Arn`, `Queue`, or the text itself."""
+    match value:
+        case {"Fn::GetAtt": [str(resource), str(attribute)]}:
+            return f"{resource}.{attribute}"
+        case {"Fn::GetAtt": str(attribute)}:
+            return attribute
+        case {"Ref": str(resource)}:
+            return resource
+        case {"Fn::Sub": str(text)}:
+            return text
+        case str(text):
+            return text
+    raise ValueError(f"not a reference: {value!r}")
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,32 @@
+"""AWS's own linter finds nothing: as people write the template, and as CloudFormation gets it."""
+
+import json
+from pathlib import Path
+
+from cfnlint.api import lint  # type: ignore[import-untyped]
+
+from local import deployment
+from local.settings import REGION, Settings
+from tests.template.stack import TEMPLATE, Stack, expand, raw
+
+
+def test_sam_validates_the_template(tmp_path: Path) -> None:
+    settings = Settings.apart(tmp_path)  # its endpoint answers nobody: validating needs none
+    deployment.run_sam(settings, "validate", ["validate", "--lint", "--template-file", str(TEMPLATE)])
+
+
+def test_the_expanded_template_is_clean() -> None:
+    assert _findings(Stack(expand(raw()))) == []
+
+
+def test_a_fault_in_the_expanded_template_is_found() -> None:
+    stack = Stack(expand(raw()))
+    stack.properties("WebhookQueue")["VisibilityTimeout"] = "a minute"
+    assert any("WebhookQueue" in finding for finding in _findings(stack))
+
+
+def _findings(stack: Stack) -> list[str]:
+    matches = lint(json.dumps(stack.template), regions=[REGION])
+    return [
+        f"{match.rule.id} at {'/'.join(map(str, match.path or []))}: {match.message}" for match in matches
+    ]

@@ -1,0 +1,232 @@
+"""The rules hold for the template; and each can fail: it finds the one thing that was spoilt."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.template import rules
+from tests.template.rules import Rule
+from tests.template.stack import Json, Stack, expand, raw
+
+Spoil = Callable[[Stack], object]
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    return Stack(expand(raw()))
+
+
+def queue(stack: Stack) -> Json:
+    return stack.properties("WebhookQueue")
+
+
+def table(stack: Stack) -> Json:
+    return stack.properties("MandatesTable")
+
+
+def stage(stack: Stack) -> Json:
+    return stack.properties("Apiv1Stage")
+
+
+def role_statement(stack: Stack) -> Json:
+    statement: Json = stack.properties("ReadTermsRole")["Policies"][0]["PolicyDocument"]["Statement"][-1]
+    return statement
+
+
+def gateway_response(stack: Stack, kind: str) -> Json:
+    response: Json = stack.api["x-amazon-apigateway-gateway-responses"][kind]
+    return response
+
+
+SPOILT: list[tuple[Rule, Spoil, str]] = [
+    (
+        rules.functions_answer_before_the_gateway_gives_up,
+        lambda s: s.properties("CreateCustomer").update(Timeout=29),
+        "CreateCustomer",
+    ),
+    (
+        rules.clients_give_up_before_their_function,
+        lambda s: s.properties("CreateCheckoutSession").update(Timeout=20),
+        "CreateCheckoutSession",
+    ),
+    (
+        rules.clients_give_up_before_their_function,
+        lambda s: s.properties("ReadTerms").update(Timeout=10),
+        "ReadTerms",
+    ),
+    (
+        rules.clients_give_up_before_their_function,
+        lambda s: s.properties("ReceiveWebhook").update(Timeout=10),
+        "ReceiveWebhook",
+    ),
+    (rules.visibility_is_six_function_timeouts, lambda s: queue(s).update(VisibilityTimeout=89), "89 s"),
+    (rules.visibility_is_six_function_timeouts, lambda s: queue(s).pop("VisibilityTimeout"), "30 s"),
+    (
+        rules.every_queue_has_dead_letters_that_outlive_it,
+        lambda s: queue(s).pop("RedrivePolicy"),
+        "no dead letter",
+    ),
+    (
+        rules.every_queue_has_dead_letters_that_outlive_it,
+        lambda s: s.properties("WebhookDeadLetters").update(MessageRetentionPeriod=345_600),
+        "less than 14 days",
+    ),
+    (
+        rules.every_queue_has_dead_letters_that_outlive_it,
+        lambda s: queue(s).update(MessageRetentionPeriod=1_209_600),
+        "as long as",
+    ),
+    (
+        rules.queues_are_encrypted_and_refuse_plain_http,
+        lambda s: queue(s).update(SqsManagedSseEnabled=False),
+        "not encrypted",
+    ),
+    (
+        rules.queues_are_encrypted_and_refuse_plain_http,
+        lambda s: s.properties("WebhookQueuePolicy")["Queues"].pop(),
+        "WebhookDeadLetters accepts plain HTTP",
+    ),
+    (
+        rules.consumers_report_single_failures_and_are_bounded,
+        lambda s: s.properties("ProcessWebhookQueue").pop("FunctionResponseTypes"),
+        "whole batches",
+    ),
+    (
+        rules.consumers_report_single_failures_and_are_bounded,
+        lambda s: s.properties("ProcessWebhookQueue").pop("ScalingConfig"),
+        "not bounded",
+    ),
+    (
+        rules.consumers_report_single_failures_and_are_bounded,
+        lambda s: s.properties("ProcessWebhook").update(ReservedConcurrentExecutions=5),
+        "reserves",
+    ),
+    (
+        rules.tables_are_on_demand_restorable_and_encrypted,
+        lambda s: table(s).update(BillingMode="PROVISIONED"),
+        "bills by request",
+    ),
+    (
+        rules.tables_are_on_demand_restorable_and_encrypted,
+        lambda s: table(s).pop("PointInTimeRecoverySpecification"),
+        "point in time",
+    ),
+    (
+        rules.tables_are_on_demand_restorable_and_encrypted,
+        lambda s: table(s).pop("SSESpecification"),
+        "encrypted",
+    ),
+    (
+        rules.tables_are_on_demand_restorable_and_encrypted,
+        lambda s: table(s).update(DeletionProtectionEnabled=False),
+        "protected from deletion",
+    ),
+    (
+        rules.data_outlives_the_stack_under_no_fixed_name,
+        lambda s: s.resources["TermsTable"].pop("DeletionPolicy"),
+        "TermsTable would go",
+    ),
+    (
+        rules.data_outlives_the_stack_under_no_fixed_name,
+        lambda s: s.resources["StripeWebhookSecrets"].update(UpdateReplacePolicy="Delete"),
+        "StripeWebhookSecrets would go",
+    ),
+    (
+        rules.data_outlives_the_stack_under_no_fixed_name,
+        lambda s: table(s).update(TableName="mandates"),
+        "fixed TableName",
+    ),
+    (rules.functions_run_alike, lambda s: s.properties("ReadTerms").update(Runtime="python3.12"), "Runtime"),
+    (rules.functions_run_alike, lambda s: s.properties("ReadTerms").pop("TracingConfig"), "TracingConfig"),
+    (rules.functions_run_alike, lambda s: s.properties("ReadTerms").update(MemorySize=128), "memory"),
+    (rules.functions_run_alike, lambda s: s.properties("ReadTerms")["Layers"].pop(), "layers"),
+    (
+        rules.logs_are_kept_for_a_time_we_chose,
+        lambda s: s.properties("ReadTermsLogs").pop("RetentionInDays"),
+        "kept for ever",
+    ),
+    (
+        rules.logs_are_kept_for_a_time_we_chose,
+        lambda s: s.properties("ReadTerms")["LoggingConfig"].pop("LogGroup"),
+        "group of its own",
+    ),
+    (rules.logs_are_kept_for_a_time_we_chose, lambda s: stage(s).pop("AccessLogSetting"), "no access log"),
+    (
+        rules.access_log_names_nobody,
+        lambda s: stage(s)["AccessLogSetting"].update(Format="$context.identity.sourceIp"),
+        "identity.",
+    ),
+    (
+        rules.access_log_names_nobody,
+        lambda s: stage(s)["AccessLogSetting"].update(Format="$context.path $context.resourcePath"),
+        "$context.path",
+    ),
+    (
+        rules.every_function_has_a_narrow_role_of_its_own,
+        lambda s: role_statement(s).update(Action="dynamodb:*"),
+        "dynamodb:*",
+    ),
+    (
+        rules.every_function_has_a_narrow_role_of_its_own,
+        lambda s: role_statement(s).update(Resource="*"),
+        "on *",
+    ),
+    (
+        rules.every_function_has_a_narrow_role_of_its_own,
+        lambda s: s.properties("ReadTerms").update(Role=s.properties("ReadMandates")["Role"]),
+        "share a role",
+    ),
+    (
+        rules.every_function_has_a_narrow_role_of_its_own,
+        lambda s: s.properties("ReadTermsRole").update(
+            ManagedPolicyArns=["arn:aws:iam::aws:policy/AdministratorAccess"]
+        ),
+        "managed policy",
+    ),
+    (
+        rules.every_path_answers_preflights_without_a_token,
+        lambda s: s.api["paths"]["/checkout-sessions"].pop("options"),
+        "/checkout-sessions",
+    ),
+    (
+        rules.every_path_answers_preflights_without_a_token,
+        lambda s: s.api["paths"]["/checkout-sessions"]["options"].update(security=[{"BearerToken": []}]),
+        "/checkout-sessions",
+    ),
+    (
+        rules.the_gateway_refuses_as_we_do,
+        lambda s: gateway_response(s, "DEFAULT_5XX").pop("responseTemplates"),
+        "DEFAULT_5XX has no code",
+    ),
+    (
+        rules.the_gateway_refuses_as_we_do,
+        lambda s: gateway_response(s, "UNAUTHORIZED").pop("responseParameters"),
+        "UNAUTHORIZED is hidden",
+    ),
+    (
+        rules.the_stage_is_throttled_and_traced,
+        lambda s: stage(s)["MethodSettings"][0].update(ThrottlingRateLimit=10_000),
+        "more than Stripe takes",
+    ),
+    (
+        rules.the_stage_is_throttled_and_traced,
+        lambda s: stage(s)["MethodSettings"][0].update(DataTraceEnabled=True),
+        "logs what is in requests",
+    ),
+    (rules.the_stage_is_throttled_and_traced, lambda s: stage(s).pop("TracingEnabled"), "not traced"),
+]
+RULES = list(dict.fromkeys(rule for rule, _, _ in SPOILT))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_holds_for_the_template(rule: Rule, stack: Stack) -> None:
+    assert rule(stack) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "spoil", "found"), SPOILT, ids=[f"{rule.__name__}: {found}" for rule, _, found in SPOILT]
+)
+def test_finds_what_was_spoilt(rule: Rule, spoil: Spoil, found: str, stack: Stack) -> None:
+    spoilt = stack.copy()
+    spoil(spoilt)
+    assert any(found in problem for problem in rule(spoilt))

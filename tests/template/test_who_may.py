@@ -1,0 +1,85 @@
+"""Who may do what, in full: a permission is added here or it is not added."""
+
+from tests.template.rules import permissions, routes
+from tests.template.stack import Stack, expand, raw
+
+READ = "dynamodb:BatchGetItem"
+QUERY = "dynamodb:Query"
+PUT = "dynamodb:PutItem"
+UPDATE = "dynamodb:UpdateItem"
+SECRET = "secretsmanager:GetSecretValue"
+
+CUSTOMERS, MANDATES, SUBJECTS = "CustomersTable.Arn", "MandatesTable.Arn", "StripeSubjectsTable.Arn"
+EVENTS, TERMS, QUEUE = "EventsTable.Arn", "TermsTable.Arn", "WebhookQueue.Arn"
+
+MAY: dict[str, dict[str, set[str]]] = {
+    "AuthorizeRequest": {},
+    "ReadTerms": {TERMS: {READ}},
+    "CreateCustomer": {
+        CUSTOMERS: {READ, PUT, UPDATE},
+        SUBJECTS: {READ, UPDATE},
+        "StripeApiKeySecretArn": {SECRET},
+    },
+    "CreateCheckoutSession": {
+        CUSTOMERS: {READ, PUT, UPDATE},
+        MANDATES: {READ, PUT, UPDATE},
+        SUBJECTS: {READ},
+        TERMS: {READ},
+        "StripeApiKeySecretArn": {SECRET},
+    },
+    "ReadMandates": {
+        MANDATES: {READ, QUERY},
+        "${MandatesTable.Arn}/index/by_customer": {QUERY},
+        SUBJECTS: {READ},
+        CUSTOMERS: {READ},
+    },
+    "ReceiveWebhook": {QUEUE: {"sqs:SendMessage"}, "StripeWebhookSecrets.Id": {SECRET}},
+    "ProcessWebhook": {
+        QUEUE: {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
+        MANDATES: {READ, PUT, UPDATE},
+        SUBJECTS: {READ, UPDATE},
+        EVENTS: {READ, PUT},
+    },
+}
+
+ROUTES = {
+    "GET /terms/current": ("ReadTerms", "anyone"),
+    "PUT /customers/{customer_id}": ("CreateCustomer", "a token"),
+    "GET /customers/{customer_id}": ("ReadMandates", "a token"),
+    "GET /customers/{customer_id}/mandates": ("ReadMandates", "a token"),
+    "GET /mandates/{mandate_id}": ("ReadMandates", "a token"),
+    "POST /checkout-sessions": ("CreateCheckoutSession", "a token"),
+    "POST /webhooks/stripe": ("ReceiveWebhook", "anyone"),  # Stripe's signature is what counts
+}
+
+
+def test_functions_may_do_exactly_this() -> None:
+    allowed = permissions(Stack(expand(raw())))
+    assert allowed == {
+        function: {(resource, action) for resource, actions in resources.items() for action in actions}
+        for function, resources in MAY.items()
+    }
+
+
+def test_routes_are_exactly_these_and_public_only_on_purpose() -> None:
+    declared = {
+        route.name: (route.function, "a token" if route.is_protected else "anyone")
+        for route in routes(Stack(expand(raw())))
+    }
+    assert declared == ROUTES
+
+
+def test_a_route_without_authorizer_is_noticed() -> None:
+    template = raw()
+    properties = template["Resources"]["ReadMandates"]["Properties"]["Events"]["GetMandate"]["Properties"]
+    properties["Auth"] = {"Authorizer": "NONE"}
+    unprotected = {route.name for route in routes(Stack(expand(template))) if not route.is_protected}
+    assert unprotected == {"GET /terms/current", "GET /mandates/{mandate_id}", "POST /webhooks/stripe"}
+
+
+def test_the_authorizer_sees_only_well_formed_tokens_and_is_asked_once_per_token() -> None:
+    schemes = Stack(expand(raw())).api["components"]["securitySchemes"]
+    authorizer = schemes["BearerToken"]["x-amazon-apigateway-authorizer"]
+    assert authorizer["type"] == "token"
+    assert authorizer["identityValidationExpression"].startswith("^[Bb]earer ")
+    assert 0 < authorizer["authorizerResultTtlInSeconds"] <= 300

@@ -1,0 +1,264 @@
+"""What a mandate goes through, as facts and as the events Stripe sends of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mandates.core.changes import Contribution, EventRecord
+from mandates.core.facts import Fact, Kind, ids
+from mandates.core.mandate import Mandate
+
+AT = 1_790_000_000
+RECORDED_AT = "2026-09-21T14:13:20.000Z"
+MANAGED_BY = "test-stack"
+MANDATE_ID = "mdt_example"
+STRIPE_CUSTOMER_ID = "cus_example"
+
+# ------------------------------------------------------------------------------------------- facts
+
+CONSENT = Fact(
+    Kind.CONSENT_ACCEPTED,
+    AT,
+    "api:create_checkout_session",
+    detail={"terms_version": "2026-11-01", "terms_digest": "ab" * 32, "locale": "en"},
+)
+SESSION_CREATED = Fact(
+    Kind.SESSION_CREATED, AT, "api:create_checkout_session", ids(checkout_session="cs_test_example")
+)
+SETUP_FAILED = Fact(
+    Kind.SETUP_FAILED,
+    AT + 10,
+    "evt_failed",
+    ids(setup_intent="seti_example"),
+    {"code": "setup_intent_authentication_failure"},
+    qualifier="setatt_1",
+)
+SETUP_FAILED_AGAIN = Fact(
+    Kind.SETUP_FAILED,
+    AT + 20,
+    "evt_failed_again",
+    ids(setup_intent="seti_example"),
+    {"code": "setup_attempt_failed"},
+    qualifier="setatt_2",
+)
+SETUP_SUCCEEDED = Fact(
+    Kind.SETUP_SUCCEEDED,
+    AT + 30,
+    "evt_succeeded",
+    ids(setup_intent="seti_example", payment_method="pm_example", stripe_mandate="mandate_example"),
+)
+SETUP_SEEN_ON_RETURN = Fact(
+    Kind.SETUP_SUCCEEDED,
+    AT + 31,
+    "api:read_checkout_session",
+    ids(setup_intent="seti_example", payment_method="pm_example"),
+)
+SESSION_COMPLETED = Fact(
+    Kind.SESSION_COMPLETED,
+    AT + 30,
+    "evt_completed",
+    ids(checkout_session="cs_test_example", setup_intent="seti_example"),
+)
+SESSION_EXPIRED = Fact(
+    Kind.SESSION_EXPIRED, AT + 86_400, "evt_expired", ids(checkout_session="cs_test_example")
+)
+SETUP_CANCELED = Fact(
+    Kind.SETUP_CANCELED, AT + 86_400, "evt_canceled", ids(setup_intent="seti_example")
+)
+REVOKED = Fact(Kind.REVOKED, AT + 100, "api:revoke_mandate", detail={"by": "customer"})
+CHARGE_MANDATE_INVALID = Fact(Kind.CHARGE_MANDATE_INVALID, AT + 200, "api:charge_mandate")
+DETACHED = Fact(Kind.DETACHED, AT + 300, "evt_detached")
+MANDATE_INACTIVE = Fact(
+    Kind.MANDATE_INACTIVE, AT + 301, "evt_inactive", ids(stripe_mandate="mandate_example")
+)
+DELETED = Fact(Kind.DELETED, AT + 400, "evt_deleted")
+
+OF_A_MANDATE = (
+    CONSENT,
+    SESSION_CREATED,
+    SETUP_FAILED,
+    SETUP_FAILED_AGAIN,
+    SETUP_SUCCEEDED,
+    SETUP_SEEN_ON_RETURN,
+    SESSION_COMPLETED,
+    SESSION_EXPIRED,
+    SETUP_CANCELED,
+    REVOKED,
+    CHARGE_MANDATE_INVALID,
+)
+OF_A_PAYMENT_METHOD = (DETACHED, MANDATE_INACTIVE)
+OF_A_STRIPE_CUSTOMER = (DELETED,)
+EVERY_FACT = (*OF_A_MANDATE, *OF_A_PAYMENT_METHOD, *OF_A_STRIPE_CUSTOMER)
+
+NEW_MANDATE = Mandate(
+    mandate_id=MANDATE_ID,
+    customer_id="auth0|ann",
+    stripe_customer_id=STRIPE_CUSTOMER_ID,
+    created_at=RECORDED_AT,
+    terms_version="2026-11-01",
+    terms_digest="ab" * 32,
+    locale="en",
+)
+
+
+def told_by_stripe(fact: Fact) -> Contribution:
+    return Contribution(fact.source, (fact,), EventRecord(fact.source))
+
+
+def our_own(fact: Fact) -> Contribution:
+    return Contribution(fact.source, (fact,))
+
+
+# ------------------------------------------------------------------------------------------ events
+
+OUR_METADATA = {"mandate_id": MANDATE_ID, "managed_by": MANAGED_BY}
+
+BILLING_DETAILS = {
+    "address": {"city": "Springfield", "country": "US", "line1": "1 Private Road", "postal_code": "00000"},
+    "email": "ann@private.example",
+    "name": "Ann Private",
+    "phone": "+15550000000",
+}
+
+
+def event(kind: str, subject: Any, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": "evt_example",
+        "object": "event",
+        "api_version": "2026-10-28.endive",
+        "created": AT,
+        "livemode": False,
+        "pending_webhooks": 1,
+        "request": {"id": "req_example", "idempotency_key": "private-key"},
+        "type": kind,
+        "data": {"object": subject},
+        **changes,
+    }
+
+
+def checkout_session(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "cs_test_example",
+        "object": "checkout.session",
+        "cancel_url": "https://shop.example/cart",
+        "client_reference_id": MANDATE_ID,
+        "client_secret": "private-client-secret",
+        "created": AT - 60,
+        "customer": STRIPE_CUSTOMER_ID,
+        "customer_details": BILLING_DETAILS,
+        "customer_email": "ann@private.example",
+        "expires_at": AT + 3600,
+        "livemode": False,
+        "metadata": {**OUR_METADATA, "note": "private-note"},
+        "mode": "setup",
+        "payment_method_types": ["amazon_pay"],
+        "payment_status": "no_payment_required",
+        "setup_intent": "seti_example",
+        "status": "complete",
+        "url": None,
+        **changes,
+    }
+
+
+def setup_intent(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "seti_example",
+        "object": "setup_intent",
+        "cancellation_reason": None,
+        "client_secret": "private-client-secret",
+        "created": AT - 60,
+        "customer": STRIPE_CUSTOMER_ID,
+        "description": None,
+        "last_setup_error": None,
+        "latest_attempt": "setatt_example",
+        "livemode": False,
+        "mandate": "mandate_example",
+        "metadata": OUR_METADATA,
+        "next_action": None,
+        "payment_method": "pm_example",
+        "payment_method_options": {"amazon_pay": {}},
+        "payment_method_types": ["amazon_pay"],
+        "status": "succeeded",
+        "usage": "off_session",
+        **changes,
+    }
+
+
+def failed_setup_intent(**changes: Any) -> dict[str, Any]:
+    error = {
+        "code": "setup_intent_authentication_failure",
+        "message": "private-message",
+        "payment_method": payment_method(),
+        "type": "invalid_request_error",
+    }
+    failed = {"status": "requires_payment_method", "payment_method": None, "mandate": None}
+    return setup_intent(**{**failed, "last_setup_error": error, **changes})
+
+
+def payment_method(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "pm_example",
+        "object": "payment_method",
+        "allow_redisplay": "unspecified",
+        "amazon_pay": {},
+        "billing_details": BILLING_DETAILS,
+        "created": AT - 60,
+        "customer": None,
+        "livemode": False,
+        "metadata": {},
+        "type": "amazon_pay",
+        **changes,
+    }
+
+
+def stripe_mandate(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "mandate_example",
+        "object": "mandate",
+        "customer_acceptance": {
+            "accepted_at": AT - 60,
+            "online": {"ip_address": "203.0.113.9", "user_agent": "private-agent"},
+            "type": "online",
+        },
+        "livemode": False,
+        "multi_use": {},
+        "payment_method": "pm_example",
+        "payment_method_details": {"amazon_pay": {}, "type": "amazon_pay"},
+        "status": "inactive",
+        "type": "multi_use",
+        **changes,
+    }
+
+
+def stripe_customer(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": STRIPE_CUSTOMER_ID,
+        "object": "customer",
+        "address": BILLING_DETAILS["address"],
+        "created": AT - 600,
+        "email": "ann@private.example",
+        "invoice_settings": {"default_payment_method": None},
+        "livemode": False,
+        "metadata": {"customer_id": "auth0|ann", "managed_by": MANAGED_BY},
+        "name": "Ann Private",
+        **changes,
+    }
+
+
+EVERY_EVENT: Mapping[str, dict[str, Any]] = {
+    "checkout.session.completed": event("checkout.session.completed", checkout_session()),
+    "checkout.session.expired": event(
+        "checkout.session.expired", checkout_session(status="expired", setup_intent=None)
+    ),
+    "setup_intent.succeeded": event("setup_intent.succeeded", setup_intent()),
+    "setup_intent.setup_failed": event("setup_intent.setup_failed", failed_setup_intent()),
+    "setup_intent.canceled": event(
+        "setup_intent.canceled", failed_setup_intent(status="canceled", last_setup_error=None)
+    ),
+    "payment_method.detached": event(
+        "payment_method.detached",
+        payment_method(),
+        data={"object": payment_method(), "previous_attributes": {"customer": STRIPE_CUSTOMER_ID}},
+    ),
+    "mandate.updated": event("mandate.updated", stripe_mandate()),
+    "customer.deleted": event("customer.deleted", stripe_customer()),
+}

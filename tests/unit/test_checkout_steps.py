@@ -1,0 +1,110 @@
+"""What to do about the checkout there is: every case, and every edge in time."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mandates.core.checkout import (
+    IDEMPOTENCY_WINDOW_SECONDS,
+    SESSION_LIFETIME_SECONDS,
+    CheckoutRequest,
+    Slot,
+    Step,
+    next_step,
+)
+from mandates.core.mandate import Status
+
+HOUR = 3600
+BEGUN = 1_790_000_000
+REQUEST = CheckoutRequest(
+    "2026-11-01", "ab" * 32, "en", "https://shop.example/return", "https://shop.example/cart"
+)
+UNRESOLVED = Slot(
+    mandate_id="mdt_example",
+    request=REQUEST,
+    params={"mode": "setup"},
+    created_at=BEGUN,
+    expires_at=BEGUN + SESSION_LIFETIME_SECONDS,
+)
+OPEN = replace(UNRESOLVED, checkout_session_id="cs_test_example", url="https://checkout.example/")
+OTHER = replace(REQUEST, locale="de")
+
+
+@pytest.mark.parametrize(
+    ("slot", "request_", "mandate", "seconds_later", "expected"),
+    [
+        # nothing in the way
+        (None, REQUEST, None, 0, Step.START),
+        (OPEN, REQUEST, None, 0, Step.START),
+        (OPEN, REQUEST, Status.ACTIVE, 60, Step.START),
+        (OPEN, REQUEST, Status.EXPIRED, 60, Step.START),
+        (OPEN, REQUEST, Status.REVOKED, 60, Step.START),
+        (UNRESOLVED, REQUEST, Status.EXPIRED, 60, Step.START),
+        (UNRESOLVED, REQUEST, Status.REVOKED, 24 * HOUR, Step.START),
+        # an open session
+        (OPEN, REQUEST, Status.PENDING, 0, Step.REUSE),
+        (OPEN, REQUEST, Status.PENDING, 23 * HOUR, Step.REUSE),
+        (OPEN, REQUEST, Status.PENDING, SESSION_LIFETIME_SECONDS - 1, Step.REUSE),
+        (OPEN, REQUEST, Status.PENDING, SESSION_LIFETIME_SECONDS, Step.START),
+        (OPEN, OTHER, Status.PENDING, 0, Step.REPLACE),
+        (OPEN, OTHER, Status.PENDING, SESSION_LIFETIME_SECONDS - 1, Step.REPLACE),
+        (OPEN, OTHER, Status.PENDING, SESSION_LIFETIME_SECONDS, Step.START),
+        # one whose creation was begun and never confirmed
+        (UNRESOLVED, REQUEST, Status.PENDING, 0, Step.RESUME),
+        (UNRESOLVED, REQUEST, Status.PENDING, 23 * HOUR - 1, Step.RESUME),
+        (UNRESOLVED, REQUEST, Status.PENDING, 23 * HOUR, Step.ABANDON),
+        (UNRESOLVED, REQUEST, Status.PENDING, 48 * HOUR, Step.ABANDON),
+        (UNRESOLVED, OTHER, Status.PENDING, 0, Step.REPLACE),
+        (UNRESOLVED, OTHER, Status.PENDING, 23 * HOUR - 1, Step.REPLACE),
+        (UNRESOLVED, OTHER, Status.PENDING, 23 * HOUR, Step.ABANDON),
+        # a clock that went back
+        (OPEN, REQUEST, Status.PENDING, -HOUR, Step.REUSE),
+        (UNRESOLVED, REQUEST, Status.PENDING, -HOUR, Step.RESUME),
+    ],
+)
+def test_the_next_step(
+    slot: Slot | None,
+    request_: CheckoutRequest,
+    mandate: Status | None,
+    seconds_later: int,
+    expected: Step,
+) -> None:
+    assert next_step(slot, request_, mandate, BEGUN + seconds_later) is expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"terms_version": "2026-12-01"},
+        {"terms_digest": "cd" * 32},
+        {"locale": "de"},
+        {"success_url": "https://shop.example/other"},
+        {"cancel_url": "https://shop.example/other"},
+    ],
+)
+def test_any_difference_makes_it_another_request(change: dict[str, Any]) -> None:
+    assert next_step(OPEN, replace(REQUEST, **change), Status.PENDING, BEGUN) is Step.REPLACE
+
+
+def test_what_is_open_is_never_left_open_beside_another() -> None:
+    """A step that starts anew must end, or have outlived, what was begun before."""
+    for slot in (OPEN, UNRESOLVED):
+        for later in range(0, 48 * HOUR, 600):
+            step = next_step(slot, OTHER, Status.PENDING, BEGUN + later)
+            if step is Step.START:
+                assert later >= SESSION_LIFETIME_SECONDS
+            if step is Step.ABANDON:
+                assert later >= IDEMPOTENCY_WINDOW_SECONDS
+
+
+def test_creation_is_repeated_only_while_stripe_remembers_its_key_and_takes_its_expiry() -> None:
+    """Keys are kept for at least 24 hours; `expires_at` must be 30 minutes to 24 hours ahead."""
+    assert IDEMPOTENCY_WINDOW_SECONDS <= 24 * HOUR - 15 * 60
+    assert SESSION_LIFETIME_SECONDS <= 24 * HOUR - 15 * 60
+    assert SESSION_LIFETIME_SECONDS - IDEMPOTENCY_WINDOW_SECONDS >= 30 * 60 + 15 * 60
+
+
+def test_the_key_is_the_mandates_and_fits_stripe() -> None:
+    assert UNRESOLVED.idempotency_key == OPEN.idempotency_key == "checkout-session/mdt_example"
+    assert len(UNRESOLVED.idempotency_key) <= 255
