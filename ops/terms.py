@@ -1,15 +1,17 @@
 """Publishing the terms that customers agree to."""
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import yaml
+from mandates.core.canonical import canonical_json
 from mandates.core.terms import Terms, from_plain
 from mandates.moment import Moment
-from mandates.store.terms import publish_terms, read_terms
+from mandates.store.terms import all_terms, current_terms, publish_terms, read_terms, retire_terms
 from mandates.store.writing import Conflict
 
 from ops.stack import Stack
@@ -19,11 +21,17 @@ def add_commands(commands: Any) -> None:
     actions = commands.add_parser("terms", help="the terms customers agree to").add_subparsers(
         required=True, metavar="ACTION"
     )
-    publish = actions.add_parser(
-        "publish", help="make a document the current terms; a version is published once"
-    )
-    publish.add_argument("file", type=Path)
+    publish = actions.add_parser("publish", help="make a document the current terms")
+    publish.add_argument("file", type=Path, help="YAML; see terms/example.yaml")
     publish.set_defaults(run=run_publish)
+    actions.add_parser("list", help="every version, and which is current").set_defaults(run=run_list)
+    for name, run, about in (
+        ("show", run_show, "one version, as it was published"),
+        ("retire", run_retire, "stop offering a version; it goes on governing what was agreed under it"),
+    ):
+        action = actions.add_parser(name, help=about)
+        action.add_argument("version")
+        action.set_defaults(run=run)
 
 
 def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
@@ -38,7 +46,7 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
         publish_terms(terms, Moment(time.time()))
     except Conflict:
         published = read_terms(terms.version)
-        if published is None or published.digest != terms.digest:
+        if published is None or published.terms.digest != terms.digest:
             print(
                 f"version {terms.version} was published with another text and can't be changed:"
                 " give the document a new version",
@@ -48,6 +56,48 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
         print(f"version {terms.version} is published already")
         return 0
     print(f"published version {terms.version}, digest {terms.digest}")
+    return 0
+
+
+def run_list(stack: Stack, _chosen: argparse.Namespace) -> int:
+    stack.use_tables()
+    current = current_terms()
+    for published in all_terms():
+        terms = published.terms
+        state = "current" if terms == current else "retired" if published.retired_at else "superseded"
+        print(f"{terms.version:<20} {state:<11} {published.published_at}  {terms.digest}")
+    return 0
+
+
+def run_show(stack: Stack, chosen: argparse.Namespace) -> int:
+    """Print a version with its texts; 1 if there is none, or if it no longer has the digest it was given."""
+    stack.use_tables()
+    published = read_terms(chosen.version)
+    if published is None:
+        print(f"version {chosen.version} was never published", file=sys.stderr)
+        return 1
+    print(f"# published {published.published_at}, digest {published.digest}")
+    if published.retired_at:
+        print(f"# retired {published.retired_at}")
+    print(
+        yaml.safe_dump(
+            json.loads(canonical_json(published.terms.to_plain())), allow_unicode=True, sort_keys=False
+        )
+    )
+    if published.terms.digest != published.digest:
+        print("the stored document was altered: it no longer has that digest", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run_retire(stack: Stack, chosen: argparse.Namespace) -> int:
+    stack.use_tables()
+    try:
+        retire_terms(chosen.version, Moment(time.time()))
+    except Conflict:
+        print(f"version {chosen.version} was never published, or is retired already", file=sys.stderr)
+        return 1
+    print(f"retired version {chosen.version}; publish another, or nobody can set up a payment")
     return 0
 
 

@@ -21,9 +21,17 @@ configured = settings.read(Settings, os.environ)
 tables.bind({"terms": configured.terms_table})
 
 
+# Long enough to spare a busy shop most calls; a superseded version is refused at checkout all the same.
+CACHED = "public, max-age=60"
+
+
 @api(normalised_origins(configured.allowed_origins))
 def handler(request: Request) -> Response:
     terms = current_terms()
     if terms is None:
         raise NoTerms("no terms are published yet: python -m ops terms publish FILE")
-    return Response(200, terms_view(terms, terms.locale_for(request.query.get("locale"))))
+    locale = terms.locale_for(request.query.get("locale"))
+    headers = {"Cache-Control": CACHED, "ETag": f'"{terms.digest}.{locale}"'}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(304, headers=headers)
+    return Response(200, terms_view(terms, locale), headers)

@@ -138,7 +138,7 @@ class Checkouts:
             mandate_id=mandate_id,
             managed_by=self._managed_by,
             stripe_customer_id=stripe_customer_id,
-            currency=consent.terms.currency,
+            currency=consent.terms.limits.currency,
             success_url=with_session_placeholder(consent.request.success_url),
             cancel_url=consent.request.cancel_url,
             locale=_stripe_locale(consent.request.locale),

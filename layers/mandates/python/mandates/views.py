@@ -41,11 +41,12 @@ def ledger_view(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def terms_view(terms: Terms, locale: str) -> dict[str, Any]:
+    """What a front end shows (`text`, or `sections` one by one) and what it sends back (version, digest)."""
+    document = terms.to_plain()
+    del document["texts"]
     return {
-        "version": terms.version,
+        **document,
         "digest": terms.digest,
-        "business_name": terms.business_name,
-        "currency": terms.currency,
         "locale": locale,
         "text": terms.wording(locale),
         "sections": dict(terms.texts[locale]),

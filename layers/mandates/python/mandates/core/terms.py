@@ -1,46 +1,120 @@
-"""Terms: what the customer is asked to agree to, and whether it says all that Stripe requires.
+"""Terms: what the customer is asked to agree to, and whether it says all that it must.
 
 https://docs.stripe.com/payments/amazon-pay/set-up-future-payments and
 https://docs.stripe.com/payments/save-and-reuse#compliance: the business's permission to charge, the
 anticipated frequency and timing, how the amount is determined, and (when recurring) how to cancel.
+
+A document has two halves: texts, which the customer reads in their language, and the same promises as
+values (frequency, limits, notice), which a charge is held against. Both are under the digest.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mandates.core.canonical import digest
 
 SECTIONS = ("permission", "frequency", "timing", "amount", "cancellation")
-"""What each text must say, in the order it is shown."""
+"""What a text says, in the order it is shown. All are required; cancellation only when recurring."""
+
+MAX_TEXT_LENGTH = 4000
+"""Per section: the wording is kept in a ledger entry, and an item of DynamoDB holds 400 KB."""
+
+CURRENCIES = frozenset("usd aud gbp dkk eur hkd jpy nzd nok zar sek chf".split())  # noqa: SIM905
+"""What Amazon Pay takes on Stripe: https://docs.stripe.com/payments/amazon-pay"""
+
+_KEYS = {"version", "business_name", "default_locale", "frequency", "amount", "limits", "notice", "texts"}
+_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class FrequencyKind(StrEnum):
+    ONE_TIME = "one_time"
+    RECURRING = "recurring"
+    UNSCHEDULED = "unscheduled"
+
+
+class Period(StrEnum):
+    """Calendar periods; a week begins on Monday (ISO 8601)."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    YEAR = "year"
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """`every` and `interval` (every 3 months) only when recurring."""
+
+    kind: FrequencyKind
+    interval: Period | None = None
+    every: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodLimit:
+    """At most `amount` minor units per calendar `period`, as the calendar runs in `time_zone` (IANA)."""
+
+    amount: int
+    period: Period
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Amounts in minor units of `currency` (lower-case ISO 4217); dates are ISO 8601, both inclusive."""
+
+    currency: str
+    per_charge: int
+    per_period: PeriodLimit | None = None
+    first_date: str | None = None
+    last_date: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A published version. `texts` are by locale, each with the sections; `digest` covers all of it."""
+    """A version, as published.
+
+    `amount` is the one amount in minor units where it is fixed, None where it varies; `notice_hours` is
+    how long before a charge of a varying amount the customer is told.
+    """
 
     version: str
     business_name: str
-    currency: str
     default_locale: str
+    frequency: Frequency
+    amount: int | None
+    limits: Limits
+    notice_hours: int | None
     texts: Mapping[str, Mapping[str, str]]
 
     @property
     def digest(self) -> str:
+        """SHA-256 over the RFC 8785 bytes of `to_plain`, in hex."""
         return digest(self.to_plain())
 
     def to_plain(self) -> dict[str, Any]:
-        """The canonical form: SHA-256 over its RFC 8785 bytes is the digest."""
+        """The canonical form. Values that a document leaves out are left out here too."""
         return {
             "version": self.version,
             "business_name": self.business_name,
-            "currency": self.currency,
             "default_locale": self.default_locale,
+            "frequency": _given(asdict(self.frequency)),
+            "amount": {"kind": "variable"}
+            if self.amount is None
+            else {"kind": "fixed", "amount": self.amount},
+            "limits": _given(asdict(self.limits)),
+            **({} if self.notice_hours is None else {"notice": {"hours": self.notice_hours}}),
             "texts": {locale: dict(text) for locale, text in self.texts.items()},
         }
 
     def locale_for(self, wanted: str | None) -> str:
-        """The best locale there is: `de-AT`, else `de`, else the default one."""
+        """The best locale there is: for `de-AT` that, else `de`, else the default one."""
         available = {locale.lower(): locale for locale in self.texts}
         tag = (wanted or "").lower().replace("_", "-")
         while tag:
@@ -55,42 +129,169 @@ class Terms:
         return "\n\n".join(text[section] for section in SECTIONS if section in text)
 
 
-def problems(plain: Mapping[str, Any]) -> list[str]:
-    """What keeps a document from being published; empty when nothing does."""
-    found = [
-        f"{name} must be a text that is not empty"
-        for name in ("version", "business_name", "currency", "default_locale")
-        if not _is_text(plain.get(name))
-    ]
-    unknown = sorted(set(plain) - {"version", "business_name", "currency", "default_locale", "texts"})
-    found += [f"{name} is not known" for name in unknown]
-    texts = plain.get("texts")
-    if not isinstance(texts, Mapping) or not texts:
-        return [*found, "texts must have at least one locale"]
-    if plain.get("default_locale") not in texts:
-        found.append("default_locale must be one of the locales in texts")
-    for locale, text in texts.items():
-        if not isinstance(text, Mapping):
-            found.append(f"texts.{locale} must have the sections {', '.join(SECTIONS)}")
-            continue
-        found += [f"texts.{locale}.{name} is missing" for name in SECTIONS if not _is_text(text.get(name))]
-        found += [f"texts.{locale}.{name} is not known" for name in sorted(set(text) - set(SECTIONS))]
-    return found
+class TermsRefused(ValueError):
+    """The message lists everything that is wrong with the document."""
 
 
 def from_plain(plain: Mapping[str, Any]) -> Terms:
-    """A document without problems, as Terms. Raises ValueError that lists them."""
-    wrong = problems(plain)
+    """A document as Terms. Raises TermsRefused unless it says all that it must, and nothing unknown."""
+    wrong = list(_problems(plain))
     if wrong:
-        raise ValueError("; ".join(wrong))
+        raise TermsRefused("; ".join(wrong))
+    frequency, limits, notice = plain["frequency"], plain["limits"], plain.get("notice")
+    per_period = limits.get("per_period")
     return Terms(
-        plain["version"],
-        plain["business_name"],
-        plain["currency"].lower(),
-        plain["default_locale"],
-        {locale: dict(text) for locale, text in plain["texts"].items()},
+        version=plain["version"],
+        business_name=plain["business_name"],
+        default_locale=plain["default_locale"],
+        frequency=Frequency(
+            FrequencyKind(frequency["kind"]),
+            Period(frequency["interval"]) if "interval" in frequency else None,
+            frequency.get("every"),
+        ),
+        amount=plain["amount"].get("amount"),
+        limits=Limits(
+            currency=limits["currency"],
+            per_charge=limits["per_charge"],
+            per_period=PeriodLimit(
+                per_period["amount"], Period(per_period["period"]), per_period["time_zone"]
+            )
+            if per_period
+            else None,
+            first_date=limits.get("first_date"),
+            last_date=limits.get("last_date"),
+        ),
+        notice_hours=notice["hours"] if notice else None,
+        texts={locale: dict(text) for locale, text in plain["texts"].items()},
     )
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _given(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+# ------------------------------------------------------------------------------------- what is wrong
+
+
+def _problems(plain: Mapping[str, Any]) -> Iterator[str]:
+    yield from _keys("", plain, _KEYS, optional={"notice"})
+    for name in ("business_name", "default_locale"):
+        if name in plain and not _is_text(plain[name]):
+            yield f"{name} must be a text"
+    if "version" in plain and not (
+        isinstance(plain["version"], str) and _VERSION.fullmatch(plain["version"])
+    ):
+        yield 'version must be a text of letters, digits, ".", "_" and "-"; in quotes if it looks like a date'
+    yield from _frequency_problems(plain.get("frequency", {}))
+    yield from _amount_problems(plain.get("amount", {}), plain.get("limits", {}))
+    yield from _limits_problems(plain.get("limits", {}))
+    if "notice" in plain:
+        yield from _keys("notice", plain["notice"], {"hours"})
+        yield from _positive("notice", plain["notice"], "hours")
+    yield from _texts_problems(plain)
+
+
+def _frequency_problems(frequency: Any) -> Iterator[str]:
+    recurring = isinstance(frequency, Mapping) and frequency.get("kind") == FrequencyKind.RECURRING
+    yield from _keys("frequency", frequency, {"kind", "interval", "every"} if recurring else {"kind"})
+    yield from _one_of("frequency", frequency, "kind", FrequencyKind)
+    if recurring:
+        yield from _one_of("frequency", frequency, "interval", Period)
+        yield from _positive("frequency", frequency, "every")
+
+
+def _amount_problems(amount: Any, limits: Any) -> Iterator[str]:
+    fixed = isinstance(amount, Mapping) and amount.get("kind") == "fixed"
+    yield from _keys("amount", amount, {"kind", "amount"} if fixed else {"kind"})
+    if isinstance(amount, Mapping) and amount.get("kind") not in {"fixed", "variable"}:
+        yield "amount.kind must be fixed or variable"
+    yield from _positive("amount", amount, "amount")
+    most = limits.get("per_charge") if isinstance(limits, Mapping) else None
+    if fixed and _is_positive(amount.get("amount")) and _is_positive(most) and amount["amount"] > most:
+        yield "amount.amount is above limits.per_charge"
+
+
+def _limits_problems(limits: Any) -> Iterator[str]:
+    optional = {"per_period", "first_date", "last_date"}
+    yield from _keys("limits", limits, {"currency", "per_charge", *optional}, optional)
+    if not isinstance(limits, Mapping):
+        return
+    if limits.get("currency") not in CURRENCIES:
+        yield f"limits.currency must be one of {', '.join(sorted(CURRENCIES))}"
+    yield from _positive("limits", limits, "per_charge")
+    dates = [limits[name] for name in ("first_date", "last_date") if name in limits]
+    if not all(_is_date(value) for value in dates):
+        yield 'limits.first_date and limits.last_date must be dates in quotes, such as "2026-11-01"'
+    elif dates != sorted(dates):
+        yield "limits.last_date is before limits.first_date"
+    if "per_period" in limits:
+        yield from _period_problems(limits["per_period"])
+
+
+def _period_problems(per_period: Any) -> Iterator[str]:
+    where = "limits.per_period"
+    yield from _keys(where, per_period, {"amount", "period", "time_zone"})
+    yield from _positive(where, per_period, "amount")
+    yield from _one_of(where, per_period, "period", Period)
+    if isinstance(per_period, Mapping) and "time_zone" in per_period:
+        try:
+            ZoneInfo(str(per_period["time_zone"]))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            yield f"{where}.time_zone must be an IANA name, such as Europe/Berlin"
+
+
+def _texts_problems(plain: Mapping[str, Any]) -> Iterator[str]:
+    texts, frequency = plain.get("texts"), plain.get("frequency")
+    recurring = isinstance(frequency, Mapping) and frequency.get("kind") == FrequencyKind.RECURRING
+    optional = set() if recurring else {"cancellation"}
+    if not isinstance(texts, Mapping) or not texts:
+        yield "texts must have at least one locale"
+        return
+    if plain.get("default_locale") not in texts:
+        yield "default_locale must be one of the locales in texts"
+    for locale, text in texts.items():
+        if not (isinstance(locale, str) and _LOCALE.fullmatch(locale)):
+            yield f"texts.{locale} is not a locale, such as en or pt-BR"
+        yield from _keys(f"texts.{locale}", text, set(SECTIONS), optional)
+        if isinstance(text, Mapping):
+            for name, section in text.items():
+                if not _is_text(section) or len(section) > MAX_TEXT_LENGTH:
+                    yield f"texts.{locale}.{name} must be a text of at most {MAX_TEXT_LENGTH} characters"
+
+
+def _keys(where: str, value: Any, known: set[str], optional: set[str] | None = None) -> Iterator[str]:
+    prefix = f"{where}." if where else ""
+    if not isinstance(value, Mapping):
+        yield f"{where} must have {', '.join(sorted(known))}"
+        return
+    yield from (f"{prefix}{name} is missing" for name in sorted(known - (optional or set()) - value.keys()))
+    yield from (f"{prefix}{name} is not known" for name in sorted(map(str, value.keys() - known)))
+
+
+def _one_of(where: str, value: Any, name: str, choices: type[StrEnum]) -> Iterator[str]:
+    if isinstance(value, Mapping) and name in value and value[name] not in list(choices):
+        yield f"{where}.{name} must be one of {', '.join(choices)}"
+
+
+def _positive(where: str, value: Any, name: str) -> Iterator[str]:
+    if isinstance(value, Mapping) and name in value and not _is_positive(value[name]):
+        yield f"{where}.{name} must be a whole number above 0"
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 99_999_999
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False

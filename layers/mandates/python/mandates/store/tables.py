@@ -181,6 +181,7 @@ class TermsRow(Model):
     document = JSONAttribute(null=True)
     digest = UnicodeAttribute()
     published_at = UnicodeAttribute()
+    retired_at = UnicodeAttribute(null=True)
 
 
 _ROWS: dict[str, tuple[type[Model], ...]] = {
