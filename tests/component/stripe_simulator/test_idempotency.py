@@ -88,6 +88,14 @@ def test_a_500_is_kept_and_a_503_is_not(shop: Shop, client: stripe.StripeClient)
     assert shop.event_types() == ["customer.created"]
 
 
+def test_a_500_is_kept_even_if_it_had_its_effect(shop: Shop, client: stripe.StripeClient) -> None:
+    fault = {"effect": "server_error", "status": 500, "applied": True, "times": 1}
+    shop.simulator.core.set_faults(FaultPlan.parse({"api": [fault]}))
+    for _ in range(2):
+        assert error_of(lambda: client.v1.customers.create({}, key("a")))["status"] == 500
+    assert shop.event_types() == ["customer.created"]
+
+
 def test_a_key_in_use_is_a_conflict(shop: Shop, client: stripe.StripeClient) -> None:
     core = shop.simulator.core
     core.set_faults(FaultPlan.parse({"api": [{"effect": "latency", "seconds": 0.2, "times": 1}]}))

@@ -6,7 +6,7 @@ import httpx
 import pytest
 import stripe
 
-from local.stripe_simulator import RunningSimulator
+from local.stripe_simulator import FaultPlan, RunningSimulator
 from local.stripe_simulator.dispatcher import CONCURRENCY
 from tests.component.stripe_simulator.support import Receiver, Shop, eventually
 
@@ -135,8 +135,10 @@ def test_retries_stop_with_their_endpoint(
 def test_many_deliveries_go_out_at_once_but_not_all(shop: Shop, receiver: Receiver) -> None:
     shop.endpoint(receiver)
     receiver.slow = 0.1
+    shop.simulator.core.set_faults(FaultPlan.parse({"webhooks": {"outage": True}}))
     for _ in range(CONCURRENCY + 8):
         shop.customer()
+    shop.simulator.core.set_faults(FaultPlan())
     eventually(lambda: len(receiver.received) == CONCURRENCY + 8)
     assert 1 < receiver.most_at_once <= CONCURRENCY
     eventually(lambda: all(event["pending_webhooks"] == 0 for event in shop.simulator.core.events()))

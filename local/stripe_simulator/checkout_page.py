@@ -1,0 +1,95 @@
+"""The hosted page's routes: what a buyer's browser asks for, and where it is sent next."""
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from . import pages
+from .buyer import NotPossible
+from .dispatcher import Dispatcher
+from .forms import decode
+from .resources.mandates import Acceptance
+from .simulator import Simulator
+from .world import Json
+
+
+class CheckoutPage:
+    def __init__(self, simulator: Simulator, dispatcher: Dispatcher) -> None:
+        self._simulator = simulator
+        self._settings = simulator.settings
+        self._dispatcher = dispatcher
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/c/pay/{session}", self.show, methods=["GET"]),
+            Route("/c/pay/{session}", self.leave, methods=["POST"]),
+            Route("/c/{kind}/{session}", self.show_test_page, methods=["GET"]),
+            Route("/c/{kind}/{session}/authorize", self.authorize, methods=["POST"]),
+            Route("/c/{kind}/{session}/fail", self.fail, methods=["POST"]),
+        ]
+
+    async def show(self, request: Request) -> Response:
+        session, intent = self._find(request)
+        if session["status"] != "open":
+            return self._closed(session)
+        return _html(pages.checkout(self._settings, session, intent))
+
+    async def leave(self, request: Request) -> Response:
+        """The buyer chose how to pay; a required consent that is missing brings them back."""
+        session, intent = self._find(request)
+        if session["status"] != "open":
+            return self._closed(session)
+        form = decode((await request.body()).decode())
+        kind = str(form.get("payment_method", ""))
+        accepted = form.get("terms_of_service") == "accepted" or not pages.terms_required(session)
+        if kind not in session["payment_method_types"] or not accepted:
+            return _html(pages.checkout(self._settings, session, intent), 400)
+        self._simulator.continue_to(session["id"], kind)
+        return _see_other(f"/c/{kind}/{session['id']}")
+
+    async def show_test_page(self, request: Request) -> Response:
+        session, _ = self._find(request)
+        if session["status"] != "open":
+            return self._closed(session)
+        kind = request.path_params["kind"]
+        if kind not in session["payment_method_types"]:
+            return _html(pages.message(self._settings, "Not found", "There is no such page."), 404)
+        return _html(pages.test_page(self._settings, session, kind))
+
+    async def authorize(self, request: Request) -> Response:
+        """Back to the shop, once its webhook has answered or has had its time to."""
+        session, _ = self._find(request)
+        address = request.client.host if request.client else "127.0.0.1"
+        acceptance = Acceptance(address, request.headers.get("user-agent", ""))
+        try:
+            completed = self._simulator.authorize(session["id"], acceptance=acceptance)
+        except NotPossible:
+            return self._closed(session)
+        await self._dispatcher.first_answers(completed["id"], self._settings.redirect_wait)
+        return _see_other(pages.success_url(session))
+
+    async def fail(self, request: Request) -> Response:
+        session, _ = self._find(request)
+        try:
+            self._simulator.decline(session["id"])
+        except NotPossible:
+            return self._closed(session)
+        return _see_other(f"/c/pay/{session['id']}")
+
+    async def not_found(self, _request: Request, _error: Exception) -> Response:
+        text = "There is no such Checkout Session. The link may be incomplete."
+        return _html(pages.message(self._settings, "Not found", text), 404)
+
+    def _find(self, request: Request) -> tuple[Json, Json]:
+        return self._simulator.checkout_session(request.path_params["session"])
+
+    def _closed(self, session: Json) -> Response:
+        return _html(pages.closed(self._settings, session), 410)
+
+
+def _html(content: str, status: int = 200) -> HTMLResponse:
+    return HTMLResponse(content, status, headers=pages.HEADERS)
+
+
+def _see_other(url: str) -> RedirectResponse:
+    return RedirectResponse(url, 303, headers={"Cache-Control": "no-store"})

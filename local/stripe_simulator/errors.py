@@ -1,0 +1,81 @@
+"""Stripe's refusals, in Stripe's words.
+
+The shape is https://docs.stripe.com/api/errors: ``{"error": {"type", "code", "message", "param",
+"doc_url"}}``. The SDK chooses its exception class from the status and the type, so both are part of the
+contract.
+"""
+
+from typing import Any
+
+DOCUMENTATION = "https://docs.stripe.com/error-codes#"
+
+
+class StripeError(Exception):
+    """A refusal that becomes an HTTP answer.
+
+    ``executed`` tells whether the endpoint had begun to run. Stripe keeps the answer under the idempotency
+    key only then: "if incoming parameters fail validation [...] no idempotent result is saved"
+    (https://docs.stripe.com/api/idempotent_requests).
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        type: str = "invalid_request_error",  # noqa: A002
+        code: str | None = None,
+        param: str | None = None,
+        executed: bool = True,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.type = type
+        self.code = code
+        self.param = param
+        self.executed = executed
+        self.headers = headers or {}
+
+    def body(self) -> dict[str, Any]:
+        """The JSON Stripe sends; absent members are left out, as Stripe does."""
+        error: dict[str, Any] = {}
+        if self.code is not None:
+            error |= {"code": self.code, "doc_url": DOCUMENTATION + self.code.replace("_", "-")}
+        error["message"] = self.message
+        if self.param is not None:
+            error["param"] = self.param
+        return {"error": error | {"type": self.type}}
+
+
+def invalid(message: str, param: str | None = None, code: str | None = None) -> StripeError:
+    """A parameter that fails validation: the request never reached its endpoint."""
+    return StripeError(400, message, code=code, param=param, executed=False)
+
+
+def unexpected_state(message: str, param: str | None = None, code: str | None = None) -> StripeError:
+    """A well-formed request that the object's present state does not allow."""
+    return StripeError(400, message, code=code, param=param)
+
+
+def resource_missing(kind: str, identifier: str, param: str = "id") -> StripeError:
+    """No such object: 404 when the URL names it (``param`` is then ``id``), 400 when a parameter does."""
+    noun = kind.replace(".", " ").replace("_", " ")
+    message = f"No such {noun}: '{identifier}'"
+    return StripeError(404 if param == "id" else 400, message, code="resource_missing", param=param)
+
+
+def missing(param: str) -> StripeError:
+    return invalid(f"Missing required param: {param}.", param, "parameter_missing")
+
+
+def not_simulated(param: str) -> StripeError:
+    """Stripe knows this parameter and the simulator does nothing with it: refusing beats pretending."""
+    return invalid(f"The Stripe simulator does not simulate this parameter: {param}", param, "not_simulated")
+
+
+def no_longer_supported(param: str, successor: str) -> StripeError:
+    """``payment_method_types`` and its like, since API version 2026-09-30.endive."""
+    message = f"The `{param}` parameter is no longer supported. Use `{successor}` instead."
+    return invalid(message, param, f"{param}_no_longer_supported")

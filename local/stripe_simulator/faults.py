@@ -1,0 +1,203 @@
+"""What goes wrong on purpose.
+
+A plan is one JSON document, sent to ``POST /_control/faults``. It replaces the plan before it; ``{}`` clears
+all faults. Members that don't exist are refused. Everything random in it is drawn from ``seed``, so a plan
+replays.
+
+    {
+      "seed": 7,
+      "webhooks": {
+        "types": ["setup_intent.succeeded"],   only these events; left out: all
+        "copies": 2,                           every event is delivered this often
+        "delay": 1.5,                          held back this long first,
+        "shuffle_window": 3.0,                 then up to this much longer at random: events overtake
+        "drop_first": 1,                       a delivery's first attempts that get lost on the way,
+        "drop_probability": 0.2,               and the chance that any other attempt does
+        "dropped": "retried",                  or "lost": what is dropped once never comes
+        "outage": true                         nothing leaves and no attempt is spent until the plan changes
+      },
+      "api": [
+        {"effect": "rate_limit", "per_second": 25},
+        {"effect": "timeout_after_effect", "method": "POST", "path": "/v1/checkout/sessions", "times": 1}
+      ],
+      "search_lag": 60                         customers become searchable this long after creation
+    }
+
+Each entry of ``api`` matches requests by ``method`` (left out: any) and by the beginning of ``path``, and
+hits the next ``times`` of them (left out: every one). Refusals take precedence in the order given; latencies
+add up. The effects:
+
+``rate_limit``
+    429 ``rate_limit``. With ``per_second`` only what exceeds that number per endpoint and second is refused
+    (https://docs.stripe.com/rate-limits).
+``lock_timeout``
+    429 ``lock_timeout`` with ``Stripe-Should-Retry: true``: another request holds the object.
+``server_error``
+    ``status`` 500 happens inside the endpoint, hence is kept and replayed under the idempotency key; 502, 503
+    and 504 come from in front of it and are not. ``applied``: the effect took place all the same.
+``latency``
+    The answer takes ``seconds`` longer; meanwhile its idempotency key is in use.
+``timeout_after_effect``
+    The request is carried out, then the connection is closed without an answer, ``seconds`` later.
+"""
+
+from collections import Counter
+from random import Random
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from .errors import StripeError
+
+type Seconds = Annotated[float, Meta(ge=0, le=86_400)]
+type Count = Annotated[int, Meta(ge=1)]
+
+
+class WebhookFaults(Struct, frozen=True, forbid_unknown_fields=True):
+    types: tuple[str, ...] | None = None
+    copies: Annotated[int, Meta(ge=1, le=20)] = 1
+    delay: Seconds = 0.0
+    shuffle_window: Seconds = 0.0
+    drop_first: Annotated[int, Meta(ge=0)] = 0
+    drop_probability: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    dropped: Literal["retried", "lost"] = "retried"
+    outage: bool = False
+
+    def applies_to(self, event_type: str) -> bool:
+        return self.types is None or event_type in self.types
+
+
+class _ApiFault(Struct, frozen=True, forbid_unknown_fields=True, tag_field="effect", kw_only=True):
+    method: Literal["GET", "POST", "DELETE"] | None = None
+    path: str = "/"
+    times: Count | None = None
+
+    def matches(self, method: str, path: str) -> bool:
+        return self.method in {None, method} and path.startswith(self.path)
+
+
+class RateLimit(_ApiFault, frozen=True, tag="rate_limit", kw_only=True):
+    per_second: Count | None = None
+
+
+class LockTimeout(_ApiFault, frozen=True, tag="lock_timeout"):
+    pass
+
+
+class ServerError(_ApiFault, frozen=True, tag="server_error", kw_only=True):
+    status: Literal[500, 502, 503, 504] = 500
+    applied: bool = False
+
+
+class Latency(_ApiFault, frozen=True, tag="latency", kw_only=True):
+    seconds: Seconds
+
+
+class TimeoutAfterEffect(_ApiFault, frozen=True, tag="timeout_after_effect", kw_only=True):
+    seconds: Seconds = 0.0
+
+
+type ApiFault = RateLimit | LockTimeout | ServerError | Latency | TimeoutAfterEffect
+
+
+class FaultPlan(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole plan; see the module's description."""
+
+    seed: int = 0
+    webhooks: WebhookFaults = field(default_factory=WebhookFaults)
+    api: tuple[ApiFault, ...] = ()
+    search_lag: Seconds = 0.0
+
+    @classmethod
+    def parse(cls, plan: object) -> "FaultPlan":
+        """Raises ``msgspec.ValidationError``, whose text names the member that is wrong."""
+        return msgspec.convert(plan, cls)
+
+
+class Verdict(Struct):
+    """What shall happen to one request."""
+
+    refusal: StripeError | None = None
+    server_error: ServerError | None = None
+    delay: float = 0.0
+    answered: bool = True
+
+    def takes(self, fault: ApiFault) -> bool:
+        """Add a fault's effect; false if the request is refused already and this would change nothing."""
+        match fault:
+            case Latency():
+                self.delay += fault.seconds
+            case TimeoutAfterEffect():
+                self.delay += fault.seconds
+                self.answered = False
+            case _ if self.refusal or self.server_error:
+                return False
+            case RateLimit():
+                self.refusal = _rate_limited()
+            case LockTimeout():
+                self.refusal = _locked()
+            case ServerError():
+                self.server_error = fault
+        return True
+
+
+class FaultState:
+    """A plan in force: what it has used up, and its randomness."""
+
+    def __init__(self, plan: FaultPlan) -> None:
+        self.plan = plan
+        self.webhooks = plan.webhooks
+        self.random = Random(plan.seed)
+        self._hits: Counter[int] = Counter()
+        self._rates: dict[tuple[int, str], tuple[int, int]] = {}
+
+    def judge(self, method: str, path: str, operation: str, now: float) -> Verdict:
+        """Decide about one request; ``operation`` names its endpoint, the unit of Stripe's rate limit."""
+        verdict = Verdict()
+        for index, fault in enumerate(self.plan.api):
+            if not fault.matches(method, path) or self._used_up(index, fault):
+                continue
+            if isinstance(fault, RateLimit) and not self._exceeds(index, fault, operation, int(now)):
+                continue
+            if verdict.takes(fault):
+                self._hits[index] += 1
+        return verdict
+
+    def _used_up(self, index: int, fault: ApiFault) -> bool:
+        return fault.times is not None and self._hits[index] >= fault.times
+
+    def _exceeds(self, index: int, fault: RateLimit, operation: str, second: int) -> bool:
+        if fault.per_second is None:
+            return True
+        last, count = self._rates.get((index, operation), (second, 0))
+        count = count + 1 if last == second else 1
+        self._rates[index, operation] = second, count
+        return count > fault.per_second
+
+    def drops(self, event_type: str, attempt: int) -> bool:
+        """Whether this attempt (counted from 1) to deliver an event gets lost on the way."""
+        faults = self.webhooks
+        if not faults.applies_to(event_type):
+            return False
+        return attempt <= faults.drop_first or self.random.random() < faults.drop_probability
+
+
+def _rate_limited() -> StripeError:
+    """The SDK does not retry this one."""
+    message = (
+        "Request rate limit exceeded. "
+        "You can learn more about rate limits here https://stripe.com/docs/rate-limits."
+    )
+    headers = {"Stripe-Rate-Limited-Reason": "endpoint-rate"}
+    return StripeError(429, message, code="rate_limit", executed=False, headers=headers)
+
+
+def _locked() -> StripeError:
+    """The SDK retries this one, because the header says so."""
+    message = (
+        "This object cannot be accessed right now because another API request or Stripe process is currently "
+        "accessing it. If you see this error intermittently, retry the request."
+    )
+    headers = {"Stripe-Should-Retry": "true"}
+    return StripeError(429, message, code="lock_timeout", executed=False, headers=headers)

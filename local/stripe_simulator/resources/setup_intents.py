@@ -1,0 +1,137 @@
+"""https://docs.stripe.com/api/setup_intents: one attempt after the other to get a payment method ready for
+later.
+
+Here they only come from Checkout: its page drives them, and expiring the session is the way to cancel one.
+"""
+
+from local.stripe_simulator.errors import DOCUMENTATION
+from local.stripe_simulator.listing import matching, page
+from local.stripe_simulator.routing import Call, Operation
+from local.stripe_simulator.world import Json, World
+
+
+def add(world: World, session: Json, data: Json) -> Json:
+    """The SetupIntent of a session in setup mode; ``data`` is the session's ``setup_intent_data``."""
+    intent: Json = {
+        "id": world.new_id("seti"),
+        "object": "setup_intent",
+        "allowed_payment_method_types": session["allowed_payment_method_types"],
+        "application": None,
+        "automatic_payment_methods": None,
+        "cancellation_reason": None,
+        "client_secret": None,
+        "created": world.now(),
+        "customer": session["customer"],
+        "customer_account": None,
+        "description": data.get("description"),
+        "excluded_payment_method_types": session["excluded_payment_method_types"],
+        "flow_directions": None,
+        "last_setup_error": None,
+        "latest_attempt": None,
+        "livemode": False,
+        "mandate": None,
+        "metadata": data.get("metadata") or {},
+        "next_action": None,
+        "on_behalf_of": data.get("on_behalf_of"),
+        "payment_method": None,
+        "payment_method_configuration_details": None,
+        "payment_method_options": {},
+        "payment_method_types": session["payment_method_types"],
+        "single_use_mandate": None,
+        "status": "requires_payment_method",
+        "usage": "off_session",
+    }
+    intent["client_secret"] = f"{intent['id']}_{world.new_id('secret')}"
+    world.add(intent)
+    world.emit("setup_intent.created", intent)
+    return intent
+
+
+def require_action(world: World, intent: Json, method: Json, redirect_url: str, return_url: str) -> None:
+    """The buyer chose how to pay and is being sent away to confirm it."""
+    attempt = _add_attempt(world, intent, method)
+    intent |= {
+        "status": "requires_action",
+        "last_setup_error": None,
+        "latest_attempt": attempt["id"],
+        "next_action": {
+            "type": "redirect_to_url",
+            "redirect_to_url": {"return_url": return_url, "url": redirect_url},
+        },
+        "payment_method": method["id"],
+    }
+    world.emit("setup_intent.requires_action", intent)
+
+
+def succeed(world: World, intent: Json, mandate: Json | None) -> None:
+    """Ready for later. Stripe does not say whether Amazon Pay through Checkout always yields a mandate."""
+    _attempt(world, intent)["status"] = "succeeded"
+    intent |= {"status": "succeeded", "next_action": None, "mandate": mandate and mandate["id"]}
+    world.emit("setup_intent.succeeded", intent)
+
+
+def fail(world: World, intent: Json, method: Json, code: str, message: str) -> None:
+    """The attempt failed; the intent asks for a payment method again and the buyer may repeat."""
+    error: Json = {
+        "code": code,
+        "doc_url": DOCUMENTATION + code.replace("_", "-"),
+        "message": message,
+        "payment_method": method,
+        "type": "invalid_request_error",
+    }
+    attempt = _attempt(world, intent)
+    attempt |= {"status": "failed", "setup_error": error}
+    intent |= {
+        "status": "requires_payment_method",
+        "last_setup_error": error,
+        "next_action": None,
+        "payment_method": None,
+    }
+    world.emit("setup_intent.setup_failed", intent)
+
+
+def cancel(world: World, intent: Json) -> None:
+    if intent["latest_attempt"] and _attempt(world, intent)["status"] == "requires_action":
+        _attempt(world, intent)["status"] = "abandoned"
+    intent |= {"status": "canceled", "cancellation_reason": "abandoned", "next_action": None}
+    world.emit("setup_intent.canceled", intent)
+
+
+def retrieve(world: World, call: Call) -> Json:
+    return world.find("setup_intent", call.id)
+
+
+def list_all(world: World, call: Call) -> Json:
+    return page(matching(world.all("setup_intent"), call.params), call.params, "/v1/setup_intents")
+
+
+def _add_attempt(world: World, intent: Json, method: Json) -> Json:
+    return world.add(
+        {
+            "id": world.new_id("setatt"),
+            "object": "setup_attempt",
+            "application": None,
+            "created": world.now(),
+            "customer": intent["customer"],
+            "customer_account": None,
+            "flow_directions": None,
+            "livemode": False,
+            "on_behalf_of": intent["on_behalf_of"],
+            "payment_method": method["id"],
+            "payment_method_details": {method["type"]: {}, "type": method["type"]},
+            "setup_error": None,
+            "setup_intent": intent["id"],
+            "status": "requires_action",
+            "usage": intent["usage"],
+        }
+    )
+
+
+def _attempt(world: World, intent: Json) -> Json:
+    return world.find("setup_attempt", intent["latest_attempt"])
+
+
+OPERATIONS = (
+    Operation("GET", "/v1/setup_intents", "SetupIntentListParams", list_all),
+    Operation("GET", "/v1/setup_intents/:id", "SetupIntentRetrieveParams", retrieve),
+)

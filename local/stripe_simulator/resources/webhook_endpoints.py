@@ -1,0 +1,84 @@
+"""https://docs.stripe.com/api/webhook_endpoints. Unlike Stripe, it takes http and local addresses."""
+
+from local.stripe_simulator.errors import invalid, not_simulated
+from local.stripe_simulator.listing import matching, page
+from local.stripe_simulator.routing import Call, Operation
+from local.stripe_simulator.urls import is_web_address
+from local.stripe_simulator.world import Json, World, merged_metadata
+
+
+def create(world: World, call: Call) -> Json:
+    """The answer is the only one that ever contains the signing secret."""
+    if "connect" in call.params:
+        raise not_simulated("connect")
+    endpoint: Json = {
+        "id": world.new_id("we"),
+        "object": "webhook_endpoint",
+        "api_version": call.params.get("api_version"),
+        "application": None,
+        "created": world.now(),
+        "description": call.params.get("description") or None,
+        "enabled_events": _enabled_events(call.params["enabled_events"]),
+        "livemode": False,
+        "metadata": merged_metadata({}, call.params.get("metadata", {})),
+        "status": "enabled",
+        "url": _url(call.params["url"]),
+    }
+    world.secrets[endpoint["id"]] = world.new_id("whsec")
+    return world.add(endpoint) | {"secret": world.secrets[endpoint["id"]]}
+
+
+def retrieve(world: World, call: Call) -> Json:
+    return world.find("webhook_endpoint", call.id)
+
+
+def list_all(world: World, call: Call) -> Json:
+    endpoints = matching(world.all("webhook_endpoint"), call.params)
+    return page(endpoints, call.params, "/v1/webhook_endpoints")
+
+
+def update(world: World, call: Call) -> Json:
+    """``api_version`` can't be changed: it is not among the parameters."""
+    endpoint, params = world.find("webhook_endpoint", call.id), call.params
+    changes: Json = {}
+    if "description" in params:
+        changes["description"] = params["description"] or None
+    if "disabled" in params:
+        changes["status"] = "disabled" if params["disabled"] else "enabled"
+    if "enabled_events" in params:
+        changes["enabled_events"] = _enabled_events(params["enabled_events"])
+    if "metadata" in params:
+        changes["metadata"] = merged_metadata(endpoint["metadata"], params["metadata"])
+    if "url" in params:
+        changes["url"] = _url(params["url"])
+    world.update(endpoint, changes)
+    return endpoint
+
+
+def delete(world: World, call: Call) -> Json:
+    endpoint = world.find("webhook_endpoint", call.id)
+    world.remove(endpoint)
+    return {"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True}
+
+
+def _enabled_events(types: list[str]) -> list[str]:
+    if not types:
+        raise invalid("You must enable at least one event.", "enabled_events")
+    return types
+
+
+def _url(url: str) -> str:
+    if not is_web_address(url):
+        raise invalid(
+            "Invalid URL: An explicit scheme (such as https) must be provided.", "url", "url_invalid"
+        )
+    return url
+
+
+OPERATIONS = (
+    Operation("POST", "/v1/webhook_endpoints", "WebhookEndpointCreateParams", create),
+    Operation("GET", "/v1/webhook_endpoints", "WebhookEndpointListParams", list_all),
+    Operation("GET", "/v1/webhook_endpoints/:id", "WebhookEndpointRetrieveParams", retrieve),
+    Operation("POST", "/v1/webhook_endpoints/:id", "WebhookEndpointUpdateParams", update),
+    Operation("DELETE", "/v1/webhook_endpoints/:id", "WebhookEndpointDeleteParams", delete),
+)

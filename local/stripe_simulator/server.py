@@ -1,0 +1,85 @@
+"""The simulator over HTTP: Stripe's API under /v1, hosted pages under /c, the control API under /_control."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from uvicorn._types import ASGIReceiveCallable, ASGISendCallable
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .checkout_page import CheckoutPage
+from .control import Control, refused
+from .dispatcher import Dispatcher
+from .errors import StripeError
+from .simulator import Simulator
+
+CLOSE_CONNECTION = "stripe_simulator.close_connection"
+
+
+def create_app(simulator: Simulator) -> Starlette:
+    """The whole HTTP side. Webhooks go out as long as the application's lifespan lasts."""
+    dispatcher = Dispatcher(simulator)
+    page = CheckoutPage(simulator, dispatcher)
+    control = Starlette(
+        routes=Control(simulator, dispatcher).routes(),
+        exception_handlers={StripeError: refused, HTTPException: refused},
+    )
+
+    async def api(request: Request) -> Response:
+        return await _api(simulator, request)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        deliveries = asyncio.create_task(dispatcher.run())
+        yield
+        deliveries.cancel()
+        with suppress(asyncio.CancelledError):
+            await deliveries
+
+    return Starlette(
+        routes=[
+            Route("/v1/{rest:path}", api, methods=["GET", "POST", "DELETE", "PUT", "PATCH"]),
+            Mount("/_control", control),
+            *page.routes(),
+        ],
+        exception_handlers={StripeError: page.not_found, HTTPException: page.not_found},
+        lifespan=lifespan,
+    )
+
+
+async def _api(simulator: Simulator, request: Request) -> Response:
+    body = (await request.body()).decode("utf-8", "replace")
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    response = simulator.request(request.method, target, request.headers, body)
+    if response.delay:
+        await asyncio.sleep(response.delay)
+    if not response.answered:
+        await _close_unanswered(request)
+    return JSONResponse(response.body, response.status, headers=response.headers)
+
+
+async def _close_unanswered(request: Request) -> None:
+    """Returns when the connection is gone; what is answered after that goes nowhere."""
+    request.scope[CLOSE_CONNECTION]()
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
+
+
+class ClosableProtocol(H11Protocol):
+    """HTTP that lets the application close its connection without an answer, which ASGI has no word for."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        app = self.app
+
+        async def with_close(scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+            scope[CLOSE_CONNECTION] = transport.abort
+            await app(scope, receive, send)
+
+        self.app = with_close
