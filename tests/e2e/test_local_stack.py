@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from local import environment
 from local.processes import is_listening
 from local.settings import Settings
 from tests.e2e.conftest import local
@@ -46,3 +47,22 @@ def test_a_port_in_use_is_said_so(tmp_path: Path) -> None:
         pytest.raises(AssertionError, match="MANDATES_STRIPE_PORT"),
     ):
         local("up", settings)
+
+
+def test_nothing_of_an_account_reaches_the_stack() -> None:
+    shell = {
+        "AWS_PROFILE": "prod",
+        "AWS_ENDPOINT_URL": "https://example.com",
+        "STRIPE_SECRET_KEY": "sk_test_placeholder",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": "/home/somebody",
+        "NO_PROXY": "example.com",
+    }
+    cleaned = environment.clean(shell)
+    assert cleaned["HOME"] == "/home/somebody"
+    assert cleaned["NO_PROXY"] == "127.0.0.1,localhost,example.com"
+    assert (
+        not {"AWS_PROFILE", "AWS_ENDPOINT_URL", "STRIPE_SECRET_KEY", "PYTHONDONTWRITEBYTECODE"}
+        & cleaned.keys()
+    )
+    assert cleaned["AWS_CONFIG_FILE"] == cleaned["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull

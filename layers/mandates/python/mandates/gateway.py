@@ -101,6 +101,36 @@ class Gateway:
             raise StripeRefused(REFUSED, stripe_request_id=None)
         return CheckoutSession(session.id, session.url, session.expires_at)
 
+    def read_session(self, checkout_session_id: str) -> Mapping[str, Any] | None:
+        """The session as Stripe has it now, with its SetupIntent; None if Stripe does not know it.
+
+        Plain values in the shapes of the objects in Stripe's events.
+        """
+        try:
+            with _errors_ours():
+                session = self._stripe.v1.checkout.sessions.retrieve(
+                    checkout_session_id, {"expand": ["setup_intent"]}
+                )
+        except _ResourceMissing:
+            return None
+        return session.to_dict()
+
+    def detach(self, payment_method_id: str) -> None:
+        """Take the payment method from its customer for good; nothing to do if that was done before."""
+        try:
+            with _errors_ours():
+                self._stripe.v1.payment_methods.detach(
+                    payment_method_id, {}, {"idempotency_key": f"detach/{payment_method_id}"}
+                )
+        except _ResourceMissing:
+            return
+        except _InvalidRequest:
+            # Stripe has no code of its own for "not attached": only the payment method can tell.
+            with _errors_ours():
+                found = self._stripe.v1.payment_methods.retrieve(payment_method_id)
+            if found.customer is not None:
+                raise
+
     def expire_session(self, checkout_session_id: str) -> None:
         """End an open session, so that it can't be completed any more. Raises SessionNotOpen."""
         sessions = self._stripe.v1.checkout.sessions

@@ -1,8 +1,10 @@
 """Our objects as the API shows them."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from mandates.core.facts import Kind
 from mandates.core.ledger import Entry
 from mandates.core.mandate import Mandate, Status
 from mandates.core.terms import Terms
@@ -13,6 +15,7 @@ def mandate_view(mandate: Mandate, status: Status) -> dict[str, Any]:
         "mandate_id": mandate.mandate_id,
         "customer_id": mandate.customer_id,
         "status": str(status),
+        "label": label(mandate),
         "created_at": mandate.created_at,
         "terms_version": mandate.terms_version,
         "terms_digest": mandate.terms_digest,
@@ -23,6 +26,15 @@ def mandate_view(mandate: Mandate, status: Status) -> dict[str, Any]:
         "payment_method_id": mandate.payment_method_id,
         "stripe_mandate_id": mandate.stripe_mandate_id,
     }
+
+
+def label(mandate: Mandate) -> str | None:
+    """What a person can tell the saved account by, since Amazon Pay gives no last four digits."""
+    saved = mandate.facts.get(Kind.SETUP_SUCCEEDED)
+    if saved is None:
+        return None
+    day = datetime.fromtimestamp(saved.at, UTC)
+    return f"Amazon Pay, saved {day.day} {day:%B %Y}"
 
 
 def ledger_view(entries: Sequence[Entry]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Mandates, their ledgers and the subjects they stand on."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
@@ -18,6 +19,14 @@ from mandates.store.tables import EntryRow, HeadRow, PersonalRow, SubjectRow
 from mandates.store.writing import MAX_TRANSACTION_ITEMS, conflicts_named, transaction, until_no_conflict
 
 _MOST_KEYS_PER_READ = 100  # BatchGetItem's limit
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a customer's list of mandates: after this one."""
+
+    created_at: str
+    mandate_id: str
 
 
 def read_heads(mandate_ids: Iterable[str]) -> dict[str, Mandate]:
@@ -66,9 +75,41 @@ def read_personal(mandate_id: str) -> dict[int, dict[str, PersonalValue]]:
     }
 
 
-def mandate_ids_of(customer_id: str) -> list[str]:
-    """Newest first, through the index: a mandate made in the last moments may be missing."""
-    return [row.mandate_id for row in HeadRow.by_customer.query(customer_id, scan_index_forward=False)]
+def mandates_of(customer_id: str) -> Iterator[Mandate]:
+    """All of a customer's mandates, newest first, as `page_of_mandates` finds them."""
+    after = None
+    while True:
+        page, after = page_of_mandates(customer_id, 50, after)
+        yield from page
+        if after is None:
+            return
+
+
+def page_of_mandates(
+    customer_id: str, limit: int, after: Position | None
+) -> tuple[list[Mandate], Position | None]:
+    """Up to `limit` of a customer's mandates, newest first, and where to go on (None at the end).
+
+    Found through the index, where one made in the last moments may be missing; read strongly consistent.
+    """
+    start = _index_key(customer_id, after) if after else None
+    found = HeadRow.by_customer.query(
+        customer_id, scan_index_forward=False, limit=limit, page_size=limit, last_evaluated_key=start
+    )
+    mandate_ids = [row.mandate_id for row in found]
+    heads = read_heads(mandate_ids)
+    mandates = [heads[mandate_id] for mandate_id in mandate_ids if mandate_id in heads]
+    last = found.last_evaluated_key
+    return mandates, Position(last["created_at"]["S"], last["mandate_id"]["S"]) if last else None
+
+
+def _index_key(customer_id: str, position: Position) -> dict[str, dict[str, str]]:
+    return {
+        "customer_id": {"S": customer_id},
+        "created_at": {"S": position.created_at},
+        "mandate_id": {"S": position.mandate_id},
+        "record": {"S": HeadRow.RECORD},
+    }
 
 
 # ------------------------------------------------------------------------------------------ writing

@@ -1,0 +1,62 @@
+# `make` says what there is. Everything but `deploy` works without an AWS or Stripe account, Docker or Node.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down logs test check build deploy lock
+
+# SAM, uv and Python are the locked ones, whatever else is installed.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+
+BIN := .venv/bin
+READY := .venv/.in-step-with-the-lock
+CODE := functions layers local ops tests
+STAGE ?= dev
+# What the layer's wheels are for: x86_64-manylinux_2_34 where samconfig.toml sets Architecture=x86_64.
+export PLATFORM ?= aarch64-manylinux_2_34
+BUILD := .aws-sam/$(PLATFORM)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## the virtual environment, exactly as requirements.lock has it
+$(READY): requirements.lock
+	@python3.13 -c '' 2>/dev/null || { echo 'Python 3.13 is needed, as the command python3.13.' >&2; exit 1; }
+	@test -x $(BIN)/python || python3.13 -m venv .venv
+	@test -x $(BIN)/uv || { \
+	  awk '/^uv==/ {uv = 1} uv {print} uv && !/\\$$/ {exit}' requirements.lock > .venv/uv.txt && \
+	  $(BIN)/python -m pip install --quiet --require-hashes -r .venv/uv.txt; }
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@touch $@
+
+demo: $(READY) ## the whole journey on a stack of its own, from start to stop
+	@$(BIN)/python -m local demo
+
+up: $(READY) ## start everything on this machine; again after a change, to deploy it
+	@$(BIN)/python -m local up
+
+down: $(READY) ## stop it
+	@$(BIN)/python -m local down
+
+logs: $(READY) ## what the functions running here have logged
+	@$(BIN)/python -m local logs
+
+test: $(READY) ## every test, with the stack started where it is needed
+	$(BIN)/pytest
+
+check: $(READY) ## what CI runs: style, types, the template and every test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/pytest
+
+build: $(READY) ## build for AWS
+	$(BIN)/sam build --no-cached --build-dir $(BUILD)
+
+deploy: build ## deploy to AWS with your own credentials: STAGE=dev, staging or prod
+	$(BIN)/sam deploy --template-file $(BUILD)/template.yaml --config-file $(CURDIR)/samconfig.toml \
+	  --config-env $(STAGE)
+
+lock: $(READY) ## write both locks anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate pyproject.toml --group ops --group local --group test -o requirements.lock
+	$(BIN)/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate pyproject.toml -c requirements.lock -o layers/dependencies/requirements.txt

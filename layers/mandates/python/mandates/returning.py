@@ -1,0 +1,95 @@
+"""The return page: what became of a session, even if its webhook has not come yet.
+
+The browser's word is only a hint. While our own facts say `pending`, Stripe is asked for the session, and
+what it says is contributed as the same facts the webhook would bring; the merge makes their order and
+number irrelevant.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mandates.core.changes import Contribution
+from mandates.core.facts import Fact, Kind, ids
+from mandates.core.mandate import Mandate, Status
+from mandates.core.stripe_events import (
+    AMAZON_PAY,
+    METADATA_MANAGED_BY,
+    METADATA_MANDATE,
+)
+from mandates.gateway import Gateway
+from mandates.moment import Clock, Moment
+from mandates.recording import contribute, statuses
+from mandates.store.customers import read_slot
+from mandates.store.mandates import mandates_of, read_heads
+
+SOURCE = "api:read_checkout_session"
+
+
+def find_mandate(customer_id: str, checkout_session_id: str) -> Mandate | None:
+    """The customer's mandate with that session: the current checkout's, else any earlier one's."""
+    slot = read_slot(customer_id)
+    if slot and slot.checkout_session_id == checkout_session_id:
+        return read_heads([slot.mandate_id]).get(slot.mandate_id)
+    return next(
+        (one for one in mandates_of(customer_id) if one.checkout_session_id == checkout_session_id), None
+    )
+
+
+def brought_up_to_date(
+    mandate: Mandate, checkout_session_id: str, gateway: Gateway, managed_by: str, clock: Clock
+) -> Mandate:
+    """The mandate with what Stripe says of its session by now; as it was, if that says nothing new.
+
+    Raises StripeUnavailable or StripeRefused if Stripe can't be asked.
+    """
+    if statuses([mandate])[mandate.mandate_id] is not Status.PENDING:
+        return mandate
+    session = gateway.read_session(checkout_session_id)
+    if session is None or not _is_ours(session, mandate, managed_by):
+        return mandate
+    facts = tuple(facts_of(session, Moment(clock()).seconds))
+    if facts:
+        contribute(mandate.mandate_id, [Contribution(SOURCE, facts)], clock)
+    return read_heads([mandate.mandate_id])[mandate.mandate_id]
+
+
+def facts_of(session: Mapping[str, Any], now: int) -> Iterable[Fact]:
+    """What a session, with its SetupIntent expanded, says."""
+    setup_intent = session.get("setup_intent") or {}
+    named = ids(checkout_session=session["id"], setup_intent=setup_intent.get("id"))
+    if session.get("status") == "complete":
+        yield Fact(Kind.SESSION_COMPLETED, now, SOURCE, named)
+    if session.get("status") == "expired":
+        yield Fact(Kind.SESSION_EXPIRED, now, SOURCE, named)
+    if (
+        setup_intent.get("status") == "succeeded"
+        and setup_intent.get("payment_method")
+        and setup_intent.get("payment_method_types") == [AMAZON_PAY]
+    ):
+        yield Fact(
+            Kind.SETUP_SUCCEEDED,
+            now,
+            SOURCE,
+            ids(
+                setup_intent=setup_intent["id"],
+                payment_method=setup_intent["payment_method"],
+                stripe_mandate=setup_intent.get("mandate"),
+            ),
+        )
+
+
+def last_failure(mandate: Mandate) -> str | None:
+    """Stripe's code of the latest failed attempt; the customer may try again in the same session."""
+    failed = [fact for fact in mandate.facts.values() if fact.kind is Kind.SETUP_FAILED]
+    return max(failed, key=lambda fact: (fact.at, fact.source)).detail.get("code") if failed else None
+
+
+def _is_ours(session: Mapping[str, Any], mandate: Mandate, managed_by: str) -> bool:
+    metadata = session.get("metadata") or {}
+    setup_intent = session.get("setup_intent") or {}
+    return (
+        metadata.get(METADATA_MANDATE) == mandate.mandate_id
+        and metadata.get(METADATA_MANAGED_BY) == managed_by
+        and session.get("customer") == mandate.stripe_customer_id
+        and setup_intent.get("customer") in {None, mandate.stripe_customer_id}
+    )

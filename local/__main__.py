@@ -1,0 +1,77 @@
+"""The whole system on one machine: `python -m local up | down | status | logs | demo`."""
+
+import argparse
+import os
+import sys
+
+import httpx
+
+from local import demo, environment, logs, stack
+from local.deployment import CommandFailed
+from local.processes import NotStarted, Processes
+from local.progress import say
+from local.settings import Settings
+
+
+def main() -> int:
+    commands = {"up": _up, "down": _down, "status": _status, "logs": _logs, "demo": _demo}
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("command", choices=commands)
+    command = parser.parse_args().command
+    settings = Settings.from_environment()
+    # From here on this process, too, knows of no account.
+    cleaned = environment.clean()
+    os.environ.clear()
+    os.environ.update(cleaned)
+    try:
+        return commands[command](settings)
+    except (CommandFailed, NotStarted, demo.DidNotWork, httpx.HTTPError) as error:
+        say(f"\n{error or repr(error)}")
+        return 1
+    except KeyboardInterrupt:
+        say("\nInterrupted.")
+        return 130
+
+
+def _up(settings: Settings) -> int:
+    running = stack.up(settings)
+    say(f"""
+  Storefront   {running["storefront_url"]}
+  API          {running["api_url"]}
+  Stripe       {running["stripe_url"]}
+  AWS          {running["aws_endpoint_url"]}
+  Details      {settings.stack_file}
+  Logs         {settings.logs}""")
+    return 0
+
+
+def _down(settings: Settings) -> int:
+    stopped = stack.down(settings)
+    say(f"  Stopped {', '.join(stopped)}." if stopped else "  Nothing was running.")
+    return 0
+
+
+def _status(settings: Settings) -> int:
+    processes = Processes(settings)
+    for name in processes.names():
+        say(f"  {name:<11}{'running' if processes.alive(name) else 'ended'}")
+    running = stack.read(settings)
+    say("  The stack is up." if running else "  The stack is down: make up")
+    return 0 if running else 1
+
+
+def _logs(settings: Settings) -> int:
+    if stack.read(settings) is None:
+        say("  The stack is down: make up")
+        return 1
+    for line in logs.lines(settings):
+        say(line)
+    return 0
+
+
+def _demo(_: Settings) -> int:
+    return demo.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

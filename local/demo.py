@@ -1,0 +1,95 @@
+"""The whole journey on a stack of its own: started, walked through, and stopped again whatever happens."""
+
+import signal
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from local import stack
+from local.journey import Customer, DidNotWork, pay_with_amazon
+from local.progress import say
+from local.settings import Settings
+
+__all__ = ["DidNotWork", "run"]
+
+
+def run() -> int:
+    """0 only if a mandate really became active."""
+    signal.signal(signal.SIGTERM, _interrupt)  # so that what was started is stopped then, too
+    with tempfile.TemporaryDirectory(prefix="mandates-demo-") as folder:
+        settings = Settings.apart(Path(folder))
+        began = time.monotonic()
+        say("A stack of its own: AWS, Stripe and a storefront on this machine")
+        try:
+            running = stack.up(settings)
+            say(f"\nA customer lets the shop charge them later  [{time.monotonic() - began:.1f} s so far]")
+            mandate = walk_through(running)
+        finally:
+            say("\nStopping everything that was started")
+            stack.down(settings)
+    say(f"Done in {time.monotonic() - began:.1f} s: mandate {mandate['mandate_id']} is {mandate['status']}.")
+    return 0
+
+
+def walk_through(running: dict[str, Any]) -> dict[str, Any]:
+    customer = Customer(
+        running["api_url"], running["tokens"]["customer"], running["customer_ids"]["customer"]
+    )
+    shop = running["storefront_url"]
+    try:
+        tell = _Steps()
+        terms = customer.current_terms()
+        tell("reads the terms", version=terms["version"], digest=f"{terms['digest'][:12]}…")
+        created = customer.become_customer()
+        tell("becomes a Stripe customer", **created)
+        session = customer.accept(terms, success_url=f"{shop}/return", cancel_url=f"{shop}/")
+        tell(
+            "accepts, and a session is opened",
+            **{k: session[k] for k in ("mandate_id", "checkout_session_id")},
+        )
+        back = pay_with_amazon(session["url"])
+        tell("authorises at Amazon Pay and is sent back", to=back)
+        mandate = customer.mandate_once(session["mandate_id"], "active")
+        tell("has an active mandate, by Stripe's webhook", payment_method_id=mandate["payment_method_id"])
+    finally:
+        customer.close()
+    say("\nIts ledger, each entry with the hash of the one before:\n")
+    say(ledger_table(mandate))
+    return mandate
+
+
+def ledger_table(mandate: dict[str, Any]) -> str:
+    head = ("#", "what", "status after", "recorded at", "from", "previous hash", "hash")
+    rows = [
+        (
+            str(entry["number"]),
+            ", ".join(entry["kinds"]),
+            entry["status"],
+            entry["recorded_at"],
+            entry["source"],
+            entry["previous_hash"][:10] or "-",
+            entry["hash"][:10],
+        )
+        for entry in mandate["ledger"]
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = [head, tuple("─" * width for width in widths), *rows]
+    return "\n".join("  " + "  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+class _Steps:
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, what: str, **details: str) -> None:
+        now = time.monotonic()
+        say(f"  ✓ {what} ({now - self._last:.2f} s)")
+        for name, value in details.items():
+            say(f"      {name}: {value}")
+        self._last = now
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

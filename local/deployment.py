@@ -1,0 +1,117 @@
+"""`sam build` and `sam deploy`, the very commands that reach AWS, led elsewhere by an endpoint alone."""
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from local import environment
+from local.settings import ROOT, Settings
+
+_BUILDS = ROOT / ".aws-sam" / "local"
+_BUILDS_KEPT = 3
+_SOURCES = ("template.yaml", "samconfig.toml", "layers", "functions")
+
+
+class CommandFailed(Exception):
+    """A command of the deployment failed; the message has the end of what it printed."""
+
+
+def fingerprint() -> str:
+    """Changes whenever a build would: what is built, and what with."""
+    digest = hashlib.sha256(f"{sys.version} {platform.platform()}".encode())
+    for source in _SOURCES:
+        for path in sorted(_files(ROOT / source)):
+            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def build(settings: Settings) -> Path:
+    """Build once per fingerprint, for this machine's Python. Returns the built template."""
+    _BUILDS.mkdir(parents=True, exist_ok=True)
+    target = _BUILDS / fingerprint()
+    with _locked(_BUILDS / "lock"):
+        if not target.exists():
+            partial = target.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            command = ["build", "--config-env", "local", "--no-cached", "--build-dir", str(partial)]
+            run_sam(settings, "build", command, PLATFORM="host")
+            partial.rename(target)
+        os.utime(target)
+        by_age = sorted(
+            (path for path in _BUILDS.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime
+        )
+        for old in by_age[:-_BUILDS_KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
+    return target / "template.yaml"
+
+
+def deploy(settings: Settings, template: Path, parameters: Mapping[str, str]) -> None:
+    overrides = [f"{name}={value}" for name, value in parameters.items()]
+    config = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
+    command = ["deploy", *config, "--template-file", str(template), "--no-progressbar"]
+    run_sam(settings, "deploy", [*command, "--parameter-overrides", *overrides])
+
+
+def parameters(settings: Settings, **chosen: str) -> dict[str, str]:
+    """The template's parameters on one machine; `chosen` are those that exist only once the emulator runs."""
+    loopback = settings.storefront_url.replace("127.0.0.1", "localhost")
+    simulator = {} if settings.uses_real_stripe else {"StripeApiBase": settings.stripe_url}
+    return {
+        "Stage": "local",
+        "Architecture": "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64",
+        "AllowedOrigins": f"{settings.storefront_url},{loopback}",
+        "StripeLivemode": "false",
+        "ApiBaseUrl": f"{settings.aws_url}/_aws/execute-api",
+        "LogRetentionDays": "1",
+        **simulator,
+        **chosen,
+    }
+
+
+def run_sam(settings: Settings, name: str, arguments: Sequence[str], **extra: str) -> None:
+    """Run SAM with its output in a log, of which a failure shows the end."""
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    log = settings.logs / f"sam-{name}.log"
+    home = settings.state / "sam"
+    home.mkdir(exist_ok=True)
+    # SAM asks for news of itself once a week; it has just done so, and waits for no network.
+    (home / "metadata.json").write_text(json.dumps({"lastVersionCheck": time.time()}))
+    with log.open("wb") as output:
+        finished = subprocess.run(
+            [str(Path(sys.executable).with_name("sam")), *arguments],
+            cwd=ROOT,
+            env={**environment.for_aws(settings), "__SAM_CLI_APP_DIR": str(home), **extra},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if finished.returncode:
+        shown = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+        raise CommandFailed(f"sam {name} failed ({log}):\n{shown}")
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    elif path.is_dir():
+        for inner in path.rglob("*"):
+            if inner.is_file() and "__pycache__" not in inner.parts:
+                yield inner
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Two stacks may start at once; the second then finds the first one's build."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

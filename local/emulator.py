@@ -1,0 +1,105 @@
+"""MiniStack, with what it lacks for running this stack. Its own variables are its settings.
+
+Each mend below replaces one function of the pinned version (`ministack==1.5.33`), and says what for.
+"""
+
+import hashlib
+import os
+import threading
+import time
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ministack import app  # type: ignore[import-untyped]
+from ministack.core import lambda_runtime  # type: ignore[import-untyped]
+from ministack.services import apigateway_v1, lambda_svc  # type: ignore[import-untyped]
+
+WORKERS_PER_FUNCTION = max(4, 2 * (os.cpu_count() or 1))
+_WAIT_SECONDS = 0.02
+
+
+def queue_for_a_worker() -> None:
+    """Have a request wait for a worker rather than start one more.
+
+    MiniStack starts a process for every concurrent request, as Lambda does; fifty at once on two cores then
+    take minutes to import the same packages. Waiting is safe: no function of ours calls another.
+    """
+    acquire = lambda_runtime.acquire_worker
+
+    def acquire_or_wait(*arguments: Any, **options: Any) -> tuple[Any, str]:
+        while True:
+            worker, how = acquire(*arguments, **{**options, "max_concurrency": WORKERS_PER_FUNCTION})
+            if worker is not None:
+                return worker, how
+            time.sleep(_WAIT_SECONDS)
+
+    lambda_svc.acquire_worker = acquire_or_wait
+
+
+def unpack_once(cache: Path) -> None:
+    """Unpack a layer once and link to it, where MiniStack unpacks thousands of files for every worker."""
+    lock = threading.Lock()
+
+    class SharedZipFile(zipfile.ZipFile):
+        def namelist(self) -> list[str]:
+            """Asked only to look for entries that escape; `extractall` drops those by itself."""
+            return []
+
+        def extractall(self, path: Any = None, *_: Any, **__: Any) -> None:
+            assert self.filename is not None
+            with open(self.filename, "rb") as archive:
+                unpacked = cache / hashlib.file_digest(archive, "sha256").hexdigest()
+            with lock:
+                if not unpacked.exists():
+                    partial = unpacked.with_suffix(".partial")
+                    super().extractall(partial, super().namelist())
+                    partial.rename(unpacked)
+            for entry in unpacked.iterdir():
+                (Path(path) / entry.name).symlink_to(entry)
+
+    lambda_runtime.zipfile = SimpleNamespace(
+        ZipFile=SharedZipFile,
+        BadZipFile=zipfile.BadZipFile,
+        LargeFileError=zipfile.LargeZipFile,  # what it calls the latter
+    )
+
+
+def import_all_of_an_api() -> None:
+    """Take gateway responses and preflights from an API's definition: MiniStack imports only routes."""
+    import_routes = apigateway_v1._import_rest_api
+
+    def import_rest_api(definition: dict[str, Any], base: dict[str, Any] | None = None) -> str:
+        api_id: str = import_routes(definition, base)
+        for kind, response in definition.get("x-amazon-apigateway-gateway-responses", {}).items():
+            apigateway_v1._put_gateway_response(api_id, kind, response)
+        for path, operations in definition.get("paths", {}).items():
+            if "options" in operations:
+                _import_preflight(api_id, path, operations["options"]["x-amazon-apigateway-integration"])
+        return api_id
+
+    apigateway_v1._import_rest_api = import_rest_api
+
+
+def _import_preflight(api_id: str, path: str, integration: dict[str, Any]) -> None:
+    resources = apigateway_v1._resources[api_id]
+    resource_id = next(key for key, resource in resources.items() if resource["path"] == path)
+    for response in integration["responses"].values():
+        apigateway_v1._put_integration_response(
+            api_id, resource_id, "OPTIONS", str(response["statusCode"]), response
+        )
+
+
+def count_loopback_as_tls() -> None:
+    """Let policies that refuse what comes without TLS stand as they are: nothing here leaves the machine."""
+    pin = app.pin_request_origin
+    app.pin_request_origin = lambda source_ip, _secure: pin(source_ip, True)
+
+
+if __name__ == "__main__":
+    queue_for_a_worker()
+    unpack_once(Path(os.environ["STATE_DIR"]) / "unpacked")
+    import_all_of_an_api()
+    count_loopback_as_tls()
+    app.main()

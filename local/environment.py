@@ -1,0 +1,48 @@
+"""What a process of the local stack gets to see of the developer's environment.
+
+A profile, a region or an endpoint left in a shell must never lead the local stack to somebody's real account.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.settings import HOST, REGION, Settings
+
+_NOT_INHERITED = ("AWS_", "STRIPE_", "SAM_CLI_", "MINISTACK_", "LAMBDA_", "MANDATES_", "PYTHON")
+
+
+def clean(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The inherited environment without what means an account or changes Python; no proxy to this machine.
+
+    PYTHONDONTWRITEBYTECODE alone would have the emulator compile itself, 235,000 lines, at every start.
+    """
+    kept = {name: value for name, value in inherited.items() if not name.startswith(_NOT_INHERITED)}
+    direct = [HOST, "localhost", *filter(None, [kept.get("NO_PROXY") or kept.get("no_proxy")])]
+    return {
+        **kept,
+        "NO_PROXY": ",".join(direct),
+        "no_proxy": ",".join(direct),
+        # boto looks in the home directory for what it does not find here.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # This virtual environment's tools first: python3.13, uv and sam are the locked ones.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def for_aws(settings: Settings) -> dict[str, str]:
+    """For what talks to the emulator as it would to AWS."""
+    return {
+        **clean(),
+        "AWS_ENDPOINT_URL": settings.aws_url,
+        "AWS_ACCESS_KEY_ID": "test",  # MiniStack's root user
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.3",  # seconds between two looks at a deployment; the default suits AWS
+    }

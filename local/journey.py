@@ -1,0 +1,119 @@
+"""A customer's way from the terms to an active mandate, over HTTP, as a front end and a browser go it."""
+
+import time
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+
+
+class DidNotWork(Exception):
+    """A step did not go as it should; the message has what was answered."""
+
+
+class Customer:
+    """Calls the API with a customer's token, at the API's own address or through the storefront's."""
+
+    def __init__(self, api_url: str, token: str, customer_id: str, *, timeout: float = 60.0) -> None:
+        self.customer_id = customer_id
+        self._http = httpx.Client(
+            base_url=api_url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=timeout,
+            trust_env=False,  # no proxy stands before this machine
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def current_terms(self) -> dict[str, Any]:
+        return self._answer(self._http.get("/terms/current"))
+
+    def become_customer(self) -> dict[str, Any]:
+        return self._answer(self._http.put(f"/customers/{self.customer_id}", json={}))
+
+    def accept(self, terms: dict[str, Any], *, success_url: str, cancel_url: str) -> dict[str, Any]:
+        body = {
+            "terms_version": terms["version"],
+            "terms_digest": terms["digest"],
+            "accepted": True,
+            "success_url": success_url,
+            "cancel_url": cancel_url,
+            "locale": "en",
+        }
+        return self._answer(self._http.post("/checkout-sessions", json=body))
+
+    def mandate(self, mandate_id: str) -> dict[str, Any]:
+        return self._answer(self._http.get(f"/mandates/{mandate_id}"))
+
+    def mandate_once(self, mandate_id: str, status: str, *, seconds: float = 60.0) -> dict[str, Any]:
+        """The mandate as soon as it has that status."""
+        deadline = time.monotonic() + seconds
+        while (mandate := self.mandate(mandate_id))["status"] != status:
+            if time.monotonic() > deadline:
+                raise DidNotWork(f"the mandate is still {mandate['status']} after {seconds:.0f} s")
+            time.sleep(0.2)
+        return mandate
+
+    @staticmethod
+    def _answer(response: httpx.Response) -> dict[str, Any]:
+        if not response.is_success:
+            raise DidNotWork(
+                f"{response.request.method} {response.url}: {response.status_code} {response.text}"
+            )
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+def pay_with_amazon(checkout_url: str, *, authorize: bool = True) -> str:
+    """Go through Stripe's hosted page as a person does. Returns the address one is sent back to."""
+    with httpx.Client(timeout=60.0, trust_env=False) as browser:
+        page = browser.get(checkout_url).raise_for_status()
+        chosen = browser.send(_submit(page, "continue"))
+        test_page = browser.get(_location(chosen)).raise_for_status()
+        return _location(browser.send(_submit(test_page, "authorize" if authorize else "fail")))
+
+
+@dataclass
+class Form:
+    """A form with what a browser would send of it: checked and hidden fields."""
+
+    action: str
+    fields: dict[str, str]
+    label: str = ""
+
+
+class _Forms(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[Form] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "form":
+            self.forms.append(Form(given.get("action") or "", {}))
+        elif tag in {"input", "button"} and self.forms and given.get("name"):
+            sends = given.get("type") not in {"checkbox", "radio"} or "checked" in given
+            if sends:
+                self.forms[-1].fields[str(given["name"])] = given.get("value") or "on"
+
+    def handle_data(self, data: str) -> None:
+        if self.forms:
+            self.forms[-1].label += data
+
+
+def _submit(page: httpx.Response, label: str) -> httpx.Request:
+    parser = _Forms()
+    parser.feed(page.text)
+    for form in parser.forms:
+        if label in f"{form.label} {form.action}".lower():
+            return httpx.Request("POST", urljoin(str(page.url), form.action), data=form.fields)
+    raise DidNotWork(f"there is no form to {label} on {page.url}")
+
+
+def _location(response: httpx.Response) -> str:
+    if not response.has_redirect_location:
+        raise DidNotWork(f"{response.url} did not lead on: {response.status_code} {response.text[:500]}")
+    return urljoin(str(response.url), response.headers["Location"])

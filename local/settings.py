@@ -1,0 +1,84 @@
+"""Where the local stack lives and listens, and what it takes from the environment: nothing else reads it."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+ROOT = Path(__file__).resolve().parent.parent
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+STACK_NAME = "mandates-local"
+ARTIFACTS_BUCKET = "mandates-local-artifacts"  # samconfig.toml names it too
+PLACEHOLDER_STRIPE_KEY = "sk_test_placeholder"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`stripe_key` chooses the real Stripe, in test mode, over the simulator."""
+
+    state: Path
+    aws_port: int
+    stripe_port: int
+    storefront_port: int
+    stripe_key: str | None = None
+    stripe_webhook_secret: str | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            state=(ROOT / environment.get("MANDATES_STATE_DIR", ".local")).resolve(),
+            aws_port=_port(environment, "MANDATES_AWS_PORT", 4566),
+            stripe_port=_port(environment, "MANDATES_STRIPE_PORT", 4242),
+            storefront_port=_port(environment, "MANDATES_STOREFRONT_PORT", 4000),
+            stripe_key=environment.get("STRIPE_SECRET_KEY") or None,
+            stripe_webhook_secret=environment.get("STRIPE_WEBHOOK_SECRET") or None,
+        )
+
+    @classmethod
+    def apart(cls, state: Path) -> Self:
+        """A stack beside any other: its own state, ports nobody has, and always the simulator."""
+        aws, stripe, storefront = free_ports(3)
+        return cls(state=state.resolve(), aws_port=aws, stripe_port=stripe, storefront_port=storefront)
+
+    @property
+    def aws_url(self) -> str:
+        return f"http://{HOST}:{self.aws_port}"
+
+    @property
+    def stripe_url(self) -> str:
+        return f"http://{HOST}:{self.stripe_port}"
+
+    @property
+    def storefront_url(self) -> str:
+        return f"http://{HOST}:{self.storefront_port}"
+
+    @property
+    def stack_file(self) -> Path:
+        return self.state / "stack.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def uses_real_stripe(self) -> bool:
+        return self.stripe_key is not None
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
+    try:
+        return [opened.getsockname()[1] for opened in sockets]
+    finally:
+        for opened in sockets:
+            opened.close()
+
+
+def _port(environment: Mapping[str, str], name: str, default: int) -> int:
+    value = environment.get(name) or str(default)
+    if not (value.isdecimal() and 0 < int(value) < 65536):
+        raise SystemExit(f"{name} is {value!r}: it must be a port number")
+    return int(value)

@@ -1,0 +1,280 @@
+"""One stack, from nothing to usable and back: what `up` and `down` do, and what stack.json says about it."""
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from local import aws, deployment, environment, webhooks
+from local.processes import Processes, is_listening
+from local.progress import say, step
+from local.settings import HOST, PLACEHOLDER_STRIPE_KEY, REGION, ROOT, STACK_NAME, Settings
+
+TERMS = ROOT / "terms" / "example.yaml"
+_OUTPUTS = {  # by the name in stack.json
+    "customers": "CustomersTable",
+    "mandates": "MandatesTable",
+    "stripe_subjects": "StripeSubjectsTable",
+    "events": "EventsTable",
+    "terms": "TermsTable",
+}
+
+
+def up(settings: Settings) -> dict[str, Any]:
+    """Start what is not running, deploy what has changed, and write stack.json. Safe to repeat."""
+    with _only_one(settings):
+        processes = Processes(settings)
+        if not _is_running(settings, processes):
+            _reset(settings, processes)
+            try:
+                _start(settings, processes)
+            except BaseException:
+                processes.stop_all()  # half a stack would only stand in the way of the next attempt
+                raise
+        return _deploy(settings)
+
+
+def down(settings: Settings) -> list[str]:
+    """End the processes of this stack, and nothing else; what they held in memory goes with them."""
+    with _only_one(settings):
+        processes = Processes(settings)
+        stopped = processes.stop_all()
+        _forget(settings)
+        return stopped
+
+
+def read(settings: Settings) -> dict[str, Any] | None:
+    """What the last `up` left behind, if it is still running."""
+    processes = Processes(settings)
+    if not processes.names() or not all(processes.alive(name) for name in processes.names()):
+        return None
+    try:
+        written: dict[str, Any] = json.loads(settings.stack_file.read_text())
+    except FileNotFoundError:
+        return None
+    return written
+
+
+def _is_running(settings: Settings, processes: Processes) -> bool:
+    """Whether all of it is, once deployed, with the Stripe that is asked for."""
+    wanted = {"aws", "storefront"} if settings.uses_real_stripe else {"aws", "storefront", "stripe"}
+    complete = set(processes.names()) == wanted and all(map(processes.alive, wanted))
+    return complete and "deployed" in _state(settings)
+
+
+def _reset(settings: Settings, processes: Processes) -> None:
+    """Nothing of an earlier run is of use: the emulator and the simulator keep everything in memory."""
+    if stopped := processes.stop_all():
+        say(f"  Stopped what was left of an earlier run: {', '.join(stopped)}")
+    _forget(settings)
+    ports = {
+        "MANDATES_AWS_PORT": settings.aws_port,
+        "MANDATES_STRIPE_PORT": settings.stripe_port,
+        "MANDATES_STOREFRONT_PORT": settings.storefront_port,
+    }
+    for variable, port in ports.items():
+        if is_listening(port):
+            raise SystemExit(f"Port {port} is in use by something else. Set {variable} to another one.")
+
+
+def _start(settings: Settings, processes: Processes) -> None:
+    emulator = settings.state / "aws"
+    (emulator / "tmp").mkdir(parents=True, exist_ok=True)
+    python = [sys.executable, "-m"]
+    clean = environment.clean()
+    processes.start(
+        "aws", [*python, "local.emulator"], settings.aws_port, clean | _emulator(settings, emulator)
+    )
+    if not settings.uses_real_stripe:
+        listen = ["local.stripe_simulator", "--host", HOST, "--port", str(settings.stripe_port)]
+        processes.start("stripe", [*python, *listen], settings.stripe_port, clean)
+    listen = ["local.storefront", "--host", HOST, "--port", str(settings.storefront_port)]
+    stack = ["--stack", str(settings.stack_file)]
+    processes.start("storefront", [*python, *listen, *stack], settings.storefront_port, clean)
+
+    # Building needs none of them, so it runs while they start.
+    with step("Starting AWS and Stripe on this machine, and building with SAM"), ThreadPoolExecutor() as pool:
+        building = pool.submit(deployment.build, settings)
+        for name in processes.names():
+            processes.wait_until_listening(name)
+        aws.create_artifacts_bucket(settings)
+        key = settings.stripe_key or PLACEHOLDER_STRIPE_KEY
+        _remember(
+            settings,
+            stripe_key_arn=aws.store_stripe_key(settings, key),
+            identity=aws.create_identity(settings).to_dict(),
+        )
+        building.result()
+
+
+def _emulator(settings: Settings, folder: Path) -> dict[str, str]:
+    """MiniStack's settings: https://github.com/ministackorg/ministack#configuration"""
+    return {
+        "GATEWAY_PORT": str(settings.aws_port),
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": HOST,
+        "MINISTACK_REGION": REGION,
+        "STATE_DIR": str(folder),
+        "TMPDIR": str(folder / "tmp"),
+        "AUTH": "true",  # roles are enforced: a function may do here what it may do on AWS, and no more
+        # Listeners that nobody here asked for; the first would bind to every interface.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # Requests queue for a worker (local.emulator) instead of being refused.
+        "LAMBDA_ACCOUNT_CONCURRENCY": "0",
+        "LAMBDA_WARM_TTL_SECONDS": "3600",
+    }
+
+
+def _deploy(settings: Settings) -> dict[str, Any]:
+    """Deploy unless this very code is deployed; then what an operator does once per stack."""
+    state = _state(settings)
+    identity = aws.Identity.from_dict(state["identity"])
+    built = deployment.fingerprint()
+    if state.get("deployed") != built:
+        template = deployment.build(settings)
+        with step("Deploying with SAM"):
+            deployment.deploy(settings, template, _parameters(settings, identity, state["stripe_key_arn"]))
+        _remember(settings, deployed=built)
+    tokens = aws.tokens(settings, identity)
+    found = aws.outputs(settings, STACK_NAME)
+    with step("Registering the webhook, publishing the terms, waking the functions"):
+        with ThreadPoolExecutor() as pool:
+            waking = pool.submit(_wake, found["ApiUrl"], tokens["customer"])
+            _connect_stripe(settings, found)
+            publish_terms(settings)
+        waking.result()
+        _get(f"{found['ApiUrl']}/terms/current").raise_for_status()
+    stack = _describe(settings, identity, found, tokens)
+    _write(settings.stack_file, stack)
+    return stack
+
+
+def _wake(api_url: str, token: str) -> None:
+    """Have the first request of a person not wait for the first start of what reads."""
+    _get(f"{api_url}/terms/current")
+    _get(f"{api_url}/mandates/mdt_none", Authorization=f"Bearer {token}")
+
+
+def _get(url: str, **headers: str) -> httpx.Response:
+    return httpx.get(url, headers=headers, timeout=60.0, trust_env=False)
+
+
+def _parameters(settings: Settings, identity: aws.Identity, stripe_key_arn: str) -> dict[str, str]:
+    return deployment.parameters(
+        settings,
+        CorsOrigin=settings.storefront_url,
+        StripeApiKeySecretArn=stripe_key_arn,
+        OidcIssuer=identity.issuer,
+        OidcJwksUrl=identity.jwks_url,
+        OidcAudiences=f"{identity.customer_client_id},{identity.service_client_id}",
+        ServiceClientIds=identity.service_client_id,
+        ScopePrefix=f"{aws.RESOURCE_SERVER}/",
+    )
+
+
+def _connect_stripe(settings: Settings, found: dict[str, str]) -> None:
+    """Tell Stripe where to send events, and the stack how they are signed."""
+    url = f"{found['ApiUrl']}/webhooks/stripe"
+    state = _state(settings)
+    secret = settings.stripe_webhook_secret if settings.uses_real_stripe else state.get("webhook_secret")
+    if not settings.uses_real_stripe and state.get("webhook_url") != url:
+        secret = webhooks.register(settings, url)
+    if secret is None:
+        say(f"  Stripe cannot reach this machine. Run:  stripe listen --forward-to {url}")
+        say("  and `make up` again with STRIPE_WEBHOOK_SECRET set to what it prints.")
+        return
+    aws.store_webhook_secret(settings, found["StripeWebhookSecretsArn"], secret)
+    _remember(settings, webhook_url=url, webhook_secret=secret)
+
+
+def publish_terms(settings: Settings) -> None:
+    """As an operator does it: with ops."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "ops", "--stack", STACK_NAME, "terms", "publish", str(TERMS)],
+        cwd=ROOT,
+        env={**environment.for_aws(settings), "PYTHONPATH": str(ROOT / "layers" / "mandates" / "python")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode:
+        raise deployment.CommandFailed(f"ops terms publish failed:\n{finished.stdout}{finished.stderr}")
+
+
+def _describe(
+    settings: Settings, identity: aws.Identity, found: dict[str, str], tokens: dict[str, str]
+) -> dict[str, Any]:
+    simulator = None if settings.uses_real_stripe else settings.stripe_url
+    return {
+        "api_url": found["ApiUrl"],
+        "stripe_url": simulator or "https://api.stripe.com",
+        "stripe_control_url": simulator and f"{simulator}/_control",
+        "storefront_url": settings.storefront_url,
+        "webhook_secret": _state(settings).get("webhook_secret"),
+        "issuer": identity.issuer,
+        "tokens": tokens,
+        "customer_ids": identity.customer_ids,
+        "tables": {name: found[output] for name, output in _OUTPUTS.items()},
+        "queue_url": found["WebhookQueueUrl"],
+        "dlq_url": found["WebhookDeadLettersUrl"],
+        "aws_endpoint_url": settings.aws_url,
+        "region": REGION,
+    }
+
+
+# ---------------------------------------------------------------------------------- what is remembered
+
+
+def _state_file(settings: Settings) -> Path:
+    return settings.state / "state.json"
+
+
+def _state(settings: Settings) -> dict[str, Any]:
+    try:
+        remembered: dict[str, Any] = json.loads(_state_file(settings).read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return remembered
+
+
+def _remember(settings: Settings, **values: Any) -> None:
+    """For the next `up` only; stack.json is for everybody else."""
+    _write(_state_file(settings), {**_state(settings), **values})
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    """Whole or not at all, and for nobody else on this machine: there are tokens in it."""
+    written = file.with_suffix(".tmp")
+    written.touch(mode=0o600)
+    written.write_text(json.dumps(content, indent=2) + "\n")
+    written.replace(file)
+
+
+def _forget(settings: Settings) -> None:
+    for file in (settings.stack_file, _state_file(settings)):
+        file.unlink(missing_ok=True)
+    shutil.rmtree(settings.state / "aws", ignore_errors=True)
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """The system drops the lock with its holder, so a killed `up` leaves none behind."""
+    settings.state.mkdir(parents=True, exist_ok=True)
+    with (settings.state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("  Waiting for another `up` or `down` of this stack …")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(str(os.getpid()))
+        yield

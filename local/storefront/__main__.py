@@ -1,0 +1,21 @@
+"""`python -m local.storefront --port 4000 --stack .local/stack.json`"""
+
+import argparse
+from pathlib import Path
+
+import uvicorn
+
+from local.storefront.server import create_app
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m local.storefront", description="The example shop.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--stack", type=Path, required=True, help="the stack.json of the running stack")
+    options = parser.parse_args()
+    uvicorn.run(create_app(options.stack), host=options.host, port=options.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()
