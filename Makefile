@@ -5,6 +5,8 @@
 # SAM, uv and Python are the locked ones, whatever else is installed.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
+# The machine's own certificates, so that a company's proxy works as it does for pip.
+export UV_SYSTEM_CERTS := 1
 
 BIN := .venv/bin
 READY := .venv/.in-step-with-the-lock
@@ -23,8 +25,10 @@ $(READY): requirements.lock
 	@test -x $(BIN)/python || python3.13 -m venv .venv
 	@test -x $(BIN)/uv || { \
 	  awk '/^uv==/ {uv = 1} uv {print} uv && !/\\$$/ {exit}' requirements.lock > .venv/uv.txt && \
-	  $(BIN)/python -m pip install --quiet --require-hashes -r .venv/uv.txt; }
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt; }
+	@echo 'installing what requirements.lock pins'
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
+	@echo '$(CURDIR)/layers/mandates/python' > .venv/lib/python3.13/site-packages/mandates-layer.pth
 	@touch $@
 
 demo: $(READY) ## the whole journey on a stack of its own, from start to stop

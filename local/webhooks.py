@@ -5,6 +5,7 @@ from typing import Any, cast
 import stripe
 
 from local.settings import PLACEHOLDER_STRIPE_KEY, Settings
+from mandates.core.stripe_events import HANDLED_TYPES
 
 
 def register(settings: Settings, url: str) -> str:
@@ -14,7 +15,7 @@ def register(settings: Settings, url: str) -> str:
     for endpoint in endpoints.list().auto_paging_iter():
         endpoints.delete(endpoint.id)  # of an earlier deployment, whose API may be gone
     version = cast("Any", stripe.api_version)  # typed as the version it is, where a str is stored
-    created = endpoints.create({"url": url, "enabled_events": ["*"], "api_version": version})
+    created = endpoints.create({"url": url, "enabled_events": [*HANDLED_TYPES], "api_version": version})
     if created.secret is None:
         raise RuntimeError("a new webhook endpoint comes with its secret")
     return created.secret

@@ -5,6 +5,7 @@ from typing import Literal
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+
 from mandates.store import tables
 
 Output = Literal[

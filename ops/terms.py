@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from mandates.core.canonical import canonical_json
 from mandates.core.terms import Terms, from_plain
 from mandates.moment import Moment
 from mandates.store.terms import all_terms, current_terms, publish_terms, read_terms, retire_terms
 from mandates.store.writing import Conflict
-
 from ops.stack import Stack
 
 

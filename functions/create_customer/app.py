@@ -5,6 +5,7 @@ import time
 from typing import Annotated
 
 import msgspec
+
 from mandates import settings
 from mandates.caller import Scope, caller_of
 from mandates.customers import Customers

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
 from mandates import settings
 from mandates.ingest import apply_events
 from mandates.store import tables

@@ -5,16 +5,20 @@ import time
 from collections.abc import Callable
 
 import msgspec
+
 from mandates import settings
 from mandates.caller import NOT_YOURS, Caller, Scope, caller_of
-from mandates.errors import NotFound
+from mandates.cursors import from_cursor, to_cursor
+from mandates.errors import InvalidRequest, NotFound
 from mandates.http import Request, Response, api
 from mandates.recording import statuses
 from mandates.settings import normalised_origins
 from mandates.store import tables
 from mandates.store.customers import read_customer
-from mandates.store.mandates import mandate_ids_of, read_heads, read_ledger
+from mandates.store.mandates import Position, page_of_mandates, read_heads, read_ledger
 from mandates.views import ledger_view, mandate_view
+
+MOST_PER_PAGE = 100
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -57,11 +61,23 @@ def one_mandate(request: Request, caller: Caller) -> Response:
 def mandates_of_customer(request: Request, caller: Caller) -> Response:
     customer_id = request.path_id("customer_id")
     caller.must_reach(customer_id, Scope.MANDATES_READ)
-    mandate_ids = mandate_ids_of(customer_id)
-    heads = read_heads(mandate_ids)
-    mandates = [heads[mandate_id] for mandate_id in mandate_ids if mandate_id in heads]
+    after = from_cursor(request.query.get("cursor"), Position)
+    mandates, position = page_of_mandates(customer_id, limit(request), after)
     known = statuses(mandates)
-    return Response(200, {"mandates": [mandate_view(one, known[one.mandate_id]) for one in mandates]})
+    return Response(
+        200,
+        {
+            "mandates": [mandate_view(one, known[one.mandate_id]) for one in mandates],
+            "next_cursor": to_cursor(position) if position else None,
+        },
+    )
+
+
+def limit(request: Request) -> int:
+    wanted = request.query.get("limit", "20")
+    if not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 3 and 1 <= int(wanted) <= MOST_PER_PAGE):
+        raise InvalidRequest(f"limit must be a whole number from 1 to {MOST_PER_PAGE}")
+    return int(wanted)
 
 
 def one_customer(request: Request, caller: Caller) -> Response:

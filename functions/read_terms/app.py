@@ -3,6 +3,7 @@
 import os
 
 import msgspec
+
 from mandates import settings
 from mandates.errors import NoTerms
 from mandates.http import Request, Response, api

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+
 from mandates import aws, settings
 from mandates.errors import InvalidRequest
 from mandates.http import Response, problem, problem_response, raw_body, to_gateway

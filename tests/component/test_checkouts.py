@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
 from mandates.core.ledger import first_broken
 from mandates.moment import Moment
 from mandates.store.customers import read_slot
 from mandates.store.mandates import read_heads, read_ledger, read_personal
 from mandates.store.terms import publish_terms
-
 from tests.component.world import CUSTOMER, ORIGIN, World, customer, service
 
 SESSIONS = "/v1/checkout/sessions"
@@ -80,6 +80,15 @@ def test_a_double_click_opens_one_session(world: World) -> None:
     assert {answer.status for answer in answers} <= {200, 201}
     assert len({answer.body["checkout_session_id"] for answer in answers}) == 1
     assert sessions_made(world) == 1
+
+
+def test_a_session_completed_while_its_webhook_is_late_is_not_handed_out_again(world: World) -> None:
+    first = world.begun()
+    world.stripe.core.authorize(first["checkout_session_id"])
+    again = world.post_checkout()
+    assert again.status == 201
+    assert again.body["mandate_id"] != first["mandate_id"]
+    assert status_of(world, first["mandate_id"]) == "active"
 
 
 def test_another_request_ends_the_open_session_first(world: World) -> None:

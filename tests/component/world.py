@@ -15,12 +15,12 @@ from typing import Any, Protocol
 import boto3
 import pytest
 import stripe
-from mandates.moment import Moment
-from mandates.store import tables
-from mandates.store.terms import publish_terms
 from samcli.yamlhelper import yaml_parse
 
 from local.stripe_simulator import FaultPlan, RunningSimulator
+from mandates.moment import Moment
+from mandates.store import tables
+from mandates.store.terms import publish_terms
 from ops.terms import load
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +93,7 @@ class World:
         sqs, secrets = boto3.client("sqs"), boto3.client("secretsmanager")
         self.sqs, self.secrets = sqs, secrets
         self.queue_url = sqs.create_queue(QueueName="webhooks")["QueueUrl"]
+        self.work_queue_url = sqs.create_queue(QueueName="stripe-work")["QueueUrl"]
         self.api_key_arn = secrets.create_secret(Name="key", SecretString="sk_test_placeholder")["ARN"]
         self.webhook_secrets_arn = secrets.create_secret(
             Name="webhooks", SecretString=json.dumps({"secrets": [WEBHOOK_SECRET]})
@@ -106,6 +107,7 @@ class World:
             "STRIPE_API_BASE": self.stripe.url,
             "STRIPE_API_KEY_SECRET_ARN": self.api_key_arn,
             "STRIPE_LIVEMODE": "false",
+            "STRIPE_WORK_QUEUE_URL": self.work_queue_url,
             "STRIPE_WEBHOOK_SECRETS_ARN": self.webhook_secrets_arn,
             "WEBHOOK_QUEUE_URL": self.queue_url,
             **{f"{name.upper()}_TABLE": name for name in TABLES},

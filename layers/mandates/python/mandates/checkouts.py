@@ -20,7 +20,8 @@ from mandates.core.terms import Terms
 from mandates.errors import CustomerRequired, StripeRefused
 from mandates.gateway import CheckoutSession, Gateway, SessionNotOpen, setup_session_params
 from mandates.moment import Clock, Moment
-from mandates.recording import contribute_ours, statuses
+from mandates.recording import contribute, contribute_ours, statuses
+from mandates.returning import SOURCE, facts_of
 from mandates.store.customers import fill_slot, read_customer, read_slot, take_slot
 from mandates.store.mandates import read_heads, read_subjects
 from mandates.store.writing import until_no_conflict
@@ -69,9 +70,10 @@ class Checkouts:
         slot = read_slot(consent.customer_id)
         match self._next_step(slot, consent):
             case Step.REUSE if slot and slot.checkout_session_id and slot.url:
-                return Opened(
-                    slot.mandate_id, slot.checkout_session_id, slot.url, slot.expires_at, created=False
-                )
+                if self._still_open(slot.mandate_id, slot.checkout_session_id):
+                    return Opened(
+                        slot.mandate_id, slot.checkout_session_id, slot.url, slot.expires_at, created=False
+                    )
             case Step.RESUME if slot:
                 with suppress(StripeRefused):  # too late for its parameters: begin anew
                     return self._create(consent.customer_id, slot, created=False)
@@ -86,6 +88,18 @@ class Checkouts:
         heads = read_heads([slot.mandate_id] if slot else [])
         status = next(iter(statuses(list(heads.values())).values()), None)
         return next_step(slot, consent.request, status, Moment(self._clock()).seconds)
+
+    def _still_open(self, mandate_id: str, checkout_session_id: str) -> bool:
+        """Whether a customer sent to this session again would find it open, by Stripe's word.
+
+        If it has ended, its webhook is on the way; what Stripe says of it is contributed already now.
+        """
+        session = self._gateway.read_session(checkout_session_id)
+        if session is None or session.get("status") == "open":
+            return session is not None
+        facts = tuple(facts_of(session, Moment(self._clock()).seconds))
+        contribute(mandate_id, [Contribution(SOURCE, facts)], self._clock)
+        return False
 
     def _stripe_customer_of(self, customer_id: str) -> str:
         customer = read_customer(customer_id)

@@ -1,0 +1,56 @@
+"""GET /checkout-sessions/{checkout_session_id}: what the return page shows."""
+
+import os
+import time
+
+from mandates import settings
+from mandates.caller import NOT_YOURS, caller_of
+from mandates.errors import NotFound, StripeRefused, StripeUnavailable
+from mandates.http import Request, Response, api
+from mandates.recording import statuses
+from mandates.returning import brought_up_to_date, find_mandate, last_failure
+from mandates.settings import StripeAccess, normalised_origins
+from mandates.store import tables
+from mandates.stripe_access import Stripe
+from mandates.telemetry import count, logger
+from mandates.views import mandate_view
+
+
+class Settings(StripeAccess, frozen=True):
+    allowed_origins: frozenset[str]
+    customers_table: str
+    mandates_table: str
+    stripe_subjects_table: str
+
+
+configured = settings.read(Settings, os.environ)
+tables.bind(
+    {
+        "customers": configured.customers_table,
+        "mandates": configured.mandates_table,
+        "stripe_subjects": configured.stripe_subjects_table,
+    }
+)
+stripe = Stripe(configured)
+
+
+@api(normalised_origins(configured.allowed_origins))
+def handler(request: Request) -> Response:
+    customer_id = caller_of(request.authorizer, time.time()).must_be_customer()
+    session_id = request.path_id("checkout_session_id")
+    mandate = find_mandate(customer_id, session_id)
+    if mandate is None:
+        raise NotFound(NOT_YOURS)
+    try:
+        mandate = brought_up_to_date(mandate, session_id, stripe.gateway(), configured.managed_by, time.time)
+    except (StripeUnavailable, StripeRefused) as error:
+        # The webhook will say; until then our own data is the answer.
+        logger.warning("Stripe could not be asked", extra={"code": error.code, **error.extra})
+        count("ReturnPagesWithoutStripe")
+    return Response(
+        200,
+        {
+            **mandate_view(mandate, statuses([mandate])[mandate.mandate_id]),
+            "last_failure": last_failure(mandate),
+        },
+    )

@@ -1,0 +1,51 @@
+"""POST /mandates/{mandate_id}/revoke: withdraw the permission, at once and for good."""
+
+import os
+import time
+from typing import Annotated
+
+import msgspec
+
+from mandates import settings
+from mandates.caller import NOT_YOURS, Scope, caller_of
+from mandates.errors import NotFound
+from mandates.http import Request, Response, api
+from mandates.recording import statuses
+from mandates.settings import normalised_origins
+from mandates.store import tables
+from mandates.store.mandates import read_heads
+from mandates.telemetry import count
+from mandates.views import mandate_view
+from mandates.withdrawals import revoke
+
+
+class Settings(msgspec.Struct, frozen=True):
+    allowed_origins: frozenset[str]
+    mandates_table: str
+    stripe_subjects_table: str
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True):
+    """`reason` is a word for the record, such as `account_closed`: no place for personal data."""
+
+    reason: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]{1,64}$")] = "requested"
+
+
+configured = settings.read(Settings, os.environ)
+tables.bind({"mandates": configured.mandates_table, "stripe_subjects": configured.stripe_subjects_table})
+
+
+@api(normalised_origins(configured.allowed_origins))
+def handler(request: Request) -> Response:
+    caller = caller_of(request.authorizer, time.time())
+    mandate_id = request.path_id("mandate_id")
+    mandate = read_heads([mandate_id]).get(mandate_id)
+    if mandate is None:
+        caller.must_reach("", Scope.MANDATES_WRITE)
+        raise NotFound(NOT_YOURS)
+    caller.must_reach(mandate.customer_id, Scope.MANDATES_WRITE)
+    body = request.body(Body) if request.raw_body() else Body()
+    revoke(mandate_id, by="service" if caller.is_service else "customer", reason=body.reason, clock=time.time)
+    count("MandatesRevoked")
+    withdrawn = read_heads([mandate_id])[mandate_id]
+    return Response(200, mandate_view(withdrawn, statuses([withdrawn])[mandate_id]))

@@ -1,0 +1,66 @@
+"""The Stripe work queue's consumer: detach what withdrawn mandates still have at Stripe.
+
+What Stripe can't do now stays in the queue and is tried again later and later, for as long as the queue
+keeps messages: an outage at Stripe fills no dead-letter queue.
+"""
+
+import json
+import os
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from mandates import aws, settings
+from mandates.settings import StripeAccess
+from mandates.store import tables
+from mandates.stripe_access import Stripe
+from mandates.telemetry import count, instrumented, logger
+from mandates.withdrawals import settle
+
+
+class Settings(StripeAccess, frozen=True):
+    mandates_table: str
+    stripe_subjects_table: str
+    stripe_work_queue_url: str
+
+
+configured = settings.read(Settings, os.environ)
+tables.bind({"mandates": configured.mandates_table, "stripe_subjects": configured.stripe_subjects_table})
+stripe = Stripe(configured)
+sqs = aws.client("sqs")
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+LONGEST_PAUSE_SECONDS = 3600
+
+
+@instrumented
+def handler(event: dict[str, Any], context: Any) -> Any:
+    return process_partial_response(
+        event=event, record_handler=settle_one, processor=processor, context=context
+    )
+
+
+def settle_one(record: SQSRecord) -> None:
+    mandate_id = json.loads(record.body)["mandate_id"]
+    try:
+        settle(mandate_id, stripe.gateway())
+    except Exception as error:
+        pause = pause_after(int(record.attributes.approximate_receive_count or 1))
+        logger.warning(
+            "not settled at Stripe yet",
+            extra={"mandate_id": mandate_id, "error": type(error).__name__, "again_in_seconds": pause},
+        )
+        count("WithdrawalsNotSettled")
+        sqs.change_message_visibility(
+            QueueUrl=configured.stripe_work_queue_url,
+            ReceiptHandle=record.receipt_handle,
+            VisibilityTimeout=pause,
+        )
+        raise
+    count("WithdrawalsSettled")
+
+
+def pause_after(attempts: int) -> int:
+    """15 s, 30 s, a minute …, at most an hour."""
+    return int(min(LONGEST_PAUSE_SECONDS, 15 * 2 ** min(attempts - 1, 10)))

@@ -1,0 +1,124 @@
+"""GET /checkout-sessions/{id}: the return page, before or after the webhook."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from mandates.core.facts import Kind
+from mandates.core.ledger import first_broken
+from mandates.store.mandates import read_heads, read_ledger
+from tests.component.world import STRANGER, Answer, World, customer, service
+
+
+def returned(world: World, session_id: str, caller: Mapping[str, str] | None = None) -> Answer:
+    return world.call(
+        "read_checkout_session",
+        "/checkout-sessions/{checkout_session_id}",
+        path={"checkout_session_id": session_id},
+        caller=caller or customer(),
+    )
+
+
+def asked(world: World) -> int:
+    return len([request for request in world.stripe.core.requests() if request.method == "GET"])
+
+
+def test_before_the_webhook_stripe_is_asked_once_and_believed(world: World) -> None:
+    begun = world.begun()
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    page = returned(world, begun["checkout_session_id"])
+    assert (page.status, page.body["status"]) == (200, "active")
+    assert page.body["payment_method_id"].startswith("pm_")
+    assert page.body["label"].startswith("Amazon Pay, saved ")
+    assert asked(world) == 1
+    assert returned(world, begun["checkout_session_id"]).body == page.body
+    assert asked(world) == 1
+
+
+def test_after_the_webhook_stripe_is_not_asked(world: World) -> None:
+    begun = world.begun()
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    world.run_webhooks()
+    before = asked(world)
+    assert returned(world, begun["checkout_session_id"]).body["status"] == "active"
+    assert asked(world) == before
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["page", "completed", "succeeded"])))
+def test_page_and_webhooks_in_every_order_give_the_same(world: World, order: tuple[str, ...]) -> None:
+    begun = world.begun()
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    world.deliver(*world.events("checkout.session.completed", "setup_intent.succeeded"))
+    queued = {event["type"].rpartition(".")[2]: event for event in world.queued()}
+    for step in order:
+        if step == "page":
+            assert returned(world, begun["checkout_session_id"]).body["status"] == "active"
+        else:
+            assert world.process([queued[step]]) == []
+    head = read_heads([begun["mandate_id"]])[begun["mandate_id"]]
+    created = queued["succeeded"]["created"]
+    assert {(fact.kind, fact.at) for fact in head.facts.values()} >= {
+        (Kind.SETUP_SUCCEEDED, created),
+        (Kind.SESSION_COMPLETED, created),
+    }
+    assert first_broken(read_ledger(head.mandate_id), length=head.entries, head_hash=head.head_hash) is None
+
+
+def test_a_failure_is_told_and_may_be_retried(world: World) -> None:
+    begun = world.begun()
+    world.stripe.core.decline(begun["checkout_session_id"])
+    world.run_webhooks()
+    page = returned(world, begun["checkout_session_id"]).body
+    assert page["status"] == "pending"
+    assert page["last_failure"]
+    assert page["label"] is None
+
+
+def test_expired_without_its_webhook(world: World) -> None:
+    begun = world.begun()
+    world.stripe.core.expire(begun["checkout_session_id"])
+    assert returned(world, begun["checkout_session_id"]).body["status"] == "expired"
+
+
+def test_an_earlier_session_is_found_too(world: World) -> None:
+    first = world.begun()
+    world.post_checkout(locale="de")
+    page = returned(world, first["checkout_session_id"])
+    assert (page.body["mandate_id"], page.body["status"]) == (first["mandate_id"], "expired")
+
+
+def test_stripe_down_our_own_data_is_the_answer(world: World) -> None:
+    begun = world.begun()
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    world.faults({"effect": "server_error", "status": 503})
+    page = returned(world, begun["checkout_session_id"])
+    assert (page.status, page.body["status"]) == (200, "pending")
+
+
+@pytest.mark.parametrize(
+    "tampered",
+    [
+        {"metadata": {"mandate_id": "mdt_another", "managed_by": "test-stack"}},
+        {"metadata": {}},
+        {"customer": "cus_somebody"},
+    ],
+)
+def test_a_session_that_is_not_the_mandates_is_not_believed(
+    world: World, tampered: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = world.begun()
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    gateway = world.function("read_checkout_session").stripe.gateway()
+    real = gateway.read_session
+    monkeypatch.setattr(gateway, "read_session", lambda session_id: {**real(session_id), **tampered})
+    assert returned(world, begun["checkout_session_id"]).body["status"] == "pending"
+
+
+def test_who_may(world: World) -> None:
+    begun = world.begun()
+    assert returned(world, begun["checkout_session_id"], customer(STRANGER)).status == 404
+    assert returned(world, "cs_unknown").status == 404
+    assert returned(world, begun["checkout_session_id"], service("mandates:read")).status == 403
+    assert returned(world, begun["checkout_session_id"], {"principalId": "x"}).status == 401

@@ -1,0 +1,150 @@
+"""POST /mandates/{id}/revoke, and what it leads to at Stripe."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from mandates.core.ledger import first_broken
+from mandates.store.mandates import read_heads, read_ledger
+from tests.component.world import STRANGER, Answer, World, customer, service, sqs_event
+
+DOWN = {"effect": "server_error", "status": 503}
+
+
+def revoke(world: World, mandate_id: str, caller: Mapping[str, str] | None = None, **body: Any) -> Answer:
+    return world.call(
+        "revoke_mandate",
+        "/mandates/{mandate_id}/revoke",
+        method="POST",
+        path={"mandate_id": mandate_id},
+        body=body or None,
+        caller=caller or customer(),
+    )
+
+
+def settle(world: World, mandate_id: str) -> list[str]:
+    """The Stripe work queue's consumer, with the message the stream would have sent."""
+    event = sqs_event([{"mandate_id": mandate_id}])
+    return [item["itemIdentifier"] for item in world.invoke("settle_withdrawals", event)["batchItemFailures"]]
+
+
+def active(world: World) -> tuple[str, str]:
+    begun = world.begun()
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    world.run_webhooks()
+    mandate = world.get_mandate(begun["mandate_id"]).body
+    assert mandate["status"] == "active"
+    return mandate["mandate_id"], mandate["payment_method_id"]
+
+
+def attached_to(world: World, payment_method_id: str) -> Any:
+    return world.stripe_client().v1.payment_methods.retrieve(payment_method_id).customer
+
+
+def test_a_customer_withdraws_and_stripe_lets_go(world: World) -> None:
+    mandate_id, payment_method_id = active(world)
+    revoked = revoke(world, mandate_id, reason="changed_my_mind")
+    assert (revoked.status, revoked.body["status"]) == (200, "revoked")
+    entry = read_ledger(mandate_id)[-1]
+    assert entry.facts[0]["detail"] == {"by": "customer", "reason": "changed_my_mind"}
+    assert attached_to(world, payment_method_id)
+    assert settle(world, mandate_id) == []
+    assert attached_to(world, payment_method_id) is None
+    world.run_webhooks()
+    assert world.get_mandate(mandate_id).body["status"] == "revoked"
+    kinds = [kind for entry in read_ledger(mandate_id) for kind in entry.kinds]
+    assert kinds[-3:].count("revoked") == 1
+    assert set(kinds[-2:]) == {"mandate_inactive", "detached"}
+
+
+def test_repeating_it_changes_nothing_and_the_first_words_stand(world: World) -> None:
+    mandate_id, _ = active(world)
+    revoke(world, mandate_id, service("mandates:write"), reason="fraud")
+    length = len(read_ledger(mandate_id))
+    again = revoke(world, mandate_id)
+    assert (again.status, again.body["status"]) == (200, "revoked")
+    assert len(read_ledger(mandate_id)) == length
+    assert read_ledger(mandate_id)[-1].facts[0]["detail"] == {"by": "service", "reason": "fraud"}
+    assert settle(world, mandate_id) == settle(world, mandate_id) == []
+
+
+def test_a_pending_one_can_no_longer_be_completed(world: World) -> None:
+    begun = world.begun()
+    assert revoke(world, begun["mandate_id"]).body["status"] == "revoked"
+    assert settle(world, begun["mandate_id"]) == []
+    session = world.stripe_client().v1.checkout.sessions.retrieve(begun["checkout_session_id"])
+    assert session.status == "expired"
+    assert world.post_checkout().status == 201
+
+
+def test_stripe_down_it_is_withdrawn_here_and_settled_later(world: World) -> None:
+    mandate_id, payment_method_id = active(world)
+    world.function("settle_withdrawals")
+    world.faults(DOWN)
+    assert revoke(world, mandate_id).body["status"] == "revoked"
+    assert settle(world, mandate_id) == ["message-0"]
+    pauses = [
+        call.parameters["VisibilityTimeout"]
+        for call in world.calls
+        if call.operation == "ChangeMessageVisibility"
+    ]
+    assert pauses == [15]
+    world.faults()
+    assert settle(world, mandate_id) == []
+    assert attached_to(world, payment_method_id) is None
+
+
+def test_the_pauses_grow_to_an_hour(world: World) -> None:
+    pause_after = world.function("settle_withdrawals").pause_after
+    assert [pause_after(attempt) for attempt in (1, 2, 3, 8, 9, 1000)] == [15, 30, 60, 1920, 3600, 3600]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["authorise", "webhooks", "revoke", "settle"])))
+def test_revocation_and_activation_in_every_order_end_revoked_and_detached(
+    world: World, order: tuple[str, ...]
+) -> None:
+    begun = world.begun()
+    mandate_id = begun["mandate_id"]
+
+    def authorise() -> None:
+        session = world.stripe_client().v1.checkout.sessions.retrieve(begun["checkout_session_id"])
+        if session.status == "open":
+            world.stripe.core.authorize(begun["checkout_session_id"])
+
+    steps = {
+        "authorise": authorise,
+        "webhooks": world.run_webhooks,
+        "revoke": lambda: revoke(world, mandate_id),
+        "settle": lambda: settle(world, mandate_id),
+    }
+    for step in order:
+        steps[step]()
+    for _ in range(2):  # what the stream and Stripe go on to bring, whatever came first
+        world.run_webhooks()
+        assert settle(world, mandate_id) == []
+    mandate = world.get_mandate(mandate_id).body
+    assert mandate["status"] == "revoked"
+    if mandate["payment_method_id"]:
+        assert attached_to(world, mandate["payment_method_id"]) is None
+    head = read_heads([mandate_id])[mandate_id]
+    assert first_broken(read_ledger(mandate_id), length=head.entries, head_hash=head.head_hash) is None
+
+
+def test_an_active_mandate_is_left_alone_by_a_stray_message(world: World) -> None:
+    mandate_id, payment_method_id = active(world)
+    assert settle(world, mandate_id) == []
+    assert settle(world, "mdt_unknown") == []
+    assert attached_to(world, payment_method_id)
+
+
+def test_who_may(world: World) -> None:
+    mandate_id, _ = active(world)
+    assert revoke(world, mandate_id, customer(STRANGER)).status == 404
+    assert revoke(world, "mdt_unknown", customer()).status == 404
+    assert revoke(world, mandate_id, service("mandates:read")).status == 403
+    assert revoke(world, mandate_id, reason="Because I say so!").status == 400
+    assert revoke(world, mandate_id, {"principalId": "x"}).status == 401
+    assert world.get_mandate(mandate_id).body["status"] == "active"
+    assert revoke(world, mandate_id, service("mandates:write")).status == 200
