@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.store.customers import read_customer
 from mandates.store.tables import CustomerRow
-
 from tests.component.world import CUSTOMER, STRANGER, Answer, World, customer, service
 
 PUT = "/customers/{customer_id}"

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
 from mandates.core.ledger import first_broken
 from mandates.store import writing
 from mandates.store.mandates import read_heads, read_ledger, read_subjects
 from mandates.store.tables import EventRow
-
 from tests.component.world import CUSTOMER, STRANGER, World, customer, service, sqs_event
 
 

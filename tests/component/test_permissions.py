@@ -33,7 +33,6 @@ POLLED_BY_LAMBDA = {
     "sqs:ReceiveMessage",
     "sqs:DeleteMessage",
     "sqs:GetQueueAttributes",
-    "sqs:ChangeMessageVisibility",
 }
 """For the event source mapping, not the function's code."""
 
@@ -56,7 +55,8 @@ def permissions(world: World, call: AwsCall) -> Iterable[Permission]:
             index = f"/{call.parameters['IndexName']}" if call.parameters.get("IndexName") else ""
             yield f"dynamodb:{operation}", TABLES[call.parameters["TableName"]] + index
         case "sqs", operation:
-            yield f"sqs:{operation}", "WebhookQueue"
+            names = {world.queue_url: "WebhookQueue", world.work_queue_url: "StripeWorkQueue"}
+            yield f"sqs:{operation}", names[call.parameters["QueueUrl"]]
         case "secretsmanager", operation:
             names = {
                 world.api_key_arn: "StripeApiKeySecretArn",
@@ -105,25 +105,38 @@ def everything(world: World) -> World:
     """Each function does all that it can do."""
     begun = world.begun()
     world.stripe.core.authorize(begun["checkout_session_id"])
-    world.run_webhooks()
-    mandate = world.get_mandate(begun["mandate_id"]).body
-    assert mandate["status"] == "active"
+    second = world.post_checkout().body  # finds the first completed, and activates it
+    assert world.get_mandate(begun["mandate_id"]).body["status"] == "active"
     world.call("read_terms", "/terms/current")
     for resource in ("/customers/{customer_id}", "/customers/{customer_id}/mandates"):
         world.call("read_mandates", resource, path={"customer_id": CUSTOMER}, caller=customer())
-    other = world.post_checkout().body
-    world.post_checkout(locale="de")
+    third = world.post_checkout(locale="de").body
+    world.stripe.core.authorize(third["checkout_session_id"])
+    assert world.return_page(third["checkout_session_id"]).body["status"] == "active"
+    assert world.return_page(second["checkout_session_id"]).body["status"] == "expired"
+    world.run_webhooks()
+    assert world.revoke(third["mandate_id"]).status == 200
+    world.function("settle_withdrawals")
+    world.faults({"effect": "server_error", "status": 503})
+    assert world.settle(third["mandate_id"]) == ["message-0"]
+    world.faults()
+    assert world.settle(third["mandate_id"]) == []
+    mandate = world.get_mandate(begun["mandate_id"]).body
     world.stripe.core.detach(mandate["payment_method_id"])
     world.stripe.core.delete_customer(mandate["stripe_customer_id"])
     world.run_webhooks()
-    assert world.get_mandate(other["mandate_id"]).body["status"] == "revoked"
+    assert world.get_mandate(begun["mandate_id"]).body["status"] == "revoked"
     world.put_customer()
+    fourth = world.begun()
+    world.stripe.core.authorize(fourth["checkout_session_id"])
+    world.run_webhooks()
+    assert world.get_mandate(fourth["mandate_id"]).body["status"] == "active"
     return world
 
 
 def test_every_function_may_do_exactly_what_it_does(everything: World) -> None:
     functions = {call.function for call in everything.calls if call.function}
-    assert len(functions) == 6
+    assert len(functions) == 9
     for function in functions:
         assert used(everything, function) == allowed(function), function
 

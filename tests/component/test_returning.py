@@ -1,7 +1,6 @@
 """GET /checkout-sessions/{id}: the return page, before or after the webhook."""
 
 import itertools
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,16 +8,7 @@ import pytest
 from mandates.core.facts import Kind
 from mandates.core.ledger import first_broken
 from mandates.store.mandates import read_heads, read_ledger
-from tests.component.world import STRANGER, Answer, World, customer, service
-
-
-def returned(world: World, session_id: str, caller: Mapping[str, str] | None = None) -> Answer:
-    return world.call(
-        "read_checkout_session",
-        "/checkout-sessions/{checkout_session_id}",
-        path={"checkout_session_id": session_id},
-        caller=caller or customer(),
-    )
+from tests.component.world import STRANGER, World, customer, service
 
 
 def asked(world: World) -> int:
@@ -28,12 +18,12 @@ def asked(world: World) -> int:
 def test_before_the_webhook_stripe_is_asked_once_and_believed(world: World) -> None:
     begun = world.begun()
     world.stripe.core.authorize(begun["checkout_session_id"])
-    page = returned(world, begun["checkout_session_id"])
+    page = world.return_page(begun["checkout_session_id"])
     assert (page.status, page.body["status"]) == (200, "active")
     assert page.body["payment_method_id"].startswith("pm_")
     assert page.body["label"].startswith("Amazon Pay, saved ")
     assert asked(world) == 1
-    assert returned(world, begun["checkout_session_id"]).body == page.body
+    assert world.return_page(begun["checkout_session_id"]).body == page.body
     assert asked(world) == 1
 
 
@@ -42,7 +32,7 @@ def test_after_the_webhook_stripe_is_not_asked(world: World) -> None:
     world.stripe.core.authorize(begun["checkout_session_id"])
     world.run_webhooks()
     before = asked(world)
-    assert returned(world, begun["checkout_session_id"]).body["status"] == "active"
+    assert world.return_page(begun["checkout_session_id"]).body["status"] == "active"
     assert asked(world) == before
 
 
@@ -54,7 +44,7 @@ def test_page_and_webhooks_in_every_order_give_the_same(world: World, order: tup
     queued = {event["type"].rpartition(".")[2]: event for event in world.queued()}
     for step in order:
         if step == "page":
-            assert returned(world, begun["checkout_session_id"]).body["status"] == "active"
+            assert world.return_page(begun["checkout_session_id"]).body["status"] == "active"
         else:
             assert world.process([queued[step]]) == []
     head = read_heads([begun["mandate_id"]])[begun["mandate_id"]]
@@ -70,7 +60,7 @@ def test_a_failure_is_told_and_may_be_retried(world: World) -> None:
     begun = world.begun()
     world.stripe.core.decline(begun["checkout_session_id"])
     world.run_webhooks()
-    page = returned(world, begun["checkout_session_id"]).body
+    page = world.return_page(begun["checkout_session_id"]).body
     assert page["status"] == "pending"
     assert page["last_failure"]
     assert page["label"] is None
@@ -79,13 +69,13 @@ def test_a_failure_is_told_and_may_be_retried(world: World) -> None:
 def test_expired_without_its_webhook(world: World) -> None:
     begun = world.begun()
     world.stripe.core.expire(begun["checkout_session_id"])
-    assert returned(world, begun["checkout_session_id"]).body["status"] == "expired"
+    assert world.return_page(begun["checkout_session_id"]).body["status"] == "expired"
 
 
 def test_an_earlier_session_is_found_too(world: World) -> None:
     first = world.begun()
     world.post_checkout(locale="de")
-    page = returned(world, first["checkout_session_id"])
+    page = world.return_page(first["checkout_session_id"])
     assert (page.body["mandate_id"], page.body["status"]) == (first["mandate_id"], "expired")
 
 
@@ -93,7 +83,7 @@ def test_stripe_down_our_own_data_is_the_answer(world: World) -> None:
     begun = world.begun()
     world.stripe.core.authorize(begun["checkout_session_id"])
     world.faults({"effect": "server_error", "status": 503})
-    page = returned(world, begun["checkout_session_id"])
+    page = world.return_page(begun["checkout_session_id"])
     assert (page.status, page.body["status"]) == (200, "pending")
 
 
@@ -113,12 +103,12 @@ def test_a_session_that_is_not_the_mandates_is_not_believed(
     gateway = world.function("read_checkout_session").stripe.gateway()
     real = gateway.read_session
     monkeypatch.setattr(gateway, "read_session", lambda session_id: {**real(session_id), **tampered})
-    assert returned(world, begun["checkout_session_id"]).body["status"] == "pending"
+    assert world.return_page(begun["checkout_session_id"]).body["status"] == "pending"
 
 
 def test_who_may(world: World) -> None:
     begun = world.begun()
-    assert returned(world, begun["checkout_session_id"], customer(STRANGER)).status == 404
-    assert returned(world, "cs_unknown").status == 404
-    assert returned(world, begun["checkout_session_id"], service("mandates:read")).status == 403
-    assert returned(world, begun["checkout_session_id"], {"principalId": "x"}).status == 401
+    assert world.return_page(begun["checkout_session_id"], customer(STRANGER)).status == 404
+    assert world.return_page("cs_unknown").status == 404
+    assert world.return_page(begun["checkout_session_id"], service("mandates:read")).status == 403
+    assert world.return_page(begun["checkout_session_id"], {"principalId": "x"}).status == 401

@@ -1,33 +1,15 @@
 """POST /mandates/{id}/revoke, and what it leads to at Stripe."""
 
 import itertools
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from mandates.core.ledger import first_broken
 from mandates.store.mandates import read_heads, read_ledger
-from tests.component.world import STRANGER, Answer, World, customer, service, sqs_event
+from tests.component.world import STRANGER, World, customer, service
 
 DOWN = {"effect": "server_error", "status": 503}
-
-
-def revoke(world: World, mandate_id: str, caller: Mapping[str, str] | None = None, **body: Any) -> Answer:
-    return world.call(
-        "revoke_mandate",
-        "/mandates/{mandate_id}/revoke",
-        method="POST",
-        path={"mandate_id": mandate_id},
-        body=body or None,
-        caller=caller or customer(),
-    )
-
-
-def settle(world: World, mandate_id: str) -> list[str]:
-    """The Stripe work queue's consumer, with the message the stream would have sent."""
-    event = sqs_event([{"mandate_id": mandate_id}])
-    return [item["itemIdentifier"] for item in world.invoke("settle_withdrawals", event)["batchItemFailures"]]
 
 
 def active(world: World) -> tuple[str, str]:
@@ -45,12 +27,12 @@ def attached_to(world: World, payment_method_id: str) -> Any:
 
 def test_a_customer_withdraws_and_stripe_lets_go(world: World) -> None:
     mandate_id, payment_method_id = active(world)
-    revoked = revoke(world, mandate_id, reason="changed_my_mind")
+    revoked = world.revoke(mandate_id, reason="changed_my_mind")
     assert (revoked.status, revoked.body["status"]) == (200, "revoked")
     entry = read_ledger(mandate_id)[-1]
     assert entry.facts[0]["detail"] == {"by": "customer", "reason": "changed_my_mind"}
     assert attached_to(world, payment_method_id)
-    assert settle(world, mandate_id) == []
+    assert world.settle(mandate_id) == []
     assert attached_to(world, payment_method_id) is None
     world.run_webhooks()
     assert world.get_mandate(mandate_id).body["status"] == "revoked"
@@ -61,19 +43,19 @@ def test_a_customer_withdraws_and_stripe_lets_go(world: World) -> None:
 
 def test_repeating_it_changes_nothing_and_the_first_words_stand(world: World) -> None:
     mandate_id, _ = active(world)
-    revoke(world, mandate_id, service("mandates:write"), reason="fraud")
+    world.revoke(mandate_id, service("mandates:write"), reason="fraud")
     length = len(read_ledger(mandate_id))
-    again = revoke(world, mandate_id)
+    again = world.revoke(mandate_id)
     assert (again.status, again.body["status"]) == (200, "revoked")
     assert len(read_ledger(mandate_id)) == length
     assert read_ledger(mandate_id)[-1].facts[0]["detail"] == {"by": "service", "reason": "fraud"}
-    assert settle(world, mandate_id) == settle(world, mandate_id) == []
+    assert world.settle(mandate_id) == world.settle(mandate_id) == []
 
 
 def test_a_pending_one_can_no_longer_be_completed(world: World) -> None:
     begun = world.begun()
-    assert revoke(world, begun["mandate_id"]).body["status"] == "revoked"
-    assert settle(world, begun["mandate_id"]) == []
+    assert world.revoke(begun["mandate_id"]).body["status"] == "revoked"
+    assert world.settle(begun["mandate_id"]) == []
     session = world.stripe_client().v1.checkout.sessions.retrieve(begun["checkout_session_id"])
     assert session.status == "expired"
     assert world.post_checkout().status == 201
@@ -83,8 +65,8 @@ def test_stripe_down_it_is_withdrawn_here_and_settled_later(world: World) -> Non
     mandate_id, payment_method_id = active(world)
     world.function("settle_withdrawals")
     world.faults(DOWN)
-    assert revoke(world, mandate_id).body["status"] == "revoked"
-    assert settle(world, mandate_id) == ["message-0"]
+    assert world.revoke(mandate_id).body["status"] == "revoked"
+    assert world.settle(mandate_id) == ["message-0"]
     pauses = [
         call.parameters["VisibilityTimeout"]
         for call in world.calls
@@ -92,7 +74,7 @@ def test_stripe_down_it_is_withdrawn_here_and_settled_later(world: World) -> Non
     ]
     assert pauses == [15]
     world.faults()
-    assert settle(world, mandate_id) == []
+    assert world.settle(mandate_id) == []
     assert attached_to(world, payment_method_id) is None
 
 
@@ -116,14 +98,14 @@ def test_revocation_and_activation_in_every_order_end_revoked_and_detached(
     steps = {
         "authorise": authorise,
         "webhooks": world.run_webhooks,
-        "revoke": lambda: revoke(world, mandate_id),
-        "settle": lambda: settle(world, mandate_id),
+        "revoke": lambda: world.revoke(mandate_id),
+        "settle": lambda: world.settle(mandate_id),
     }
     for step in order:
         steps[step]()
     for _ in range(2):  # what the stream and Stripe go on to bring, whatever came first
         world.run_webhooks()
-        assert settle(world, mandate_id) == []
+        assert world.settle(mandate_id) == []
     mandate = world.get_mandate(mandate_id).body
     assert mandate["status"] == "revoked"
     if mandate["payment_method_id"]:
@@ -134,17 +116,17 @@ def test_revocation_and_activation_in_every_order_end_revoked_and_detached(
 
 def test_an_active_mandate_is_left_alone_by_a_stray_message(world: World) -> None:
     mandate_id, payment_method_id = active(world)
-    assert settle(world, mandate_id) == []
-    assert settle(world, "mdt_unknown") == []
+    assert world.settle(mandate_id) == []
+    assert world.settle("mdt_unknown") == []
     assert attached_to(world, payment_method_id)
 
 
 def test_who_may(world: World) -> None:
     mandate_id, _ = active(world)
-    assert revoke(world, mandate_id, customer(STRANGER)).status == 404
-    assert revoke(world, "mdt_unknown", customer()).status == 404
-    assert revoke(world, mandate_id, service("mandates:read")).status == 403
-    assert revoke(world, mandate_id, reason="Because I say so!").status == 400
-    assert revoke(world, mandate_id, {"principalId": "x"}).status == 401
+    assert world.revoke(mandate_id, customer(STRANGER)).status == 404
+    assert world.revoke("mdt_unknown", customer()).status == 404
+    assert world.revoke(mandate_id, service("mandates:read")).status == 403
+    assert world.revoke(mandate_id, reason="Because I say so!").status == 400
+    assert world.revoke(mandate_id, {"principalId": "x"}).status == 401
     assert world.get_mandate(mandate_id).body["status"] == "active"
-    assert revoke(world, mandate_id, service("mandates:write")).status == 200
+    assert world.revoke(mandate_id, service("mandates:write")).status == 200

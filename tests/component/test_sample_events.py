@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mandates.core.changes import Contribution, Subject, change
-from mandates.core.facts import Fact, Kind
+from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate
 from mandates.core.stripe_events import stripe_customer_subject
 from mandates.moment import Moment
 from mandates.recording import statuses
 from mandates.store.customers import Customer, claim_customer, resolve_claim
 from mandates.store.mandates import commit, read_heads
-
 from tests.component.world import ROOT, Context, World
 
 SAMPLES = sorted((ROOT / "events").glob("*/*.json"))
@@ -39,11 +39,14 @@ EXPECTED = {
     "create_customer/create": Expected(201, "customer-1", customer=False),
     "process_webhook/detached": Expected(contains="'batchItemFailures': []"),
     "process_webhook/set_up": Expected(contains="'batchItemFailures': []"),
+    "read_checkout_session/return_page": Expected(200, "pending"),
     "read_mandates/mandates_of_customer": Expected(200, MANDATE),
     "read_mandates/one_customer": Expected(200, "cus_sample"),
     "read_mandates/one_mandate": Expected(200, "consent_accepted"),
     "read_terms/current": Expected(200, '"locale": "de"'),
     "receive_webhook/setup_intent_succeeded": Expected(200, "received"),
+    "revoke_mandate/by_customer": Expected(200, "revoked"),
+    "settle_withdrawals/one_mandate": Expected(contains="'batchItemFailures': []"),
 }
 
 
@@ -93,9 +96,12 @@ def a_customer_with_a_mandate(stripe_customer_id: str) -> None:
     resolve_claim(claim, stripe_customer_id)
     mandate = Mandate(MANDATE, "customer-1", stripe_customer_id, moment.text, "2026-11-01", "digest", "en")
     consent = Fact(Kind.CONSENT_ACCEPTED, moment.seconds, "api:create_checkout_session")
+    opened = Fact(
+        Kind.SESSION_CREATED, moment.seconds, consent.source, ids(checkout_session="cs_test_sample")
+    )
     begun = change(
         mandate,
-        [Contribution(consent.source, (consent,))],
+        [Contribution(consent.source, (consent,)), Contribution(opened.source, (opened,))],
         payment_method=None,
         stripe_customer=Subject(stripe_customer_subject(stripe_customer_id)),
         recorded_at=moment.text,

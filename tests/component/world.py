@@ -201,6 +201,29 @@ class World:
         assert opened.status == 201, opened
         return opened.body
 
+    def revoke(self, mandate_id: str, caller: Mapping[str, str] | None = None, **body: Any) -> Answer:
+        return self.call(
+            "revoke_mandate",
+            "/mandates/{mandate_id}/revoke",
+            method="POST",
+            path={"mandate_id": mandate_id},
+            body=body or None,
+            caller=caller or customer(),
+        )
+
+    def settle(self, mandate_id: str) -> list[str]:
+        """The Stripe work queue's consumer, with the message the stream would have sent."""
+        answered = self.invoke("settle_withdrawals", sqs_event([{"mandate_id": mandate_id}]))
+        return [item["itemIdentifier"] for item in answered["batchItemFailures"]]
+
+    def return_page(self, session_id: str, caller: Mapping[str, str] | None = None) -> Answer:
+        return self.call(
+            "read_checkout_session",
+            "/checkout-sessions/{checkout_session_id}",
+            path={"checkout_session_id": session_id},
+            caller=caller or customer(),
+        )
+
     # ------------------------------------------------------------------------------ Stripe's side
 
     def stripe_client(self) -> stripe.StripeClient:

@@ -1,22 +1,16 @@
 """template.yaml and openapi.yaml have the same routes, and ask for a token on the same ones."""
 
-import copy
 from typing import Any
 
 import pytest
 import yaml
-from samcli.yamlhelper import yaml_parse
 
 from local.settings import ROOT
+from tests.template.stack import raw
 
 Json = dict[str, Any]
 
 METHODS = {"get", "put", "post", "delete", "patch", "head"}
-
-
-def template() -> Json:
-    loaded: Json = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
-    return loaded
 
 
 def document() -> Json:
@@ -50,22 +44,22 @@ def documented(document: Json) -> dict[str, str | None]:
 
 
 def test_the_routes_and_their_tokens_are_the_same() -> None:
-    assert documented(document()) == deployed(template())
+    assert documented(document()) == deployed(raw())
 
 
 def test_the_tokens_are_declared_under_the_same_names() -> None:
-    authorizers = template()["Resources"]["Api"]["Properties"]["Auth"]["Authorizers"]
+    authorizers = raw()["Resources"]["Api"]["Properties"]["Auth"]["Authorizers"]
     assert document()["components"]["securitySchemes"].keys() == authorizers.keys()
 
 
 def test_the_servers_have_the_stage_in_their_path() -> None:
     deployed_at = document()["servers"][0]["url"]
-    assert deployed_at.rpartition("/")[2] == template()["Resources"]["Api"]["Properties"]["StageName"]
+    assert deployed_at.rpartition("/")[2] == raw()["Resources"]["Api"]["Properties"]["StageName"]
 
 
 @pytest.mark.parametrize("spoilt", ["one more", "one less", "no token", "another method"])
 def test_a_difference_is_noticed(spoilt: str) -> None:
-    changed = copy.deepcopy(template())
+    changed = raw()
     events = changed["Resources"]["ReadMandates"]["Properties"]["Events"]
     match spoilt:
         case "one more":

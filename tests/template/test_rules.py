@@ -83,7 +83,7 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
     ),
     (
         rules.queues_are_encrypted_and_refuse_plain_http,
-        lambda s: s.properties("WebhookQueuePolicy")["Queues"].pop(),
+        lambda s: s.properties("QueuePolicy")["Queues"].pop(1),
         "WebhookDeadLetters accepts plain HTTP",
     ),
     (

@@ -23,7 +23,7 @@ MAY: dict[str, dict[str, set[str]]] = {
     "CreateCheckoutSession": {
         CUSTOMERS: {READ, PUT, UPDATE},
         MANDATES: {READ, PUT, UPDATE},
-        SUBJECTS: {READ},
+        SUBJECTS: {READ, UPDATE},
         TERMS: {READ},
         "StripeApiKeySecretArn": {SECRET},
     },
@@ -32,6 +32,25 @@ MAY: dict[str, dict[str, set[str]]] = {
         "${MandatesTable.Arn}/index/by_customer": {QUERY},
         SUBJECTS: {READ},
         CUSTOMERS: {READ},
+    },
+    "ReadCheckoutSession": {
+        CUSTOMERS: {READ},
+        MANDATES: {READ, PUT, UPDATE},
+        "${MandatesTable.Arn}/index/by_customer": {QUERY},
+        SUBJECTS: {READ, UPDATE},
+        "StripeApiKeySecretArn": {SECRET},
+    },
+    "RevokeMandate": {MANDATES: {READ, PUT, UPDATE}, SUBJECTS: {READ}},
+    "SettleWithdrawals": {
+        "StripeWorkQueue.Arn": {
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ChangeMessageVisibility",
+        },
+        MANDATES: {READ},
+        SUBJECTS: {READ},
+        "StripeApiKeySecretArn": {SECRET},
     },
     "ReceiveWebhook": {QUEUE: {"sqs:SendMessage"}, "StripeWebhookSecrets.Id": {SECRET}},
     "ProcessWebhook": {
@@ -49,6 +68,8 @@ ROUTES = {
     "GET /customers/{customer_id}/mandates": ("ReadMandates", "a token"),
     "GET /mandates/{mandate_id}": ("ReadMandates", "a token"),
     "POST /checkout-sessions": ("CreateCheckoutSession", "a token"),
+    "GET /checkout-sessions/{checkout_session_id}": ("ReadCheckoutSession", "a token"),
+    "POST /mandates/{mandate_id}/revoke": ("RevokeMandate", "a token"),
     "POST /webhooks/stripe": ("ReceiveWebhook", "anyone"),  # Stripe's signature is what counts
 }
 
