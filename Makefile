@@ -20,7 +20,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## the virtual environment, exactly as requirements.lock has it
-$(READY): requirements.lock
+$(READY): requirements.lock Makefile
 	@python3.13 -c '' 2>/dev/null || { echo 'Python 3.13 is needed, as the command python3.13.' >&2; exit 1; }
 	@test -x $(BIN)/python || python3.13 -m venv .venv
 	@test -x $(BIN)/uv || { \
@@ -44,13 +44,13 @@ logs: $(READY) ## what the functions running here have logged
 	@$(BIN)/python -m local logs
 
 test: $(READY) ## every test, with the stack started where it is needed
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 check: $(READY) ## what CI runs: style, types, the template and every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 build: $(READY) ## build for AWS
 	$(BIN)/sam build --no-cached --build-dir $(BUILD)

@@ -14,8 +14,9 @@ def register(settings: Settings, url: str) -> str:
     endpoints = client.v1.webhook_endpoints
     for endpoint in endpoints.list().auto_paging_iter():
         endpoints.delete(endpoint.id)  # of an earlier deployment, whose API may be gone
+    handled = cast("Any", list(HANDLED_TYPES))
     version = cast("Any", stripe.api_version)  # typed as the version it is, where a str is stored
-    created = endpoints.create({"url": url, "enabled_events": [*HANDLED_TYPES], "api_version": version})
+    created = endpoints.create({"url": url, "enabled_events": handled, "api_version": version})
     if created.secret is None:
         raise RuntimeError("a new webhook endpoint comes with its secret")
     return created.secret

@@ -33,6 +33,11 @@ def handler(request: Request) -> Response:
         raise NoTerms("no terms are published yet: python -m ops terms publish FILE")
     locale = terms.locale_for(request.query.get("locale"))
     headers = {"Cache-Control": CACHED, "ETag": f'"{terms.digest}.{locale}"'}
-    if request.headers.get("if-none-match") == headers["ETag"]:
+    if headers["ETag"] in etags(request.headers.get("if-none-match", "")):
         return Response(304, headers=headers)
     return Response(200, terms_view(terms, locale), headers)
+
+
+def etags(if_none_match: str) -> set[str]:
+    """The tags a cache has; weak ones count too (RFC 9110, section 13.1.2)."""
+    return {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}

@@ -40,7 +40,7 @@ def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch, calls: list[AwsCall]) ->
 
     Each is also written down, with the function that made it.
     """
-    lock, call = threading.Lock(), BaseClient._make_api_call
+    lock, call = threading.Lock(), BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def atomically(self: BaseClient, operation: str, parameters: Any) -> Any:
         calls.append(AwsCall(running.get(), self.meta.service_model.service_name, operation, parameters))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from stripe import SetupIntent
 
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
 from mandates.core.ledger import first_broken
@@ -38,7 +39,9 @@ def test_what_stripe_is_asked_for(world: World) -> None:
     assert session.success_url == f"{ORIGIN}/return?checkout_session_id={{CHECKOUT_SESSION_ID}}"
     assert session.metadata
     assert session.metadata["mandate_id"] == opened["mandate_id"]
-    assert session.setup_intent.metadata["managed_by"] == "test-stack"  # type: ignore[union-attr]
+    assert isinstance(session.setup_intent, SetupIntent)
+    assert session.setup_intent.metadata
+    assert session.setup_intent.metadata["managed_by"] == "test-stack"
     assert abs(session.expires_at - time.time() - SESSION_LIFETIME_SECONDS) < 60
 
 
@@ -232,7 +235,7 @@ def test_the_text_recorded_is_the_one_of_the_locale_shown(world: World) -> None:
 @pytest.mark.parametrize("field", ["success_url", "cancel_url"])
 def test_a_redirect_to_anywhere_else_is_refused(world: World, field: str, url: str) -> None:
     world.put_customer()
-    refused = world.post_checkout(**{field: url})
+    refused = world.post_checkout(**{field: url}, caller=customer())
     assert (refused.status, refused.body["code"]) == (422, "redirect_not_allowed")
     assert refused.body["field"] == field
     assert read_slot(CUSTOMER) is None

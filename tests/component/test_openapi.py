@@ -201,7 +201,9 @@ GET_MANDATE = "GET /mandates/{mandate_id}"
 REVOKE = "POST /mandates/{mandate_id}/revoke"
 WEBHOOK = "POST /webhooks/stripe"
 
-BACK_END = service("mandates:read", "mandates:write", "charges:write")
+YEARS = "4102444800"  # tokens made while tests are collected must last until the last one has run
+BOB = customer(STRANGER, expires_at=YEARS)
+BACK_END = {**service("mandates:read", "mandates:write", "charges:write"), "expires_at": YEARS}
 EVENT = {"id": "evt_1", "object": "event", "type": "setup_intent.succeeded", "created": 1, "livemode": False}
 STRIPE_DOWN = {"effect": "server_error", "status": 503}
 
@@ -486,7 +488,7 @@ def tokens(operation: str) -> list[Case]:
 
 def paths(operation: str, scope: str) -> list[Case]:
     """What a route with a path parameter refuses."""
-    others = service(*({"mandates:read", "mandates:write", "charges:write"} - {scope}))
+    others = {**BACK_END, "scopes": " ".join(sorted({"mandates:read", "mandates:write"} - {scope}))}
     return [
         Case(operation, 400, "invalid_request", lambda w, me: send(w, operation, "x" * 256)),
         Case(operation, 400, "invalid_request", lambda w, me: send(w, operation, "%FF")),
@@ -494,7 +496,7 @@ def paths(operation: str, scope: str) -> list[Case]:
             operation,
             404,
             "not_found",
-            lambda w, me: send(w, operation, me, body={}, caller=customer(STRANGER)),
+            lambda w, me: send(w, operation, me, body={}, caller=BOB),
         ),
         Case(
             operation,
@@ -576,10 +578,10 @@ CASES = [
     ),
     *tokens(GET_MANDATE),
     *paths(GET_MANDATE, "mandates:read"),
-    Case(GET_MANDATE, 404, "not_found", a_mandate(customer(STRANGER))),
+    Case(GET_MANDATE, 404, "not_found", a_mandate(BOB)),
     Case(GET_MANDATE, 404, "not_found", lambda w, me: send(w, GET_MANDATE, "unknown", caller=BACK_END)),
-    Case(GET_MANDATE, 403, "insufficient_scope", a_mandate(service("mandates:write"))),
-    Case(GET_MANDATE, 200, "", a_mandate(service("mandates:read"))),
+    Case(GET_MANDATE, 403, "insufficient_scope", a_mandate({**BACK_END, "scopes": "mandates:write"})),
+    Case(GET_MANDATE, 200, "", a_mandate({**BACK_END, "scopes": "mandates:read"})),
     Case(GET_MANDATE, 200, "", mandate_after(authorized)),
     Case(GET_MANDATE, 200, "", mandate_after(declined)),
     Case(GET_MANDATE, 200, "", mandate_after(expired)),
@@ -612,7 +614,7 @@ CASES = [
         RETURN_PAGE,
         404,
         "not_found",
-        lambda w, me: send(w, RETURN_PAGE, w.begun(me)["checkout_session_id"], caller=customer(STRANGER)),
+        lambda w, me: send(w, RETURN_PAGE, w.begun(me)["checkout_session_id"], caller=BOB),
     ),
     Case(RETURN_PAGE, 200, "", return_page_after(nothing)),
     Case(RETURN_PAGE, 200, "", return_page_after(authorized)),
@@ -641,12 +643,14 @@ NO_HANDLER = "the gateway's own answer; test_the_gateway_answers_as_documented h
 
 NOT_FROM_A_HANDLER: dict[tuple[int, str], str] = {
     (400, "bad_request"): NO_HANDLER,
-    (401, "unauthorized"): NO_HANDLER,
     (403, "access_denied"): NO_HANDLER,
     (413, "bad_request"): NO_HANDLER,
     (429, "too_many_requests"): NO_HANDLER,
     (502, "internal_error"): NO_HANDLER + ": a function that crashed or ran out of time",
 }
+
+NO_ROUTE_YET = {"ledger_unreadable", "not_acceptable"}
+"""Codes of errors that only routes still to come can raise."""
 
 
 @pytest.mark.parametrize("operation", CONTRACT.operations)
@@ -685,7 +689,7 @@ def test_every_code_is_documented_with_its_status_and_what_to_do(world: World) -
             for answer in CONTRACT.answers()
             if answer[2] == error.code and answer[1:] not in NOT_FROM_A_HANDLER
         }
-        assert found == {status}, error
+        assert found == (set() if error.code in NO_ROUTE_YET else {status}), error
     assert http.STATUSES.keys() == {
         error for error in vars(errors).values() if isinstance(error, type) and "code" in vars(error)
     }
@@ -769,7 +773,7 @@ def possible_bodies(contract: Contract, operation: str, valid: Json) -> Iterator
     for name, property_ in contract.body_schema(operation)["properties"].items():
         yield {field: value for field, value in valid.items() if field != name}
         yield from ({**valid, name: value} for value in anything)
-        of_length = OF_LENGTH.get(name, lambda length: "x" * length)
+        of_length = OF_LENGTH.get(name, "x".__mul__)
         yield from ({**valid, name: of_length(length)} for length in lengths(contract.resolved(property_)))
 
 
@@ -958,9 +962,10 @@ SPOILT_FOR_BODIES: list[tuple[Callable[[Json], object], str]] = [
 
 def test_a_document_with_other_limits_is_noticed(world: World) -> None:
     for spoil, does in SPOILT_FOR_BODIES:
-        contract = doctored(lambda d, spoil=spoil: spoil(d["components"]["schemas"]["CustomerRequest"]))  # type: ignore[misc]
+        contract = doctored(lambda document: None)
+        spoil(contract.body_schema(PUT_CUSTOMER))
         found = disagreements(world, contract, PUT_CUSTOMER)
-        assert any(f"{PUT_CUSTOMER} {does} " in what for what in found), found
+        assert any(what.startswith(f"{PUT_CUSTOMER} {does} ") for what in found), found
 
 
 def test_a_document_that_is_not_openapi_is_noticed() -> None:

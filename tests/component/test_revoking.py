@@ -1,6 +1,7 @@
 """POST /mandates/{id}/revoke, and what it leads to at Stripe."""
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -95,7 +96,7 @@ def test_revocation_and_activation_in_every_order_end_revoked_and_detached(
         if session.status == "open":
             world.stripe.core.authorize(begun["checkout_session_id"])
 
-    steps = {
+    steps: dict[str, Callable[[], object]] = {
         "authorise": authorise,
         "webhooks": world.run_webhooks,
         "revoke": lambda: world.revoke(mandate_id),

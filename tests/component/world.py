@@ -5,7 +5,7 @@ import importlib.util
 import itertools
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import boto3
 import pytest
-import stripe
-from samcli.yamlhelper import yaml_parse
+from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
+from stripe import StripeClient, WebhookSignature
 
 from local.stripe_simulator import FaultPlan, RunningSimulator
 from mandates.moment import Moment
@@ -226,8 +226,8 @@ class World:
 
     # ------------------------------------------------------------------------------ Stripe's side
 
-    def stripe_client(self) -> stripe.StripeClient:
-        return stripe.StripeClient("sk_test_placeholder", base_addresses={"api": self.stripe.url})
+    def stripe_client(self) -> StripeClient:
+        return StripeClient("sk_test_placeholder", base_addresses={"api": self.stripe.url})
 
     def faults(self, *api: Mapping[str, Any]) -> None:
         """What goes wrong with Stripe's API from now on (local/stripe_simulator/faults.py)."""
@@ -257,7 +257,7 @@ class World:
             messages += [json.loads(message["Body"]) for message in some]
         return messages
 
-    def process(self, *batches: list[Mapping[str, Any]]) -> list[str]:
+    def process(self, *batches: Sequence[Any]) -> list[str]:
         """The worker handles each batch of queued events; returns the ids of the messages that failed."""
         failed: list[str] = []
         for batch in batches:
@@ -305,7 +305,7 @@ def service(*scopes: str) -> dict[str, str]:
 
 def signed(payload: str, secret: str = WEBHOOK_SECRET, at: int | None = None) -> str:
     timestamp = at if at is not None else int(time.time())
-    return stripe.WebhookSignature.generate_signature_header(payload, secret, timestamp=timestamp)
+    return str(WebhookSignature.generate_signature_header(payload, secret, timestamp=timestamp))
 
 
 def api_event(
@@ -335,7 +335,7 @@ def api_event(
     }
 
 
-def sqs_event(events: list[Mapping[str, Any]]) -> dict[str, Any]:
+def sqs_event(events: Sequence[Any]) -> dict[str, Any]:
     return {
         "Records": [
             {

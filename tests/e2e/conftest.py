@@ -24,6 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.stack)
+            item.add_marker(pytest.mark.xdist_group("stack"))  # one worker, one stack
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """What the gateway itself does, with the template's own definition: refusals, preflights, permissions."""
 
 import time
-from collections import Counter
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,9 +17,9 @@ BURST_SECONDS = 90.0
 @pytest.mark.parametrize(
     ("request_line", "token", "refusal"),
     [
-        ("GET /mandates/mdt_1", None, (401, "unauthorized")),
-        ("GET /mandates/mdt_1", "not-a-token", (401, "unauthorized")),
-        ("GET /mandates/mdt_1", "e30.e30.bm8", (401, "unauthorized")),
+        ("GET /mandates/mdt_1", None, (401, "unauthenticated")),
+        ("GET /mandates/mdt_1", "not-a-token", (401, "unauthenticated")),
+        ("GET /mandates/mdt_1", "e30.e30.bm8", (401, "unauthenticated")),
         ("GET /nowhere", None, (404, "not_found")),
         ("DELETE /terms/current", None, (404, "not_found")),
     ],
@@ -43,28 +43,36 @@ def test_a_preflight_needs_no_token(stack: StackJson, http: httpx.Client) -> Non
     assert "Idempotency-Key" in answer.headers["Access-Control-Allow-Headers"]
 
 
-def test_a_burst_of_customers_is_served(stack: StackJson) -> None:
+def test_a_burst_for_one_customer_makes_one_stripe_customer(stack: StackJson, http: httpx.Client) -> None:
     """Fifty at once, each retried on 429 and 5xx as a client should."""
-    token = stack["tokens"]["service"]
+    customer_id = f"burst-{uuid.uuid4()}"
+    headers = {"Authorization": f"Bearer {stack['tokens']['service']}"}
+    http.put(f"{stack['api_url']}/customers/warm-up", json={}, headers=headers)
+    deadline = time.monotonic() + BURST_SECONDS
 
-    def put(number: int) -> int:
-        deadline = time.monotonic() + BURST_SECONDS
+    def put(_: int) -> tuple[int, str | None]:
         with httpx.Client(timeout=BURST_SECONDS, trust_env=False) as client:
             while True:
-                answer = client.put(
-                    f"{stack['api_url']}/customers/burst-{number}",
-                    json={},
-                    headers={"Authorization": f"Bearer {token}"},
-                )
+                answer = client.put(f"{stack['api_url']}/customers/{customer_id}", json={}, headers=headers)
                 if answer.status_code < 429 or time.monotonic() > deadline:
-                    return answer.status_code
+                    return answer.status_code, answer.json().get("stripe_customer_id")
                 time.sleep(0.5)
 
     began = time.monotonic()
     with ThreadPoolExecutor(BURST) as pool:
-        statuses = Counter(pool.map(put, range(BURST)))
-    assert statuses.keys() <= {200, 201}
-    assert time.monotonic() - began < BURST_SECONDS
+        answers = list(pool.map(put, range(BURST)))
+    seconds = time.monotonic() - began
+    print(f"{BURST} concurrent PUTs of one customer: {seconds:.1f} s")
+    assert seconds < BURST_SECONDS
+    assert {status for status, _ in answers} <= {200, 201}
+    assert len({stripe_customer_id for _, stripe_customer_id in answers}) == 1
+    asked = http.get(f"{stack['stripe_control_url']}/requests").json()
+    made = {
+        request["idempotency_key"]
+        for request in asked["requests"]
+        if request["path"] == "/v1/customers" and customer_id in str(request["params"])
+    }
+    assert len(made) == 1
 
 
 def test_roles_are_enforced(stack: StackJson) -> None:

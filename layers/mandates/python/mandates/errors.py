@@ -48,6 +48,18 @@ class NotFound(MandatesError):
     code = "not_found"
 
 
+class NotAcceptable(MandatesError):
+    """The answer can't be had in a form that the request accepts."""
+
+    code = "not_acceptable"
+
+
+class LedgerUnreadable(MandatesError):
+    """Somebody has altered what is stored, so that it can't even be read."""
+
+    code = "ledger_unreadable"
+
+
 class ConsentRequired(MandatesError):
     code = "consent_required"
 

@@ -27,6 +27,7 @@ STATUSES: Mapping[type[errors.MandatesError], HTTPStatus] = {
     errors.InsufficientScope: HTTPStatus.FORBIDDEN,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.NoTerms: HTTPStatus.NOT_FOUND,
+    errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     errors.TermsChanged: HTTPStatus.CONFLICT,
     errors.CustomerRequired: HTTPStatus.CONFLICT,
     errors.CustomerAlreadyLinked: HTTPStatus.CONFLICT,
@@ -35,6 +36,7 @@ STATUSES: Mapping[type[errors.MandatesError], HTTPStatus] = {
     errors.ConsentRequired: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.RedirectNotAllowed: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.StripeCustomerUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.LedgerUnreadable: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.StripeRefused: HTTPStatus.BAD_GATEWAY,
     errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StripeUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -45,11 +47,16 @@ RETRY_AFTER_SECONDS = "1"
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`body` is any JSON value, or None for an empty answer."""
+    """`body` is any JSON value, bytes that are sent as they are, or None for an empty answer.
+
+    The gateway takes text: bytes that are not UTF-8 are `binary`, and get through only where the request
+    accepts a type that the API lists under BinaryMediaTypes.
+    """
 
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    binary: bool = False
 
 
 class Request:
@@ -194,18 +201,29 @@ def cors_headers(origin: str | None, allowed_origins: frozenset[str]) -> dict[st
 
 def to_gateway(response: Response, headers: Mapping[str, str]) -> dict[str, Any]:
     """The answer as API Gateway wants it. Nothing is to be cached unless the route says so."""
-    has_body = response.body is not None
     return {
         "statusCode": response.status,
         "headers": {
-            **({"Content-Type": "application/json"} if has_body else {}),
+            **({"Content-Type": "application/json"} if response.body is not None else {}),
             "Cache-Control": "no-store",
             **headers,
             **response.headers,
         },
-        "body": json.dumps(response.body, ensure_ascii=False) if has_body else "",
-        "isBase64Encoded": False,
+        "body": _text(response),
+        "isBase64Encoded": response.binary,
     }
+
+
+def _text(response: Response) -> str:
+    match response.body:
+        case None:
+            return ""
+        case bytes() as binary if response.binary:
+            return base64.b64encode(binary).decode()
+        case bytes() as text:
+            return text.decode()
+        case value:
+            return json.dumps(value, ensure_ascii=False)
 
 
 def _loggable(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
@@ -23,10 +24,10 @@ _MOST_KEYS_PER_READ = 100  # BatchGetItem's limit
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a customer's list of mandates: after this one."""
+    """A place in a customer's list of mandates: after this one. Keys of DynamoDB can't be empty."""
 
-    created_at: str
-    mandate_id: str
+    created_at: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    mandate_id: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
 def read_heads(mandate_ids: Iterable[str]) -> dict[str, Mandate]:
@@ -59,7 +60,7 @@ def subject_keys(mandate: Mandate, payment_method_id: str | None) -> list[str]:
 
 def read_ledger(mandate_id: str) -> list[Entry]:
     rows = EntryRow.query(mandate_id, EntryRow.record.startswith(EntryRow.PREFIX), consistent_read=True)
-    return [_entry(row) for row in rows]
+    return [entry_of(row) for row in rows]
 
 
 def read_personal(mandate_id: str) -> dict[int, dict[str, PersonalValue]]:
@@ -269,7 +270,7 @@ def _subject(row: SubjectRow) -> Subject:
     return Subject(row.subject, _facts(row.facts), frozenset(row.mandates or ()))
 
 
-def _entry(row: EntryRow) -> Entry:
+def entry_of(row: EntryRow) -> Entry:
     return Entry(
         mandate_id=row.mandate_id,
         number=int(row.number),
