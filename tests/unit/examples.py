@@ -61,9 +61,7 @@ SESSION_COMPLETED = Fact(
 SESSION_EXPIRED = Fact(
     Kind.SESSION_EXPIRED, AT + 86_400, "evt_expired", ids(checkout_session="cs_test_example")
 )
-SETUP_CANCELED = Fact(
-    Kind.SETUP_CANCELED, AT + 86_400, "evt_canceled", ids(setup_intent="seti_example")
-)
+SETUP_CANCELED = Fact(Kind.SETUP_CANCELED, AT + 86_400, "evt_canceled", ids(setup_intent="seti_example"))
 REVOKED = Fact(Kind.REVOKED, AT + 100, "api:revoke_mandate", detail={"by": "customer"})
 CHARGE_MANDATE_INVALID = Fact(Kind.CHARGE_MANDATE_INVALID, AT + 200, "api:charge_mandate")
 DETACHED = Fact(Kind.DETACHED, AT + 300, "evt_detached")

@@ -273,7 +273,9 @@ def batched_events(draw: st.DrawFn) -> list[list[Fact]]:
 
 
 @law
-@given(batched_events(), st.sampled_from([PAYMENT_METHOD, withdrawn(PAYMENT_METHOD, DETACHED, MANDATE_INACTIVE)]))
+@given(
+    batched_events(), st.sampled_from([PAYMENT_METHOD, withdrawn(PAYMENT_METHOD, DETACHED, MANDATE_INACTIVE)])
+)
 def test_order_and_batches_make_no_difference(batches: list[list[Fact]], payment_method: Subject) -> None:
     mandate, made = told_in(batches, payment_method=payment_method)
     expected, at_once = told_in([FROM_STRIPE], payment_method=payment_method)

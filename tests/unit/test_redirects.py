@@ -220,8 +220,27 @@ def test_the_longest_url_is_the_limit() -> None:
         checked_redirect(longest + "a", ALLOWED)
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://shop.example", "must be https"),
+        ("http://127.0.0.2:3000", "must be https"),
+        ("ftp://shop.example", "must be https"),
+        ("javascript://shop.example", "must be https"),
+        ("https://", "must be an absolute URL"),
+        ("https://:443", "must be an absolute URL"),
+        ("//", "must be an absolute URL"),
+        ("//shop.example", "must be https"),
+        ("https://a@shop.example", "must not contain a user name"),
+    ],
+)
+def test_some_origins_are_none_even_if_somebody_lists_them(url: str, reason: str) -> None:
+    with pytest.raises(RedirectRefused, match=reason):
+        checked_redirect(url, {url, url.lower(), "https://", "//", "https://shop.example"})
+
+
 def test_no_origin_is_allowed_unless_one_is_listed() -> None:
-    with pytest.raises(RedirectRefused, match="https://shop.example is not one of"):
+    with pytest.raises(RedirectRefused, match=r"https://shop\.example is not one of"):
         checked_redirect("https://shop.example/", frozenset())
 
 
@@ -280,9 +299,15 @@ def test_a_host_is_letters_digits_dots_and_hyphens_or_a_bracketed_address() -> N
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("https://shop.example/return", "https://shop.example/return?checkout_session_id={CHECKOUT_SESSION_ID}"),
+        (
+            "https://shop.example/return",
+            "https://shop.example/return?checkout_session_id={CHECKOUT_SESSION_ID}",
+        ),
         ("https://shop.example", "https://shop.example?checkout_session_id={CHECKOUT_SESSION_ID}"),
-        ("https://shop.example/r?a=1", "https://shop.example/r?a=1&checkout_session_id={CHECKOUT_SESSION_ID}"),
+        (
+            "https://shop.example/r?a=1",
+            "https://shop.example/r?a=1&checkout_session_id={CHECKOUT_SESSION_ID}",
+        ),
         ("https://shop.example/r?", "https://shop.example/r?&checkout_session_id={CHECKOUT_SESSION_ID}"),
         ("https://shop.example/r?s={CHECKOUT_SESSION_ID}", "https://shop.example/r?s={CHECKOUT_SESSION_ID}"),
         ("https://shop.example/{CHECKOUT_SESSION_ID}/r", "https://shop.example/{CHECKOUT_SESSION_ID}/r"),

@@ -24,7 +24,7 @@ BODY = '{"id":"evt_1","type":"customer.deleted","name":"Ånn 😀"}'
 
 
 def header(body: str = BODY, secret: str = SECRET, at: int = NOW) -> str:
-    return stripe.WebhookSignature.generate_signature_header(body, secret, timestamp=at)
+    return str(stripe.WebhookSignature.generate_signature_header(body, secret, timestamp=at))
 
 
 def v1(body: bytes = BODY.encode(), secret: str = SECRET, timestamp: str = str(NOW)) -> str:
@@ -32,7 +32,11 @@ def v1(body: bytes = BODY.encode(), secret: str = SECRET, timestamp: str = str(N
 
 
 def check(
-    signature: str | None, *, body: bytes = BODY.encode(), secrets: tuple[str, ...] = (SECRET,), now: float = NOW
+    signature: str | None,
+    *,
+    body: bytes = BODY.encode(),
+    secrets: tuple[str, ...] = (SECRET,),
+    now: float = NOW,
 ) -> None:
     verify(body, signature, secrets, now)
 
@@ -43,7 +47,10 @@ def test_what_stripes_sdk_signed_is_accepted(body: str) -> None:
 
 
 @law
-@given(st.text(max_size=200), st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40))
+@given(
+    st.text(max_size=200),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40),
+)
 def test_whatever_stripes_sdk_signs_is_accepted(body: str, secret: str) -> None:
     verify(body.encode(), header(body, secret), [secret], NOW)
 
@@ -146,7 +153,6 @@ def test_other_schemes_are_ignored() -> None:
         v1(),
         f"v1={v1()}",
         f"t={NOW}",
-        f"t={NOW},v1",
         f"t=,v1={v1()}",
         f"t={NOW}.0,v1={v1()}",
         f"t=-{NOW},v1={v1()}",
@@ -170,16 +176,19 @@ def test_other_schemes_are_ignored() -> None:
     ],
 )
 def test_a_malformed_header_is_refused(malformed: str | None) -> None:
-    if malformed == f"t={NOW},v1":
-        with pytest.raises(NoMatchingSignature):
-            check(malformed)
-        return
     with pytest.raises(SignatureRefused, match="header") as refused:
         check(malformed)
     assert type(refused.value) is SignatureRefused
 
 
+def test_a_timestamp_has_at_most_12_digits() -> None:
+    check(f"t=999999999999,v1={v1(timestamp='999999999999')}", now=999_999_999_999)
+    with pytest.raises(SignatureRefused, match="no single timestamp"):
+        check(f"t=1000000000000,v1={v1(timestamp='1000000000000')}", now=1_000_000_000_000)
+
+
 def test_the_longest_header_is_the_limit() -> None:
+    assert MAX_HEADER_LENGTH == 4096
     padding = f"t={NOW},v1={v1()},v0="
     check(padding + "0" * (MAX_HEADER_LENGTH - len(padding)))
     with pytest.raises(SignatureRefused, match="too long"):
@@ -198,6 +207,11 @@ def test_a_signature_is_the_hex_and_nothing_else(candidate: str) -> None:
         check(f"t={NOW},v1={candidate}")
 
 
+def test_a_signature_without_a_value_matches_nothing() -> None:
+    with pytest.raises(NoMatchingSignature):
+        check(f"t={NOW},v1")
+
+
 @law
 @given(st.text(alphabet=st.sampled_from("tv10=,9 é٣\x00" + str(NOW)), max_size=60))
 def test_any_other_header_is_refused_and_nothing_else_is_raised(text: str) -> None:
@@ -206,13 +220,17 @@ def test_any_other_header_is_refused_and_nothing_else_is_raised(text: str) -> No
             check(tried)
 
 
-@pytest.mark.xfail(strict=True, raises=UnicodeEncodeError, reason="signature.py verify: candidate.encode() raises")
+@pytest.mark.xfail(
+    strict=True, raises=UnicodeEncodeError, reason="signature.py verify: candidate.encode() raises"
+)
 def test_half_a_surrogate_pair_in_the_header_is_refused() -> None:
     with pytest.raises(SignatureRefused):
         check(f"t={NOW},v1=\ud800")
 
 
-@pytest.mark.parametrize("signature", [header(secret=OTHER), header(at=NOW - 900), f"t={NOW},x={SECRET}", SECRET])
+@pytest.mark.parametrize(
+    "signature", [header(secret=OTHER), header(at=NOW - 900), f"t={NOW},x={SECRET}", SECRET]
+)
 def test_a_refusal_tells_neither_header_nor_secret_nor_body(signature: str) -> None:
     with pytest.raises(SignatureRefused) as refused:
         check(signature)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from mandates.core.facts import NO_FACTS, Fact, Facts, Kind, merge
-from mandates.core.mandate import WITHDRAWING, Mandate, Status, status, withdrawn
+from mandates.core.mandate import WITHDRAWING, Status, status, withdrawn
 from tests.unit.examples import (
     CHARGE_MANDATE_INVALID,
     CONSENT,

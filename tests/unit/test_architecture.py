@@ -1,0 +1,264 @@
+"""The rules that keep decisions apart from effects, and functions quick to start.
+
+Each guard is also run on source that breaks its rule, to show that it can fail.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.source_guards import (
+    FUNCTIONS,
+    LAYER,
+    ROOT,
+    effects,
+    environment_uses,
+    imports,
+    not_core,
+    reached,
+    sources,
+    uses,
+)
+
+PACKAGE = LAYER / "mandates"
+CORE = dict(sources(PACKAGE / "core"))
+OURS = {**dict(sources(PACKAGE)), **dict(sources(FUNCTIONS))}
+
+
+def test_there_is_something_to_guard() -> None:
+    assert len(CORE) >= 10
+    assert len(OURS) >= 40
+
+
+# ------------------------------------------------------------------------------------------- core
+
+
+def test_the_core_imports_the_pure_standard_library_and_itself() -> None:
+    assert {path: found for path, source in CORE.items() if (found := not_core(source))} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import stripe", {"stripe"}),
+        ("import time", {"time"}),
+        ("import os.path", {"os.path"}),
+        ("from os import environ", {"os", "os.environ"}),
+        ("import urllib.request", {"urllib.request"}),
+        ("from urllib import request", {"urllib.request"}),
+        ("from random import choice", {"random", "random.choice"}),
+        ("import uuid as u", {"uuid"}),
+        ("from mandates.moment import Clock", {"mandates.moment", "mandates.moment.Clock"}),
+        ("from mandates import errors", {"mandates", "mandates.errors"}),
+        ("from ..moment import Clock", {"..moment", "..moment.Clock"}),
+        ("def f():\n    import boto3", {"boto3"}),
+        ("if TYPE_CHECKING:\n    import msgspec", {"msgspec"}),
+        ("try:\n    import json\nexcept ImportError:\n    import orjson", {"orjson"}),
+        ("import hashlib, socket", {"socket"}),
+        ("from urllib.parse import urlsplit\nimport json\nfrom mandates.core.facts import Fact", set()),
+    ],
+)
+def test_that_guard_can_fail(source: str, found: set[str]) -> None:
+    assert not_core(source) == found
+
+
+def test_the_core_has_no_clock_and_no_effect() -> None:
+    assert {path: found for path, source in CORE.items() if (found := effects(source))} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("datetime.now(UTC)", {"now"}),
+        ("datetime.datetime.utcnow()", {"utcnow"}),
+        ("date.today()", {"today"}),
+        ("open('x')", {"open"}),
+        ("def f():\n    return __import__('time').time()", {"__import__"}),
+        ("print(1)", {"print"}),
+        ("next_step(slot, request, status, now)", set()),
+        ("date.fromisoformat(text)", set()),
+    ],
+)
+def test_that_guard_can_fail_too(source: str, found: set[str]) -> None:
+    assert effects(source) == found
+
+
+# ----------------------------------------------------------------------------------- one importer each
+
+
+def test_only_the_store_imports_pynamodb() -> None:
+    importers = {path for path, source in OURS.items() if uses(source, "pynamodb")}
+    assert importers
+    assert all(path.startswith("layers/mandates/python/mandates/store/") for path in importers)
+
+
+def test_only_the_gateway_imports_stripe() -> None:
+    importers = {path for path, source in OURS.items() if uses(source, "stripe")}
+    assert importers == {"layers/mandates/python/mandates/gateway.py"}
+
+
+@pytest.mark.parametrize("package", ["boto3", "requests", "pydantic", "httpx"])
+def test_nothing_of_ours_imports(package: str) -> None:
+    assert [path for path, source in OURS.items() if uses(source, package)] == []
+
+
+def test_only_aws_imports_botocore() -> None:
+    importers = {path for path, source in OURS.items() if uses(source, "botocore")}
+    assert importers <= {
+        "layers/mandates/python/mandates/aws.py",
+        *(path for path in OURS if path.startswith("layers/mandates/python/mandates/store/")),
+    }
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import stripe",
+        "import stripe._webhook",
+        "from stripe.params import CustomerCreateParams",
+        "def f():\n    from stripe import StripeClient",
+        "import json, stripe as s",
+    ],
+)
+def test_an_importer_is_found_wherever_it_imports(source: str) -> None:
+    assert uses(source, "stripe")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import stripe_access", "from mandates.stripe_access import Stripe", "stripe = 'import stripe'"],
+)
+def test_a_name_that_looks_alike_is_no_importer(source: str) -> None:
+    assert not uses(source, "stripe")
+
+
+def test_functions_do_not_import_each_other() -> None:
+    for path, source in dict(sources(FUNCTIONS)).items():
+        assert not {module for module in imports(source) if module.startswith(("functions", "app", "."))}, (
+            path
+        )
+
+
+# -------------------------------------------------------------------------------------- environment
+
+
+def test_nothing_touches_the_environment_but_to_read_the_settings() -> None:
+    found = {
+        path: environment_uses(source, may_hand_on=path.startswith("functions/"))
+        for path, source in OURS.items()
+    }
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("import os\nos.environ['A']", [2]),
+        ("import os\nos.environ.get('A')", [2]),
+        ("import os\nos.getenv('A')", [2]),
+        ("from os import environ", [1]),
+        ("from os import getenv as g", [1]),
+        ("import os as o\no.environ", [2]),
+        ("import os\nlog(os.environ)", [2]),
+        ("import os\nsettings.read(os.environ, Settings)", [2]),
+        ("import os\nread(Settings, os.environ['A'])", [2]),
+        ("import os\nsettings.read(Settings, os.environ)", []),
+        ("import os\nread(Tokens, os.environ)\nos.urandom(5)", []),
+    ],
+)
+def test_that_guard_can_fail_as_well(source: str, lines: list[int]) -> None:
+    assert environment_uses(source, may_hand_on=True) == lines
+
+
+def test_the_layer_may_not_even_hand_it_on() -> None:
+    assert environment_uses("import os\nread(Tokens, os.environ)", may_hand_on=False) == [2]
+
+
+# ----------------------------------------------------------------------------------- what is loaded
+
+NEVER = {"boto3", "requests", "pydantic", "httpx"}
+FORBIDDEN = {
+    "authorize_request": {"stripe", "pynamodb", "botocore"},
+    "process_webhook": {"stripe", "jwt"},
+    "read_mandates": {"stripe", "jwt"},
+    "read_terms": {"stripe", "jwt"},
+    "receive_webhook": {"stripe", "pynamodb", "jwt"},
+    "revoke_mandate": {"stripe", "jwt"},
+}
+"""By function; those not named here call Stripe or have a package of their own."""
+
+
+LOADS_TOO_MUCH = pytest.mark.xfail(
+    strict=True,
+    reason="withdrawals.py holds revoke and settle: revoking loads stripe, which only settling uses",
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=LOADS_TOO_MUCH) if name == "revoke_mandate" else name
+        for name in sorted(path.parent.name for path in FUNCTIONS.glob("*/app.py"))
+    ],
+)
+def test_a_functions_own_imports_lead_to_nothing_it_does_not_need(name: str) -> None:
+    found = reached((FUNCTIONS / name / "app.py").read_text(encoding="utf-8"))
+    assert found & (NEVER | FORBIDDEN.get(name, {"jwt"})) == set()
+
+
+def test_imports_are_followed_through_our_own_modules() -> None:
+    assert "stripe" in reached("from mandates.checkouts import Checkouts")
+    assert "pynamodb" in reached("from mandates import recording")
+    assert reached("from mandates.core.facts import Fact") == set()
+    assert reached("import boto3, json") == {"boto3"}
+
+
+def loaded_by(app: Path, *, search: Path | None = None) -> set[str]:
+    """The packages in memory once the app is: run in a Python of its own, with no AWS to talk to."""
+    script = (
+        "import runpy, sys\n"
+        f"sys.path[:0] = {[str(search or LAYER), str(LAYER)]!r}\n"
+        f"runpy.run_path({str(app)!r}, run_name='app')\n"
+        "print('\\n'.join(sorted({name.partition('.')[0] for name in sys.modules})))\n"
+    )
+    environment = {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PATH": os.environ["PATH"],
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "EVENTS_TABLE": "events",
+        "MANAGED_BY": "test-stack",
+        "MANDATES_TABLE": "mandates",
+        "STRIPE_LIVEMODE": "false",
+        "STRIPE_SUBJECTS_TABLE": "stripe_subjects",
+        "STRIPE_WEBHOOK_SECRETS_ARN": "arn",
+        "WEBHOOK_QUEUE_URL": "http://127.0.0.1:1/queue",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    return set(ran.stdout.split())
+
+
+def test_answering_stripe_loads_nothing_that_is_slow_to_start() -> None:
+    loaded = loaded_by(FUNCTIONS / "receive_webhook" / "app.py")
+    assert {"mandates", "botocore"} <= loaded
+    assert loaded & {"stripe", "pynamodb", "boto3", "requests", "pydantic", "jwt", "httpx"} == set()
+
+
+def test_the_worker_does_not_load_stripe() -> None:
+    loaded = loaded_by(FUNCTIONS / "process_webhook" / "app.py")
+    assert {"mandates", "pynamodb"} <= loaded
+    assert loaded & {"stripe", "boto3", "requests", "pydantic", "jwt", "httpx"} == set()
+
+
+def test_what_is_loaded_behind_a_functions_back_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "stripe.py").write_text("", encoding="utf-8")
+    (tmp_path / "harmless.py").write_text("__import__('stripe')", encoding="utf-8")
+    app = tmp_path / "app.py"
+    app.write_text("import harmless", encoding="utf-8")
+    assert "stripe" in loaded_by(app, search=tmp_path)

@@ -1,0 +1,163 @@
+"""Secrets: few calls, a rotated one noticed, an outage survived."""
+
+from typing import Any
+
+import pytest
+
+from mandates.secret_values import KEPT_SECONDS, SOONEST_REFETCH_SECONDS, Secret, plain
+
+
+class SecretsManager:
+    """`answers` is what it holds, or raises."""
+
+    def __init__(self, answer: str | Exception) -> None:
+        self.answer = answer
+        self.asked: list[str] = []
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803 - AWS's name
+        self.asked.append(SecretId)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return {"SecretString": self.answer, "Name": "x"}
+
+
+class World:
+    def __init__(self, answer: str | Exception = "one") -> None:
+        self.now = 1_790_000_000.0
+        self.aws = SecretsManager(answer)
+        self.secret = Secret(self.aws, "arn:example", plain, lambda: self.now)
+
+    @property
+    def calls(self) -> int:
+        return len(self.aws.asked)
+
+
+OUTAGE = ConnectionError("out of reach")
+
+
+def test_a_rotation_is_noticed_within_minutes() -> None:
+    assert (SOONEST_REFETCH_SECONDS, KEPT_SECONDS) == (60, 300)
+
+
+def test_nothing_is_fetched_before_it_is_needed() -> None:
+    assert World().calls == 0
+
+
+def test_a_value_is_fetched_once_and_kept() -> None:
+    world = World(" one\n")
+    assert [world.secret.get() for _ in range(3)] == ["one"] * 3
+    assert world.aws.asked == ["arn:example"]
+
+
+def test_a_rotated_value_is_noticed_after_a_while() -> None:
+    world = World()
+    world.secret.get()
+    world.aws.answer = "two"
+    world.now += KEPT_SECONDS - 0.001
+    assert world.secret.get() == "one"
+    world.now += 0.001
+    assert world.secret.get() == "two"
+    assert world.calls == 2
+
+
+def test_a_rotated_value_is_noticed_sooner_by_who_asks_for_a_newer_one() -> None:
+    world = World()
+    world.secret.get()
+    world.aws.answer = "two"
+    world.now += SOONEST_REFETCH_SECONDS
+    assert world.secret.newer() == "two"
+    assert world.secret.get() == "two"
+    assert world.calls == 2
+
+
+def test_a_newer_value_is_looked_for_at_most_once_a_minute() -> None:
+    world = World()
+    world.secret.get()
+    for _ in range(180):
+        world.now += 1
+        assert world.secret.newer() is None
+    assert world.calls == 1 + 3
+
+
+def test_there_is_none_newer_right_after_a_fetch() -> None:
+    world = World()
+    world.secret.get()
+    world.aws.answer = "two"
+    world.now += SOONEST_REFETCH_SECONDS - 0.001
+    assert world.secret.newer() is None
+    assert world.calls == 1
+
+
+def test_looking_in_vain_counts_as_a_fetch() -> None:
+    world = World()
+    world.secret.get()
+    world.now += KEPT_SECONDS - 1
+    assert world.secret.newer() is None
+    world.now += KEPT_SECONDS - 1
+    world.secret.get()
+    assert world.calls == 2
+
+
+def test_the_last_value_survives_an_outage() -> None:
+    world = World()
+    world.secret.get()
+    world.aws.answer = OUTAGE
+    world.now += 86_400
+    assert world.secret.get() == "one"
+    world.now += SOONEST_REFETCH_SECONDS
+    assert world.secret.newer() is None
+    world.aws.answer = "two"
+    world.now += KEPT_SECONDS
+    assert world.secret.get() == "two"
+
+
+def test_an_outage_is_not_asked_again_at_every_request() -> None:
+    world = World()
+    world.secret.get()
+    world.aws.answer = OUTAGE
+    world.now += KEPT_SECONDS
+    for _ in range(100):
+        world.secret.get()
+    assert world.calls == 2
+
+
+def test_the_first_fetch_raises_what_went_wrong_and_is_tried_again() -> None:
+    world = World(OUTAGE)
+    for _ in range(2):
+        with pytest.raises(ConnectionError, match="out of reach"):
+            world.secret.get()
+    with pytest.raises(ConnectionError):
+        world.secret.newer()
+    world.aws.answer = "one"
+    assert world.secret.get() == "one"
+    assert world.calls == 4
+
+
+def refusing(text: str) -> str:
+    if text == "bad":
+        raise ValueError("bad")
+    return text
+
+
+def test_a_value_that_cannot_be_parsed_does_not_replace_a_good_one() -> None:
+    world = World()
+    secret = Secret(world.aws, "arn:example", refusing, lambda: world.now)
+    secret.get()
+    world.aws.answer = "bad"
+    world.now += KEPT_SECONDS
+    assert secret.get() == "one"
+
+
+def test_a_first_value_that_cannot_be_parsed_is_an_error() -> None:
+    world = World("bad")
+    with pytest.raises(ValueError, match="bad"):
+        Secret(world.aws, "arn:example", refusing, lambda: world.now).get()
+
+
+def test_a_secret_that_is_binary_is_an_error() -> None:
+    class Binary(SecretsManager):
+        def get_secret_value(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803 - AWS's name
+            return {"SecretBinary": b"x"}
+
+    with pytest.raises(KeyError):
+        Secret(Binary(""), "arn:example", plain, lambda: 0.0).get()

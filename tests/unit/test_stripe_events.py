@@ -1,0 +1,562 @@
+"""What Stripe's events say, and that nothing private of them is kept."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mandates.core.facts import Fact, Kind, ids
+from mandates.core.ledger import GENESIS, append
+from mandates.core.stripe_events import (
+    HANDLED_TYPES,
+    AboutMandate,
+    AboutSubject,
+    Impossible,
+    NotOurs,
+    Reading,
+    payment_method_subject,
+    project,
+    read,
+    stripe_customer_subject,
+)
+from tests.unit.examples import (
+    AT,
+    EVERY_EVENT,
+    MANAGED_BY,
+    MANDATE_ID,
+    OUR_METADATA,
+    RECORDED_AT,
+    STRIPE_CUSTOMER_ID,
+    checkout_session,
+    event,
+    failed_setup_intent,
+    payment_method,
+    setup_intent,
+    stripe_customer,
+    stripe_mandate,
+)
+from tests.unit.laws import json_values, law
+
+EVENT_ID = "evt_example"
+
+
+def reading_of(whole: dict[str, Any], *, livemode: bool = False) -> Reading:
+    """As it happens: projected, through the queue as JSON, and read."""
+    message = json.dumps(project(json.loads(json.dumps(whole))))
+    return read(json.loads(message), managed_by=MANAGED_BY, livemode=livemode)
+
+
+def fact(kind: Kind, detail: dict[str, str] | None = None, qualifier: str = "", **named: str) -> Fact:
+    return Fact(kind, AT, EVENT_ID, ids(**named), detail or {}, qualifier)
+
+
+# ------------------------------------------------------------------------------- what each one says
+
+EXPECTED: dict[str, Reading] = {
+    "checkout.session.completed": AboutMandate(
+        EVENT_ID,
+        MANDATE_ID,
+        fact(Kind.SESSION_COMPLETED, checkout_session="cs_test_example", setup_intent="seti_example"),
+        STRIPE_CUSTOMER_ID,
+    ),
+    "checkout.session.expired": AboutMandate(
+        EVENT_ID,
+        MANDATE_ID,
+        fact(Kind.SESSION_EXPIRED, checkout_session="cs_test_example"),
+        STRIPE_CUSTOMER_ID,
+    ),
+    "setup_intent.succeeded": AboutMandate(
+        EVENT_ID,
+        MANDATE_ID,
+        fact(
+            Kind.SETUP_SUCCEEDED,
+            setup_intent="seti_example",
+            payment_method="pm_example",
+            stripe_mandate="mandate_example",
+        ),
+        STRIPE_CUSTOMER_ID,
+    ),
+    "setup_intent.setup_failed": AboutMandate(
+        EVENT_ID,
+        MANDATE_ID,
+        fact(
+            Kind.SETUP_FAILED,
+            {"code": "setup_intent_authentication_failure"},
+            "setatt_example",
+            setup_intent="seti_example",
+        ),
+        STRIPE_CUSTOMER_ID,
+    ),
+    "setup_intent.canceled": AboutMandate(
+        EVENT_ID,
+        MANDATE_ID,
+        fact(Kind.SETUP_CANCELED, setup_intent="seti_example"),
+        STRIPE_CUSTOMER_ID,
+    ),
+    "payment_method.detached": AboutSubject(EVENT_ID, "payment_method#pm_example", fact(Kind.DETACHED)),
+    "mandate.updated": AboutSubject(
+        EVENT_ID,
+        "payment_method#pm_example",
+        fact(Kind.MANDATE_INACTIVE, stripe_mandate="mandate_example"),
+    ),
+    "customer.deleted": AboutSubject(EVENT_ID, "stripe_customer#cus_example", fact(Kind.DELETED)),
+}
+
+
+def test_every_handled_type_is_tried() -> None:
+    assert HANDLED_TYPES == tuple(sorted(EVERY_EVENT)) == tuple(sorted(EXPECTED))
+
+
+@pytest.mark.parametrize("kind", EVERY_EVENT)
+def test_an_event_is_read_as_what_it_says(kind: str) -> None:
+    assert reading_of(EVERY_EVENT[kind]) == EXPECTED[kind]
+
+
+@pytest.mark.parametrize("kind", EVERY_EVENT)
+def test_a_redelivery_reads_the_same(kind: str) -> None:
+    again = {**EVERY_EVENT[kind], "pending_webhooks": 0, "request": None}
+    assert reading_of(again) == reading_of(EVERY_EVENT[kind])
+
+
+@pytest.mark.parametrize("kind", EVERY_EVENT)
+def test_projecting_twice_changes_nothing(kind: str) -> None:
+    once = project(EVERY_EVENT[kind])
+    assert project(once) == once
+
+
+def test_expanded_objects_are_read_as_their_ids() -> None:
+    """Not in webhooks, but an event that ops fetched may have been expanded."""
+    expanded = setup_intent(
+        customer=stripe_customer(), payment_method=payment_method(), mandate=stripe_mandate()
+    )
+    assert reading_of(event("setup_intent.succeeded", expanded)) == EXPECTED["setup_intent.succeeded"]
+
+
+def test_a_setup_without_a_stripe_mandate_succeeds_too() -> None:
+    """Stripe does not document that Amazon Pay always has one."""
+    found = reading_of(event("setup_intent.succeeded", setup_intent(mandate=None)))
+    assert isinstance(found, AboutMandate)
+    assert found.fact.ids == ids(setup_intent="seti_example", payment_method="pm_example")
+
+
+def test_each_failed_attempt_is_told_apart() -> None:
+    first = reading_of(event("setup_intent.setup_failed", failed_setup_intent(latest_attempt="setatt_1")))
+    second = reading_of(event("setup_intent.setup_failed", failed_setup_intent(latest_attempt="setatt_2")))
+    assert isinstance(first, AboutMandate)
+    assert isinstance(second, AboutMandate)
+    assert first.fact.key != second.fact.key
+
+
+@pytest.mark.parametrize("error", [None, {}, {"type": "api_error"}, {"code": None}, {"code": 5}, "text"])
+def test_a_failure_whose_reason_is_not_given_is_a_failure_still(error: Any) -> None:
+    failed = failed_setup_intent(last_setup_error=error, latest_attempt=None, customer=None)
+    assert reading_of(event("setup_intent.setup_failed", failed)) == AboutMandate(
+        EVENT_ID,
+        MANDATE_ID,
+        fact(Kind.SETUP_FAILED, {"code": "unknown"}, EVENT_ID, setup_intent="seti_example"),
+        None,
+    )
+
+
+def test_a_detached_payment_method_names_no_customer_and_is_believed() -> None:
+    assert payment_method()["customer"] is None
+    gone = event("payment_method.detached", payment_method(metadata={}))
+    assert reading_of(gone) == EXPECTED["payment_method.detached"]
+
+
+@pytest.mark.parametrize("status", ["active", "pending", "some_new_status"])
+def test_a_mandate_that_is_not_inactive_is_ignored(status: str) -> None:
+    assert reading_of(event("mandate.updated", stripe_mandate(status=status))) == NotOurs(EVENT_ID, "ignored")
+
+
+@pytest.mark.parametrize("details", [None, {}, {"type": None}, "amazon_pay"])
+def test_a_mandate_that_does_not_say_its_type_may_be_ours(details: Any) -> None:
+    inactive = event("mandate.updated", stripe_mandate(payment_method_details=details))
+    assert reading_of(inactive) == EXPECTED["mandate.updated"]
+
+
+# --------------------------------------------------------------------------------------- not ours
+
+
+@pytest.mark.parametrize(
+    "kind", ["plan.created", "setup_intent.created", "customer.updated", "checkout.session", "", "*"]
+)
+def test_a_type_that_is_not_handled_is_ignored(kind: str) -> None:
+    assert reading_of(event(kind, setup_intent())) == NotOurs(EVENT_ID, "ignored")
+
+
+@pytest.mark.parametrize("kind", EVERY_EVENT)
+def test_the_other_mode_is_not_ours(kind: str) -> None:
+    for livemode in (True, None, "false", 0, ...):
+        other = {**EVERY_EVENT[kind], "livemode": livemode}
+        if livemode is ...:
+            del other["livemode"]
+        assert reading_of(other) == NotOurs(EVENT_ID, "livemode_mismatch")
+    assert reading_of(EVERY_EVENT[kind], livemode=True) == NotOurs(EVENT_ID, "livemode_mismatch")
+
+
+def test_live_events_are_read_by_a_live_stack() -> None:
+    live = {**EVERY_EVENT["customer.deleted"], "livemode": True}
+    assert reading_of(live, livemode=True) == EXPECTED["customer.deleted"]
+
+
+@pytest.mark.parametrize("kind", EVERY_EVENT)
+def test_an_event_of_a_connected_account_is_foreign(kind: str) -> None:
+    connected = {**EVERY_EVENT[kind], "account": "acct_example"}
+    assert reading_of(connected) == NotOurs(EVENT_ID, "foreign")
+    assert reading_of({**EVERY_EVENT[kind], "account": None}) == EXPECTED[kind]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        ...,
+        None,
+        {},
+        [],
+        "mandate_id",
+        {"mandate_id": MANDATE_ID},
+        {"managed_by": MANAGED_BY},
+        {"mandate_id": MANDATE_ID, "managed_by": "another-stack"},
+        {"mandate_id": MANDATE_ID, "managed_by": MANAGED_BY.upper()},
+        {"mandate_id": MANDATE_ID, "managed_by": ""},
+        {"mandate_id": 5, "managed_by": MANAGED_BY},
+        {"mandate_id": MANDATE_ID, "managed_by": [MANAGED_BY]},
+    ],
+)
+@pytest.mark.parametrize(
+    "kind", [kind for kind, found in EXPECTED.items() if isinstance(found, AboutMandate)]
+)
+def test_what_another_system_made_in_the_same_account_is_foreign(kind: str, metadata: Any) -> None:
+    stranger = {**EVERY_EVENT[kind]["data"]["object"], "metadata": metadata}
+    if metadata is ...:
+        del stranger["metadata"]
+    assert reading_of(event(kind, stranger)) == NotOurs(EVENT_ID, "foreign")
+
+
+@pytest.mark.parametrize("other", ["card", "sepa_debit", "link"])
+def test_other_kinds_of_payment_method_are_foreign(other: str) -> None:
+    foreign = NotOurs(EVENT_ID, "foreign")
+    assert reading_of(event("payment_method.detached", payment_method(type=other))) == foreign
+    debit = stripe_mandate(payment_method_details={"type": other, other: {}})
+    assert reading_of(event("mandate.updated", debit)) == foreign
+
+
+# ------------------------------------------------------------------------------------- impossible
+
+
+@pytest.mark.parametrize(
+    "types", [[], ["card"], ["card", "amazon_pay"], ["amazon_pay", "amazon_pay"], "amazon_pay", None]
+)
+def test_a_setup_for_anything_but_amazon_pay_alone_is_impossible(types: Any) -> None:
+    found = reading_of(event("setup_intent.succeeded", setup_intent(payment_method_types=types)))
+    assert found == Impossible(EVENT_ID, "the SetupIntent is not for Amazon Pay alone")
+
+
+@pytest.mark.xfail(strict=True, reason="stripe_events.py _pick: what is not plain is dropped from lists")
+@pytest.mark.parametrize(
+    "types", [["amazon_pay", {"type": "card"}], ["amazon_pay", None], ["amazon_pay", "x" * 501]]
+)
+def test_the_projection_does_not_make_a_list_of_several_one_of_one(types: list[Any]) -> None:
+    found = reading_of(event("setup_intent.succeeded", setup_intent(payment_method_types=types)))
+    assert isinstance(found, Impossible)
+
+
+NEEDED = [
+    ("checkout.session.completed", "id"),
+    ("checkout.session.completed", "customer"),
+    ("checkout.session.expired", "id"),
+    ("checkout.session.expired", "customer"),
+    ("setup_intent.succeeded", "id"),
+    ("setup_intent.succeeded", "customer"),
+    ("setup_intent.succeeded", "payment_method"),
+    ("setup_intent.setup_failed", "id"),
+    ("setup_intent.canceled", "id"),
+    ("payment_method.detached", "id"),
+    ("payment_method.detached", "type"),
+    ("mandate.updated", "id"),
+    ("mandate.updated", "status"),
+    ("mandate.updated", "payment_method"),
+    ("customer.deleted", "id"),
+]
+
+
+@pytest.mark.parametrize(("kind", "field"), NEEDED)
+def test_a_needed_field_that_is_missing_or_odd_makes_the_event_impossible(kind: str, field: str) -> None:
+    for value in (..., None, "", 5, True, 1.5, [], ["x"], {}, {"id": None}, {"id": ["x"]}):
+        subject = {**EVERY_EVENT[kind]["data"]["object"], field: value}
+        if value is ...:
+            del subject[field]
+        found = reading_of(event(kind, subject))
+        assert isinstance(found, Impossible)
+        assert found.event_id == EVENT_ID
+        assert found.reason.startswith(f"unreadable: data.object.{field} is ")
+
+
+OPTIONAL = [
+    ("checkout.session.completed", "setup_intent"),
+    ("setup_intent.succeeded", "mandate"),
+    ("setup_intent.setup_failed", "latest_attempt"),
+    ("setup_intent.setup_failed", "customer"),
+    ("setup_intent.canceled", "customer"),
+]
+
+
+@pytest.mark.parametrize(("kind", "field"), OPTIONAL)
+def test_an_optional_field_may_be_null_and_not_odd(kind: str, field: str) -> None:
+    subject = EVERY_EVENT[kind]["data"]["object"]
+    assert isinstance(reading_of(event(kind, {**subject, field: None})), AboutMandate)
+    for value in ("", 5, True, ["x"], {"id": 5}):
+        assert isinstance(reading_of(event(kind, {**subject, field: value})), Impossible)
+
+
+@pytest.mark.parametrize("created", [..., None, "1790000000", 1.5, True, [], {}])
+def test_an_event_without_its_time_is_impossible(created: Any) -> None:
+    for whole in EVERY_EVENT.values():
+        timeless = {**whole, "created": created}
+        if created is ...:
+            del timeless["created"]
+        assert reading_of(timeless) == Impossible(EVENT_ID, "unreadable: created is not a number")
+
+
+@pytest.mark.parametrize("data", [..., None, [], "x", {}, {"object": None}, {"object": []}, {"object": "x"}])
+def test_an_event_about_nothing_is_impossible(data: Any) -> None:
+    for whole in EVERY_EVENT.values():
+        empty = {**whole, "data": data}
+        if data is ...:
+            del empty["data"]
+        assert reading_of(empty) == Impossible(EVENT_ID, "unreadable: it has no data.object")
+
+
+@pytest.mark.parametrize("event_id", [..., None, "", 5, ["evt"]])
+def test_an_event_without_an_id_is_an_error(event_id: Any) -> None:
+    nameless = {**EVERY_EVENT["customer.deleted"], "id": event_id}
+    with pytest.raises(ValueError, match="without an id"):
+        reading_of({name: value for name, value in nameless.items() if value is not ...})
+
+
+@pytest.mark.xfail(strict=True, reason="stripe_events.py our_mandate: an empty mandate id is read as one")
+def test_an_empty_mandate_id_names_no_mandate() -> None:
+    """It would be read from DynamoDB, which refuses empty keys, with all of its batch."""
+    nobody = setup_intent(metadata={**OUR_METADATA, "mandate_id": ""})
+    assert not isinstance(reading_of(event("setup_intent.succeeded", nobody)), AboutMandate)
+
+
+def test_what_is_foreign_is_not_quarantined_however_odd() -> None:
+    odd = setup_intent(metadata={}, id=5, customer=[], payment_method=None)
+    assert reading_of(event("setup_intent.succeeded", odd, created=None)) == NotOurs(EVENT_ID, "foreign")
+
+
+# --------------------------------------------------------------------------------------- projection
+
+PRIVATE_KEYS = (
+    "client_secret",
+    "billing_details",
+    "email",
+    "customer_email",
+    "customer_details",
+    "receipt_email",
+    "phone",
+    "name",
+    "address",
+    "customer_acceptance",
+    "message",
+    "next_action",
+    "previous_attributes",
+)
+KEPT_KEYS = (
+    "id",
+    "object",
+    "type",
+    "status",
+    "customer",
+    "setup_intent",
+    "payment_method",
+    "payment_method_types",
+    "mandate",
+    "latest_attempt",
+    "last_setup_error",
+    "payment_method_details",
+    "metadata",
+    "mandate_id",
+    "managed_by",
+    "code",
+)
+
+keys = st.sampled_from([*KEPT_KEYS, *PRIVATE_KEYS]) | st.text(max_size=6)
+hostile_values = json_values(keys, max_leaves=6)
+
+
+@st.composite
+def hostile_events(draw: st.DrawFn) -> dict[str, Any]:
+    """A real event with up to four of its values, anywhere, replaced by any other or taken out."""
+    whole = copy.deepcopy(EVERY_EVENT[draw(st.sampled_from(HANDLED_TYPES))])
+    for _ in range(draw(st.integers(0, 4))):
+        place = draw(st.sampled_from([whole, whole["data"]["object"]]))
+        name = draw(st.sampled_from(sorted(place.keys() - {"type", "data"} | {"metadata", "account"})) | keys)
+        place[name] = draw(hostile_values)
+    if draw(st.integers(0, 9)) == 0:
+        whole["data"] = draw(hostile_values)
+    return {
+        **whole,
+        "id": "evt_hostile",
+        "type": draw(st.just(whole["type"]) | st.sampled_from(HANDLED_TYPES)),
+    }
+
+
+def with_marked_secrets(value: Any) -> Any:
+    """The same value, with a marked secret wherever something private could stand."""
+    match value:
+        case dict():
+            marked = {name: with_marked_secrets(inner) for name, inner in value.items()}
+            for name in PRIVATE_KEYS:
+                marked[name] = {"id": "PRIVATE", "code": "PRIVATE"} if len(marked) % 2 else "PRIVATE"
+            return marked
+        case list():
+            return [with_marked_secrets(inner) for inner in value]
+        case _:
+            return value
+
+
+@law
+@given(st.dictionaries(keys, hostile_values, max_size=5), st.sampled_from(HANDLED_TYPES))
+def test_whatever_the_json_projecting_does_not_raise(whole: dict[str, Any], kind: str) -> None:
+    for subject in (whole, None, [whole], {"object": whole}):
+        kept = project({**whole, "type": kind, "data": subject})
+        assert json.loads(json.dumps(kept)) == kept
+
+
+@law
+@given(hostile_events())
+def test_whatever_the_shape_nothing_private_is_kept_and_the_rest_is_readable(whole: dict[str, Any]) -> None:
+    kept = project(with_marked_secrets(whole))
+    assert "PRIVATE" not in json.dumps(kept)
+    assert isinstance(read(kept, managed_by=MANAGED_BY, livemode=False), Reading)
+
+
+@pytest.mark.parametrize("kind", EVERY_EVENT)
+def test_nothing_private_of_a_real_event_is_kept(kind: str) -> None:
+    whole = EVERY_EVENT[kind]
+    text = json.dumps(project(with_marked_secrets(whole)))
+    assert "private" in json.dumps(whole)
+    assert "private" not in text.lower()
+    assert "@" not in text
+
+
+@pytest.mark.parametrize("kind", EVERY_EVENT)
+def test_a_real_event_becomes_a_small_message(kind: str) -> None:
+    assert len(json.dumps(project(EVERY_EVENT[kind]))) < 1024
+
+
+def test_of_an_event_that_is_not_handled_only_the_envelope_is_kept() -> None:
+    assert project(event("customer.updated", stripe_customer())) == {
+        "id": EVENT_ID,
+        "object": "event",
+        "type": "customer.updated",
+        "created": AT,
+        "livemode": False,
+        "api_version": "2026-10-28.endive",
+    }
+
+
+def test_the_projection_is_exactly_this() -> None:
+    assert project(EVERY_EVENT["checkout.session.completed"])["data"] == {
+        "object": {
+            "id": "cs_test_example",
+            "object": "checkout.session",
+            "status": "complete",
+            "customer": STRIPE_CUSTOMER_ID,
+            "setup_intent": "seti_example",
+            "metadata": OUR_METADATA,
+        }
+    }
+
+
+def test_the_event_itself_is_left_as_it_was() -> None:
+    whole = event("checkout.session.completed", checkout_session())
+    before = json.dumps(whole)
+    project(whole)
+    assert json.dumps(whole) == before
+
+
+@pytest.mark.xfail(
+    strict=True, raises=TypeError, reason="stripe_events.py project: an unhashable type raises"
+)
+@pytest.mark.parametrize("kind", [["customer.deleted"], {"type": "customer.deleted"}])
+def test_a_type_that_is_not_text_does_not_raise(kind: Any) -> None:
+    assert "data" not in project({**EVERY_EVENT["customer.deleted"], "type": kind})
+
+
+@pytest.mark.xfail(strict=True, reason="stripe_events.py _pick: `id` within `id` recurses")
+def test_a_deeply_nested_id_does_not_raise() -> None:
+    nested: Any = "cus_example"
+    for _ in range(2000):
+        nested = {"id": nested}
+    whole = event("customer.deleted", {**stripe_customer(), "id": nested})
+    raised = False
+    try:
+        project(whole)
+    except RecursionError:
+        raised = True  # a traceback of thousands of frames takes a minute to report
+    assert not raised
+
+
+@pytest.mark.xfail(strict=True, reason="stripe_events.py _pick: any field may be a list of 20 long texts")
+def test_no_event_becomes_a_message_the_queue_would_not_take() -> None:
+    """256 KiB, SQS's limit until 2025 and still the default of a queue made before."""
+    long = ["\U0001f600" * 500] * 20
+    bloated = {name: long for name in setup_intent() if name not in {"object", "metadata"}}
+    whole = event("setup_intent.succeeded", {**bloated, "object": "setup_intent", "metadata": OUR_METADATA})
+    assert len(json.dumps(project(whole))) < 256 * 1024
+
+
+# ------------------------------------------------------------------------------ what follows from it
+
+
+def entered(found: AboutMandate | AboutSubject) -> None:
+    append(
+        mandate_id=MANDATE_ID,
+        length=0,
+        head_hash=GENESIS,
+        recorded_at=RECORDED_AT,
+        source=found.event_id,
+        facts=[found.fact],
+        status="pending",
+    )
+
+
+@law
+@given(hostile_events())
+def test_whatever_is_read_as_a_fact_can_be_entered_in_a_ledger(whole: dict[str, Any]) -> None:
+    found = read(project({**whole, "created": AT}), managed_by=MANAGED_BY, livemode=False)
+    if isinstance(found, AboutMandate | AboutSubject):
+        entered(found)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=ValueError,
+    reason="stripe_events.py: numbers and texts without a canonical form pass; append then raises, which"
+    " ingest.py _commit does not catch, and the whole batch fails with it",
+)
+@pytest.mark.parametrize(
+    "whole",
+    [
+        event("setup_intent.succeeded", setup_intent(), created=2**60),
+        event("setup_intent.succeeded", setup_intent(), created=-(2**60)),
+        event("setup_intent.succeeded", setup_intent(payment_method="pm_\ud800")),
+        event("setup_intent.setup_failed", failed_setup_intent(last_setup_error={"code": "\udfff"})),
+    ],
+)
+def test_a_fact_without_a_canonical_form_is_impossible(whole: dict[str, Any]) -> None:
+    found = reading_of(whole)
+    if isinstance(found, AboutMandate | AboutSubject):
+        entered(found)
+
+
+def test_subjects_are_keyed_apart() -> None:
+    assert payment_method_subject("x") == "payment_method#x"
+    assert stripe_customer_subject("x") == "stripe_customer#x"
