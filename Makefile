@@ -59,8 +59,10 @@ deploy: build ## deploy to AWS with your own credentials: STAGE=dev, staging or 
 	$(BIN)/sam deploy --template-file $(BUILD)/template.yaml --config-file $(CURDIR)/samconfig.toml \
 	  --config-env $(STAGE)
 
-lock: $(READY) ## write both locks anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-emit-index-url --no-header \
-	  --no-annotate pyproject.toml --group ops --group local --group test -o requirements.lock
-	$(BIN)/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-emit-index-url --no-header \
-	  --no-annotate pyproject.toml -c requirements.lock -o layers/dependencies/requirements.txt
+LOCK := $(BIN)/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-emit-index-url \
+  --no-header --no-annotate
+
+lock: $(READY) ## write all locks anew from pyproject.toml
+	$(LOCK) pyproject.toml --group ops --group evidence-pdf --group local --group test -o requirements.lock
+	$(LOCK) pyproject.toml -c requirements.lock -o layers/dependencies/requirements.txt
+	$(LOCK) --group evidence-pdf -c requirements.lock -o functions/render_evidence/requirements.txt

@@ -97,9 +97,25 @@ def count_loopback_as_tls() -> None:
     app.pin_request_origin = lambda source_ip, _secure: pin(source_ip, True)
 
 
+def heed_failures_in_streams() -> None:
+    """Have a stream's batch handed over again when its consumer reports failures, which MiniStack drops."""
+    execute = lambda_svc._execute_function
+
+    def execute_and_heed(function: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = execute(function, event)
+        answer = result.get("body")
+        records = event.get("Records") or [{}]
+        reported = isinstance(answer, dict) and answer.get("batchItemFailures")
+        from_stream = records[0].get("eventSource") == "aws:dynamodb"
+        return {**result, "error": True} if from_stream and reported else result
+
+    lambda_svc._execute_function = execute_and_heed
+
+
 if __name__ == "__main__":
     queue_for_a_worker()
     unpack_once(Path(os.environ["STATE_DIR"]) / "unpacked")
     import_all_of_an_api()
     count_loopback_as_tls()
+    heed_failures_in_streams()
     app.main()

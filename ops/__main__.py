@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ops import terms
+from ops import customer, evidence, mandate, terms
 from ops.stack import Stack, StackError
 
 
@@ -13,6 +13,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stack", default="mandates-local", help="the CloudFormation stack (mandates-local)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     terms.add_commands(commands)
+    customer.add_commands(commands)
+    mandate.add_commands(commands)
+    evidence.add_commands(commands)
     chosen = parser.parse_args(arguments)
     try:
         return int(chosen.run(Stack(chosen.stack), chosen))

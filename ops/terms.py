@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from mandates.core.canonical import canonical_json
-from mandates.core.terms import Terms, from_plain
+from mandates.core.terms import Terms, checked
 from mandates.moment import Moment
 from mandates.store.terms import all_terms, current_terms, publish_terms, read_terms, retire_terms
 from mandates.store.writing import Conflict
@@ -109,4 +109,4 @@ def load(path: Path) -> Terms:
         raise ValueError(f"not YAML: {error}") from None
     if not isinstance(document, dict):
         raise ValueError("not a mapping")
-    return from_plain(document)
+    return checked(document)

@@ -22,9 +22,10 @@ from mandates.stripe_access import Stripe
 from mandates.telemetry import count
 
 
-class Settings(StripeAccess, frozen=True):
+class Settings(StripeAccess, frozen=True, kw_only=True):
     allowed_origins: frozenset[str]
     customers_table: str
+    events_table: str
     mandates_table: str
     stripe_subjects_table: str
     terms_table: str
@@ -49,6 +50,7 @@ allowed_origins = normalised_origins(configured.allowed_origins)
 tables.bind(
     {
         "customers": configured.customers_table,
+        "events": configured.events_table,
         "mandates": configured.mandates_table,
         "stripe_subjects": configured.stripe_subjects_table,
         "terms": configured.terms_table,

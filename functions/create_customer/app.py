@@ -16,7 +16,7 @@ from mandates.store import tables
 from mandates.stripe_access import Stripe
 
 
-class Settings(StripeAccess, frozen=True):
+class Settings(StripeAccess, frozen=True, kw_only=True):
     allowed_origins: frozenset[str]
     customers_table: str
     stripe_subjects_table: str

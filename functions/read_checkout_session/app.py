@@ -16,9 +16,10 @@ from mandates.telemetry import count, logger
 from mandates.views import mandate_view
 
 
-class Settings(StripeAccess, frozen=True):
+class Settings(StripeAccess, frozen=True, kw_only=True):
     allowed_origins: frozenset[str]
     customers_table: str
+    events_table: str
     mandates_table: str
     stripe_subjects_table: str
 
@@ -27,6 +28,7 @@ configured = settings.read(Settings, os.environ)
 tables.bind(
     {
         "customers": configured.customers_table,
+        "events": configured.events_table,
         "mandates": configured.mandates_table,
         "stripe_subjects": configured.stripe_subjects_table,
     }

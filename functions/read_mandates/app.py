@@ -11,11 +11,12 @@ from mandates.caller import NOT_YOURS, Caller, Scope, caller_of
 from mandates.cursors import from_cursor, to_cursor
 from mandates.errors import InvalidRequest, NotFound
 from mandates.http import Request, Response, api
+from mandates.reading import mandate_for
 from mandates.recording import statuses
 from mandates.settings import normalised_origins
 from mandates.store import tables
 from mandates.store.customers import read_customer
-from mandates.store.mandates import Position, page_of_mandates, read_heads, read_ledger
+from mandates.store.mandates import Position, page_of_mandates, read_ledger
 from mandates.views import ledger_view, mandate_view
 
 MOST_PER_PAGE = 100
@@ -48,14 +49,9 @@ def handler(request: Request) -> Response:
 
 
 def one_mandate(request: Request, caller: Caller) -> Response:
-    mandate_id = request.path_id("mandate_id")
-    mandate = read_heads([mandate_id]).get(mandate_id)
-    if mandate is None:
-        caller.must_reach("", Scope.MANDATES_READ)
-        raise NotFound(NOT_YOURS)
-    caller.must_reach(mandate.customer_id, Scope.MANDATES_READ)
-    view = mandate_view(mandate, statuses([mandate])[mandate_id])
-    return Response(200, {**view, "ledger": ledger_view(read_ledger(mandate_id))})
+    mandate = mandate_for(caller, request.path_id("mandate_id"), Scope.MANDATES_READ)
+    view = mandate_view(mandate, statuses([mandate])[mandate.mandate_id])
+    return Response(200, {**view, "ledger": ledger_view(read_ledger(mandate.mandate_id))})
 
 
 def mandates_of_customer(request: Request, caller: Caller) -> Response:

@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 
 from mandates import settings
-from mandates.caller import NOT_YOURS, Scope, caller_of
-from mandates.errors import NotFound
+from mandates.caller import Scope, caller_of
 from mandates.http import Request, Response, api
+from mandates.reading import mandate_for
 from mandates.recording import statuses
 from mandates.settings import normalised_origins
 from mandates.store import tables
@@ -38,12 +38,7 @@ tables.bind({"mandates": configured.mandates_table, "stripe_subjects": configure
 @api(normalised_origins(configured.allowed_origins))
 def handler(request: Request) -> Response:
     caller = caller_of(request.authorizer, time.time())
-    mandate_id = request.path_id("mandate_id")
-    mandate = read_heads([mandate_id]).get(mandate_id)
-    if mandate is None:
-        caller.must_reach("", Scope.MANDATES_WRITE)
-        raise NotFound(NOT_YOURS)
-    caller.must_reach(mandate.customer_id, Scope.MANDATES_WRITE)
+    mandate_id = mandate_for(caller, request.path_id("mandate_id"), Scope.MANDATES_WRITE).mandate_id
     body = request.body(Body) if request.raw_body() else Body()
     revoke(mandate_id, by="service" if caller.is_service else "customer", reason=body.reason, clock=time.time)
     count("MandatesRevoked")

@@ -13,13 +13,13 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from mandates import aws, settings
 from mandates.settings import StripeAccess
+from mandates.settling import settle
 from mandates.store import tables
 from mandates.stripe_access import Stripe
 from mandates.telemetry import count, instrumented, logger
-from mandates.withdrawals import settle
 
 
-class Settings(StripeAccess, frozen=True):
+class Settings(StripeAccess, frozen=True, kw_only=True):
     mandates_table: str
     stripe_subjects_table: str
     stripe_work_queue_url: str

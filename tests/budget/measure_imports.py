@@ -16,12 +16,12 @@ CANDIDATES = {
     "msgspec": (
         "import msgspec\n"
         "class Body(msgspec.Struct, forbid_unknown_fields=True):\n  email: str\n"
-        "msgspec.json.decode(b'{\"email\":\"x\"}', type=Body)"
+        'msgspec.json.decode(b\'{"email":"x"}\', type=Body)'
     ),
     "pydantic": (
         "import pydantic\n"
         "class Body(pydantic.BaseModel):\n  model_config = {'extra': 'forbid'}\n  email: str\n"
-        "Body.model_validate_json(b'{\"email\":\"x\"}')"
+        'Body.model_validate_json(b\'{"email":"x"}\')'
     ),
 }
 

@@ -1,5 +1,6 @@
 """The real handlers, on moto's AWS and the Stripe simulator over real HTTP."""
 
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,9 @@ from moto import mock_aws
 
 from local.stripe_simulator import RunningSimulator, running_simulator
 from tests.component.world import AwsCall, World, create_tables, running
+
+# Powertools reads it when telemetry is first imported, which a test module may do before any fixture runs.
+os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "test")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from stripe import SetupIntent
+from stripe import AuthenticationError, SetupIntent
 
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
 from mandates.core.ledger import first_broken
@@ -276,3 +276,33 @@ def later(world: World, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None
     """Move the functions' clock; the simulator's is moved by `advance`."""
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + seconds)
+
+
+def test_a_500_that_stripe_replays_does_not_lock_the_customer_out(world: World) -> None:
+    world.put_customer()
+    world.faults({"effect": "server_error", "status": 500, "method": "POST", "path": SESSIONS, "times": 1})
+    assert world.post_checkout().status == 503
+    locked = read_slot(CUSTOMER)
+    assert locked
+    again = world.post_checkout()
+    assert again.status == 201
+    assert again.body["mandate_id"] != locked.mandate_id
+    assert status_of(world, locked.mandate_id) == "expired"
+
+
+def test_a_rolled_api_key_costs_no_mandates(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.put_customer()
+    gateway = world.function("create_checkout_session").stripe.gateway()
+    sessions = gateway._stripe.v1.checkout.sessions
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise AuthenticationError("Invalid API key", http_status=401)
+
+    with monkeypatch.context() as rolled:
+        rolled.setattr(type(sessions), "create", refused)
+        for _ in range(3):
+            assert world.post_checkout().status == 502
+    slot = read_slot(CUSTOMER)
+    assert slot
+    assert status_of(world, slot.mandate_id) == "pending"
+    assert world.post_checkout().body["mandate_id"] == slot.mandate_id

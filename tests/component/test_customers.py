@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from stripe import InvalidRequestError
 
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
+from mandates.customers import SEARCHABLE_AFTER_SECONDS
 from mandates.store.customers import read_customer
 from mandates.store.tables import CustomerRow
 from tests.component.world import CUSTOMER, STRANGER, Answer, World, customer, service
@@ -186,3 +188,46 @@ def test_a_rotated_api_key_is_used_without_a_deployment(
     monkeypatch.setattr(module.stripe._secret, "_clock", lambda: later)
     assert module.stripe.gateway() is not before
     assert world.put_customer(STRANGER).status == 201
+
+
+def test_a_500_that_stripe_replays_is_overcome_once_the_search_can_tell(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = {"effect": "server_error", "status": 500, "method": "POST", "path": "/v1/customers", "times": 1}
+    world.faults(failing)
+    assert [world.put_customer().status for _ in range(2)] == [503, 503]
+    module = world.function("create_customer")
+    later = time.time() + SEARCHABLE_AFTER_SECONDS
+    monkeypatch.setattr(module.time, "time", lambda: later)
+    assert world.put_customer().status == 201
+    assert len(made_at_stripe(world)) == 1
+
+
+def test_a_customer_found_by_search_is_exactly_this_one(world: World) -> None:
+    """Stripe's search tells upper and lower case not apart: https://docs.stripe.com/search"""
+    customers = world.stripe_client().v1.customers
+    metadata = {"customer_id": "ANN", "managed_by": "test-stack"}
+    customers.create({"metadata": metadata})
+    found = customers.search({"query": "metadata['customer_id']:'ANN'"})
+    gateway = world.function("create_customer").stripe.gateway()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(gateway._stripe.v1.customers), "search", lambda *_: found)
+        assert gateway.find_customer("ann", "test-stack") is None
+        assert gateway.find_customer("ANN", "test-stack") == found.data[0].id
+
+
+def test_an_address_that_stripe_refuses_is_the_callers_to_mend(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put_customer()
+    customers = world.function("create_customer").stripe.gateway()._stripe.v1.customers
+
+    def refused(*_: Any) -> None:
+        raise InvalidRequestError(  # type: ignore[no-untyped-call]
+            "Invalid email address", "email", code="email_invalid", http_status=400
+        )
+
+    monkeypatch.setattr(type(customers), "update", refused)
+    answer = world.put_customer(email="a@b")
+    assert (answer.status, answer.body["code"]) == (400, "invalid_request")
+    assert "email" in answer.body["detail"]

@@ -213,3 +213,83 @@ def test_a_strangers_mandate_is_not_found(world: World) -> None:
     assert world.get_mandate(mandate_id, service()).status == 403
     assert world.get_mandate(mandate_id, service("mandates:read")).status == 200
     assert world.get_mandate(mandate_id, {"principalId": "x"}).status == 401
+
+
+def test_a_second_withdrawal_during_activation_is_in_the_ledger_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mandate_id, events = authorised(world)
+    succeeded = next(event for event in events if event["type"] == "setup_intent.succeeded")
+    world.stripe.core.detach(succeeded["data"]["object"]["payment_method"])
+    world.deliver(*world.events("payment_method.detached", "mandate.updated"))
+    detached, inactive = sorted(world.queued(), key=lambda event: str(event["type"]), reverse=True)
+    assert world.process([detached]) == []
+    other_worker = world.fresh("process_webhook")
+    ingest = world.function("process_webhook").apply_events.__globals__
+    commit = ingest["commit"]
+
+    def overtaken(*arguments: Any) -> None:
+        monkeypatch.setitem(ingest, "commit", commit)
+        assert other_worker.handler(sqs_event([inactive]), None) == {"batchItemFailures": []}
+        commit(*arguments)
+
+    monkeypatch.setitem(ingest, "commit", overtaken)
+    assert world.process([succeeded]) == []
+    kinds = [kind for entry in read_ledger(mandate_id) for kind in entry.kinds]
+    assert {"detached", "mandate_inactive"} <= set(kinds)
+    assert_chain_holds(mandate_id)
+
+
+def test_what_was_not_for_us_is_read_again_once_a_setting_is_corrected(world: World) -> None:
+    mandate_id, events = authorised(world)
+    world.environment["STRIPE_LIVEMODE"] = "true"
+    wrong = world.fresh("process_webhook")
+    assert wrong.handler(sqs_event(events), None) == {"batchItemFailures": []}
+    assert status_of(world, mandate_id) == "pending"
+    world.environment["STRIPE_LIVEMODE"] = "false"
+    assert world.process(events) == []
+    assert status_of(world, mandate_id) == "active"
+
+
+def test_one_impossible_time_does_not_stop_the_batch(world: World) -> None:
+    mandate_id, events = authorised(world)
+    succeeded = next(event for event in events if event["type"] == "setup_intent.succeeded")
+    odd = {**succeeded, "id": "evt_odd", "created": 2**60}
+    assert world.process([odd, *events]) == []
+    assert status_of(world, mandate_id) == "active"
+    assert outcome("evt_odd") == ("quarantined", "unreadable: created is not a time")
+
+
+def test_more_events_of_one_mandate_than_a_transaction_holds(world: World) -> None:
+    mandate_id, events = authorised(world)
+    succeeded = next(event for event in events if event["type"] == "setup_intent.succeeded")
+    many = [{**succeeded, "id": f"evt_{number}"} for number in range(70)]
+    assert world.process(many) == []
+    assert len(read_ledger(mandate_id)) == 72
+    assert_chain_holds(mandate_id)
+
+
+def test_a_thousand_failures_leave_room_for_a_revocation(world: World) -> None:
+    mandate_id = world.begun()["mandate_id"]
+    stripe_customer_id = read_heads([mandate_id])[mandate_id].stripe_customer_id
+    failed = {
+        "type": "setup_intent.setup_failed",
+        "livemode": False,
+        "data": {
+            "object": {
+                "id": "seti_1",
+                "object": "setup_intent",
+                "customer": stripe_customer_id,
+                "metadata": {"mandate_id": mandate_id, "managed_by": "test-stack"},
+                "last_setup_error": {"code": "payment_method_customer_decline"},
+            }
+        },
+    }
+    for batch in range(4):
+        attempts = [
+            {**failed, "id": f"evt_{batch}_{number}", "created": batch * 100 + number} for number in range(25)
+        ]
+        assert world.process(attempts) == []
+    head = read_heads([mandate_id])[mandate_id]
+    assert len(head.facts) == 3
+    assert world.revoke(mandate_id).body["status"] == "revoked"

@@ -4,17 +4,20 @@ Too little would break on AWS alone (no emulator here enforces IAM); too much is
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import boto3
 import pytest
 
+from tests.component.test_publish_changes import BUS, images, publish
 from tests.component.world import (
     CUSTOMER,
     TABLES,
     AwsCall,
     World,
     customer,
+    service,
     template,
 )
 
@@ -33,8 +36,14 @@ POLLED_BY_LAMBDA = {
     "sqs:ReceiveMessage",
     "sqs:DeleteMessage",
     "sqs:GetQueueAttributes",
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
 }
 """For the event source mapping, not the function's code."""
+GIVEN_UP_BY_LAMBDA = {("sqs:SendMessage", "UnpublishedEntries")}
+"""Likewise: where it puts what it could not hand over."""
 
 
 def used(world: World, function: str) -> set[Permission]:
@@ -57,6 +66,8 @@ def permissions(world: World, call: AwsCall) -> Iterable[Permission]:
         case "sqs", operation:
             names = {world.queue_url: "WebhookQueue", world.work_queue_url: "StripeWorkQueue"}
             yield f"sqs:{operation}", names[call.parameters["QueueUrl"]]
+        case ("kms" | "events") as client, operation:
+            yield f"{client}:{operation}", {"kms": "EvidenceKey", "events": "OutwardBus"}[client]
         case "secretsmanager", operation:
             names = {
                 world.api_key_arn: "StripeApiKeySecretArn",
@@ -82,7 +93,7 @@ def allowed(function: str) -> set[Permission]:
             if action.startswith(NOT_BUSINESS) or action in POLLED_BY_LAMBDA:
                 continue
             granted |= {(action, named(resource)) for resource in as_list(statement["Resource"])}
-    return granted
+    return granted - GIVEN_UP_BY_LAMBDA
 
 
 def as_list(value: Any) -> list[Any]:
@@ -121,6 +132,11 @@ def everything(world: World) -> World:
     assert world.settle(third["mandate_id"]) == ["message-0"]
     world.faults()
     assert world.settle(third["mandate_id"]) == []
+    for find_out in (
+        lambda one: world.return_page(one["checkout_session_id"]),
+        lambda _: world.post_checkout(),
+    ):
+        withdrawn_before_its_activation(world, find_out)
     mandate = world.get_mandate(begun["mandate_id"]).body
     world.stripe.core.detach(mandate["payment_method_id"])
     world.stripe.core.delete_customer(mandate["stripe_customer_id"])
@@ -131,12 +147,39 @@ def everything(world: World) -> World:
     world.stripe.core.authorize(fourth["checkout_session_id"])
     world.run_webhooks()
     assert world.get_mandate(fourth["mandate_id"]).body["status"] == "active"
+    for function, resource in (
+        ("export_evidence", "/mandates/{mandate_id}/evidence"),
+        ("export_evidence", "/evidence-keys"),
+        ("render_evidence", "/mandates/{mandate_id}/evidence.pdf"),
+    ):
+        made = world.call(
+            function,
+            resource,
+            path={"mandate_id": fourth["mandate_id"]},
+            caller=service("mandates:read"),
+            headers={"Accept": "application/pdf"},
+        )
+        assert made.status == 200
+    boto3.client("events").create_event_bus(Name=BUS)
+    world.environment["EVENT_BUS_NAME"] = BUS
+    assert publish(world, images(third["mandate_id"])) == []
     return world
+
+
+def withdrawn_before_its_activation(world: World, find_out: Callable[[Any], object]) -> None:
+    session = world.post_checkout().body
+    world.stripe.core.authorize(session["checkout_session_id"])
+    succeeded = world.events("setup_intent.succeeded")[-1]
+    world.stripe.core.detach(succeeded["data"]["object"]["payment_method"])
+    world.deliver(*world.events("payment_method.detached"))
+    world.process(world.queued())
+    find_out(session)
+    assert world.get_mandate(session["mandate_id"]).body["status"] == "revoked"
 
 
 def test_every_function_may_do_exactly_what_it_does(everything: World) -> None:
     functions = {call.function for call in everything.calls if call.function}
-    assert len(functions) == 9
+    assert len(functions) == 12
     for function in functions:
         assert used(everything, function) == allowed(function), function
 

@@ -8,9 +8,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator, FormatChecker
 
 from mandates import publishing
+from mandates.core.ledger import first_broken
 from mandates.core.outward import SOURCE
 from mandates.publishing import entry_of
 from mandates.store.mandates import read_ledger
@@ -63,7 +64,7 @@ def entry(
     mandate: str, number: int, *, status: str = "pending", kind: str = "setup_failed"
 ) -> dict[str, Any]:
     """The item of an entry, made up: mandates are named by a letter."""
-    fact = {"kind": kind, "qualifier": "", "at": 1, "source": "evt_1", "ids": {}, "detail": {}}
+    fact = {"kind": kind, "at": 1, "source": "evt_1", "ids": {}, "detail": {}}
     return {
         "mandate_id": {"S": f"mdt_{mandate * 24}"},
         "record": {"S": f"entry#{number:06}"},
@@ -306,7 +307,7 @@ def test_an_entry_that_cannot_be_read_fails_the_batch(bus: World) -> None:
 def test_a_withdrawn_mandate_is_to_be_settled_before_anybody_hears_of_it(bus: World) -> None:
     publish(bus, [entry("a", 1), revoked("b", 4), revoked("c", 2)])
     operations = [call.operation for call in bus.calls if call.function == "publish_changes"]
-    assert operations == ["SendMessageBatch", "PutEvents"]
+    assert operations == ["SendMessage", "SendMessage", "PutEvents"]
     assert settling(bus) == [f"mdt_{letter * 24}" for letter in "bc"]
 
 
@@ -323,8 +324,8 @@ def test_without_a_withdrawal_nothing_is_queued(bus: World) -> None:
 
 def test_what_the_work_queue_does_not_take_is_not_published(bus: World) -> None:
     class Full:
-        def send_message_batch(self, **_: Any) -> dict[str, Any]:
-            return {"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]}
+        def send_message(self, **_: Any) -> None:
+            raise ClientError({"Error": {"Code": "InternalError", "Message": "x"}}, "SendMessage")
 
     bus.monkeypatch.setattr(bus.function("publish_changes").publisher, "_sqs", Full())
     assert publish(bus, [entry("a", 1), entry("a", 2), revoked("a", 3), entry("b", 1)]) == ["103"]
@@ -346,11 +347,13 @@ def test_it_is_queued_again_when_the_bus_refused(bus: World) -> None:
 def test_the_samples_are_a_ledger(bus: World) -> None:
     records = [
         record
-        for name in ("set_up", "withdrawn")
+        for name in ("activated", "withdrawn")
         for record in json.loads((ROOT / "events" / "publish_changes" / f"{name}.json").read_text())[
             "Records"
         ]
     ]
+    ledger = [entry_of(record["dynamodb"]["NewImage"]) for record in records]
+    assert first_broken(ledger, length=5, head_hash=ledger[-1].hash) is None
     assert publish(bus, [record["dynamodb"]["NewImage"] for record in records]) == []
     assert [detail_type for detail_type, _ in published(bus)] == [
         "mandate.consented",

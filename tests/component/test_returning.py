@@ -112,3 +112,18 @@ def test_who_may(world: World) -> None:
     assert world.return_page("cs_unknown").status == 404
     assert world.return_page(begun["checkout_session_id"], service("mandates:read")).status == 403
     assert world.return_page(begun["checkout_session_id"], {"principalId": "x"}).status == 401
+
+
+def test_withdrawn_before_it_was_activated(world: World) -> None:
+    """The withdrawal's webhook has come, the set-up's has not: the page activates, and finds it revoked."""
+    begun = world.begun()
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    (succeeded,) = world.events("setup_intent.succeeded")
+    world.stripe.core.detach(succeeded["data"]["object"]["payment_method"])
+    world.deliver(*world.events("payment_method.detached", "mandate.updated"))
+    assert world.process(world.queued()) == []
+    page = world.return_page(begun["checkout_session_id"])
+    assert (page.status, page.body["status"]) == (200, "revoked")
+    kinds = [kind for entry in read_ledger(begun["mandate_id"]) for kind in entry.kinds]
+    assert {"detached", "mandate_inactive"} <= set(kinds)
+    assert world.post_checkout().status == 201

@@ -18,7 +18,7 @@ from mandates.store.customers import Customer, claim_customer, resolve_claim
 from mandates.store.mandates import commit, read_heads
 from tests.component.world import ROOT, Context, World
 
-SAMPLES = sorted((ROOT / "events").glob("*/*.json"))
+SAMPLES = sorted(path for path in (ROOT / "events").glob("*/*.json") if path.parent.name != "schemas")
 MANDATE = "mdt_aaaaaaaaaaaaaaaaaaaaaaaa"
 SIGNED_AT = 1793491200
 
@@ -37,14 +37,19 @@ EXPECTED = {
     "create_checkout_session/open": Expected(201, "mandate_id"),
     "create_customer/adopt": Expected(201, "cus_sample", customer=False),
     "create_customer/create": Expected(201, "customer-1", customer=False),
+    "export_evidence/keys": Expected(200, "-----BEGIN PUBLIC KEY-----"),
+    "export_evidence/one_mandate": Expected(200, "key_fingerprint"),
     "process_webhook/detached": Expected(contains="'batchItemFailures': []"),
     "process_webhook/set_up": Expected(contains="'batchItemFailures': []"),
+    "publish_changes/activated": Expected(contains="'batchItemFailures': []"),
+    "publish_changes/withdrawn": Expected(contains="'batchItemFailures': []"),
     "read_checkout_session/return_page": Expected(200, "pending"),
     "read_mandates/mandates_of_customer": Expected(200, MANDATE),
     "read_mandates/one_customer": Expected(200, "cus_sample"),
     "read_mandates/one_mandate": Expected(200, "consent_accepted"),
     "read_terms/current": Expected(200, '"locale": "de"'),
     "receive_webhook/setup_intent_succeeded": Expected(200, "received"),
+    "render_evidence/one_mandate": Expected(200, "application/pdf"),
     "revoke_mandate/by_customer": Expected(200, "revoked"),
     "settle_withdrawals/one_mandate": Expected(contains="'batchItemFailures': []"),
 }
@@ -64,6 +69,7 @@ def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     at_stripe = world.stripe_client().v1.customers.create({"metadata": {"customer_id": "customer-1"}}).id
     sample = json.loads(path.read_text(encoding="utf-8").replace("cus_sample", at_stripe))
     world.environment.update(
+        EVENT_BUS_NAME="default",
         MANAGED_BY="mandates-local",
         OIDC_ISSUER="https://issuer.example",
         OIDC_AUDIENCES="api",
@@ -99,11 +105,11 @@ def a_customer_with_a_mandate(stripe_customer_id: str) -> None:
     opened = Fact(
         Kind.SESSION_CREATED, moment.seconds, consent.source, ids(checkout_session="cs_test_sample")
     )
+    standing = Subject(stripe_customer_subject(stripe_customer_id))
     begun = change(
         mandate,
         [Contribution(consent.source, (consent,)), Contribution(opened.source, (opened,))],
-        payment_method=None,
-        stripe_customer=Subject(stripe_customer_subject(stripe_customer_id)),
+        subjects={standing.key: standing},
         recorded_at=moment.text,
     )
     commit([begun], moment)

@@ -1,5 +1,6 @@
 """What a component test works with: AWS as moto plays it, Stripe as the simulator does, our handlers."""
 
+import base64
 import functools
 import importlib.util
 import itertools
@@ -98,11 +99,15 @@ class World:
         self.webhook_secrets_arn = secrets.create_secret(
             Name="webhooks", SecretString=json.dumps({"secrets": [WEBHOOK_SECRET]})
         )["ARN"]
+        kms: Any = boto3.client("kms")
+        signing = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+        self.evidence_key_arn = signing["KeyMetadata"]["Arn"]
         tables.bind({name: name for name in TABLES})
         self.terms = load(ROOT / "terms" / "example.yaml")
         publish_terms(self.terms, Moment(time.time()))
         self.environment = {
             "ALLOWED_ORIGINS": ORIGIN,
+            "EVIDENCE_KEY_IDS": self.evidence_key_arn,
             "MANAGED_BY": "test-stack",
             "STRIPE_API_BASE": self.stripe.url,
             "STRIPE_API_KEY_SECRET_ARN": self.api_key_arn,
@@ -135,8 +140,15 @@ class World:
     def invoke(self, name: str, event: Mapping[str, Any]) -> Any:
         """What Lambda does: the handler, with an event."""
         function = self.function(name)
-        with runs(name):
-            return function.handler(event, Context())
+        unnamed = {
+            table for table in TABLES if not hasattr(getattr(function, "configured", None), f"{table}_table")
+        }
+        tables.bind(dict.fromkeys(unnamed, "not-bound-by-this-function"))
+        try:
+            with runs(name):
+                return function.handler(event, Context())
+        finally:
+            tables.bind({table: table for table in TABLES})
 
     def call(
         self,
@@ -354,4 +366,7 @@ def sqs_event(events: Sequence[Any]) -> dict[str, Any]:
 
 
 def answer(raw: Mapping[str, Any]) -> Answer:
+    """As a client gets it: JSON, or bytes where the gateway makes them of base64."""
+    if raw["isBase64Encoded"]:
+        return Answer(raw["statusCode"], raw["headers"], base64.b64decode(raw["body"]))
     return Answer(raw["statusCode"], raw["headers"], json.loads(raw["body"]) if raw["body"] else None)

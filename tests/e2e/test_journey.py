@@ -22,7 +22,9 @@ WARM_SECONDS = 5.0
 
 @pytest.fixture
 def other(stack: StackJson) -> Iterator[Customer]:
-    caller = Customer(stack["api_url"], stack["tokens"]["other_customer"], stack["customer_ids"]["other_customer"])
+    caller = Customer(
+        stack["api_url"], stack["tokens"]["other_customer"], stack["customer_ids"]["other_customer"]
+    )
     yield caller
     caller.close()
 
@@ -108,7 +110,9 @@ def test_the_same_webhook_ten_times_at_once_leaves_one_entry(
         control(stack, http, "faults")
 
 
-def test_revoked_here_and_detached_at_stripe(stack: StackJson, customer: Customer, http: httpx.Client) -> None:
+def test_revoked_here_and_detached_at_stripe(
+    stack: StackJson, customer: Customer, http: httpx.Client
+) -> None:
     session = opened(stack, customer)
     pay_with_amazon(session["url"])
     mandate = customer.mandate_once(session["mandate_id"], "active")
@@ -243,7 +247,9 @@ def waiting(stack: StackJson) -> int:
         json={"QueueUrl": stack["queue_url"], "AttributeNames": ["All"]},
         trust_env=False,
     ).json()["Attributes"]
-    return int(answered["ApproximateNumberOfMessages"]) + int(answered["ApproximateNumberOfMessagesNotVisible"])
+    return int(answered["ApproximateNumberOfMessages"]) + int(
+        answered["ApproximateNumberOfMessagesNotVisible"]
+    )
 
 
 def until(condition: Any, *, seconds: float = 20.0) -> None:

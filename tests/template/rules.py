@@ -5,6 +5,7 @@ Several are about numbers that only make sense beside each other; a linter sees 
 
 from collections.abc import Callable, Iterator
 from itertools import chain
+from typing import Any
 
 from mandates import aws, gateway
 from mandates.store import tables
@@ -15,7 +16,8 @@ GATEWAY_SECONDS = 29
 
 FOURTEEN_DAYS = 14 * 86_400
 RETAINED = {"Retain", "RetainExceptOnCreate"}
-KEEPS_DATA = {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"}
+MUST_BE_NAMED = {"AWS::ApiGateway::RestApi", "AWS::Events::EventBus"}
+KEEPS_DATA = {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret", "AWS::KMS::Key"}
 
 WAIT_FOR_STRIPE = {"StripeWorkQueue"}
 """Queues whose messages wait for as long as Stripe is down, so that an outage fills no dead letter queue."""
@@ -58,7 +60,7 @@ def clients_give_up_before_their_function(stack: Stack) -> list[str]:
 def visibility_is_six_function_timeouts(stack: Stack) -> list[str]:
     """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
     problems = []
-    for _, mapping in stack.of("AWS::Lambda::EventSourceMapping"):
+    for _, mapping in queue_consumers(stack):
         queue = name_of(mapping["EventSourceArn"]).removesuffix(".Arn")
         visibility = stack.properties(queue).get("VisibilityTimeout", 30)
         timeout = stack.properties(name_of(mapping["FunctionName"]))["Timeout"]
@@ -76,6 +78,7 @@ def every_queue_has_dead_letters_that_outlive_it(stack: Stack) -> list[str]:
     queues = dict(stack.of("AWS::SQS::Queue"))
     redrives = {name: queue["RedrivePolicy"] for name, queue in queues.items() if "RedrivePolicy" in queue}
     dead = {name_of(redrive["deadLetterTargetArn"]).removesuffix(".Arn") for redrive in redrives.values()}
+    dead |= {name_of(where).removesuffix(".Arn") for where in given_up(stack)}
     without = queues.keys() - redrives.keys() - dead - WAIT_FOR_STRIPE
     problems = [f"{name} has no dead letter queue" for name in sorted(without)]
     problems += [
@@ -116,13 +119,62 @@ def consumers_report_single_failures_and_are_bounded(stack: Stack) -> list[str]:
     for name, mapping in stack.of("AWS::Lambda::EventSourceMapping"):
         if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             problems.append(f"{name} fails whole batches")
-        if not mapping.get("ScalingConfig", {}).get("MaximumConcurrency"):
-            problems.append(f"{name} is not bounded")
+    problems += [
+        f"{name} is not bounded"
+        for name, mapping in queue_consumers(stack)
+        if not mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
+    ]
     return problems + [
         f"{name} reserves concurrency: bound the queue's workers instead"
         for name, properties in stack.functions.items()
         if "ReservedConcurrentExecutions" in properties
     ]
+
+
+def queue_consumers(stack: Stack) -> list[tuple[str, Json]]:
+    return [
+        (name, mapping)
+        for name, mapping in stack.of("AWS::Lambda::EventSourceMapping")
+        if not _reads_a_stream(mapping)
+    ]
+
+
+def given_up(stack: Stack) -> list[Any]:
+    """Where streams' consumers put what they give up."""
+    return [
+        mapping["DestinationConfig"]["OnFailure"]["Destination"]
+        for _, mapping in stack.of("AWS::Lambda::EventSourceMapping")
+        if "DestinationConfig" in mapping
+    ]
+
+
+def streams_are_read_in_order_and_no_entry_is_lost_unseen(stack: Stack) -> list[str]:
+    """A failing entry holds up those behind it, so it must be given up in time to be fetched by hand: a
+    stream keeps its records for 24 hours. https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
+    """
+    problems = []
+    for name, mapping in stack.of("AWS::Lambda::EventSourceMapping"):
+        if not _reads_a_stream(mapping):
+            continue
+        holds = {
+            "keeps the order": mapping.get("ParallelizationFactor") == 1,
+            "begins with the first record": mapping.get("StartingPosition") == "TRIM_HORIZON",
+            "rides out an outage, and gives up in time": (
+                3600 <= mapping.get("MaximumRecordAgeInSeconds", -1) <= 43_200
+                and mapping.get("MaximumRetryAttempts") == -1
+            ),
+            "isolates what can't be read": mapping.get("BisectBatchOnFunctionError") is True,
+            "says what it gave up": "OnFailure" in mapping.get("DestinationConfig", {}),
+            "is woken by ledger entries alone": "entry#" in str(mapping.get("FilterCriteria")),
+        }
+        problems += [
+            f"{name}: it does not hold that it {what}" for what, it_does in holds.items() if not it_does
+        ]
+    return problems
+
+
+def _reads_a_stream(mapping: Json) -> bool:
+    return name_of(mapping["EventSourceArn"]).endswith(".StreamArn")
 
 
 # ------------------------------------------------------------------------------------ data at rest
@@ -155,8 +207,23 @@ def data_outlives_the_stack_under_no_fixed_name(stack: Stack) -> list[str]:
         ):
             problems.append(f"{name} would go with the stack")
         fixed = {"TableName", "QueueName", "Name", "SecretName", "RoleName"} & properties.keys()
-        if fixed and resource["Type"] != "AWS::ApiGateway::RestApi":
+        if fixed and resource["Type"] not in MUST_BE_NAMED:
             problems.append(f"{name} has a fixed {fixed.pop()}, so none could be made beside its predecessor")
+    return problems
+
+
+def keys_only_sign_and_only_for_this_account(stack: Stack) -> list[str]:
+    """The account's own policies decide who may use a key; a policy that names anybody else opens it."""
+    account = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+    problems = []
+    for name, key in stack.of("AWS::KMS::Key"):
+        if (key.get("KeyUsage"), key.get("KeySpec")) != ("SIGN_VERIFY", "ECC_NIST_P256"):
+            problems.append(f"{name} is not a key for signing")
+        problems += [
+            f"{name} is opened to {statement['Principal']}"
+            for statement in key["KeyPolicy"]["Statement"]
+            if statement["Principal"] != account
+        ]
     return problems
 
 
@@ -329,7 +396,7 @@ def the_gateway_refuses_as_we_do(stack: Stack) -> list[str]:
     return problems
 
 
-def the_stage_is_throttled_and_traced(stack: Stack) -> list[str]:
+def the_stage_is_throttled_and_keeps_nobodys_path_or_address(stack: Stack) -> list[str]:
     problems = []
     for name, stage in stack.of("AWS::ApiGateway::Stage"):
         settings = stage.get("MethodSettings", [{}])[0]
@@ -337,8 +404,8 @@ def the_stage_is_throttled_and_traced(stack: Stack) -> list[str]:
             problems.append(f"{name} lets through more than Stripe takes")
         if settings.get("DataTraceEnabled") is not False or settings.get("LoggingLevel") != "OFF":
             problems.append(f"{name} logs what is in requests")
-        if stage.get("TracingEnabled") is not True:
-            problems.append(f"{name} is not traced")
+        if stage.get("TracingEnabled") is not False:
+            problems.append(f"{name} sends paths and addresses to X-Ray")
     return problems
 
 

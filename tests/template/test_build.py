@@ -39,6 +39,14 @@ def _pin(block: str) -> tuple[str, frozenset[str]]:
     return version, frozenset(word for word in block.split() if word.startswith("--hash"))
 
 
+def test_the_function_with_packages_of_its_own_ships_what_is_tested() -> None:
+    own, everything = blocks(ROOT / "functions" / "render_evidence" / "requirements.txt"), blocks(LOCK)
+    assert own.keys() == {"typst", "manimgx-fonts", "manimgx-fonts-cjk"}
+    assert {name: _pin(block) for name, block in own.items()} == {
+        name: _pin(everything[name]) for name in own
+    }
+
+
 @pytest.mark.parametrize("package", ["botocore", "stripe", "pynamodb", "msgspec", "pyjwt"])
 def test_the_layer_has_what_the_functions_import(package: str) -> None:
     assert package in blocks(LAYER_LOCK)

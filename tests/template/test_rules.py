@@ -38,6 +38,21 @@ def gateway_response(stack: Stack, kind: str) -> Json:
     return response
 
 
+def ledger(stack: Stack) -> Json:
+    return stack.properties("PublishChangesLedger")
+
+
+STREAM_SPOILT: list[tuple[Spoil, str]] = [
+    (lambda s: ledger(s).update(ParallelizationFactor=2), "keeps the order"),
+    (lambda s: ledger(s).update(StartingPosition="LATEST"), "begins with the first"),
+    (lambda s: ledger(s).pop("MaximumRecordAgeInSeconds"), "gives up in time"),
+    (lambda s: ledger(s).update(MaximumRecordAgeInSeconds=86_400), "gives up in time"),
+    (lambda s: ledger(s).update(MaximumRetryAttempts=3), "rides out an outage"),
+    (lambda s: ledger(s).pop("BisectBatchOnFunctionError"), "isolates"),
+    (lambda s: ledger(s).pop("DestinationConfig"), "gave up"),
+    (lambda s: ledger(s).pop("FilterCriteria"), "woken by"),
+]
+
 SPOILT: list[tuple[Rule, Spoil, str]] = [
     (
         rules.functions_answer_before_the_gateway_gives_up,
@@ -102,6 +117,20 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
         "reserves",
     ),
     (
+        rules.every_queue_has_dead_letters_that_outlive_it,
+        lambda s: s.properties("UnpublishedEntries").update(MessageRetentionPeriod=345_600),
+        "UnpublishedEntries keeps dead letters for less",
+    ),
+    (
+        rules.every_queue_has_dead_letters_that_outlive_it,
+        lambda s: ledger(s).pop("DestinationConfig"),
+        "UnpublishedEntries has no dead letter",
+    ),
+    *(
+        (rules.streams_are_read_in_order_and_no_entry_is_lost_unseen, spoil, found)
+        for spoil, found in STREAM_SPOILT
+    ),
+    (
         rules.tables_are_on_demand_restorable_and_encrypted,
         lambda s: table(s).update(BillingMode="PROVISIONED"),
         "bills by request",
@@ -135,6 +164,21 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
         rules.data_outlives_the_stack_under_no_fixed_name,
         lambda s: table(s).update(TableName="mandates"),
         "fixed TableName",
+    ),
+    (
+        rules.keys_only_sign_and_only_for_this_account,
+        lambda s: s.properties("EvidenceKey").pop("KeyUsage"),
+        "EvidenceKey is not a key for signing",
+    ),
+    (
+        rules.keys_only_sign_and_only_for_this_account,
+        lambda s: s.properties("EvidenceKey")["KeyPolicy"]["Statement"][0].update(Principal="*"),
+        "EvidenceKey is opened to *",
+    ),
+    (
+        rules.data_outlives_the_stack_under_no_fixed_name,
+        lambda s: s.resources["EvidenceKey"].pop("DeletionPolicy"),
+        "EvidenceKey would go",
     ),
     (rules.functions_run_alike, lambda s: s.properties("ReadTerms").update(Runtime="python3.12"), "Runtime"),
     (rules.functions_run_alike, lambda s: s.properties("ReadTerms").pop("TracingConfig"), "TracingConfig"),
@@ -204,16 +248,20 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
         "UNAUTHORIZED is hidden",
     ),
     (
-        rules.the_stage_is_throttled_and_traced,
+        rules.the_stage_is_throttled_and_keeps_nobodys_path_or_address,
         lambda s: stage(s)["MethodSettings"][0].update(ThrottlingRateLimit=10_000),
         "more than Stripe takes",
     ),
     (
-        rules.the_stage_is_throttled_and_traced,
+        rules.the_stage_is_throttled_and_keeps_nobodys_path_or_address,
         lambda s: stage(s)["MethodSettings"][0].update(DataTraceEnabled=True),
         "logs what is in requests",
     ),
-    (rules.the_stage_is_throttled_and_traced, lambda s: stage(s).pop("TracingEnabled"), "not traced"),
+    (
+        rules.the_stage_is_throttled_and_keeps_nobodys_path_or_address,
+        lambda s: stage(s).update(TracingEnabled=True),
+        "X-Ray",
+    ),
 ]
 RULES = list(dict.fromkeys(rule for rule, _, _ in SPOILT))
 

@@ -12,6 +12,13 @@ SECRET = "secretsmanager:GetSecretValue"
 CUSTOMERS, MANDATES, SUBJECTS = "CustomersTable.Arn", "MandatesTable.Arn", "StripeSubjectsTable.Arn"
 EVENTS, TERMS, QUEUE = "EventsTable.Arn", "TermsTable.Arn", "WebhookQueue.Arn"
 
+EVIDENCE = {
+    MANDATES: {READ, QUERY},
+    SUBJECTS: {READ},
+    TERMS: {READ},
+    "EvidenceKey.Arn": {"kms:GetPublicKey", "kms:Sign"},
+}
+
 MAY: dict[str, dict[str, set[str]]] = {
     "AuthorizeRequest": {},
     "ReadTerms": {TERMS: {READ}},
@@ -24,6 +31,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         CUSTOMERS: {READ, PUT, UPDATE},
         MANDATES: {READ, PUT, UPDATE},
         SUBJECTS: {READ, UPDATE},
+        EVENTS: {PUT},
         TERMS: {READ},
         "StripeApiKeySecretArn": {SECRET},
     },
@@ -38,6 +46,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         MANDATES: {READ, PUT, UPDATE},
         "${MandatesTable.Arn}/index/by_customer": {QUERY},
         SUBJECTS: {READ, UPDATE},
+        EVENTS: {PUT},
         "StripeApiKeySecretArn": {SECRET},
     },
     "RevokeMandate": {MANDATES: {READ, PUT, UPDATE}, SUBJECTS: {READ}},
@@ -52,6 +61,19 @@ MAY: dict[str, dict[str, set[str]]] = {
         SUBJECTS: {READ},
         "StripeApiKeySecretArn": {SECRET},
     },
+    "PublishChanges": {
+        "MandatesTable.StreamArn": {
+            "dynamodb:DescribeStream",
+            "dynamodb:GetRecords",
+            "dynamodb:GetShardIterator",
+            "dynamodb:ListStreams",
+        },
+        "OutwardBus.Arn": {"events:PutEvents"},
+        "StripeWorkQueue.Arn": {"sqs:SendMessage"},
+        "UnpublishedEntries.Arn": {"sqs:SendMessage"},
+    },
+    "ExportEvidence": EVIDENCE,
+    "RenderEvidence": EVIDENCE,
     "ReceiveWebhook": {QUEUE: {"sqs:SendMessage"}, "StripeWebhookSecrets.Id": {SECRET}},
     "ProcessWebhook": {
         QUEUE: {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
@@ -70,6 +92,9 @@ ROUTES = {
     "POST /checkout-sessions": ("CreateCheckoutSession", "a token"),
     "GET /checkout-sessions/{checkout_session_id}": ("ReadCheckoutSession", "a token"),
     "POST /mandates/{mandate_id}/revoke": ("RevokeMandate", "a token"),
+    "GET /mandates/{mandate_id}/evidence": ("ExportEvidence", "a token"),
+    "GET /mandates/{mandate_id}/evidence.pdf": ("RenderEvidence", "a token"),
+    "GET /evidence-keys": ("ExportEvidence", "anyone"),  # whoever is shown evidence must be able to check it
     "POST /webhooks/stripe": ("ReceiveWebhook", "anyone"),  # Stripe's signature is what counts
 }
 
@@ -95,7 +120,8 @@ def test_a_route_without_authorizer_is_noticed() -> None:
     properties = template["Resources"]["ReadMandates"]["Properties"]["Events"]["GetMandate"]["Properties"]
     properties["Auth"] = {"Authorizer": "NONE"}
     unprotected = {route.name for route in routes(Stack(expand(template))) if not route.is_protected}
-    assert unprotected == {"GET /terms/current", "GET /mandates/{mandate_id}", "POST /webhooks/stripe"}
+    on_purpose = {route for route, (_, who) in ROUTES.items() if who == "anyone"}
+    assert unprotected == {*on_purpose, "GET /mandates/{mandate_id}"}
 
 
 def test_the_authorizer_sees_only_well_formed_tokens_and_is_asked_once_per_token() -> None:

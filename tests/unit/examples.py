@@ -30,7 +30,6 @@ SETUP_FAILED = Fact(
     "evt_failed",
     ids(setup_intent="seti_example"),
     {"code": "setup_intent_authentication_failure"},
-    qualifier="setatt_1",
 )
 SETUP_FAILED_AGAIN = Fact(
     Kind.SETUP_FAILED,
@@ -38,7 +37,6 @@ SETUP_FAILED_AGAIN = Fact(
     "evt_failed_again",
     ids(setup_intent="seti_example"),
     {"code": "setup_attempt_failed"},
-    qualifier="setatt_2",
 )
 SETUP_SUCCEEDED = Fact(
     Kind.SETUP_SUCCEEDED,

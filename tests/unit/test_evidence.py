@@ -94,15 +94,12 @@ def record(
             told_by_stripe(SESSION_COMPLETED),
             *([our_own(REVOKED)] if revoked else []),
         ],
-        payment_method=Subject("payment_method#pm_example"),
-        stripe_customer=Subject("stripe_customer#cus_example"),
+        subjects={key: Subject(key) for key in ("payment_method#pm_example", "stripe_customer#cus_example")},
         recorded_at=RECORDED_AT,
     )
     return Record(
         mandate=worked_out.after,
-        status="revoked" if revoked else "active",
-        payment_method={},
-        stripe_customer={},
+        subjects={key: {} for key in ("payment_method#pm_example", "stripe_customer#cus_example")},
         entries=worked_out.entries,
         personal=worked_out.personal,
         agreed=Agreed(terms, "2026-11-01T08:00:00.000Z", None),
@@ -174,7 +171,7 @@ def test_it_has_what_a_dispute_needs() -> None:
 
 
 def test_a_withdrawal_that_lies_on_the_payment_method_is_in_it() -> None:
-    one = replace(record(revoked=False), payment_method={DETACHED.key: DETACHED})
+    one = replace(record(revoked=False), subjects={"payment_method#pm_example": {DETACHED.key: DETACHED}})
     assert [(w["subject"], w["fact"]["kind"]) for w in page(one)["withdrawals"]] == [
         ("payment_method", "detached")
     ]
@@ -553,15 +550,18 @@ def stored(entries: Sequence[Entry | None]) -> list[tuple[int, Entry | None]]:
 def test_the_first_unsound_entry_is_named_even_if_it_cannot_be_read() -> None:
     one = record()
     good = stored(one.entries)
-    tip = {"length": one.mandate.entries, "head_hash": one.mandate.head_hash}
-    assert first_unsound(good, **tip) is None
-    assert first_unsound([*good[:2], (3, None), *good[3:]], **tip) == 3
-    assert first_unsound([*good[:2], *good[3:]], **tip) == 3
-    assert first_unsound(good[:-1], **tip) == 5
-    assert first_unsound([(0, good[0][1]), *good], **tip) == 1
-    assert first_unsound([], **tip) == 1
+
+    def unsound(ledger: Sequence[tuple[int, Entry | None]]) -> int | None:
+        return first_unsound(ledger, length=one.mandate.entries, head_hash=one.mandate.head_hash)
+
+    assert unsound(good) is None
+    assert unsound([*good[:2], (3, None), *good[3:]]) == 3
+    assert unsound([*good[:2], *good[3:]]) == 3
+    assert unsound(good[:-1]) == 5
+    assert unsound([(0, good[0][1]), *good]) == 1
+    assert unsound([]) == 1
     spoilt = replace(one.entries[1], status="active")
-    assert first_unsound([good[0], (2, spoilt), good[2], (4, None), good[4]], **tip) == 2
+    assert unsound([good[0], (2, spoilt), good[2], (4, None), good[4]]) == 2
 
 
 def test_the_heads_facts_are_those_the_ledger_tells_of() -> None:

@@ -1,13 +1,14 @@
 """Which event an entry makes, that every entry makes one, and that it holds nothing but ids and words."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator, FormatChecker, ValidationError  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 
 from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import GENESIS, Entry, PersonalValue, append
@@ -147,7 +148,7 @@ def test_every_entry_makes_an_event_of_the_schema(told: list[Fact], status: Stat
 
 
 def test_a_kind_from_the_future_is_a_change() -> None:
-    plain = {"kind": "charge_created", "qualifier": "", "at": AT, "source": "x", "ids": {}, "detail": {}}
+    plain = {"kind": "charge_created", "at": AT, "source": "x", "ids": {}, "detail": {}}
     told = Entry(MANDATE_ID, 7, RECORDED_AT, "x", (plain,), "active", None, {}, "0" * 64, "1" * 64)
     assert outward_event(told).type == EventType.CHANGED
     validate(outward_event(told))
@@ -185,3 +186,9 @@ def test_a_withdrawal_without_reasons_is_refused() -> None:
     detail = {name: value for name, value in withdrawn.detail.items() if name != "reasons"}
     with pytest.raises(ValidationError, match="reasons"):
         validate(OutwardEvent(withdrawn.type, detail))
+
+
+def test_the_documentation_shows_a_real_event_and_every_type() -> None:
+    text = (SCHEMA_FILE.parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
+    Draft202012Validator(SCHEMA).validate(json.loads(text.partition("```json")[2].partition("```")[0]))
+    assert set(re.findall(r"^\| `(mandate\.\w+)` \|", text, re.MULTILINE)) == set(EventType)

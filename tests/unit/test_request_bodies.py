@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "STRIPE_API_BASE": "http://127.0.0.1:1",
     "STRIPE_API_KEY_SECRET_ARN": "arn",
     "CUSTOMERS_TABLE": "customers",
+    "EVENTS_TABLE": "events",
     "MANDATES_TABLE": "mandates",
     "STRIPE_SUBJECTS_TABLE": "stripe_subjects",
     "TERMS_TABLE": "terms",

@@ -33,8 +33,8 @@ def ledger(*told: tuple[datetime, Fact]) -> list[Entry]:
     return entries
 
 
-def fact(kind: Kind, qualifier: str = "") -> Fact:
-    return Fact(kind, 1, "somebody", qualifier=qualifier)
+def fact(kind: Kind, source: str = "somebody") -> Fact:
+    return Fact(kind, 1, source)
 
 
 def test_it_is_amazon_pays_dispute_window() -> None:
@@ -81,6 +81,8 @@ def test_an_empty_ledger_has_nothing_to_keep() -> None:
     assert erasure_begun([]) is None
 
 
-def test_another_facts_qualifier_is_no_erasure() -> None:
-    entries = ledger((FIRST, fact(Kind.SETUP_FAILED, ERASURE)))
+def test_revoking_is_no_erasure() -> None:
+    entries = ledger(
+        (FIRST, fact(Kind.REVOKED, "api:revoke_mandate")), (FIRST, fact(Kind.REVOKED, "ops:revoke"))
+    )
     assert erasure_begun(entries) is None

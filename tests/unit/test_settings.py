@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from mandates.settings import Api, SettingsError, StripeAccess, Tokens, normalised_origins, read
+from mandates.settings import SettingsError, StripeAccess, Tokens, normalised_origins, read
 
 
 class Everything(StripeAccess, frozen=True):
@@ -55,8 +55,8 @@ def test_each_one_is_missed(name: str) -> None:
 
 
 def test_names_are_case_sensitive() -> None:
-    with pytest.raises(SettingsError, match="ALLOWED_ORIGINS"):
-        read(Api, {"allowed_origins": "https://shop.example"})
+    with pytest.raises(SettingsError, match="MANAGED_BY"):
+        read(StripeAccess, {"managed_by": "x"})
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_truth_is_true_or_false(text: str, expected: bool) -> None:
     ],
 )
 def test_a_malformed_variable_is_named(name: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=name.lower()):
+    with pytest.raises(SettingsError, match=name):
         read(Everything, {**ENVIRONMENT, name: value})
 
 
@@ -88,7 +88,6 @@ def test_an_error_does_not_show_the_value() -> None:
     assert "placeholder" not in str(error.value)
 
 
-@pytest.mark.xfail(strict=True, reason="settings.py read: msgspec stops at the first malformed variable")
 def test_all_that_is_malformed_is_named_at_once() -> None:
     with pytest.raises(SettingsError) as error:
         read(Everything, {**ENVIRONMENT, "BATCH_SIZE": "ten", "STRIPE_LIVEMODE": "yes"})
@@ -116,7 +115,7 @@ def test_settings_are_frozen() -> None:
         read(Everything, ENVIRONMENT).managed_by = "other"  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("kind", [Api, StripeAccess, Tokens])
+@pytest.mark.parametrize("kind", [StripeAccess, Tokens])
 def test_the_shared_settings_are_frozen(kind: type[msgspec.Struct]) -> None:
     assert kind.__struct_config__.frozen
 
@@ -125,7 +124,7 @@ def test_the_shared_settings_are_frozen(kind: type[msgspec.Struct]) -> None:
 
 
 def test_origins_are_written_as_browsers_send_them() -> None:
-    given = {"https://Shop.Example/", "https://www.shop.example:443", "http://LOCALHOST:3000"}
+    given = {"https://Shop.Example", "https://www.shop.example:443", "http://LOCALHOST:3000"}
     assert normalised_origins(frozenset(given)) == {
         "https://shop.example",
         "https://www.shop.example",
@@ -136,22 +135,28 @@ def test_origins_are_written_as_browsers_send_them() -> None:
 
 @pytest.mark.parametrize(
     "origin",
-    ["*", "null", "shop.example", "http://shop.example", "https://", "https://a@shop.example", "https://é"],
+    [
+        "*",
+        "null",
+        "https://shop.example/",
+        "https://shop.example/shop",
+        "shop.example",
+        "http://shop.example",
+        "https://",
+        "https://a@shop.example",
+        "https://é",
+    ],
 )
 def test_an_origin_that_nothing_could_match_is_an_error(origin: str) -> None:
     with pytest.raises(SettingsError, match="ALLOWED_ORIGINS"):
         normalised_origins(frozenset({"https://shop.example", origin}))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="settings.py normalised_origins: a wildcard is taken and matches nothing"
-)
 def test_a_wildcard_is_an_error() -> None:
     with pytest.raises(SettingsError):
         normalised_origins(frozenset({"https://*.shop.example"}))
 
 
-@pytest.mark.xfail(strict=True, reason="settings.py normalised_origins: a path is dropped, which allows more")
 @pytest.mark.parametrize(
     "origin", ["https://shop.example/app", "https://shop.example?a", "https://shop.example#a"]
 )

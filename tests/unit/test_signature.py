@@ -203,7 +203,7 @@ def test_spaces_between_the_parts_are_tolerated() -> None:
 
 @pytest.mark.parametrize("candidate", ["é" * 32, v1().upper(), v1()[:-1], v1() + "0", f" {v1()}", ""])
 def test_a_signature_is_the_hex_and_nothing_else(candidate: str) -> None:
-    with pytest.raises(NoMatchingSignature):
+    with pytest.raises(SignatureRefused):
         check(f"t={NOW},v1={candidate}")
 
 
@@ -220,9 +220,6 @@ def test_any_other_header_is_refused_and_nothing_else_is_raised(text: str) -> No
             check(tried)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=UnicodeEncodeError, reason="signature.py verify: candidate.encode() raises"
-)
 def test_half_a_surrogate_pair_in_the_header_is_refused() -> None:
     with pytest.raises(SignatureRefused):
         check(f"t={NOW},v1=\ud800")

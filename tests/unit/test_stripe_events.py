@@ -49,8 +49,8 @@ def reading_of(whole: dict[str, Any], *, livemode: bool = False) -> Reading:
     return read(json.loads(message), managed_by=MANAGED_BY, livemode=livemode)
 
 
-def fact(kind: Kind, detail: dict[str, str] | None = None, qualifier: str = "", **named: str) -> Fact:
-    return Fact(kind, AT, EVENT_ID, ids(**named), detail or {}, qualifier)
+def fact(kind: Kind, detail: dict[str, str] | None = None, **named: str) -> Fact:
+    return Fact(kind, AT, EVENT_ID, ids(**named), detail or {})
 
 
 # ------------------------------------------------------------------------------- what each one says
@@ -85,7 +85,6 @@ EXPECTED: dict[str, Reading] = {
         fact(
             Kind.SETUP_FAILED,
             {"code": "setup_intent_authentication_failure"},
-            "setatt_example",
             setup_intent="seti_example",
         ),
         STRIPE_CUSTOMER_ID,
@@ -142,21 +141,13 @@ def test_a_setup_without_a_stripe_mandate_succeeds_too() -> None:
     assert found.fact.ids == ids(setup_intent="seti_example", payment_method="pm_example")
 
 
-def test_each_failed_attempt_is_told_apart() -> None:
-    first = reading_of(event("setup_intent.setup_failed", failed_setup_intent(latest_attempt="setatt_1")))
-    second = reading_of(event("setup_intent.setup_failed", failed_setup_intent(latest_attempt="setatt_2")))
-    assert isinstance(first, AboutMandate)
-    assert isinstance(second, AboutMandate)
-    assert first.fact.key != second.fact.key
-
-
 @pytest.mark.parametrize("error", [None, {}, {"type": "api_error"}, {"code": None}, {"code": 5}, "text"])
 def test_a_failure_whose_reason_is_not_given_is_a_failure_still(error: Any) -> None:
     failed = failed_setup_intent(last_setup_error=error, latest_attempt=None, customer=None)
     assert reading_of(event("setup_intent.setup_failed", failed)) == AboutMandate(
         EVENT_ID,
         MANDATE_ID,
-        fact(Kind.SETUP_FAILED, {"code": "unknown"}, EVENT_ID, setup_intent="seti_example"),
+        fact(Kind.SETUP_FAILED, {"code": "unknown"}, setup_intent="seti_example"),
         None,
     )
 
@@ -219,11 +210,9 @@ def test_an_event_of_a_connected_account_is_foreign(kind: str) -> None:
         [],
         "mandate_id",
         {"mandate_id": MANDATE_ID},
-        {"managed_by": MANAGED_BY},
         {"mandate_id": MANDATE_ID, "managed_by": "another-stack"},
         {"mandate_id": MANDATE_ID, "managed_by": MANAGED_BY.upper()},
         {"mandate_id": MANDATE_ID, "managed_by": ""},
-        {"mandate_id": 5, "managed_by": MANAGED_BY},
         {"mandate_id": MANDATE_ID, "managed_by": [MANAGED_BY]},
     ],
 )
@@ -235,6 +224,13 @@ def test_what_another_system_made_in_the_same_account_is_foreign(kind: str, meta
     if metadata is ...:
         del stranger["metadata"]
     assert reading_of(event(kind, stranger)) == NotOurs(EVENT_ID, "foreign")
+
+
+@pytest.mark.parametrize("mandate_id", [..., None, "", 5, [MANDATE_ID]])
+def test_our_mark_without_a_mandate_id_is_impossible(mandate_id: Any) -> None:
+    metadata = {"managed_by": MANAGED_BY, **({} if mandate_id is ... else {"mandate_id": mandate_id})}
+    ours = {**EVERY_EVENT["setup_intent.succeeded"]["data"]["object"], "metadata": metadata}
+    assert isinstance(reading_of(event("setup_intent.succeeded", ours)), Impossible)
 
 
 @pytest.mark.parametrize("other", ["card", "sepa_debit", "link"])
@@ -256,7 +252,6 @@ def test_a_setup_for_anything_but_amazon_pay_alone_is_impossible(types: Any) -> 
     assert found == Impossible(EVENT_ID, "the SetupIntent is not for Amazon Pay alone")
 
 
-@pytest.mark.xfail(strict=True, reason="stripe_events.py _pick: what is not plain is dropped from lists")
 @pytest.mark.parametrize(
     "types", [["amazon_pay", {"type": "card"}], ["amazon_pay", None], ["amazon_pay", "x" * 501]]
 )
@@ -299,7 +294,6 @@ def test_a_needed_field_that_is_missing_or_odd_makes_the_event_impossible(kind: 
 OPTIONAL = [
     ("checkout.session.completed", "setup_intent"),
     ("setup_intent.succeeded", "mandate"),
-    ("setup_intent.setup_failed", "latest_attempt"),
     ("setup_intent.setup_failed", "customer"),
     ("setup_intent.canceled", "customer"),
 ]
@@ -319,7 +313,7 @@ def test_an_event_without_its_time_is_impossible(created: Any) -> None:
         timeless = {**whole, "created": created}
         if created is ...:
             del timeless["created"]
-        assert reading_of(timeless) == Impossible(EVENT_ID, "unreadable: created is not a number")
+        assert reading_of(timeless) == Impossible(EVENT_ID, "unreadable: created is not a time")
 
 
 @pytest.mark.parametrize("data", [..., None, [], "x", {}, {"object": None}, {"object": []}, {"object": "x"}])
@@ -338,7 +332,6 @@ def test_an_event_without_an_id_is_an_error(event_id: Any) -> None:
         reading_of({name: value for name, value in nameless.items() if value is not ...})
 
 
-@pytest.mark.xfail(strict=True, reason="stripe_events.py our_mandate: an empty mandate id is read as one")
 def test_an_empty_mandate_id_names_no_mandate() -> None:
     """It would be read from DynamoDB, which refuses empty keys, with all of its batch."""
     nobody = setup_intent(metadata={**OUR_METADATA, "mandate_id": ""})
@@ -482,15 +475,11 @@ def test_the_event_itself_is_left_as_it_was() -> None:
     assert json.dumps(whole) == before
 
 
-@pytest.mark.xfail(
-    strict=True, raises=TypeError, reason="stripe_events.py project: an unhashable type raises"
-)
 @pytest.mark.parametrize("kind", [["customer.deleted"], {"type": "customer.deleted"}])
 def test_a_type_that_is_not_text_does_not_raise(kind: Any) -> None:
     assert "data" not in project({**EVERY_EVENT["customer.deleted"], "type": kind})
 
 
-@pytest.mark.xfail(strict=True, reason="stripe_events.py _pick: `id` within `id` recurses")
 def test_a_deeply_nested_id_does_not_raise() -> None:
     nested: Any = "cus_example"
     for _ in range(2000):
@@ -504,7 +493,6 @@ def test_a_deeply_nested_id_does_not_raise() -> None:
     assert not raised
 
 
-@pytest.mark.xfail(strict=True, reason="stripe_events.py _pick: any field may be a list of 20 long texts")
 def test_no_event_becomes_a_message_the_queue_would_not_take() -> None:
     """256 KiB, SQS's limit until 2025 and still the default of a queue made before."""
     long = ["\U0001f600" * 500] * 20
@@ -536,12 +524,6 @@ def test_whatever_is_read_as_a_fact_can_be_entered_in_a_ledger(whole: dict[str, 
         entered(found)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ValueError,
-    reason="stripe_events.py: numbers and texts without a canonical form pass; append then raises, which"
-    " ingest.py _commit does not catch, and the whole batch fails with it",
-)
 @pytest.mark.parametrize(
     "whole",
     [

@@ -183,7 +183,6 @@ def test_the_largest_body_is_the_limit(endpoint: Endpoint) -> None:
     assert refused.value.code == "request_too_large"
 
 
-@pytest.mark.xfail(strict=True, reason="webhooks.py accept: project recurses into `id` within `id`")
 def test_a_deeply_nested_object_is_refused_or_taken(endpoint: Endpoint) -> None:
     nested = '{"id":' * 2000 + '"x"' + "}" * 2000
     subject = f'{{"object":"customer","id":{nested}}}'
@@ -205,8 +204,7 @@ def test_a_deeply_nested_object_is_refused_or_taken(endpoint: Endpoint) -> None:
     [
         ('{"secrets": []}', ()),
         ('{"secrets": ["whsec_placeholder"]}', ("whsec_placeholder",)),
-        ('{"secrets": ["b", "a"], "note": "x"}', ("b", "a")),
-        ('{"secrets": ["a", "", null, 5, ["b"]]}', ("a",)),
+        ('{"secrets": ["whsec_b", " whsec_a\\n"], "note": "x"}', ("whsec_b", "whsec_a")),
     ],
 )
 def test_the_secrets_are_the_texts_in_the_list(text: str, expected: tuple[str, ...]) -> None:
@@ -214,18 +212,22 @@ def test_the_secrets_are_the_texts_in_the_list(text: str, expected: tuple[str, .
 
 
 @pytest.mark.parametrize(
-    "text", ["", "whsec_placeholder", "{}", '{"secrets": null}', '{"secrets": 5}', "null"]
+    "text",
+    [
+        "",
+        "whsec_placeholder",
+        "{}",
+        '{"secrets": null}',
+        '{"secrets": 5}',
+        "null",
+        '{"secrets": ["whsec_a", 5]}',
+    ],
 )
 def test_a_secret_of_another_shape_is_an_error(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         webhook_secrets(text)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="webhooks.py webhook_secrets: a text instead of a list is taken apart, and each of its letters"
-    " is a secret that anybody can sign with",
-)
 @pytest.mark.parametrize(
     "text", ['{"secrets": "whsec_placeholder"}', '{"secrets": {"a": 1}}', '{"secrets": [" "]}']
 )

@@ -70,7 +70,7 @@ def caller_of(context: Mapping[str, Any] | None, now: float) -> Caller:
             scopes=frozenset(str(known["scopes"]).split()),
         )
         expires_at = int(known["expires_at"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError):
         raise Unauthenticated("no verified token came with this request") from None
     if now >= expires_at or not caller.subject:
         raise Unauthenticated("the token has expired; get a new one")

@@ -5,7 +5,7 @@ crash or a lost answer, the next request finds them and repeats the same call un
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -17,16 +17,23 @@ from mandates.core.mandate import Mandate
 from mandates.core.redirects import with_session_placeholder
 from mandates.core.stripe_events import stripe_customer_subject
 from mandates.core.terms import Terms
-from mandates.errors import CustomerRequired, StripeRefused
-from mandates.gateway import CheckoutSession, Gateway, SessionNotOpen, setup_session_params
-from mandates.moment import Clock, Moment
+from mandates.errors import CustomerRequired
+from mandates.gateway import (
+    AnswerReplayed,
+    CheckoutSession,
+    Gateway,
+    RequestRejected,
+    SessionNotOpen,
+    setup_session_params,
+)
+from mandates.moment import Clock, Moment, RandomBytes
 from mandates.recording import contribute, contribute_ours, statuses
-from mandates.returning import SOURCE, facts_of
+from mandates.returning import facts_of
 from mandates.store.customers import fill_slot, read_customer, read_slot, take_slot
 from mandates.store.mandates import read_heads, read_subjects
 from mandates.store.writing import until_no_conflict
 
-RandomBytes = Callable[[int], bytes]
+SOURCE = "api:create_checkout_session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ class Checkouts:
                         slot.mandate_id, slot.checkout_session_id, slot.url, slot.expires_at, created=False
                     )
             case Step.RESUME if slot:
-                with suppress(StripeRefused):  # too late for its parameters: begin anew
+                with suppress(RequestRejected, AnswerReplayed):  # it can't be repeated: begin anew
                     return self._create(consent.customer_id, slot, created=False)
             case Step.REPLACE if slot:
                 self._end(consent.customer_id, slot)
@@ -97,7 +104,7 @@ class Checkouts:
         session = self._gateway.read_session(checkout_session_id)
         if session is None or session.get("status") == "open":
             return session is not None
-        facts = tuple(facts_of(session, Moment(self._clock()).seconds))
+        facts = tuple(facts_of(session, SOURCE, Moment(self._clock()).seconds))
         contribute(mandate_id, [Contribution(SOURCE, facts)], self._clock)
         return False
 
@@ -126,7 +133,7 @@ class Checkouts:
         accepted = Fact(
             Kind.CONSENT_ACCEPTED,
             moment.seconds,
-            "api:create_checkout_session",
+            SOURCE,
             detail={
                 "terms_version": consent.request.terms_version,
                 "terms_digest": consent.request.terms_digest,
@@ -139,14 +146,8 @@ class Checkouts:
             text=consent.terms.wording(consent.request.locale),
             personal=keep_beside(consent.personal, self._random_bytes),
         )
-        customer_subject = Subject(stripe_customer_subject(stripe_customer_id))
-        begun = change(
-            mandate,
-            [contribution],
-            payment_method=None,
-            stripe_customer=customer_subject,
-            recorded_at=moment.text,
-        )
+        customer = Subject(stripe_customer_subject(stripe_customer_id))
+        begun = change(mandate, [contribution], subjects={customer.key: customer}, recorded_at=moment.text)
         expires_at = moment.seconds + SESSION_LIFETIME_SECONDS
         params = setup_session_params(
             mandate_id=mandate_id,
@@ -171,16 +172,17 @@ class Checkouts:
     def _session_of(self, slot: Slot) -> CheckoutSession:
         try:
             session = self._gateway.create_session(slot.params, idempotency_key=slot.idempotency_key)
-        except StripeRefused:
-            self._cancelled(slot.mandate_id, "refused_by_stripe")
+        except (RequestRejected, AnswerReplayed) as ended:
+            # Nobody was ever given this session's URL: whether or not there is one, it is over.
+            self._cancelled(slot.mandate_id, ended.code)
             raise
         contribute_ours(
             slot.mandate_id,
-            "api:create_checkout_session",
+            SOURCE,
             lambda now: Fact(
                 Kind.SESSION_CREATED,
                 now,
-                "api:create_checkout_session",
+                SOURCE,
                 ids(checkout_session=session.checkout_session_id),
             ),
             self._clock,
@@ -189,21 +191,20 @@ class Checkouts:
 
     def _end(self, customer_id: str, slot: Slot) -> None:
         """End the session of an earlier request, so that the customer can't complete both."""
-        session_id = (
-            slot.checkout_session_id or self._create(customer_id, slot, created=False).checkout_session_id
-        )
         try:
+            session_id = (
+                slot.checkout_session_id or self._create(customer_id, slot, created=False).checkout_session_id
+            )
             self._gateway.expire_session(session_id)
-        except SessionNotOpen:
-            return  # completed or expired: its webhook says which
+        except (SessionNotOpen, RequestRejected, AnswerReplayed):
+            return  # completed or expired, and its webhook says which; or it never came to be
         self._cancelled(slot.mandate_id, "replaced_by_another_checkout")
 
     def _cancelled(self, mandate_id: str, reason: str) -> None:
-        source = "api:create_checkout_session"
         contribute_ours(
             mandate_id,
-            source,
-            lambda now: Fact(Kind.SESSION_CANCELLED, now, source, detail={"reason": reason}),
+            SOURCE,
+            lambda now: Fact(Kind.SESSION_CANCELLED, now, SOURCE, detail={"reason": reason}),
             self._clock,
         )
 

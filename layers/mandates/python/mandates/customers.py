@@ -6,14 +6,14 @@ all of them with the same customer. A claim too old for its key is looked for at
 begun anew.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.core.stripe_events import stripe_customer_subject
 from mandates.errors import CustomerAlreadyLinked
-from mandates.gateway import Gateway
-from mandates.moment import Clock, Moment
+from mandates.gateway import AnswerReplayed, Gateway
+from mandates.moment import Clock, Moment, RandomBytes
 from mandates.store.customers import (
     Customer,
     claim_customer,
@@ -25,7 +25,9 @@ from mandates.store.customers import (
 from mandates.store.mandates import read_subjects
 from mandates.store.writing import Conflict, until_no_conflict
 
-RandomBytes = Callable[[int], bytes]
+SEARCHABLE_AFTER_SECONDS = 300
+"""Stripe's search finds a customer about a minute after it was made, later in an outage:
+https://docs.stripe.com/search#data-freshness"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +85,24 @@ class Customers:
         if adopt is not None:
             self._gateway.check_customer(adopt)
             return adopt
-        if self._clock() - claim.claimed_at >= IDEMPOTENCY_WINDOW_SECONDS:
-            found = self._gateway.find_customer(claim.customer_id, self._managed_by)
-            if found and not self._deleted_at_stripe(found):
-                return found
-            self._renewed(claim, claim.generation)
-            raise Conflict  # start over, with the renewed claim
+        age = self._clock() - claim.claimed_at
+        if age >= IDEMPOTENCY_WINDOW_SECONDS:
+            return self._found_or_begun_anew(claim)
         key = f"customer/{claim.generation}/{claim.claim_id}"
-        return self._gateway.create_customer(claim.customer_id, self._managed_by, idempotency_key=key)
+        try:
+            return self._gateway.create_customer(claim.customer_id, self._managed_by, idempotency_key=key)
+        except AnswerReplayed:
+            if age < SEARCHABLE_AFTER_SECONDS:
+                raise
+            return self._found_or_begun_anew(claim)
+
+    def _found_or_begun_anew(self, claim: Customer) -> str:
+        """The Stripe customer that this claim did make; else the claim is renewed, to start over with."""
+        found = self._gateway.find_customer(claim.customer_id, self._managed_by)
+        if found and not self._deleted_at_stripe(found):
+            return found
+        self._renewed(claim, claim.generation)
+        raise Conflict
 
     def _claimed(self, customer_id: str) -> Customer:
         now = Moment(self._clock())

@@ -1,9 +1,10 @@
 """Stripe, and the only importer of stripe.
 
-Every call has a time-out well inside API Gateway's, every POST an idempotency key of ours, and every
+Every call has a time-out well inside API Gateway's, every creation an idempotency key of ours, and every
 answer is turned into our own types or errors here: nothing else sees a Stripe object.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,8 +13,11 @@ import stripe
 from stripe.params import CustomerCreateParams, CustomerUpdateParams
 from stripe.params.checkout import SessionCreateParams
 
-from mandates.core.stripe_events import METADATA_CUSTOMER, METADATA_MANAGED_BY
-from mandates.errors import StripeCustomerUnknown, StripeRefused, StripeUnavailable
+from mandates.core.stripe_events import METADATA_CUSTOMER, METADATA_MANAGED_BY, METADATA_MANDATE
+from mandates.errors import InvalidRequest, StripeCustomerUnknown, StripeRefused, StripeUnavailable
+
+# At INFO the SDK logs the addresses it calls, and a search has the customer's id in it.
+logging.getLogger("stripe").setLevel(logging.WARNING)
 
 API_VERSION = "2026-10-28.endive"
 CONNECT_TIMEOUT_SECONDS = 2.0
@@ -32,6 +36,19 @@ class CheckoutSession:
 
 
 REFUSED = "Stripe refused the request: this service or its Stripe account is set up wrongly"
+
+
+class RequestRejected(StripeRefused):
+    """Stripe looked at the request and won't do it. `param` is what it found fault with, if it said."""
+
+    param: str | None = None
+
+
+class AnswerReplayed(StripeUnavailable):
+    """Stripe failed once under this idempotency key, and will say so again for as long as it knows the key.
+
+    Whether it was done is not known: https://docs.stripe.com/error-low-level#server-errors
+    """
 
 
 class SessionNotOpen(Exception):
@@ -74,7 +91,10 @@ class Gateway:
         )
         with _errors_ours():
             found = self._stripe.v1.customers.search({"query": query, "limit": 100}).data
-        return max(found, key=lambda customer: customer.created).id if found else None
+        # The search tells "Ann" and "ann" not apart; ids do.
+        wanted = {METADATA_CUSTOMER: customer_id, METADATA_MANAGED_BY: managed_by}
+        exact = [one for one in found if one.metadata and wanted.items() <= one.metadata.to_dict().items()]
+        return max(exact, key=lambda customer: customer.created).id if exact else None
 
     def check_customer(self, stripe_customer_id: str) -> None:
         """Raise StripeCustomerUnknown unless Stripe has this customer and has not deleted it."""
@@ -88,8 +108,14 @@ class Gateway:
 
     def update_customer(self, stripe_customer_id: str, profile: Mapping[str, str]) -> None:
         """Set `email` and `name`, as far as given. Twice is harmless, so the SDK's own key will do."""
-        with _errors_ours():
-            self._stripe.v1.customers.update(stripe_customer_id, cast("CustomerUpdateParams", dict(profile)))
+        params = cast("CustomerUpdateParams", dict(profile))
+        try:
+            with _errors_ours():
+                self._stripe.v1.customers.update(stripe_customer_id, params)
+        except RequestRejected as refused:
+            if refused.param in profile:
+                raise InvalidRequest(f"Stripe does not accept this {refused.param}") from None
+            raise
 
     def create_session(self, params: Mapping[str, Any], *, idempotency_key: str) -> CheckoutSession:
         """Create a Checkout Session from parameters built by `setup_session_params`."""
@@ -119,12 +145,10 @@ class Gateway:
         """Take the payment method from its customer for good; nothing to do if that was done before."""
         try:
             with _errors_ours():
-                self._stripe.v1.payment_methods.detach(
-                    payment_method_id, {}, {"idempotency_key": f"detach/{payment_method_id}"}
-                )
+                self._stripe.v1.payment_methods.detach(payment_method_id)
         except _ResourceMissing:
             return
-        except _InvalidRequest:
+        except RequestRejected:
             # Stripe has no code of its own for "not attached": only the payment method can tell.
             with _errors_ours():
                 found = self._stripe.v1.payment_methods.retrieve(payment_method_id)
@@ -136,8 +160,8 @@ class Gateway:
         sessions = self._stripe.v1.checkout.sessions
         try:
             with _errors_ours():
-                sessions.expire(checkout_session_id, {}, {"idempotency_key": f"expire/{checkout_session_id}"})
-        except _InvalidRequest:
+                sessions.expire(checkout_session_id)
+        except RequestRejected:
             # Stripe has no code of its own for "not open": only the session can tell.
             with _errors_ours():
                 found = sessions.retrieve(checkout_session_id)
@@ -163,7 +187,7 @@ def setup_session_params(
     in its payment method settings. The metadata is set on both objects, since setup_intent.* events
     carry only the SetupIntent's. https://docs.stripe.com/payments/amazon-pay/set-up-future-payments
     """
-    metadata = {"mandate_id": mandate_id, METADATA_MANAGED_BY: managed_by}
+    metadata = {METADATA_MANDATE: mandate_id, METADATA_MANAGED_BY: managed_by}
     return {
         "mode": "setup",
         "allowed_payment_method_types": ["amazon_pay"],
@@ -179,11 +203,7 @@ def setup_session_params(
     }
 
 
-class _InvalidRequest(StripeRefused):
-    pass
-
-
-class _ResourceMissing(_InvalidRequest):
+class _ResourceMissing(RequestRejected):
     pass
 
 
@@ -202,7 +222,11 @@ class _errors_ours:  # noqa: N801 - reads as a word in `with _errors_ours():`
             case stripe.InvalidRequestError() if code == "resource_missing":
                 raise _ResourceMissing("Stripe does not know this object", **about) from error
             case stripe.InvalidRequestError():
-                raise _InvalidRequest(REFUSED, **about) from error
+                rejected = RequestRejected(REFUSED, **about)
+                rejected.param = error.param
+                raise rejected from error
+            case stripe.APIError() if (error.headers or {}).get("Idempotent-Replayed") == "true":
+                raise AnswerReplayed("Stripe failed at this request; try again", **about) from error
             case stripe.RateLimitError() | stripe.APIConnectionError() | stripe.APIError():
                 raise StripeUnavailable("Stripe can't be reached or is busy; try again", **about) from error
             case _:

@@ -5,7 +5,6 @@ CORS headers, errors too; without them a front end could not read why it was ref
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -87,7 +86,7 @@ class Request:
         raw = str((self._event.get("pathParameters") or {}).get(name) or "")
         try:
             value = unquote_to_bytes(raw).decode()
-        except UnicodeDecodeError:
+        except UnicodeError:
             raise errors.InvalidRequest(f"{name} in the path is not UTF-8") from None
         if not value or len(value) > MAX_CUSTOMER_ID_LENGTH or not value.isprintable():
             raise errors.InvalidRequest(
@@ -121,10 +120,10 @@ class Request:
 def raw_body(event: Mapping[str, Any]) -> bytes:
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        return str(body).encode()
+        return str(body).encode(errors="surrogatepass")
     try:
         return base64.b64decode(body, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise errors.InvalidRequest("the body is not the base64 it is said to be") from None
 
 

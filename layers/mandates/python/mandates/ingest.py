@@ -17,7 +17,7 @@ from mandates.moment import Clock, Moment
 from mandates.recording import contribute, work_out
 from mandates.store.events import APPLIED, QUARANTINED, record_outcome, settled
 from mandates.store.mandates import add_subject_facts, commit, read_heads, transaction_groups
-from mandates.store.writing import Conflict, StoreError
+from mandates.store.writing import StoreError
 
 Event = Mapping[str, Any]
 Results = dict[str, Exception | str]
@@ -31,7 +31,7 @@ def apply_events(events: Sequence[Event], *, managed_by: str, livemode: bool, cl
 
     An event whose result is an exception has left no record: it is to be delivered again.
     """
-    by_id = {str(event["id"]): event for event in events}
+    by_id = {event["id"]: event for event in events}
     known = {record.event_id for record in settled(EventRecord(event_id) for event_id in by_id)}
     results: Results = dict.fromkeys(known, KNOWN)
     batch = _Batch(by_id, clock, results)
@@ -39,10 +39,15 @@ def apply_events(events: Sequence[Event], *, managed_by: str, livemode: bool, cl
     for event_id, event in by_id.items():
         if event_id in known:
             continue
-        match read(event, managed_by=managed_by, livemode=livemode):
-            case AboutMandate() as reading:
+        try:
+            reading = read(event, managed_by=managed_by, livemode=livemode)
+        except Exception as error:
+            results[event_id] = error
+            continue
+        match reading:
+            case AboutMandate():
                 about_mandates.append(reading)
-            case AboutSubject() as reading:
+            case AboutSubject():
                 batch.guarded(event_id, partial(batch.apply_to_subject, reading))
             case NotOurs(outcome=outcome):
                 batch.guarded(event_id, partial(batch.settle, event, outcome))
@@ -114,7 +119,8 @@ class _Batch:
                 commit(group, moment)
                 for change in group:
                     self._applied(contributions[change.after.mandate_id])
-        except (Conflict, StoreError):
+        except Exception:
+            # Whoever caused it is found out below, and alone comes back to the queue.
             self._one_by_one(contributions)
 
     def _one_by_one(self, contributions: Mapping[str, Sequence[Contribution]]) -> None:

@@ -1,4 +1,4 @@
-"""When something happens: one reading of the clock, in the two forms that are stored."""
+"""What comes from outside and is passed in: the time, in the two forms that are stored, and chance."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 
 Clock = Callable[[], float]
 """Epoch seconds. `time.time` outside tests."""
+
+RandomBytes = Callable[[int], bytes]
+"""That many bytes nobody can guess. `os.urandom` outside tests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,20 +47,20 @@ def brought_up_to_date(
     session = gateway.read_session(checkout_session_id)
     if session is None or not _is_ours(session, mandate, managed_by):
         return mandate
-    facts = tuple(facts_of(session, Moment(clock()).seconds))
+    facts = tuple(facts_of(session, SOURCE, Moment(clock()).seconds))
     if facts:
         contribute(mandate.mandate_id, [Contribution(SOURCE, facts)], clock)
     return read_heads([mandate.mandate_id])[mandate.mandate_id]
 
 
-def facts_of(session: Mapping[str, Any], now: int) -> Iterable[Fact]:
+def facts_of(session: Mapping[str, Any], source: str, now: int) -> Iterable[Fact]:
     """What a session, with its SetupIntent expanded, says."""
     setup_intent = session.get("setup_intent") or {}
     named = ids(checkout_session=session["id"], setup_intent=setup_intent.get("id"))
     if session.get("status") == "complete":
-        yield Fact(Kind.SESSION_COMPLETED, now, SOURCE, named)
+        yield Fact(Kind.SESSION_COMPLETED, now, source, named)
     if session.get("status") == "expired":
-        yield Fact(Kind.SESSION_EXPIRED, now, SOURCE, named)
+        yield Fact(Kind.SESSION_EXPIRED, now, source, named)
     if (
         setup_intent.get("status") == "succeeded"
         and setup_intent.get("payment_method")
@@ -69,7 +69,7 @@ def facts_of(session: Mapping[str, Any], now: int) -> Iterable[Fact]:
         yield Fact(
             Kind.SETUP_SUCCEEDED,
             now,
-            SOURCE,
+            source,
             ids(
                 setup_intent=setup_intent["id"],
                 payment_method=setup_intent["payment_method"],
@@ -80,8 +80,8 @@ def facts_of(session: Mapping[str, Any], now: int) -> Iterable[Fact]:
 
 def last_failure(mandate: Mandate) -> str | None:
     """Stripe's code of the latest failed attempt; the customer may try again in the same session."""
-    failed = [fact for fact in mandate.facts.values() if fact.kind is Kind.SETUP_FAILED]
-    return max(failed, key=lambda fact: (fact.at, fact.source)).detail.get("code") if failed else None
+    failed = mandate.facts.get(Kind.SETUP_FAILED)
+    return failed.detail.get("code") if failed else None
 
 
 def _is_ours(session: Mapping[str, Any], mandate: Mandate, managed_by: str) -> bool:

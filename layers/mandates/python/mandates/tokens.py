@@ -5,6 +5,7 @@ access tokens carry `client_id` and no `aud`, and say `token_use`.
 """
 
 import json
+import math
 import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,6 +24,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 LEEWAY_SECONDS = 5
 """For clocks that differ a little."""
 
+FETCH_SECONDS = 3
 KEYS_KEPT_SECONDS = 3600
 SOONEST_REFETCH_SECONDS = 60
 MAX_TOKEN_LENGTH = 16 * 1024
@@ -55,8 +57,10 @@ class Keys:
                 self._keys = self._fetched()
                 self._fetched_at = now
             except Exception:
+                if not self._keys:
+                    self._tried_at = float("-inf")  # nobody can be let in: the next request may try
+                    raise
                 if key_id not in self._keys:
-                    self._tried_at = float("-inf")  # nobody was answered: the next request may try
                     raise
         if key_id not in self._keys:
             raise TokenRefused("it is signed with a key its issuer does not have")
@@ -126,23 +130,24 @@ class Verifier:
                     "verify_iat": False,
                 },
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, UnicodeError) as error:
             raise TokenRefused(f"it does not verify ({type(error).__name__})") from None
         return claims
 
     def _must_be_an_access_token(self, claims: Mapping[str, Any]) -> None:
-        if claims.get("token_use", "access") != "access" or {"at_hash", "c_hash"} & claims.keys():
+        # Only ID tokens have these: OpenID Connect Core, sections 2 and 3.3.2.11.
+        if claims.get("token_use", "access") != "access" or {"at_hash", "c_hash", "nonce"} & claims.keys():
             raise TokenRefused("it is not an access token")
 
     def _must_be_for_us(self, claims: Mapping[str, Any], client_id: str) -> None:
-        audience = claims.get("aud", client_id)
-        audiences = {audience} if isinstance(audience, str) else set(audience or ())
-        if not audiences & self._settings.oidc_audiences:
+        cognitos = {"aud": client_id} if claims.get("token_use") == "access" else {}
+        audience = {**cognitos, **claims}.get("aud")
+        if not set(_words(audience)) & self._settings.oidc_audiences:
             raise TokenRefused("it is for another audience")
 
     def _scopes(self, claims: Mapping[str, Any]) -> frozenset[str]:
-        granted = claims.get("scope", claims.get("scp", ""))
-        words = granted.split() if isinstance(granted, str) else [str(word) for word in granted]
+        granted = claims.get("scope", claims.get("scp"))
+        words = granted.split() if isinstance(granted, str) else _words(granted)
         prefix = self._settings.scope_prefix
         return frozenset(word.removeprefix(prefix) for word in words if word.startswith(prefix))
 
@@ -150,14 +155,32 @@ class Verifier:
 def fetch_json(address: str) -> Any:
     """GET a JSON document over TLS (or from this machine). The time-out leaves the gateway time to answer."""
     parts = urlsplit(address)
-    if parts.scheme != "https" and (parts.scheme != "http" or parts.hostname not in LOOPBACK_HOSTS):
+    if parts.scheme != "https" and (parts.scheme != "http" or parts.hostname not in _THIS_MACHINE):
         raise ValueError("an issuer's keys must be fetched over https")
-    with urllib.request.urlopen(address, timeout=3) as answer:  # noqa: S310 - the scheme was just checked
+    with _opener.open(address, timeout=FETCH_SECONDS) as answer:
         return json.load(answer)
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """An issuer's keys are where it says they are: a redirect could lead off TLS, or anywhere."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirects)
+_THIS_MACHINE = {host.strip("[]") for host in LOOPBACK_HOSTS}
+
+
+def _words(value: Any) -> list[str]:
+    """A claim that may be one text or a list of texts; nothing of any other kind."""
+    if isinstance(value, str):
+        return [value]
+    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
 
 
 def _seconds(claims: Mapping[str, Any], name: str) -> int:
     value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise TokenRefused(f"its {name} is not a number")
     return int(value)

@@ -26,9 +26,21 @@ class BodyTooLarge(EventRefused):
 
 
 def webhook_secrets(text: str) -> tuple[str, ...]:
-    """The secret's value: `{"secrets": ["whsec_…", …]}`, several of which may be valid at once."""
-    secrets = json.loads(text)["secrets"]
-    return tuple(secret for secret in secrets if isinstance(secret, str) and secret)
+    """The secret's value: `{"secrets": ["whsec_…", …]}`, several of which may be valid at once.
+
+    Raises ValueError for anything else: what is not a signing secret must never verify a signature.
+    """
+    value = json.loads(text)
+    secrets = value.get("secrets") if isinstance(value, dict) else None
+    if not isinstance(secrets, list) or not all(_is_signing_secret(secret) for secret in secrets):
+        raise ValueError('the webhook secrets must be {"secrets": ["whsec_…"]}')
+    return tuple(secret.strip() for secret in secrets)
+
+
+def _is_signing_secret(value: Any) -> bool:
+    return (
+        isinstance(value, str) and value.strip().startswith("whsec_") and len(value.strip()) > len("whsec_")
+    )
 
 
 def accept(payload: bytes, headers: Mapping[str, str], secrets: Secret[tuple[str, ...]], clock: Clock) -> str:

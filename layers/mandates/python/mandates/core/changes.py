@@ -3,21 +3,24 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mandates.core.facts import NO_FACTS, Fact, Facts, Kind, has, merge, the_id
+from mandates.core.facts import Fact, Facts, Kind, all_ids, has, merge
 from mandates.core.ledger import Entry, PersonalValue, append
 from mandates.core.mandate import WITHDRAWING, Mandate, status, withdrawn
+from mandates.core.stripe_events import payment_method_subject, stripe_customer_subject
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A Stripe payment method or customer: facts, and the mandates that stand on it.
 
-    One that was never heard of is simply a Subject without facts.
+    One that was never heard of is simply a Subject without facts. `version` grows with each change of its
+    facts; None before the first.
     """
 
     key: str
     facts: Facts = field(default_factory=dict)
     mandates: frozenset[str] = frozenset()
+    version: int | None = None
 
     @property
     def withdrawn(self) -> bool:
@@ -61,7 +64,7 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A mandate before and after. `stands_on` are the subjects it must be linked to as it is activated."""
+    """A mandate before and after. `stands_on` are the subjects it is newly linked to, as they were read."""
 
     before: Mandate
     after: Mandate
@@ -75,28 +78,34 @@ class Change:
         return not self.entries
 
 
-def payment_method_after(mandate: Mandate, contributions: Iterable[Contribution]) -> str | None:
-    """The payment method the mandate will have; its subject must be read before `change` is called."""
+def stands_on(mandate: Mandate, facts: Facts) -> list[str]:
+    """The keys of the subjects that the mandate stands on with these facts, its Stripe customer's first."""
+    payment_methods = sorted(all_ids(facts, "payment_method"))
+    return [
+        stripe_customer_subject(mandate.stripe_customer_id),
+        *map(payment_method_subject, payment_methods),
+    ]
+
+
+def stands_on_after(mandate: Mandate, contributions: Iterable[Contribution]) -> list[str]:
+    """The same once `contributions` are merged; these subjects must be read before `change` is called."""
     new = (fact for told in contributions if not told.of_a_subject for fact in told.facts)
-    return the_id(merge(mandate.facts, new), "payment_method")
+    return stands_on(mandate, merge(mandate.facts, new))
 
 
 def change(
     mandate: Mandate,
     contributions: Sequence[Contribution],
     *,
-    payment_method: Subject | None,
-    stripe_customer: Subject,
+    subjects: Mapping[str, Subject],
     recorded_at: str,
 ) -> Change:
-    """What `contributions` make of `mandate`, given its subjects as just read.
+    """What `contributions` make of `mandate`, given the subjects of `stands_on_after` as just read.
 
-    Activation links the mandate to its subjects. If one of them was withdrawn before, each withdrawal is
-    entered in the ledger now; if one is withdrawn while this is being written, the write is refused and
-    this is worked out again.
+    A mandate is linked to what it stands on when its set-up has succeeded. If one of those was withdrawn
+    before, each withdrawal is entered in the ledger now; if one changes while this is being written, the
+    write is refused and this is worked out again.
     """
-    subjects = [subject for subject in (payment_method, stripe_customer) if subject is not None]
-    payment_method_facts = payment_method.facts if payment_method else NO_FACTS
     facts, length, tip = mandate.facts, mandate.entries, mandate.head_hash
     entries: list[Entry] = []
     events: list[EventRecord] = []
@@ -111,7 +120,7 @@ def change(
             recorded_at=recorded_at,
             source=source,
             facts=new,
-            status=status(facts, payment_method_facts, stripe_customer.facts),
+            status=status(facts, *(subjects[key].facts for key in stands_on(mandate, facts))),
             text=contribution.text if contribution else None,
             personal=contribution.personal if contribution else None,
         )
@@ -130,18 +139,22 @@ def change(
         if contribution.personal:
             personal[entry.number] = contribution.personal
 
-    activates = has(facts, Kind.SETUP_SUCCEEDED) and not has(mandate.facts, Kind.SETUP_SUCCEEDED)
-    if activates:
-        for subject in subjects:
-            for fact in subject.facts.values():
-                if fact.kind in WITHDRAWING:
-                    enter(fact.source, [fact])
-                    events.append(EventRecord(fact.source, scope=mandate.mandate_id))
+    newly = [subjects[key] for key in _linked(mandate, facts) if key not in _linked(mandate, mandate.facts)]
+    for subject in newly:
+        for fact in subject.facts.values():
+            record = EventRecord(fact.source, scope=mandate.mandate_id)
+            if fact.kind in WITHDRAWING and record not in events:
+                enter(fact.source, [fact])
+                events.append(record)
     return Change(
         before=mandate,
         after=mandate.extended(facts, length, tip),
         entries=tuple(entries),
         events=tuple(events),
         personal=personal,
-        stands_on=tuple(subjects) if activates else (),
+        stands_on=tuple(newly),
     )
+
+
+def _linked(mandate: Mandate, facts: Facts) -> list[str]:
+    return stands_on(mandate, facts) if has(facts, Kind.SETUP_SUCCEEDED) else []

@@ -40,7 +40,7 @@ class Fact:
     `at` is in epoch seconds: Stripe's `created` for what Stripe told us, else our own clock.
     `source` is the id of what told us: an event id, or `api:` and a word for our own calls.
     `ids` are the Stripe ids it names; `detail` are plain words (a failure code, who revoked).
-    `qualifier` tells facts of one kind apart where several may be true (each failed attempt).
+    `qualifier` tells facts of one kind apart where several are to be kept.
     """
 
     kind: Kind
@@ -73,9 +73,11 @@ def ids(**named: str | None) -> dict[str, frozenset[str]]:
 def merge_fact(one: Fact, other: Fact) -> Fact:
     """Two tellings of the same fact: the union of the ids, and the earliest testimony.
 
-    Union and minimum are each commutative, associative and idempotent, so their pair is.
+    A customer may fail many times in one session; there the latest is the one worth knowing, and the ledger
+    has them all. Union, minimum and maximum are each commutative, associative and idempotent.
     """
-    first = one if one._testimony <= other._testimony else other
+    choose = max if one.kind is Kind.SETUP_FAILED else min
+    first = choose(one, other, key=lambda fact: fact._testimony)
     names = one.ids.keys() | other.ids.keys()
     united = {name: one.ids.get(name, frozenset()) | other.ids.get(name, frozenset()) for name in names}
     return Fact(first.kind, first.at, first.source, united, first.detail, first.qualifier)
@@ -94,13 +96,17 @@ def has(facts: Facts, *kinds: Kind) -> bool:
     return any(fact.kind in kinds for fact in facts.values())
 
 
+def all_ids(facts: Facts, name: str) -> frozenset[str]:
+    """Every id of that name among the facts, whichever fact brought it."""
+    return frozenset[str]().union(*(fact.ids.get(name, frozenset()) for fact in facts.values()))
+
+
 def the_id(facts: Facts, name: str) -> str | None:
-    """The id of that name among the facts, whichever fact brought it. None when no fact has.
+    """The id of that name; None when no fact has one.
 
     Sources could in principle disagree; then the smallest is taken, so that all readers take the same.
     """
-    found = frozenset[str]().union(*(fact.ids.get(name, frozenset()) for fact in facts.values()))
-    return min(found, default=None)
+    return min(all_ids(facts, name), default=None)
 
 
 def to_plain(fact: Fact) -> dict[str, Any]:

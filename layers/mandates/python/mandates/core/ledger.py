@@ -105,15 +105,17 @@ def first_broken(entries: Iterable[Entry], *, length: int, head_hash: str) -> in
     """
     previous, number = GENESIS, 0
     for number, entry in enumerate(entries, start=1):
-        intact = (
-            entry.number == number
-            and entry.previous_hash == previous
-            and digest(entry.content()) == entry.hash
-            and number <= length
-        )
-        if not intact:
+        in_place = entry.number == number and entry.previous_hash == previous and number <= length
+        if not in_place or not _unaltered(entry):
             return number
         previous = entry.hash
     if number < length:
         return number + 1
     return None if previous == head_hash else number
+
+
+def _unaltered(entry: Entry) -> bool:
+    try:
+        return digest(entry.content()) == entry.hash
+    except ValueError:  # something in it that no entry of ours ever held
+        return False

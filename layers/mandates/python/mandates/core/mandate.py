@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from mandates.core.facts import NO_FACTS, Facts, Kind, has, the_id
+from mandates.core.facts import Facts, Kind, has, the_id
 from mandates.core.ledger import GENESIS
 
 
@@ -30,13 +30,15 @@ def withdrawn(facts: Facts) -> bool:
     return has(facts, *WITHDRAWING)
 
 
-def status(mandate: Facts, payment_method: Facts = NO_FACTS, stripe_customer: Facts = NO_FACTS) -> Status:
-    """The status that follows from the facts of the mandate, its payment method and its Stripe customer.
+def status(mandate: Facts, *stands_on: Facts) -> Status:
+    """The status that follows from the facts of the mandate and of all it stands on.
+
+    It stands on its Stripe customer and on every payment method that any of its facts names.
 
     Withdrawal beats everything, a finished set-up beats an ended session: a customer who authorised in
     the session's last second is set up, whatever Stripe says of the session afterwards.
     """
-    if withdrawn(mandate) or withdrawn(payment_method) or withdrawn(stripe_customer):
+    if withdrawn(mandate) or any(withdrawn(subject) for subject in stands_on):
         return Status.REVOKED
     if has(mandate, Kind.SETUP_SUCCEEDED):
         return Status.ACTIVE

@@ -1,5 +1,6 @@
 """Where a customer may be sent back to: only origins that the business listed."""
 
+import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ https://docs.stripe.com/payments/checkout/custom-success-page"""
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 MAX_URL_LENGTH = 2048
+_HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -35,6 +37,8 @@ def origin_of(url: str) -> str:
     host = _host(parts.netloc)
     if not host:
         raise RedirectRefused("must be an absolute URL")
+    if not _HOST.fullmatch(host):
+        raise RedirectRefused("must have a host name or address")
     if "@" in parts.netloc:
         raise RedirectRefused("must not contain a user name")
     if parts.scheme not in _DEFAULT_PORTS or (parts.scheme == "http" and host not in LOOPBACK_HOSTS):
@@ -64,6 +68,4 @@ def with_session_placeholder(success_url: str) -> str:
 
 def _host(netloc: str) -> str:
     host_and_port = netloc.rpartition("@")[2].lower()
-    if host_and_port.startswith("["):
-        return host_and_port.partition("]")[0] + "]"
-    return host_and_port.partition(":")[0]
+    return re.sub(r":[0-9]*$", "", host_and_port)

@@ -43,8 +43,8 @@ def verify(payload: bytes, header: str | None, secrets: Iterable[str], now: floa
 def _parsed(header: str | None) -> tuple[str, list[str]]:
     if not header:
         raise SignatureRefused("the Stripe-Signature header is missing")
-    if len(header) > MAX_HEADER_LENGTH:
-        raise SignatureRefused("the Stripe-Signature header is too long")
+    if len(header) > MAX_HEADER_LENGTH or not header.isascii():
+        raise SignatureRefused("the Stripe-Signature header is too long or not ASCII")
     pairs = [item.strip().partition("=") for item in header.split(",")]
     timestamps = [value for name, _, value in pairs if name == "t"]
     candidates = [value for name, _, value in pairs if name == "v1"]

@@ -22,6 +22,8 @@ MAX_ID_LENGTH = 255
 """https://docs.stripe.com/upgrades: ids may be up to 255 characters."""
 
 _MAX_VALUE_LENGTH = 500  # the longest metadata value Stripe takes, and longer than any id
+_MAX_TYPES = 20  # payment method types on one object
+_LATEST = 253_402_300_799  # the last second of the year 9999, which calendars end with
 
 AMAZON_PAY = "amazon_pay"
 
@@ -37,7 +39,6 @@ _OBJECT_FIELDS: Mapping[str, tuple[str, ...]] = {
         "payment_method",
         "payment_method_types",
         "mandate",
-        "latest_attempt",
         "last_setup_error",
         "metadata",
     ),
@@ -58,27 +59,44 @@ def project(event: Mapping[str, Any]) -> dict[str, Any]:
     kept = _pick(event, _ENVELOPE_FIELDS)
     data = event.get("data")
     subject = data.get("object") if isinstance(data, dict) else None
-    if event.get("type") in _READERS and isinstance(subject, dict):
-        fields = _OBJECT_FIELDS.get(str(subject.get("object")), ())
-        kept["data"] = {"object": _pick(subject, fields)}
+    if str(event.get("type")) in _READERS and isinstance(subject, dict):
+        kept["data"] = {"object": _pick_object(subject)}
     return kept
 
 
-def _pick(source: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
-    picked: dict[str, Any] = {}
+def _pick_object(subject: Mapping[str, Any]) -> dict[str, Any]:
+    fields = _OBJECT_FIELDS.get(str(subject.get("object")), ())
+    picked = _pick(subject, fields)
     for name in fields:
-        value = source.get(name)
-        if isinstance(value, dict):
-            picked[name] = _pick(value, _NESTED_FIELDS.get(name, ("id",)))
-        elif isinstance(value, list):
-            picked[name] = [item for item in value[:20] if _is_plain(item)]
-        elif _is_plain(value):
-            picked[name] = value
+        if isinstance(subject.get(name), dict):
+            picked[name] = _pick(subject[name], _NESTED_FIELDS.get(name, ("id",)))
+    types = subject.get("payment_method_types")
+    if "payment_method_types" in fields and isinstance(types, list):
+        # All of them or none: one left out could make another the only one.
+        picked["payment_method_types"] = types if _are_types(types) else []
     return picked
 
 
+def _pick(source: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    """These fields, as far as they are given. What nothing of ours could hold becomes an empty text, which
+    reads as the odd thing that it is, and not as missing."""
+    given = {name: source[name] for name in fields if source.get(name) is not None}
+    return {name: value if _is_plain(value) else "" for name, value in given.items()}
+
+
 def _is_plain(value: Any) -> bool:
-    return isinstance(value, bool | int) or (isinstance(value, str) and len(value) <= _MAX_VALUE_LENGTH)
+    return isinstance(value, bool | int) or (isinstance(value, str) and _is_storable(value))
+
+
+def _is_storable(text: str) -> bool:
+    """Short enough, and UTF-8: JSON can spell half a surrogate pair, which nothing stores."""
+    return len(text) <= _MAX_VALUE_LENGTH and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _are_types(values: list[Any]) -> bool:
+    return len(values) <= _MAX_TYPES and all(
+        isinstance(value, str) and _is_storable(value) for value in values
+    )
 
 
 # --------------------------------------------------------------------------------- what it says
@@ -86,7 +104,7 @@ def _is_plain(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AboutMandate:
-    """A fact about one of our mandates. `expect` is what the mandate must match before it is believed."""
+    """A fact about one of our mandates, believed only if the mandate has that Stripe customer (if any)."""
 
     event_id: str
     mandate_id: str
@@ -140,7 +158,7 @@ def read(event: Mapping[str, Any], *, managed_by: str, livemode: bool) -> Readin
         return NotOurs(event_id, "ignored")
     if event.get("livemode") is not livemode:
         return NotOurs(event_id, "livemode_mismatch")
-    if event.get("account"):
+    if event.get("account") is not None:
         return NotOurs(event_id, "foreign")
     try:
         return reader(_Event(event_id, event, managed_by))
@@ -168,8 +186,8 @@ class _Event:
     @property
     def created(self) -> int:
         created = self._envelope.get("created")
-        if isinstance(created, bool) or not isinstance(created, int):
-            raise _Unreadable("created is not a number")
+        if isinstance(created, bool) or not isinstance(created, int) or not 0 <= created <= _LATEST:
+            raise _Unreadable("created is not a time")
         return created
 
     def text(self, name: str) -> str:
@@ -182,8 +200,8 @@ class _Event:
         value = self._object.get(name)
         if isinstance(value, Mapping):  # an expanded object
             value = value.get("id")
-        if value is not None and (not isinstance(value, str) or not value):
-            raise _Unreadable(f"data.object.{name} is not text")
+        if value is not None and not (isinstance(value, str) and value and _is_storable(value)):
+            raise _Unreadable(f"data.object.{name} is not a text")
         return value
 
     def nested_text(self, name: str, inner: str) -> str | None:
@@ -196,9 +214,13 @@ class _Event:
         return value if isinstance(value, list) else []
 
     def our_mandate(self) -> str | None:
+        """The id of the mandate it is about; None if another stack, or nobody's, made the object."""
         if self.nested_text("metadata", METADATA_MANAGED_BY) != self._managed_by:
             return None
-        return self.nested_text("metadata", METADATA_MANDATE)
+        mandate_id = self.nested_text("metadata", METADATA_MANDATE)
+        if not mandate_id or not _is_storable(mandate_id):
+            raise _Unreadable("it carries our mark and no mandate id")
+        return mandate_id
 
     def fact(self, kind: Kind, *, detail: Mapping[str, str] | None = None, **named: str | None) -> Fact:
         return Fact(kind, self.created, self.id, ids(**named), detail or {})
@@ -239,15 +261,7 @@ def _setup_failed(event: _Event) -> Reading:
     if mandate_id is None:
         return NotOurs(event.id, "foreign")
     code = event.nested_text("last_setup_error", "code") or "unknown"
-    fact = Fact(
-        Kind.SETUP_FAILED,
-        event.created,
-        event.id,
-        ids(setup_intent=event.text("id")),
-        {"code": code},
-        # The customer may fail, and retry, many times in one session: each attempt is a fact.
-        qualifier=event.optional_text("latest_attempt") or event.id,
-    )
+    fact = event.fact(Kind.SETUP_FAILED, detail={"code": code}, setup_intent=event.text("id"))
     return AboutMandate(event.id, mandate_id, fact, event.optional_text("customer"))
 
 

@@ -133,11 +133,16 @@ class TermsRefused(ValueError):
     """The message lists everything that is wrong with the document."""
 
 
-def from_plain(plain: Mapping[str, Any]) -> Terms:
+def checked(plain: Mapping[str, Any]) -> Terms:
     """A document as Terms. Raises TermsRefused unless it says all that it must, and nothing unknown."""
     wrong = list(_problems(plain))
     if wrong:
         raise TermsRefused("; ".join(wrong))
+    return from_plain(plain)
+
+
+def from_plain(plain: Mapping[str, Any]) -> Terms:
+    """Terms that were checked when they were published: a later, stricter rule must not take them away."""
     frequency, limits, notice = plain["frequency"], plain["limits"], plain.get("notice")
     per_period = limits.get("per_period")
     return Terms(
@@ -207,7 +212,7 @@ def _frequency_problems(frequency: Any) -> Iterator[str]:
 def _amount_problems(amount: Any, limits: Any) -> Iterator[str]:
     fixed = isinstance(amount, Mapping) and amount.get("kind") == "fixed"
     yield from _keys("amount", amount, {"kind", "amount"} if fixed else {"kind"})
-    if isinstance(amount, Mapping) and amount.get("kind") not in {"fixed", "variable"}:
+    if isinstance(amount, Mapping) and amount.get("kind") not in ("fixed", "variable"):
         yield "amount.kind must be fixed or variable"
     yield from _positive("amount", amount, "amount")
     most = limits.get("per_charge") if isinstance(limits, Mapping) else None
@@ -220,7 +225,7 @@ def _limits_problems(limits: Any) -> Iterator[str]:
     yield from _keys("limits", limits, {"currency", "per_charge", *optional}, optional)
     if not isinstance(limits, Mapping):
         return
-    if limits.get("currency") not in CURRENCIES:
+    if not _is_text(limits.get("currency")) or limits["currency"] not in CURRENCIES:
         yield f"limits.currency must be one of {', '.join(sorted(CURRENCIES))}"
     yield from _positive("limits", limits, "per_charge")
     dates = [limits[name] for name in ("first_date", "last_date") if name in limits]
@@ -251,7 +256,7 @@ def _texts_problems(plain: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(texts, Mapping) or not texts:
         yield "texts must have at least one locale"
         return
-    if plain.get("default_locale") not in texts:
+    if plain.get("default_locale") not in list(texts):
         yield "default_locale must be one of the locales in texts"
     for locale, text in texts.items():
         if not (isinstance(locale, str) and _LOCALE.fullmatch(locale)):

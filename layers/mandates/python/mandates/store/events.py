@@ -22,19 +22,20 @@ APPLIED = "applied"
 
 
 def settled(records: Iterable[EventRecord]) -> set[EventRecord]:
-    """Those already dealt with. A quarantined event is not: another delivery may find it possible."""
+    """Those already applied. What was found foreign, of the other mode, of no known type or impossible is
+    read again if it comes again: a setting may have been corrected, or a new version deployed."""
     found: set[EventRecord] = set()
     for some in batched(dict.fromkeys(records), 100, strict=False):
         keys = [(record.event_id, record.scope) for record in some]
         for row in EventRow.batch_get(keys, consistent_read=True):
-            if row.outcome != QUARANTINED:
+            if row.outcome == APPLIED:
                 found.add(EventRecord(row.event_id, row.record))
     return found
 
 
-def not_settled_before() -> Condition:
-    """The condition of every event record: written once, and again only over a quarantined one."""
-    condition: Condition = EventRow.event_id.does_not_exist() | (EventRow.outcome == QUARANTINED)
+def not_applied_before() -> Condition:
+    """The condition of every event record: what was applied stays so."""
+    condition: Condition = EventRow.event_id.does_not_exist() | (EventRow.outcome != APPLIED)
     return condition
 
 
@@ -74,4 +75,4 @@ def record_outcome(
         expires_at=moment.seconds + KEPT_SECONDS,
     )
     with suppress(Conflict), conflicts_named():  # somebody else recorded it meanwhile
-        row.save(condition=not_settled_before())
+        row.save(condition=not_applied_before())

@@ -6,16 +6,16 @@ from itertools import batched
 from typing import Annotated, Any
 
 import msgspec
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from mandates.core.changes import Change, Subject
 from mandates.core.facts import Fact, Facts, from_plain, merge, to_plain
 from mandates.core.ledger import Entry, PersonalValue
-from mandates.core.mandate import Mandate
-from mandates.core.stripe_events import payment_method_subject, stripe_customer_subject
+from mandates.core.mandate import Mandate, withdrawn
 from mandates.moment import Moment
-from mandates.store.events import applied_event_row, not_settled_before
+from mandates.store.events import applied_event_row, not_applied_before
 from mandates.store.tables import EntryRow, HeadRow, PersonalRow, SubjectRow
 from mandates.store.writing import MAX_TRANSACTION_ITEMS, conflicts_named, transaction, until_no_conflict
 
@@ -48,14 +48,6 @@ def read_subjects(keys: Iterable[str]) -> dict[str, Subject]:
         for row in SubjectRow.batch_get(list(some), consistent_read=True):
             subjects[row.subject] = _subject(row)
     return subjects
-
-
-def subject_keys(mandate: Mandate, payment_method_id: str | None) -> list[str]:
-    """The customer's first, then the payment method's, if there is one yet."""
-    keys = [stripe_customer_subject(mandate.stripe_customer_id)]
-    if payment_method_id:
-        keys.append(payment_method_subject(payment_method_id))
-    return keys
 
 
 def read_ledger(mandate_id: str) -> list[Entry]:
@@ -171,7 +163,7 @@ def add_change(writing: TransactWrite, change: Change, moment: Moment) -> None:
         writing.save(beside, condition=PersonalRow.mandate_id.does_not_exist())
     for record in change.events:
         applied = applied_event_row(record, change.after.mandate_id, moment)
-        writing.save(applied, condition=not_settled_before())
+        writing.save(applied, condition=not_applied_before())
 
 
 def add_subject_facts(key: str, new: Iterable[Fact]) -> Subject:
@@ -188,36 +180,41 @@ def add_subject_facts(key: str, new: Iterable[Fact]) -> Subject:
         merged = merge(known.facts, facts)
         if merged == known.facts:
             return known
-        nobody_wrote_since = (
-            SubjectRow.version.does_not_exist() if row.version is None else SubjectRow.version == row.version
-        )
-        after = Subject(key, merged, known.mandates)
         actions: list[Action] = [
             SubjectRow.facts.set(_plain(merged)),
-            SubjectRow.version.set(int(row.version or 0) + 1),
+            SubjectRow.version.set((known.version or 0) + 1),
         ]
-        if after.withdrawn:
+        if withdrawn(merged):
             actions.append(SubjectRow.withdrawn.set(True))
         with conflicts_named():
-            row.update(actions, condition=nobody_wrote_since)  # fills `row` with the item as written
+            row.update(actions, condition=_nobody_wrote_since(known))  # fills `row` with the item as written
         return _subject(row)
 
     return until_no_conflict(attempt)
 
 
 def _link(writing: TransactWrite, changes: Sequence[Change]) -> None:
-    """Each subject learns which mandates stand on it, and must not have been withdrawn meanwhile."""
+    """Each subject learns which mandates stand on it, and must be as it was read: not withdrawn meanwhile,
+    and if it was before, without a further withdrawal that the ledgers would then miss."""
     linked: dict[str, tuple[Subject, set[str]]] = {}
     for change in changes:
         for subject in change.stands_on:
             linked.setdefault(subject.key, (subject, set()))[1].add(change.after.mandate_id)
     for subject, mandate_ids in linked.values():
-        still_not_withdrawn = SubjectRow.withdrawn.does_not_exist()
         writing.update(
             SubjectRow(subject.key),
             actions=[SubjectRow.mandates.add(mandate_ids)],
-            condition=None if subject.withdrawn else still_not_withdrawn,
+            condition=_nobody_wrote_since(subject),
         )
+
+
+def _nobody_wrote_since(subject: Subject) -> Condition:
+    condition: Condition = (
+        SubjectRow.version.does_not_exist()
+        if subject.version is None
+        else SubjectRow.version == subject.version
+    )
+    return condition
 
 
 def _items_in(change: Change) -> int:
@@ -267,7 +264,8 @@ def _head_row(mandate: Mandate) -> HeadRow:
 
 
 def _subject(row: SubjectRow) -> Subject:
-    return Subject(row.subject, _facts(row.facts), frozenset(row.mandates or ()))
+    version = int(row.version) if row.version is not None else None
+    return Subject(row.subject, _facts(row.facts), frozenset(row.mandates or ()), version)
 
 
 def entry_of(row: EntryRow) -> Entry:

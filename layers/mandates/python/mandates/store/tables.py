@@ -135,7 +135,8 @@ class PersonalRow(Model):
 
 
 class SubjectRow(Model):
-    """`withdrawn` is present once any withdrawing fact is: what activation is conditional on.
+    """`version` grows with the facts: what an activation that read them is conditional on. `withdrawn` is
+    present once any withdrawing fact is, for people to see.
 
     `customer_id` is set on a Stripe customer that belongs to one of our customers: no two can share it.
     """

@@ -20,7 +20,8 @@ _LONGEST_PAUSE_SECONDS = 1.0
 
 
 class Conflict(Exception):
-    """A named condition did not hold, or somebody was writing the same item: read again and retry."""
+    """A named condition did not hold, somebody was writing the same item, or DynamoDB asked for patience:
+    read again and retry."""
 
 
 @contextmanager
@@ -48,7 +49,15 @@ def conflicts_named() -> Iterator[None]:
         raise
 
 
-_CONFLICT_CODES = frozenset({"ConditionalCheckFailed", "TransactionConflict", "None"})
+_CONFLICT_CODES = frozenset(
+    {
+        "ConditionalCheckFailed",
+        "TransactionConflict",
+        "ThrottlingError",
+        "ProvisionedThroughputExceeded",
+        "None",
+    }
+)
 _SINGLE_ITEM_CONFLICTS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
 
 StoreError = PynamoDBException

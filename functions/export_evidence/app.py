@@ -1,0 +1,47 @@
+"""GET /mandates/{mandate_id}/evidence, signed; GET /evidence-keys, the keys that verify it."""
+
+import os
+import time
+from collections.abc import Callable
+
+from mandates import aws, settings
+from mandates.caller import NOT_YOURS, caller_of
+from mandates.core.canonical import canonical_json
+from mandates.errors import NotFound
+from mandates.evidence import Settings, Signer, keys_view, page_asked_for, signed_evidence
+from mandates.http import Request, Response, api
+from mandates.settings import normalised_origins
+
+configured = settings.read(Settings, os.environ)
+configured.bind_tables()
+signer = Signer(aws.client("kms"), configured.evidence_key_ids)
+
+
+# A key stays published after it is replaced, so an old list still verifies; a new key is known soon.
+CACHED = "public, max-age=300"
+
+
+@api(normalised_origins(configured.allowed_origins))
+def handler(request: Request) -> Response:
+    route = ROUTES.get(request.resource)
+    if route is None:
+        raise NotFound(NOT_YOURS)
+    return route(request)
+
+
+def evidence(request: Request) -> Response:
+    caller = caller_of(request.authorizer, time.time())
+    mandate_id, page = request.path_id("mandate_id"), page_asked_for(request.query)
+    pack = signed_evidence(mandate_id, page, caller, signer, time.time)
+    saved_as = f'attachment; filename="evidence-{mandate_id}-{page}.json"'
+    return Response(200, canonical_json(pack), {"Content-Disposition": saved_as})
+
+
+def evidence_keys(_request: Request) -> Response:
+    return Response(200, {"keys": keys_view(signer.public_keys)}, {"Cache-Control": CACHED})
+
+
+ROUTES: dict[str, Callable[[Request], Response]] = {
+    "/mandates/{mandate_id}/evidence": evidence,
+    "/evidence-keys": evidence_keys,
+}

@@ -1,0 +1,86 @@
+"""GET /mandates/{mandate_id}/evidence.pdf: the evidence for people, with the signed JSON attached to it."""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import manimgx_fonts  # type: ignore[import-untyped]
+import manimgx_fonts_cjk  # type: ignore[import-untyped]
+import typst
+
+from mandates import aws, settings
+from mandates.caller import caller_of
+from mandates.core.canonical import canonical_json
+from mandates.errors import NotAcceptable
+from mandates.evidence import Settings, Signer, page_asked_for, signed_evidence
+from mandates.http import Request, Response, api
+from mandates.settings import normalised_origins
+from mandates.telemetry import logger
+
+PDF = "application/pdf"
+ARCHIVAL = "a-3b"
+"""PDF/A for keeping (ISO 19005-3), part 3 since earlier ones allow no attached JSON."""
+
+typeset: Callable[..., bytes] = typst.compile  # its stub knows nothing of several sources
+
+configured = settings.read(Settings, os.environ)
+configured.bind_tables()
+signer = Signer(aws.client("kms"), configured.evidence_key_ids)
+layout = (Path(__file__).parent / "evidence.typ").read_bytes()
+fonts = typst.Fonts(
+    include_system_fonts=False,
+    font_paths=[Path(package.__path__[0]) for package in (manimgx_fonts, manimgx_fonts_cjk)],
+)
+
+
+@api(normalised_origins(configured.allowed_origins))
+def handler(request: Request) -> Response:
+    caller = caller_of(request.authorizer, time.time())
+    must_accept_pdf(request)
+    mandate_id, page = request.path_id("mandate_id"), page_asked_for(request.query)
+    pack = signed_evidence(mandate_id, page, caller, signer, time.time)
+    saved_as = f'attachment; filename="evidence-{mandate_id}-{page}.pdf"'
+    return Response(200, render(pack), {"Content-Type": PDF, "Content-Disposition": saved_as}, binary=True)
+
+
+def must_accept_pdf(request: Request) -> None:
+    """The gateway makes bytes of base64 only where the first type accepted is listed as binary.
+
+    Anything else would be sent the base64 as if it were a PDF.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/lambda-proxy-binary-media.html
+    """
+    if request.headers.get("accept", "").partition(";")[0].strip().lower() != PDF:
+        raise NotAcceptable(f"this is a PDF: send the header `Accept: {PDF}`, and no other type in it")
+
+
+def render(pack: dict[str, Any]) -> bytes:
+    """The same pack always gives the same bytes: nothing in them is random or read from a clock."""
+    sources = {
+        "main.typ": layout,
+        "evidence.json": canonical_json(pack),
+        "about.json": canonical_json(
+            {"sha256": hashlib.sha256(canonical_json(pack["evidence"])).hexdigest()}
+        ),
+    }
+    try:
+        return compiled(sources, pack, ARCHIVAL)
+    except typst.TypstError as error:
+        # An archival PDF may have no character that none of its fonts has; a plain one shows a box for it.
+        logger.warning("not an archival PDF", extra={"reason": error.message})
+        return compiled(sources, pack, "1.7")
+
+
+def compiled(sources: dict[str, bytes], pack: dict[str, Any], standard: str) -> bytes:
+    made_at = datetime.fromisoformat(pack["evidence"]["generated_at"])
+    return typeset(
+        sources,
+        format="pdf",
+        font_paths=fonts,
+        ignore_system_fonts=True,
+        pdf_standards=[standard],
+        timestamp=made_at.replace(microsecond=0),
+    )

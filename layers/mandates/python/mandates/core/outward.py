@@ -1,0 +1,100 @@
+"""Outward events: what the business's own systems are told of a ledger entry.
+
+Every entry makes exactly one event, whatever is in it, also of a kind that did not exist when this was
+written. An event holds ids and plain words only: no customer id, no text, no detail of a fact.
+Its form is events/schemas/mandate-event.1.json; docs/events.md is for those who receive it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from mandates.core.facts import Kind
+from mandates.core.ledger import Entry
+from mandates.core.mandate import WITHDRAWING, Status
+
+SOURCE = "amazon-pay-mandates"
+SCHEMA = "mandate-event/1"
+"""A member added to the detail keeps the number; one that changes or goes needs the next."""
+
+
+class EventType(StrEnum):
+    """EventBridge's `detail-type`: what rules select by."""
+
+    CONSENTED = "mandate.consented"
+    CHECKOUT_OPENED = "mandate.checkout_opened"
+    CHECKOUT_COMPLETED = "mandate.checkout_completed"
+    SETUP_FAILED = "mandate.setup_failed"
+    ACTIVATED = "mandate.activated"
+    EXPIRED = "mandate.expired"
+    WITHDRAWN = "mandate.withdrawn"
+    CHANGED = "mandate.changed"
+
+
+_ALIVE = frozenset({Status.PENDING, Status.ACTIVE})
+_TYPES: Mapping[Kind, tuple[EventType, frozenset[Status]]] = {
+    Kind.SETUP_SUCCEEDED: (EventType.ACTIVATED, frozenset({Status.ACTIVE})),
+    Kind.SESSION_EXPIRED: (EventType.EXPIRED, frozenset({Status.EXPIRED})),
+    Kind.SESSION_CANCELLED: (EventType.EXPIRED, frozenset({Status.EXPIRED})),
+    Kind.SETUP_CANCELED: (EventType.EXPIRED, frozenset({Status.EXPIRED})),
+    Kind.SETUP_FAILED: (EventType.SETUP_FAILED, frozenset({Status.PENDING})),
+    Kind.SESSION_COMPLETED: (EventType.CHECKOUT_COMPLETED, _ALIVE),
+    Kind.SESSION_CREATED: (EventType.CHECKOUT_OPENED, _ALIVE),
+    Kind.CONSENT_ACCEPTED: (EventType.CONSENTED, _ALIVE),
+}
+"""The event of a fact, and the statuses in which it may be said: facts come in any order, and nobody must
+hear `expired` or `setup_failed` of a mandate that is active. Of several facts the first named here counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutwardEvent:
+    type: EventType
+    detail: Mapping[str, Any]
+
+
+def is_withdrawn(entry: Entry) -> bool:
+    return entry.status == Status.REVOKED
+
+
+def event_type(entry: Entry) -> EventType:
+    """WITHDRAWN for every entry of a withdrawn mandate, whatever it tells: it never comes back to life.
+
+    That also covers a mandate whose customer was deleted at Stripe before it was set up: no entry of its
+    own ledger says so, but its next one has the status.
+    """
+    if is_withdrawn(entry):
+        return EventType.WITHDRAWN
+    kinds = set(entry.kinds)
+    for kind, (said, statuses) in _TYPES.items():
+        if kind in kinds and entry.status in statuses:
+            return said
+    return EventType.CHANGED
+
+
+def outward_event(entry: Entry) -> OutwardEvent:
+    said = event_type(entry)
+    reasons = {"reasons": sorted(WITHDRAWING.intersection(entry.kinds))}
+    return OutwardEvent(
+        said,
+        {
+            "schema": SCHEMA,
+            "mandate_id": entry.mandate_id,
+            "status": entry.status,
+            "kinds": entry.kinds,
+            "ledger_number": entry.number,
+            "entry_hash": entry.hash,
+            "recorded_at": entry.recorded_at,
+            "stripe": _stripe_ids(entry),
+            **(reasons if said is EventType.WITHDRAWN else {}),
+        },
+    )
+
+
+def _stripe_ids(entry: Entry) -> dict[str, list[str]]:
+    """The Stripe ids that the entry's facts name, by what they are the id of."""
+    names = {name for fact in entry.facts for name in fact["ids"]}
+    return {
+        name: sorted({found for fact in entry.facts for found in fact["ids"].get(name, ())})
+        for name in sorted(names)
+    }

@@ -1,0 +1,69 @@
+"""What a person may ask for: all that is held about them, and that it be erased."""
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from typing import Any
+
+from mandates.privacy import EvidenceKept, erase, export, holdings, remains
+from ops.stack import Stack
+
+
+def add_commands(commands: Any) -> None:
+    actions = commands.add_parser("customer", help="what is held about a customer").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    exporting = actions.add_parser("export", help="all of it, as JSON")
+    exporting.set_defaults(run=run_export)
+    erasing = actions.add_parser("erase", help="revoke their mandates and erase what is personal")
+    erasing.add_argument(
+        "--override-retention",
+        metavar="REASON",
+        type=reason,
+        help="erase before the evidence may go; REASON is a word for the ledger, such as court_order",
+    )
+    erasing.set_defaults(run=run_erase)
+    for action in (exporting, erasing):
+        action.add_argument("customer_id", metavar="ID", help="the subject of the customer's tokens")
+
+
+def reason(text: str) -> str:
+    """It enters a chain that nothing is ever taken out of: a word, which has no room for a person."""
+    if not re.fullmatch(r"[a-z0-9_]{1,64}", text):
+        raise argparse.ArgumentTypeError("a word of a-z, 0-9 and _ such as court_order, nothing personal")
+    return text
+
+
+def run_export(stack: Stack, chosen: argparse.Namespace) -> int:
+    stack.use_tables()
+    held = holdings(chosen.customer_id)
+    if held.is_empty:
+        print(f"nothing is held about {chosen.customer_id}", file=sys.stderr)
+        return 1
+    print(json.dumps(export(held, time.time), indent=2, ensure_ascii=False))
+    return 0
+
+
+def run_erase(stack: Stack, chosen: argparse.Namespace) -> int:
+    """Erase, saying each step, and say what remains elsewhere; 1 if it was refused or has to be run again."""
+    stack.use_tables()
+    held = holdings(chosen.customer_id)
+    if held.is_empty:
+        print(f"nothing is held about {chosen.customer_id}")
+        return 0
+    try:
+        problems = erase(
+            held, override=chosen.override_retention, clock=time.time, random_bytes=os.urandom, say=print
+        )
+    except EvidenceKept as refused:
+        print(refused, file=sys.stderr)
+        return 1
+    print("\nWhat remains:")
+    for line in remains(held, time.time):
+        print(f"- {line}")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0

@@ -1,0 +1,431 @@
+"""Evidence packs as the business fetches them, as JSON and as PDF, and as anybody can verify them."""
+
+import base64
+import json
+import re
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.hashes import SHA256
+from moto.kms.utils import ECDSAPrivateKey
+
+from mandates import evidence as use_case
+from mandates.core import evidence as core
+from mandates.core.canonical import canonical_json
+from mandates.moment import Moment
+from mandates.store.mandates import read_ledger
+from mandates.store.terms import publish_terms
+from ops.__main__ import main
+from ops.evidence import problems_in
+from tests.component.world import CUSTOMER, STRANGER, World, api_event, customer, service, template
+
+JSON_ROUTE = "/mandates/{mandate_id}/evidence"
+PDF_ROUTE = "/mandates/{mandate_id}/evidence.pdf"
+READER = service("mandates:read")
+LAMBDA_ANSWERS_AT_MOST = 6 * 1024 * 1024
+"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+
+@pytest.fixture(autouse=True)
+def kms_signs_digests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto hashes what MessageType says is the hash already."""
+
+    def sign(self: ECDSAPrivateKey, message: bytes, signing_algorithm: str) -> bytes:
+        assert signing_algorithm == "ECDSA_SHA_256"
+        return self.private_key.sign(message, ec.ECDSA(utils.Prehashed(SHA256())))
+
+    monkeypatch.setattr(ECDSAPrivateKey, "sign", sign)
+
+
+@pytest.fixture
+def mandate_id(world: World) -> str:
+    """An active mandate of CUSTOMER."""
+    begun = world.begun()
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    world.run_webhooks()
+    return str(begun["mandate_id"])
+
+
+def fetch(
+    world: World, mandate_id: str, caller: Mapping[str, str] | None = READER, page: str | None = None
+) -> dict[str, Any]:
+    event = api_event(
+        "GET",
+        JSON_ROUTE,
+        path={"mandate_id": mandate_id},
+        caller=caller,
+        query={"page": page} if page is not None else None,
+    )
+    answered: dict[str, Any] = world.invoke("export_evidence", event)
+    return answered
+
+
+def pack(world: World, mandate_id: str, page: str | None = None) -> bytes:
+    answered = fetch(world, mandate_id, page=page)
+    assert answered["statusCode"] == 200, answered
+    assert answered["isBase64Encoded"] is False
+    return str(answered["body"]).encode()
+
+
+def published_keys(world: World) -> list[dict[str, str]]:
+    answered = world.call("export_evidence", "/evidence-keys")
+    assert answered.status == 200
+    keys: list[dict[str, str]] = answered.body["keys"]
+    return keys
+
+
+def problems(world: World, *packs: bytes) -> list[str]:
+    trusted = published_keys(world)[0]["fingerprint"]
+    return list(problems_in({f"{number}.json": data for number, data in enumerate(packs, start=1)}, trusted))
+
+
+# ------------------------------------------------------------------------------------------- JSON
+
+
+def test_a_fetched_pack_is_verified_offline_against_the_published_key(
+    world: World, mandate_id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "evidence.json").write_bytes(pack(world, mandate_id))
+    (key,) = published_keys(world)
+    assert main(["evidence", "verify", str(tmp_path / "evidence.json"), "--key", key["fingerprint"]]) == 0
+    assert mandate_id in capsys.readouterr().out
+
+
+def test_it_tells_the_whole_story(world: World, mandate_id: str) -> None:
+    evidence = json.loads(pack(world, mandate_id))["evidence"]
+    mandate = world.get_mandate(mandate_id).body
+    assert evidence["mandate"]["status"] == "active"
+    assert evidence["mandate"]["customer_id"] == CUSTOMER
+    assert evidence["stripe"]["payment_method_id"] == mandate["payment_method_id"]
+    assert [entry["hash"] for entry in evidence["ledger"]["entries"]] == [
+        entry["hash"] for entry in mandate["ledger"]
+    ]
+    assert evidence["consent"]["text_shown"] == world.terms.wording("en")
+    values = {value["name"]: value["value"] for value in evidence["personal_values"]}
+    assert values == {
+        "source_ip": "203.0.113.7",
+        "user_agent": "pytest",
+        "subject": CUSTOMER,
+        "issuer": "https://issuer.example",
+    }
+    assert evidence["ledger"]["first_broken"] is None
+
+
+def test_it_is_saved_under_a_name_and_kept_by_nobody_on_the_way(world: World, mandate_id: str) -> None:
+    headers = fetch(world, mandate_id)["headers"]
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Content-Disposition"] == f'attachment; filename="evidence-{mandate_id}-1.json"'
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_withdrawal_that_only_the_payment_method_knows_of_shows(world: World, mandate_id: str) -> None:
+    world.stripe.core.detach(world.get_mandate(mandate_id).body["payment_method_id"])
+    world.run_webhooks()
+    evidence = json.loads(pack(world, mandate_id))["evidence"]
+    assert evidence["mandate"]["status"] == "revoked"
+    assert {withdrawal["subject"] for withdrawal in evidence["withdrawals"]} == {"payment_method"}
+
+
+@pytest.mark.parametrize("route", [("export_evidence", JSON_ROUTE), ("render_evidence", PDF_ROUTE)])
+@pytest.mark.parametrize(
+    ("caller", "refusal"),
+    [
+        (customer(CUSTOMER), (403, "insufficient_scope")),
+        (customer(STRANGER), (404, "not_found")),
+        (service("mandates:write"), (403, "insufficient_scope")),
+        (None, (401, "unauthenticated")),
+        (service("mandates:read") | {"expires_at": "1"}, (401, "unauthenticated")),
+    ],
+)
+def test_it_is_for_a_service_that_may_read(
+    world: World,
+    mandate_id: str,
+    route: tuple[str, str],
+    caller: Mapping[str, str] | None,
+    refusal: tuple[int, str],
+) -> None:
+    function, resource = route
+    accept = {"Accept": "application/pdf"}
+    answered = world.call(function, resource, path={"mandate_id": mandate_id}, caller=caller, headers=accept)
+    assert (answered.status, answered.body["code"]) == refusal
+
+
+@pytest.mark.parametrize(("caller", "status"), [(READER, 404), (customer(CUSTOMER), 404), (service(), 403)])
+def test_what_is_not_there_is_told_to_nobody_else(
+    world: World, caller: Mapping[str, str], status: int
+) -> None:
+    assert fetch(world, "mdt_none", caller)["statusCode"] == status
+
+
+# ------------------------------------------------------------------------------------------ pages
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "PAGE_BYTES", 1000)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_long_ledger_is_fetched_page_by_page(world: World, mandate_id: str) -> None:
+    packs = [pack(world, mandate_id)]
+    while (following := json.loads(packs[-1])["evidence"]["page"]["next"]) is not None:
+        packs.append(pack(world, mandate_id, page=str(following)))
+    assert len(packs) > 1
+    assert problems(world, *packs) == []
+    assert any("incomplete" in problem for problem in problems(world, *packs[1:]))
+    assert fetch(world, mandate_id, page=str(len(packs) + 1))["statusCode"] == 404
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "one", ""])
+def test_a_page_that_is_no_number_is_refused(world: World, mandate_id: str, page: str) -> None:
+    answered = fetch(world, mandate_id, page=page)
+    assert answered["statusCode"] == 400
+    assert "page" in json.loads(answered["body"])["detail"]
+
+
+def test_a_ledger_that_grows_while_it_is_read_is_read_again(
+    world: World, mandate_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+
+    def grows_first(asked: str) -> Any:
+        if not reads:
+            world.revoke(mandate_id)
+        reads.append(asked)
+        return read_ledger(asked)
+
+    world.function("export_evidence")
+    monkeypatch.setattr(use_case, "read_ledger", grows_first)
+    assert problems(world, pack(world, mandate_id)) == []
+    assert len(reads) == 2
+
+
+# ----------------------------------------------------------------------------------- what was altered
+
+
+def alter(mandate_id: str, record: str, attribute: str, value: str) -> None:
+    boto3.client("dynamodb").update_item(
+        TableName="mandates",
+        Key={"mandate_id": {"S": mandate_id}, "record": {"S": record}},
+        UpdateExpression="SET #attribute = :value",
+        ExpressionAttributeNames={"#attribute": attribute},
+        ExpressionAttributeValues={":value": {"S": value}},
+    )
+
+
+def test_an_altered_entry_is_exported_as_altered(
+    world: World,
+    mandate_id: str,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    alter(mandate_id, "entry#000002", "status", "active")
+    data = pack(world, mandate_id)
+    assert json.loads(data)["evidence"]["ledger"]["first_broken"] == 2
+    assert any("entry 2: was altered" in problem for problem in problems(world, data))
+    assert "BrokenLedgers" in capsys.readouterr().out
+    assert "a ledger was altered" in caplog.text
+
+
+@pytest.mark.parametrize("facts", ["{not json", '[{"kind": "consent_accepted", "at": 1.5}]', '"text"'])
+def test_an_entry_that_cannot_be_read_is_said_to_be_altered(
+    world: World, mandate_id: str, facts: str
+) -> None:
+    alter(mandate_id, "entry#000002", "facts", facts)
+    answered = fetch(world, mandate_id)
+    assert answered["statusCode"] == 500
+    body = json.loads(answered["body"])
+    assert body["code"] == "ledger_unreadable"
+    assert f"mandate verify {mandate_id}" in body["detail"]
+
+
+def test_terms_that_were_altered_are_noticed(world: World, mandate_id: str) -> None:
+    def problem() -> str:
+        (one,) = problems(world, pack(world, mandate_id))
+        return one
+
+    alter_terms(world.terms.version, json.dumps({**world.terms.to_plain(), "business_name": "Another Shop"}))
+    assert problem() == "1.json: terms: the document does not have the digest that the mandate names"
+    alter_terms(world.terms.version, "{}")
+    assert problem() == "1.json: terms: version 2026-11-01 was not found when this pack was made"
+
+
+def alter_terms(version: str, document: str) -> None:
+    boto3.client("dynamodb").update_item(
+        TableName="terms",
+        Key={"record": {"S": "version"}, "version": {"S": version}},
+        UpdateExpression="SET document = :document",
+        ExpressionAttributeValues={":document": {"S": document}},
+    )
+
+
+# ------------------------------------------------------------------------------------------- keys
+
+
+def test_keys_are_public_and_may_be_kept_for_a_while(world: World) -> None:
+    answered = world.call("export_evidence", "/evidence-keys")
+    assert answered.headers["Cache-Control"] == "public, max-age=300"
+    (key,) = answered.body["keys"]
+    assert key["public_key"].startswith("-----BEGIN PUBLIC KEY-----\n")
+    assert (key["algorithm"], key["use"]) == ("ECDSA_SHA_256", "current")
+    assert re.fullmatch("[0-9a-f]{64}", key["fingerprint"])
+
+
+def test_a_replaced_key_is_still_published_and_still_verifies(world: World, mandate_id: str) -> None:
+    before = pack(world, mandate_id)
+    kms: Any = boto3.client("kms")
+    key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    world.environment["EVIDENCE_KEY_IDS"] = f"{key},{world.evidence_key_arn}"
+    world._functions.clear()
+    current, previous = published_keys(world)
+    assert [current["use"], previous["use"]] == ["current", "previous"]
+    assert list(problems_in({"before": before}, previous["fingerprint"])) == []
+    assert list(problems_in({"after": pack(world, mandate_id)}, current["fingerprint"])) == []
+    assert list(problems_in({"before": before}, current["fingerprint"])) != []
+
+
+# -------------------------------------------------------------------------------------------- PDF
+
+
+def fetch_pdf(world: World, mandate_id: str, accept: str | None = "application/pdf") -> dict[str, Any]:
+    headers = {"Accept": accept} if accept is not None else {}
+    event = api_event("GET", PDF_ROUTE, path={"mandate_id": mandate_id}, caller=READER, headers=headers)
+    answered: dict[str, Any] = world.invoke("render_evidence", event)
+    return answered
+
+
+def streams(pdf: bytes) -> Iterator[bytes]:
+    for found in re.finditer(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
+        try:
+            yield zlib.decompress(found[1])
+        except zlib.error:
+            yield found[1]
+
+
+def test_the_pdf_carries_the_signed_json_it_shows(world: World, mandate_id: str) -> None:
+    answered = fetch_pdf(world, mandate_id)
+    assert (answered["statusCode"], answered["isBase64Encoded"]) == (200, True)
+    assert answered["headers"]["Content-Type"] == "application/pdf"
+    assert answered["headers"]["Content-Disposition"] == f'attachment; filename="evidence-{mandate_id}-1.pdf"'
+    pdf = base64.b64decode(answered["body"])
+    assert pdf.startswith(b"%PDF-1.7")
+    assert b"pdfaid:part>3<" in pdf
+    attached = [stream for stream in streams(pdf) if stream.startswith(b'{"evidence":')]
+    assert len(attached) == 1
+    assert problems(world, attached[0]) == []
+
+
+@pytest.mark.parametrize(
+    "accept", [None, "*/*", "application/json", "text/html,application/pdf", "application/pdf, */*"]
+)
+def test_whoever_accepts_something_else_would_get_base64_and_is_told_so(
+    world: World, mandate_id: str, accept: str | None
+) -> None:
+    answered = fetch_pdf(world, mandate_id, accept)
+    assert (answered["statusCode"], answered["isBase64Encoded"]) == (406, False)
+    body = json.loads(answered["body"])
+    assert body["code"] == "not_acceptable"
+    assert "Accept: application/pdf" in body["detail"]
+
+
+def test_only_pdf_is_binary_so_that_webhooks_stay_text() -> None:
+    assert template()["Resources"]["Api"]["Properties"]["BinaryMediaTypes"] == ["application/pdf"]
+
+
+def test_the_same_pack_gives_the_same_bytes(world: World, mandate_id: str) -> None:
+    render = world.function("render_evidence").render
+    signed = json.loads(pack(world, mandate_id))
+    other = json.loads(pack(world, mandate_id))
+    assert render(signed) == render(json.loads(canonical_json(signed)))
+    assert render(signed) != render(other)
+
+
+@pytest.mark.parametrize(
+    ("locale", "text"),
+    [
+        ("de", "Mit Ihrer Zustimmung ermächtigen Sie uns, für größere Käufe zu belasten: höchstens 300 €."),
+        ("fr", "En acceptant, vous autorisez l’enregistrement de votre compte ; œuvre, « où », ça."),
+        ("pl", "Zażółć gęślą jaźń; możesz to odwołać."),
+        ("el", "Αποδεχόμενοι, εξουσιοδοτείτε τη χρέωση του λογαριασμού σας."),
+        ("ru", "Принимая условия, вы разрешаете списывать средства со счёта."),
+        ("vi", "Bằng cách chấp nhận, bạn cho phép chúng tôi ghi nợ tài khoản."),
+        ("ja", "同意することにより、お客様は将来のご注文に対する請求を承認します。"),
+        ("ko", "동의함으로써 귀하는 향후 주문에 대한 청구를 승인합니다."),
+        ("zh", "接受即表示您授权我们为日后的订单扣款。"),
+        ("zh-TW", "接受即表示您授權我們為日後的訂單扣款。"),
+        ("ar", "بالموافقة، فإنك تفوضنا بالخصم من حسابك."),
+        ("he", "באישורך, הנך מסמיך אותנו לחייב את חשבונך."),
+        ("th", "เมื่อยอมรับ คุณอนุญาตให้เราเรียกเก็บเงินจากบัญชีของคุณ"),
+        ("hi", "स्वीकार करके, आप हमें अपने खाते से शुल्क लेने की अनुमति देते हैं।"),
+    ],
+    ids=lambda value: value if len(value) < 6 else "",
+)
+def test_terms_in_any_language_have_all_their_characters(world: World, locale: str, text: str) -> None:
+    """An archival PDF can't be made if a single character is in none of the fonts."""
+    sections = dict.fromkeys(("permission", "frequency", "timing", "amount", "cancellation"), text)
+    world.terms = replace(world.terms, version=f"v-{locale}", default_locale=locale, texts={locale: sections})
+    publish_terms(world.terms, Moment(time.time()))
+    world.put_customer()
+    mandate_id = world.post_checkout(locale=locale).body["mandate_id"]
+    answered = fetch_pdf(world, mandate_id)
+    assert answered["statusCode"] == 200
+    assert b"pdfaid:part>3<" in base64.b64decode(answered["body"])
+
+
+def test_a_character_no_font_has_still_gives_a_pdf(world: World, mandate_id: str) -> None:
+    render = world.function("render_evidence").render
+    signed = json.loads(pack(world, mandate_id))
+    signed["evidence"]["personal_values"][0]["value"] = "\u0378 \ue000 \x07"
+    pdf = render(signed)
+    assert pdf.startswith(b"%PDF-1.7")
+    assert b"pdfaid" not in pdf
+
+
+def test_what_is_shown_is_never_read_as_markup(world: World, mandate_id: str) -> None:
+    render = world.function("render_evidence").render
+    signed = json.loads(pack(world, mandate_id))
+    signed["evidence"]["personal_values"][0]["value"] = "#panic() $x$ *_`@a <b> [ ] \\ // /* {{"
+    signed["evidence"]["consent"]["text_shown"] = '#read("main.typ") = Heading\n\n#include "x"'
+    assert render(signed).startswith(b"%PDF")
+
+
+def test_charges_refusals_and_withdrawals_can_be_shown(world: World, mandate_id: str) -> None:
+    """Whatever members they have: numbers, lists and nothing."""
+    world.revoke(mandate_id)
+    render = world.function("render_evidence").render
+    signed = json.loads(pack(world, mandate_id))
+    signed["evidence"]["charges"] = [{"charge_id": "chg_1", "amount": 1299, "refunds": [{"amount": 1}]}]
+    signed["evidence"]["refusals"] = [{"code": "limit_exceeded", "at": None, "final": True}]
+    assert render(signed).startswith(b"%PDF")
+
+
+def test_the_largest_page_fits_the_answer_of_a_function(world: World, mandate_id: str) -> None:
+    """A page full of entries, beside terms as large as a DynamoDB item can be."""
+    signed = json.loads(pack(world, mandate_id))
+    ledger, document = signed["evidence"]["ledger"], signed["evidence"]["terms"]["document"]
+    ledger["entries"] = ledger["entries"][1:2] * (
+        core.PAGE_BYTES // len(canonical_json(ledger["entries"][1]))
+    )
+    document["texts"]["en"]["timing"] = "words " * 66_000
+    assert len(canonical_json(signed)) > 750_000
+    pdf = world.function("render_evidence").render(signed)
+    assert len(base64.b64encode(pdf)) < LAMBDA_ANSWERS_AT_MOST / 2
+
+
+# -------------------------------------------------------------------------------------- how long
+
+
+def test_nothing_of_it_is_deleted_by_itself() -> None:
+    """Evidence is kept at least 240 days after the last charge; here it has no end at all."""
+    for table in ("MandatesTable", "TermsTable", "StripeSubjectsTable"):
+        resource = template()["Resources"][table]
+        assert "TimeToLiveSpecification" not in resource["Properties"]
+        assert "Retain" in resource["DeletionPolicy"]
+    assert template()["Resources"]["EvidenceKey"]["UpdateReplacePolicy"] == "Retain"
