@@ -10,15 +10,15 @@ from botocore.client import BaseClient
 from moto import mock_aws
 
 from local.stripe_simulator import RunningSimulator, running_simulator
-from tests.component.world import AwsCall, World, create_tables, running
+from tests.component.world import AwsCall, World, create_tables, running, stripes_clock
 
 # Powertools reads it when telemetry is first imported, which a test module may do before any fixture runs.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "test")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def simulator_server() -> Iterator[RunningSimulator]:
-    with running_simulator() as running:
+    with running_simulator(clock=stripes_clock) as running:
         yield running
 
 
@@ -32,6 +32,8 @@ def world(simulator_server: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "test")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
+    stripes_clock.ahead = 0
+    simulator_server.core.reset()
     calls: list[AwsCall] = []
     one_call_at_a_time(monkeypatch, calls)
     with mock_aws():

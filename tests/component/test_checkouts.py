@@ -153,7 +153,7 @@ def test_a_creation_too_old_to_repeat_is_left_behind(world: World, monkeypatch: 
     abandoned = read_slot(CUSTOMER)
     assert abandoned
     shift = IDEMPOTENCY_WINDOW_SECONDS + 60
-    world.stripe.core.advance(shift)
+    world.advance_stripe(shift)
     later(world, shift, monkeypatch)
     again = world.post_checkout(caller=customer(expires_at=str(int(time.time()) + shift + 99)))
     assert again.status == 201

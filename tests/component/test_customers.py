@@ -97,7 +97,7 @@ def test_a_claim_too_old_for_its_key_is_looked_for_before_it_is_begun_anew(
     assert world.put_customer().status == 503
     world.faults()
     long_after = time.time() + IDEMPOTENCY_WINDOW_SECONDS + 3600 * 2
-    world.stripe.core.advance(IDEMPOTENCY_WINDOW_SECONDS + 3600 * 2)
+    world.advance_stripe(IDEMPOTENCY_WINDOW_SECONDS + 3600 * 2)
     monkeypatch.setattr(world.function("create_customer").time, "time", lambda: long_after)
     saved = world.call(
         "create_customer",

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 import boto3
 import pytest
-from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 from stripe import StripeClient, WebhookSignature
 
 from local.stripe_simulator import FaultPlan, RunningSimulator
@@ -23,6 +22,7 @@ from mandates.moment import Moment
 from mandates.store import tables
 from mandates.store.terms import publish_terms
 from ops.terms import load
+from tests.template.stack import raw
 
 ROOT = Path(__file__).parents[2]
 ORIGIN = "https://shop.example"
@@ -59,6 +59,19 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: Any
+
+
+@dataclass
+class Clock:
+    """The simulator's: this machine's, and so many seconds ahead."""
+
+    ahead: float = 0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+stripes_clock = Clock()
 
 
 @dataclass(frozen=True)
@@ -241,6 +254,11 @@ class World:
     def stripe_client(self) -> StripeClient:
         return StripeClient("sk_test_placeholder", base_addresses={"api": self.stripe.url})
 
+    def advance_stripe(self, seconds: float) -> None:
+        """Time passes at Stripe; the functions' own clock is the tests' to move."""
+        stripes_clock.ahead += seconds
+        self.stripe.core.tick()
+
     def faults(self, *api: Mapping[str, Any]) -> None:
         """What goes wrong with Stripe's API from now on (local/stripe_simulator/faults.py)."""
         self.stripe.core.set_faults(FaultPlan.parse({"api": list(api)}))
@@ -284,9 +302,7 @@ class World:
         assert self.process(*[list(batch) for batch in itertools.batched(waiting, 10, strict=False)]) == []
 
 
-@functools.cache
-def template() -> Any:
-    return yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+template = functools.cache(raw)
 
 
 def create_tables() -> None:

@@ -20,6 +20,7 @@ from local.settings import ROOT, Settings
 StackJson = dict[str, Any]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:

@@ -1,5 +1,6 @@
 """AWS clients with time-outs that end before the function does."""
 
+import functools
 from typing import Any
 
 import botocore.session
@@ -18,4 +19,10 @@ def client(service: str) -> Any:
         read_timeout=READ_TIMEOUT_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
     )
-    return botocore.session.get_session().create_client(service, config=config)
+    return _session().create_client(service, config=config)
+
+
+@functools.cache
+def _session() -> botocore.session.Session:
+    """One for all clients: each would read the same endpoints and credentials anew."""
+    return botocore.session.get_session()
