@@ -1,0 +1,91 @@
+"""`python -m ops terms`: publishing, listing, showing and retiring versions."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mandates.store.tables import TermsRow
+from mandates.store.terms import current_terms
+from ops.__main__ import main
+from tests.component.world import ROOT, TABLES, World
+
+EXAMPLE = yaml.safe_load((ROOT / "terms" / "example.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(autouse=True)
+def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = {logical_id: name for name, logical_id in TABLES.items()}
+    monkeypatch.setattr("ops.stack.Stack._outputs", outputs)
+
+
+def document(folder: Path, **changes: object) -> str:
+    path = folder / "terms.yaml"
+    path.write_text(yaml.safe_dump({**EXAMPLE, **changes}), encoding="utf-8")
+    return str(path)
+
+
+def test_published_once_and_never_changed(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newer = document(tmp_path, version="2027-01-01")
+    assert main(["terms", "publish", newer]) == 0
+    assert main(["terms", "publish", newer]) == 0
+    assert "published already" in capsys.readouterr().out
+    other = document(tmp_path, version="2027-01-01", business_name="Another Shop")
+    assert main(["terms", "publish", other]) == 1
+    assert "give the document a new version" in capsys.readouterr().err
+    current = current_terms()
+    assert current
+    assert (current.version, current.business_name) == ("2027-01-01", "Example Shop")
+
+
+def test_what_is_missing_is_said_all_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = {"en": {"permission": "May we?"}}
+    recurring = {"kind": "recurring", "interval": "month", "every": 1}
+    incomplete = document(tmp_path, version="x", texts=texts, frequency=recurring, limits={"currency": "xyz"})
+    assert main(["terms", "publish", incomplete]) == 1
+    said = capsys.readouterr().err
+    for problem in (
+        "texts.en.frequency is missing",
+        "texts.en.timing is missing",
+        "texts.en.amount is missing",
+        "texts.en.cancellation is missing",
+        "limits.per_charge is missing",
+        "limits.currency must be one of",
+    ):
+        assert problem in said
+    assert main(["terms", "publish", str(tmp_path / "nowhere.yaml")]) == 1
+
+
+def test_listed_shown_and_retired(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["terms", "publish", document(tmp_path, version="2027-01-01")])
+    capsys.readouterr()
+    assert main(["terms", "list"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in listed] == [["2026-11-01", "superseded"], ["2027-01-01", "current"]]
+    assert main(["terms", "show", "2026-11-01"]) == 0
+    assert world.terms.digest in capsys.readouterr().out
+    assert main(["terms", "show", "never"]) == 1
+    assert main(["terms", "retire", "2027-01-01"]) == 0
+    assert main(["terms", "retire", "2027-01-01"]) == 1
+    assert current_terms() is None
+    assert world.call("read_terms", "/terms/current").status == 404
+    world.put_customer()
+    assert world.post_checkout().body["code"] == "no_terms"
+
+
+def test_an_altered_document_is_noticed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    row = TermsRow.get("version", world.terms.version)
+    row.update([TermsRow.document.set({**row.document, "business_name": "Another Shop"})])
+    assert main(["terms", "show", world.terms.version]) == 1
+    assert "was altered" in capsys.readouterr().err
+
+
+def test_superseded_terms_govern_what_was_agreed_under_them(world: World, tmp_path: Path) -> None:
+    begun = world.begun()
+    main(["terms", "publish", document(tmp_path, version="2027-01-01")])
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    world.run_webhooks()
+    mandate = world.get_mandate(begun["mandate_id"]).body
+    assert (mandate["status"], mandate["terms_version"]) == ("active", "2026-11-01")
