@@ -55,11 +55,11 @@ def test_nothing_of_an_account_reaches_the_stack() -> None:
         "AWS_ENDPOINT_URL": "https://example.com",
         "STRIPE_SECRET_KEY": "sk_test_placeholder",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "HOME": "/home/somebody",
+        "HOME": "/elsewhere",
         "NO_PROXY": "example.com",
     }
     cleaned = environment.clean(shell)
-    assert cleaned["HOME"] == "/home/somebody"
+    assert cleaned["HOME"] == "/elsewhere"
     assert cleaned["NO_PROXY"] == "127.0.0.1,localhost,example.com"
     assert (
         not {"AWS_PROFILE", "AWS_ENDPOINT_URL", "STRIPE_SECRET_KEY", "PYTHONDONTWRITEBYTECODE"}
