@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from stripe import AuthenticationError, SetupIntent
 
+from mandates import checkouts
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
 from mandates.core.ledger import first_broken
 from mandates.moment import Moment
@@ -306,3 +307,20 @@ def test_a_rolled_api_key_costs_no_mandates(world: World, monkeypatch: pytest.Mo
     assert slot
     assert status_of(world, slot.mandate_id) == "pending"
     assert world.post_checkout().body["mandate_id"] == slot.mandate_id
+
+
+def test_a_checkout_overtaken_by_another_hands_out_that_ones_session(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put_customer()
+    take_slot = checkouts.take_slot
+    others: list[Any] = []
+
+    def overtaken(*arguments: Any) -> None:
+        monkeypatch.setattr(checkouts, "take_slot", take_slot)
+        others.append(world.post_checkout().body)
+        take_slot(*arguments)
+
+    monkeypatch.setattr(checkouts, "take_slot", overtaken)
+    assert world.post_checkout().body == others[0]
+    assert sessions_made(world) == 1

@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from mandates.core.changes import Contribution
+from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import first_broken
+from mandates.moment import Moment
+from mandates.recording import work_out
 from mandates.store import writing
-from mandates.store.mandates import read_heads, read_ledger, read_subjects
-from mandates.store.tables import EventRow
+from mandates.store.mandates import commit, read_heads, read_ledger, read_subjects
+from mandates.store.tables import EntryRow, EventRow
 from tests.component.world import CUSTOMER, STRANGER, World, customer, service, sqs_event
 
 
@@ -293,3 +297,15 @@ def test_a_thousand_failures_leave_room_for_a_revocation(world: World) -> None:
     head = read_heads([mandate_id])[mandate_id]
     assert len(head.facts) == 3
     assert world.revoke(mandate_id).body["status"] == "revoked"
+
+
+def test_a_change_worked_out_from_an_old_head_is_refused_by_the_head_alone(world: World) -> None:
+    """Even where the entry that the other writer made is gone, which would refuse it too."""
+    mandate_id = world.begun()["mandate_id"]
+    moment, head = Moment(1), read_heads([mandate_id])[mandate_id]
+    told = {mandate_id: [Contribution("api:test", (Fact(Kind.SESSION_EXPIRED, 1, "api:test"),))]}
+    changes = work_out(told, {mandate_id: head}, moment)
+    commit(changes, moment)
+    EntryRow.get(mandate_id, f"{EntryRow.PREFIX}{head.entries + 1:06}").delete()
+    with pytest.raises(writing.Conflict):
+        commit(changes, moment)
