@@ -14,6 +14,7 @@ from tests.component.world import AwsCall, World, create_tables, running, stripe
 
 # Powertools reads it when telemetry is first imported, which a test module may do before any fixture runs.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "test")
+os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 
 
 @pytest.fixture(scope="session")

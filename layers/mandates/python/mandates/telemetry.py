@@ -1,7 +1,12 @@
-"""Logs and metrics, shared by all functions. No event, token, e-mail address or header is ever logged."""
+"""Logs and metrics, shared by all functions. No event, token, e-mail address or header is ever logged.
+
+The metrics are listed in docs/runbook.md. All have one dimension, `service`, whose value is the stack's name.
+"""
 
 import functools
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
@@ -12,24 +17,59 @@ _metrics = Metrics()
 
 Handler = Callable[[Any, Any], Any]
 
+_IDS = {
+    "event_id": re.compile(r"evt_[A-Za-z0-9_]{1,251}"),
+    "mandate_id": re.compile(r"mdt_[a-z2-7]{24}"),
+}
+"""What lines of log are found by, and the one form each has. A path may hold anything, a name too."""
+
 
 def count(name: str, amount: int = 1) -> None:
     """Count a business event; it reaches CloudWatch when the invocation ends."""
-    _metrics.add_metric(name=name, unit=MetricUnit.Count, value=amount)
+    measure(name, amount, MetricUnit.Count)
+
+
+def measure(name: str, value: float, unit: MetricUnit) -> None:
+    """Add one value to a distribution, whose percentiles are kept; sent when counts are."""
+    _metrics.add_metric(name=name, unit=unit, value=value)
+
+
+def correlate(**ids: Any) -> None:
+    """Name what the rest of this invocation is about: every line logged carries `event_id` or `mandate_id`.
+
+    Anything that has not the form of such an id is left out of the log.
+    """
+    logger.append_keys(**_well_formed(ids))
+
+
+@contextmanager
+def correlated(**ids: Any) -> Iterator[None]:
+    """The same for the lines logged inside, of one message among others; don't nest it for the same id."""
+    with logger.append_context_keys(**_well_formed(ids)):
+        yield
+
+
+def _well_formed(ids: dict[str, Any]) -> dict[str, str]:
+    return {
+        name: value for name, value in ids.items() if isinstance(value, str) and _IDS[name].fullmatch(value)
+    }
 
 
 def instrumented(handler: Handler) -> Handler:
-    """A Lambda handler whose counts are emitted when it ends, and whose logs name the invocation.
+    """A Lambda handler whose metrics are emitted when it ends, and whose logs name the invocation.
 
+    What it added to the log's keys is taken out again: a container serves one invocation after the other.
     Powertools' own decorator warns in the log of every invocation that had nothing to count.
     """
 
     @functools.wraps(handler)
     def wrapped(event: Any, context: Any) -> Any:
+        before = frozenset(logger.get_current_keys())
         logger.append_keys(request_id=getattr(context, "aws_request_id", None))
         try:
             return handler(event, context)
         finally:
+            logger.remove_keys(logger.get_current_keys().keys() - before)
             if _metrics.provider.metric_set:
                 _metrics.flush_metrics()
 
