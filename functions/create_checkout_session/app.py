@@ -15,6 +15,7 @@ from mandates.core.terms import Terms
 from mandates.errors import ConsentRequired, NoTerms, RedirectNotAllowed, TermsChanged
 from mandates.http import Request, Response, api
 from mandates.moment import rfc3339
+from mandates.politeness import REQUEST_SECONDS
 from mandates.settings import StripeAccess, normalised_origins
 from mandates.store import tables
 from mandates.store.terms import current_terms
@@ -56,7 +57,7 @@ tables.bind(
         "terms": configured.terms_table,
     }
 )
-stripe = Stripe(configured)
+stripe = Stripe(configured, within=REQUEST_SECONDS)
 
 
 @api(allowed_origins)

@@ -11,6 +11,7 @@ from mandates.caller import Scope, caller_of
 from mandates.customers import Customers
 from mandates.errors import InsufficientScope
 from mandates.http import Request, Response, api
+from mandates.politeness import REQUEST_SECONDS
 from mandates.settings import StripeAccess, normalised_origins
 from mandates.store import tables
 from mandates.stripe_access import Stripe
@@ -37,7 +38,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
 
 configured = settings.read(Settings, os.environ)
 tables.bind({"customers": configured.customers_table, "stripe_subjects": configured.stripe_subjects_table})
-stripe = Stripe(configured)
+stripe = Stripe(configured, within=REQUEST_SECONDS)
 
 
 @api(normalised_origins(configured.allowed_origins))

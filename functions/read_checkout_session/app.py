@@ -7,6 +7,7 @@ from mandates import settings
 from mandates.caller import NOT_YOURS, caller_of
 from mandates.errors import NotFound, StripeRefused, StripeUnavailable
 from mandates.http import Request, Response, api
+from mandates.politeness import REQUEST_SECONDS
 from mandates.recording import statuses
 from mandates.returning import brought_up_to_date, find_mandate, last_failure
 from mandates.settings import StripeAccess, normalised_origins
@@ -33,7 +34,7 @@ tables.bind(
         "stripe_subjects": configured.stripe_subjects_table,
     }
 )
-stripe = Stripe(configured)
+stripe = Stripe(configured, within=REQUEST_SECONDS)
 
 
 @api(normalised_origins(configured.allowed_origins))

@@ -6,12 +6,14 @@ keeps messages: an outage at Stripe fills no dead-letter queue.
 
 import json
 import os
+import random
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from mandates import aws, settings
+from mandates.politeness import BACKGROUND_PER_SECOND, BACKGROUND_SECONDS, put_off
 from mandates.settings import StripeAccess
 from mandates.settling import settle
 from mandates.store import tables
@@ -27,11 +29,9 @@ class Settings(StripeAccess, frozen=True, kw_only=True):
 
 configured = settings.read(Settings, os.environ)
 tables.bind({"mandates": configured.mandates_table, "stripe_subjects": configured.stripe_subjects_table})
-stripe = Stripe(configured)
+stripe = Stripe(configured, within=BACKGROUND_SECONDS, per_second=BACKGROUND_PER_SECOND)
 sqs = aws.client("sqs")
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-
-LONGEST_PAUSE_SECONDS = 3600
 
 
 @instrumented
@@ -46,7 +46,7 @@ def settle_one(record: SQSRecord) -> None:
     try:
         settle(mandate_id, stripe.gateway())
     except Exception as error:
-        pause = pause_after(int(record.attributes.approximate_receive_count or 1))
+        pause = put_off(int(record.attributes.approximate_receive_count or 1), random.random)
         logger.warning(
             "not settled at Stripe yet",
             extra={"mandate_id": mandate_id, "error": type(error).__name__, "again_in_seconds": pause},
@@ -59,8 +59,3 @@ def settle_one(record: SQSRecord) -> None:
         )
         raise
     count("WithdrawalsSettled")
-
-
-def pause_after(attempts: int) -> int:
-    """15 s, 30 s, a minute …, at most an hour."""
-    return int(min(LONGEST_PAUSE_SECONDS, 15 * 2 ** min(attempts - 1, 10)))

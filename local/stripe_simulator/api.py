@@ -5,7 +5,7 @@ parameters, the endpoint. What is refused before the idempotency layer, or by th
 leaves nothing behind.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from .errors import StripeError, invalid, no_longer_supported
@@ -93,7 +93,7 @@ class Api:
         verdict = Verdict()
         world.cause = Cause(request.id, request.idempotency_key)
         try:
-            _authenticate(request.headers.get("authorization"))
+            _authenticate(request.headers.get("authorization"), world.expired_keys)
             form = request.form()
             found = ROUTER.find(request.method, request.path)
             endpoint = found[0].name if found else request.path
@@ -192,7 +192,7 @@ def _common_headers(world: World, request: Request) -> dict[str, str]:
     return headers
 
 
-def _authenticate(authorization: str | None) -> None:
+def _authenticate(authorization: str | None, expired: Collection[str]) -> None:
     scheme, _, key = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise StripeError(
@@ -202,6 +202,9 @@ def _authenticate(authorization: str | None) -> None:
         )
     if not key.startswith(("sk_", "rk_")):
         raise StripeError(401, f"Invalid API Key provided: {key[:SHOWN_OF_KEY]}{'*' * 8}")
+    if key in expired:
+        message = f"Expired API Key provided: {key[:SHOWN_OF_KEY]}{'*' * 8}"
+        raise StripeError(401, message, code="api_key_expired")
 
 
 def _unknown_url(request: Request) -> StripeError:

@@ -7,6 +7,7 @@
     POST /_control/payment_methods/{id}/detach
     POST /_control/payment_methods/{id}/revoke_at_amazon
     POST /_control/customers/{id}/delete
+    POST /_control/api_keys/expire                  {"key": "sk_test_..."}
     POST /_control/faults                           a plan, see ``faults``; {} clears
     POST /_control/webhooks/flush                   {"timeout": 10}
     POST /_control/events/{id}/resend
@@ -53,6 +54,10 @@ class Decline(Struct, forbid_unknown_fields=True):
     code: Annotated[str, Meta(pattern=r"^[a-z0-9_]+$")] = DECLINED
 
 
+class ExpireApiKey(Struct, forbid_unknown_fields=True):
+    key: Annotated[str, Meta(pattern=r"^(sk|rk)_")]
+
+
 class Flush(Struct, forbid_unknown_fields=True):
     timeout: Annotated[float, Meta(ge=0, le=120)] = 10.0
 
@@ -79,6 +84,7 @@ class Control:
             _post("/payment_methods/{id}/detach", Nothing, self.detach),
             _post("/payment_methods/{id}/revoke_at_amazon", Nothing, self.revoke_at_amazon),
             _post("/customers/{id}/delete", Nothing, self.delete_customer),
+            _post("/api_keys/expire", ExpireApiKey, self.expire_api_key),
             _post("/faults", FaultPlan, self.set_faults),
             _post("/webhooks/flush", Flush, self.flush),
             _post("/events/{id}/resend", Nothing, self.resend),
@@ -118,6 +124,10 @@ class Control:
     async def delete_customer(self, customer: str, _: Nothing) -> Any:
         self._simulator.delete_customer(customer)
         return {"customer": customer}
+
+    async def expire_api_key(self, _: str, body: ExpireApiKey) -> Any:
+        self._simulator.expire_api_key(body.key)
+        return {}
 
     async def set_faults(self, _: str, plan: FaultPlan) -> Any:
         self._simulator.set_faults(plan)

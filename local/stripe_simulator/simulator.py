@@ -111,6 +111,11 @@ class Simulator:
         with self._turn() as world:
             buyer.revoke_at_amazon(world, world.find("payment_method", payment_method))
 
+    def expire_api_key(self, key: str) -> None:
+        """Someone rolls it in the Dashboard, and lets it expire now."""
+        with self._turn() as world:
+            world.expired_keys.add(key)
+
     def delete_customer(self, customer: str) -> None:
         """Someone deletes it in the Dashboard."""
         with self._turn() as world:

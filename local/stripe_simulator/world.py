@@ -54,6 +54,8 @@ class World:
     cause: Cause = field(default_factory=Cause)
     secrets: dict[str, str] = field(default_factory=dict)
     """The signing secret of each webhook endpoint; Stripe shows it only once."""
+    expired_keys: set[str] = field(default_factory=set)
+    """API keys that were rolled and have expired. Any other is taken."""
     spent: set[str] = field(default_factory=set)
     """Payment methods that were detached: they can never be attached again."""
     open_sessions: dict[str, int] = field(default_factory=dict)

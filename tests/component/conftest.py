@@ -10,6 +10,7 @@ from botocore.client import BaseClient
 from moto import mock_aws
 
 from local.stripe_simulator import RunningSimulator, running_simulator
+from mandates import politeness
 from tests.component.world import AwsCall, World, create_tables, running, stripes_clock
 
 # Powertools reads it when telemetry is first imported, which a test module may do before any fixture runs.
@@ -33,6 +34,9 @@ def world(simulator_server: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "test")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
+    # Nobody waits here for real: tests/component/test_politeness.py shows what waits, and for how long.
+    monkeypatch.setattr(politeness, "FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(politeness, "BACKGROUND_PER_SECOND", 1e6)
     stripes_clock.ahead = 0
     simulator_server.core.reset()
     calls: list[AwsCall] = []

@@ -182,12 +182,11 @@ def test_a_rotated_api_key_is_used_without_a_deployment(
     module = world.function("create_customer")
     world.put_customer()
     world.secrets.put_secret_value(SecretId=world.api_key_arn, SecretString="rk_test_placeholder\n")
-    before = module.stripe.gateway()
-    assert module.stripe.gateway() is before
     later = time.time() + 301
-    monkeypatch.setattr(module.stripe._secret, "_clock", lambda: later)
-    assert module.stripe.gateway() is not before
+    monkeypatch.setattr(module.stripe._api_key, "_clock", lambda: later)
+    world.stripe.core.expire_api_key("sk_test_placeholder")
     assert world.put_customer(STRANGER).status == 201
+    assert [line.status for line in world.stripe.core.requests()] == [200, 200]
 
 
 def test_a_500_that_stripe_replays_is_overcome_once_the_search_can_tell(

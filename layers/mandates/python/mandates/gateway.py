@@ -5,9 +5,13 @@ answer is turned into our own types or errors here: nothing else sees a Stripe o
 """
 
 import logging
+import math
+import random
+import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import stripe
 from stripe.params import CustomerCreateParams, CustomerUpdateParams
@@ -15,15 +19,31 @@ from stripe.params.checkout import SessionCreateParams
 
 from mandates.core.stripe_events import METADATA_CUSTOMER, METADATA_MANAGED_BY, METADATA_MANDATE
 from mandates.errors import InvalidRequest, StripeCustomerUnknown, StripeRefused, StripeUnavailable
+from mandates.moment import Clock
+from mandates.politeness import (
+    CONNECT_TIMEOUT_SECONDS,
+    READ_TIMEOUT_SECONDS,
+    Chance,
+    Pacer,
+    Sleep,
+    Tries,
+    is_worth_repeating,
+)
 
 # At INFO the SDK logs the addresses it calls, and a search has the customer's id in it.
 logging.getLogger("stripe").setLevel(logging.WARNING)
 
 API_VERSION = "2026-10-28.endive"
-CONNECT_TIMEOUT_SECONDS = 2.0
-READ_TIMEOUT_SECONDS = 8.0
-RETRIES = 1
-"""Two attempts of at most 10 s and a short pause end before the function's 25 s do."""
+
+
+class ApiKey(Protocol):
+    """The key as it is now: secret_values.Secret[str], for one."""
+
+    def get(self) -> str: ...
+
+    def newer_than(self, refused: str) -> str | None:
+        """Another key than the one Stripe has just refused; None if there is none, or none to be had yet."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +71,44 @@ class AnswerReplayed(StripeUnavailable):
     """
 
 
+class KeyRefused(StripeRefused):
+    """Stripe does not take the API key, nor a newer one. It has not looked at the request."""
+
+
 class SessionNotOpen(Exception):
     """It was completed or has expired already; a webhook says which."""
 
 
 class Gateway:
     def __init__(
-        self, api_key: str, *, api_base: str = "", http_client: stripe.HTTPClient | None = None
+        self,
+        api_key: str | ApiKey,
+        *,
+        api_base: str = "",
+        http_client: stripe.HTTPClient | None = None,
+        pacer: Pacer | None = None,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = time.sleep,
+        chance: Chance = random.random,
     ) -> None:
-        """`api_base` is empty for Stripe itself; tests may bring their own HTTP client."""
+        """`api_base` is empty for Stripe itself; tests may bring their own HTTP client, clock and chance.
+
+        Background work is to bring a `pacer`.
+        """
+        key = _FixedKey(api_key) if isinstance(api_key, str) else api_key
         client = http_client or stripe.RequestsClient(timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS))
+        self._polite = _Polite(client, key, pacer=pacer, clock=clock, sleep=sleep, chance=chance)
         self._stripe = stripe.StripeClient(
-            api_key,
+            key.get(),
             stripe_version=API_VERSION,
-            http_client=client,
-            max_network_retries=RETRIES,  # StripeClient retries nothing unless told
+            http_client=self._polite,
+            max_network_retries=0,  # the SDK's own leave out 429 and know no end
             base_addresses={"api": api_base} if api_base else {},
         )
+
+    def begin(self, within: float) -> None:
+        """From now on all calls together take no longer than `within` seconds; then StripeUnavailable."""
+        self._polite.begin(within)
 
     def create_customer(self, customer_id: str, managed_by: str, *, idempotency_key: str) -> str:
         """Create a Stripe customer and return its id.
@@ -203,6 +244,85 @@ def setup_session_params(
     }
 
 
+class _FixedKey:
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def get(self) -> str:
+        return self._key
+
+    def newer_than(self, refused: str) -> str | None:  # noqa: ARG002 - it is the only one there is
+        return None
+
+
+class _Polite(stripe.HTTPClient):
+    """The SDK's way to Stripe, with patience (politeness.py) and the key as it is at the moment.
+
+    It sits below the SDK, so what is repeated is the same request to the byte, idempotency key included.
+    Stripe checks the API key before it looks at that: https://docs.stripe.com/api/idempotent_requests
+    """
+
+    name = "polite"
+
+    def __init__(
+        self,
+        inner: stripe.HTTPClient,
+        api_key: ApiKey,
+        *,
+        pacer: Pacer | None,
+        clock: Clock,
+        sleep: Sleep,
+        chance: Chance,
+    ) -> None:
+        super().__init__()
+        self._inner = inner
+        self._api_key = api_key
+        self._pacer = pacer
+        self._clock = clock
+        self._sleep = sleep
+        self._chance = chance
+        self._deadline = math.inf
+
+    def begin(self, within: float) -> None:
+        self._deadline = self._clock() + within
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[Any, int, Mapping[str, str]]:
+        tries = Tries(self._deadline, self._clock, self._sleep, self._chance)
+        if not tries.may_begin():
+            raise _no_answer("There is no time left for another call to Stripe.")
+        key = self._api_key.get()
+        while True:
+            tries.begun()
+            signed = {**(headers or {}), "Authorization": f"Bearer {key}"}
+            try:
+                with self._pacer.turn() if self._pacer else nullcontext():
+                    answer = self._inner.request(method, url, signed, post_data)
+            except stripe.APIConnectionError as error:
+                if error.should_retry and tries.pause():
+                    continue
+                raise
+            _, status, answered = answer
+            if status == 401 and tries.may_begin() and (newer := self._api_key.newer_than(key)):
+                key = newer
+            elif not (is_worth_repeating(status, answered.get("stripe-should-retry")) and tries.pause()):
+                return answer
+
+    def close(self) -> None:
+        self._inner.close()  # type: ignore[no-untyped-call]
+
+
+def _no_answer(message: str) -> stripe.APIConnectionError:
+    return stripe.APIConnectionError(message, should_retry=False)  # type: ignore[no-untyped-call]
+
+
 class _ResourceMissing(RequestRejected):
     pass
 
@@ -219,18 +339,25 @@ class _errors_ours:  # noqa: N801 - reads as a word in `with _errors_ours():`
         code = error.error.code if error.error else None
         about = {"stripe_code": code, "stripe_request_id": error.request_id}
         match error:
+            case stripe.AuthenticationError():
+                raise KeyRefused(REFUSED, **about) from error
             case stripe.InvalidRequestError() if code == "resource_missing":
                 raise _ResourceMissing("Stripe does not know this object", **about) from error
             case stripe.InvalidRequestError():
                 rejected = RequestRejected(REFUSED, **about)
                 rejected.param = error.param
                 raise rejected from error
-            case stripe.APIError() if (error.headers or {}).get("Idempotent-Replayed") == "true":
+            case stripe.APIError() if _header(error, "idempotent-replayed") == "true":
                 raise AnswerReplayed("Stripe failed at this request; try again", **about) from error
             case stripe.RateLimitError() | stripe.APIConnectionError() | stripe.APIError():
                 raise StripeUnavailable("Stripe can't be reached or is busy; try again", **about) from error
             case _:
                 raise StripeRefused(REFUSED, **about) from error
+
+
+def _header(error: stripe.StripeError, name: str) -> str | None:
+    """HTTP clients differ in the case they give a header's name."""
+    return {key.lower(): value for key, value in (error.headers or {}).items()}.get(name)
 
 
 def _quoted(value: str) -> str:

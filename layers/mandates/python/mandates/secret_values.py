@@ -1,6 +1,7 @@
 """Secrets Manager, read through and kept for a while, with as few calls and imports as can be."""
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, Protocol
 
 from mandates.moment import Clock
@@ -9,7 +10,7 @@ KEPT_SECONDS = 300
 """How long a rotated secret may go unnoticed, where nothing makes us look sooner."""
 
 SOONEST_REFETCH_SECONDS = 60
-"""A stream of bad signatures must not become a stream of calls to Secrets Manager."""
+"""A stream of bad signatures, or of refused keys, must not become a stream of calls to Secrets Manager."""
 
 
 class SecretsClient(Protocol):
@@ -26,6 +27,8 @@ class Secret[Value]:
         self._clock = clock
         self._value: Value | None = None
         self._fetched_at = float("-inf")
+        self._looked_again_at = float("-inf")
+        self._one_at_a_time = Lock()
 
     def get(self) -> Value:
         """The value, fetched at most KEPT_SECONDS ago unless Secrets Manager is out of reach."""
@@ -42,6 +45,19 @@ class Secret[Value]:
         before = self._value
         self._fetch()
         return self._value if self._value != before else None
+
+    def newer_than(self, refused: Value) -> Value | None:
+        """What to use in place of a value that was just refused; None if there is nothing else.
+
+        Looks again at once, even at a value just fetched, since it may be replaced at any moment; but at most
+        once in SOONEST_REFETCH_SECONDS. Whoever was refused a value that has been replaced by now gets its
+        successor without that.
+        """
+        with self._one_at_a_time:
+            if self._value == refused and self._clock() - self._looked_again_at >= SOONEST_REFETCH_SECONDS:
+                self._looked_again_at = self._clock()
+                self._fetch()
+            return self._value if self._value != refused else None
 
     def _fetch(self) -> None:
         try:

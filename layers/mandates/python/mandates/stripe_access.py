@@ -1,27 +1,38 @@
 """The gateway with Stripe's API key as it is now: a rotated key is used without a deployment."""
 
+import math
 import time
 
 from mandates import aws
 from mandates.gateway import Gateway
+from mandates.politeness import Pacer
 from mandates.secret_values import Secret, plain
 from mandates.settings import StripeAccess
 
 
 class Stripe:
-    def __init__(self, settings: StripeAccess) -> None:
+    """One for each container.
+
+    `within` is for how many seconds all calls to Stripe of one invocation may go on: a function that has to
+    answer in time states it. Without it each call has its own limit, and there may be many. `per_second` is
+    for background work: no more calls than that, where an invocation makes one after the other.
+    """
+
+    def __init__(
+        self, settings: StripeAccess, *, within: float = math.inf, per_second: float | None = None
+    ) -> None:
         client = aws.client("secretsmanager")
-        self._secret = Secret(client, settings.stripe_api_key_secret_arn, plain, time.time)
-        self._api_base = settings.stripe_api_base
-        self._api_key = self._secret.get()
-        self._gateway = self._new_gateway()
+        self._api_key = Secret(client, settings.stripe_api_key_secret_arn, plain, time.time)
+        self._within = within
+        self._gateway = Gateway(
+            self._api_key,
+            api_base=settings.stripe_api_base,
+            pacer=Pacer(per_second, time.monotonic, time.sleep) if per_second else None,
+            clock=time.monotonic,
+            sleep=time.sleep,
+        )
 
     def gateway(self) -> Gateway:
-        api_key = self._secret.get()
-        if api_key != self._api_key:
-            self._api_key = api_key
-            self._gateway = self._new_gateway()
+        """The gateway, for one invocation that begins to use it now."""
+        self._gateway.begin(self._within)
         return self._gateway
-
-    def _new_gateway(self) -> Gateway:
-        return Gateway(self._api_key, api_base=self._api_base)
