@@ -66,6 +66,13 @@ def store_webhook_secret(settings: Settings, arn: str, secret: str) -> None:
     client(settings, "secretsmanager").put_secret_value(SecretId=arn, SecretString=value)
 
 
+def webhook_secret(settings: Settings, arn: str) -> str | None:
+    """The newest of the webhook's signing secrets."""
+    stored = client(settings, "secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+    secrets: list[str] = json.loads(stored)["secrets"]
+    return secrets[-1] if secrets else None
+
+
 def create_identity(settings: Settings) -> Identity:
     cognito = client(settings, "cognito-idp")
     pool_id = cognito.create_user_pool(PoolName=_POOL_NAME)["UserPool"]["Id"]

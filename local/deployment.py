@@ -70,6 +70,8 @@ def parameters(settings: Settings, **chosen: str) -> dict[str, str]:
         "Architecture": "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64",
         "AllowedOrigins": f"{settings.storefront_url},{loopback}",
         "StripeLivemode": "false",
+        # Stripe itself can't reach this machine.
+        "RegisterWebhookEndpoint": "false" if settings.uses_real_stripe else "true",
         "ApiBaseUrl": f"{settings.aws_url}/_aws/execute-api",
         "LogRetentionDays": "1",
         **simulator,

@@ -14,7 +14,8 @@ from typing import Any
 
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import lambda_runtime  # type: ignore[import-untyped]
-from ministack.services import apigateway_v1, lambda_svc  # type: ignore[import-untyped]
+from ministack.core.responses import error_response_json, json_response  # type: ignore[import-untyped]
+from ministack.services import apigateway_v1, lambda_svc, secretsmanager  # type: ignore[import-untyped]
 
 WORKERS_PER_FUNCTION = max(4, 2 * (os.cpu_count() or 1))
 _WAIT_SECONDS = 0.02
@@ -112,10 +113,28 @@ def heed_failures_in_streams() -> None:
     lambda_svc._execute_function = execute_and_heed
 
 
+def keep_versions_of_secrets() -> None:
+    """Refuse another value under a version's token, which MiniStack puts in the first one's place."""
+    put = secretsmanager._put_secret_value
+
+    def put_if_new(data: dict[str, Any]) -> Any:
+        _, secret = secretsmanager._resolve(data.get("SecretId"))
+        token = data.get("ClientRequestToken")
+        version = secret["Versions"].get(token) if secret and token else None
+        if version is None:
+            return put(data)
+        if version["SecretString"] != data.get("SecretString"):
+            return error_response_json("ResourceExistsException", "That version has another value.", 400)
+        return json_response({"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": token})
+
+    secretsmanager._put_secret_value = put_if_new
+
+
 if __name__ == "__main__":
     queue_for_a_worker()
     unpack_once(Path(os.environ["STATE_DIR"]) / "unpacked")
     import_all_of_an_api()
     count_loopback_as_tls()
     heed_failures_in_streams()
+    keep_versions_of_secrets()
     app.main()

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from local import aws, deployment, environment, webhooks
+from local import aws, deployment, environment
 from local.processes import Processes, is_listening
 from local.progress import say, step
 from local.settings import HOST, PLACEHOLDER_STRIPE_KEY, REGION, ROOT, STACK_NAME, Settings
@@ -147,10 +147,11 @@ def _deploy(settings: Settings) -> dict[str, Any]:
         _remember(settings, deployed=built)
     tokens = aws.tokens(settings, identity)
     found = aws.outputs(settings, STACK_NAME)
-    with step("Registering the webhook, publishing the terms, waking the functions"):
+    with step("Publishing the terms, waking the functions"):
         with ThreadPoolExecutor() as pool:
             waking = pool.submit(_wake, found["ApiUrl"], tokens["customer"])
-            _connect_stripe(settings, found)
+            if settings.uses_real_stripe:
+                _listen_to_stripe(settings, found)
             publish_terms(settings)
         waking.result()
         _get(f"{found['ApiUrl']}/terms/current").raise_for_status()
@@ -182,19 +183,14 @@ def _parameters(settings: Settings, identity: aws.Identity, stripe_key_arn: str)
     )
 
 
-def _connect_stripe(settings: Settings, found: dict[str, str]) -> None:
-    """Tell Stripe where to send events, and the stack how they are signed."""
-    url = f"{found['ApiUrl']}/webhooks/stripe"
-    state = _state(settings)
-    secret = settings.stripe_webhook_secret if settings.uses_real_stripe else state.get("webhook_secret")
-    if not settings.uses_real_stripe and state.get("webhook_url") != url:
-        secret = webhooks.register(settings, url)
-    if secret is None:
+def _listen_to_stripe(settings: Settings, found: dict[str, str]) -> None:
+    """Stripe itself can't reach this machine, so its command line forwards, and signs with its own secret."""
+    if settings.stripe_webhook_secret is None:
+        url = f"{found['ApiUrl']}/webhooks/stripe"
         say(f"  Stripe cannot reach this machine. Run:  stripe listen --forward-to {url}")
         say("  and `make up` again with STRIPE_WEBHOOK_SECRET set to what it prints.")
         return
-    aws.store_webhook_secret(settings, found["StripeWebhookSecretsArn"], secret)
-    _remember(settings, webhook_url=url, webhook_secret=secret)
+    aws.store_webhook_secret(settings, found["StripeWebhookSecretsArn"], settings.stripe_webhook_secret)
 
 
 def publish_terms(settings: Settings) -> None:
@@ -220,7 +216,7 @@ def _describe(
         "stripe_url": simulator or "https://api.stripe.com",
         "stripe_control_url": simulator and f"{simulator}/_control",
         "storefront_url": settings.storefront_url,
-        "webhook_secret": _state(settings).get("webhook_secret"),
+        "webhook_secret": aws.webhook_secret(settings, found["StripeWebhookSecretsArn"]),
         "issuer": identity.issuer,
         "tokens": tokens,
         "customer_ids": identity.customer_ids,

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ops import customer, evidence, mandate, terms
+from ops import customer, evidence, mandate, terms, webhook_secret
 from ops.stack import Stack, StackError
 
 
@@ -16,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     customer.add_commands(commands)
     mandate.add_commands(commands)
     evidence.add_commands(commands)
+    webhook_secret.add_commands(commands)
     chosen = parser.parse_args(arguments)
     try:
         return int(chosen.run(Stack(chosen.stack), chosen))

@@ -1,7 +1,8 @@
 """A deployed stack, as its CloudFormation outputs describe it."""
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -48,14 +49,29 @@ class Stack:
             }
         )
 
+    @property
+    def id(self) -> str:
+        """Its ARN, which no other stack ever has. Raises StackError."""
+        return str(self._described["StackId"])
+
+    def parameter(self, name: str) -> str:
+        """Raises StackError if the stack, or that parameter, is not there."""
+        for parameter in self._described.get("Parameters", []):
+            if parameter["ParameterKey"] == name:
+                return str(parameter["ParameterValue"])
+        raise StackError(f"the stack {self._name} has no parameter {name}: deploy it anew")
+
     @cached_property
     def _outputs(self) -> dict[str, str]:
-        try:
-            described = boto3.client("cloudformation").describe_stacks(StackName=self._name)
-        except (BotoCoreError, ClientError) as error:
-            raise StackError(f"can't read the stack {self._name}: {error}") from None
         return {
             output["OutputKey"]: output["OutputValue"]
-            for output in described["Stacks"][0].get("Outputs", [])
+            for output in self._described.get("Outputs", [])
             if "OutputKey" in output and "OutputValue" in output
         }
+
+    @cached_property
+    def _described(self) -> Mapping[str, Any]:
+        try:
+            return boto3.client("cloudformation").describe_stacks(StackName=self._name)["Stacks"][0]
+        except (BotoCoreError, ClientError) as error:
+            raise StackError(f"can't read the stack {self._name}: {error}") from None

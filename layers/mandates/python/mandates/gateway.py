@@ -14,10 +14,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import stripe
-from stripe.params import CustomerCreateParams, CustomerUpdateParams
+from stripe.params import (
+    CustomerCreateParams,
+    CustomerUpdateParams,
+    WebhookEndpointCreateParams,
+    WebhookEndpointUpdateParams,
+)
 from stripe.params.checkout import SessionCreateParams
 
 from mandates.core.stripe_events import METADATA_CUSTOMER, METADATA_MANAGED_BY, METADATA_MANDATE
+from mandates.core.webhook_endpoints import WebhookEndpoint
 from mandates.errors import InvalidRequest, StripeCustomerUnknown, StripeRefused, StripeUnavailable
 from mandates.moment import Clock
 from mandates.politeness import (
@@ -64,6 +70,10 @@ class RequestRejected(StripeRefused):
     param: str | None = None
 
 
+class KeyLacksPermission(StripeRefused):
+    """A restricted key without the right to what was asked."""
+
+
 class AnswerReplayed(StripeUnavailable):
     """Stripe failed once under this idempotency key, and will say so again for as long as it knows the key.
 
@@ -73,6 +83,10 @@ class AnswerReplayed(StripeUnavailable):
 
 class KeyRefused(StripeRefused):
     """Stripe does not take the API key, nor a newer one. It has not looked at the request."""
+
+
+class EndpointGone(StripeRefused):
+    """The webhook endpoint no longer exists."""
 
 
 class SessionNotOpen(Exception):
@@ -196,6 +210,42 @@ class Gateway:
             if found.customer is not None:
                 raise
 
+    def webhook_endpoints(self) -> list[WebhookEndpoint]:
+        """All there are in the key's account and mode; Stripe allows 16."""
+        with _errors_ours():
+            listed = self._stripe.v1.webhook_endpoints.list({"limit": 100})
+            return [_webhook_endpoint(one) for one in listed.auto_paging_iter()]
+
+    def create_webhook_endpoint(
+        self, params: Mapping[str, Any], *, idempotency_key: str
+    ) -> tuple[WebhookEndpoint, str]:
+        """The endpoint with its signing secret, which Stripe shows this once."""
+        with _errors_ours():
+            created = self._stripe.v1.webhook_endpoints.create(
+                cast("WebhookEndpointCreateParams", dict(params)), {"idempotency_key": idempotency_key}
+            )
+        if created.secret is None:
+            raise StripeRefused(REFUSED, stripe_request_id=None)
+        return _webhook_endpoint(created), created.secret
+
+    def update_webhook_endpoint(self, endpoint_id: str, changes: Mapping[str, Any]) -> None:
+        """Sets what it is told, so twice is harmless. Raises EndpointGone."""
+        try:
+            with _errors_ours():
+                self._stripe.v1.webhook_endpoints.update(
+                    endpoint_id, cast("WebhookEndpointUpdateParams", dict(changes))
+                )
+        except _ResourceMissing:
+            raise EndpointGone("somebody has removed this webhook endpoint meanwhile") from None
+
+    def delete_webhook_endpoint(self, endpoint_id: str) -> None:
+        """Nothing to do if somebody was faster."""
+        try:
+            with _errors_ours():
+                self._stripe.v1.webhook_endpoints.delete(endpoint_id)
+        except _ResourceMissing:
+            return
+
     def expire_session(self, checkout_session_id: str) -> None:
         """End an open session, so that it can't be completed any more. Raises SessionNotOpen."""
         sessions = self._stripe.v1.checkout.sessions
@@ -242,6 +292,18 @@ def setup_session_params(
         "metadata": metadata,
         "setup_intent_data": {"metadata": metadata},
     }
+
+
+def _webhook_endpoint(found: stripe.WebhookEndpoint) -> WebhookEndpoint:
+    return WebhookEndpoint(
+        found.id,
+        found.url,
+        found.api_version,
+        frozenset(found.enabled_events),
+        found.status == "enabled",
+        found.created,
+        found.metadata.to_dict() if found.metadata else {},
+    )
 
 
 class _FixedKey:
@@ -347,6 +409,8 @@ class _errors_ours:  # noqa: N801 - reads as a word in `with _errors_ours():`
                 rejected = RequestRejected(REFUSED, **about)
                 rejected.param = error.param
                 raise rejected from error
+            case stripe.PermissionError():
+                raise KeyLacksPermission("the Stripe API key may not do this", **about) from error
             case stripe.APIError() if _header(error, "idempotent-replayed") == "true":
                 raise AnswerReplayed("Stripe failed at this request; try again", **about) from error
             case stripe.RateLimitError() | stripe.APIConnectionError() | stripe.APIError():

@@ -32,19 +32,11 @@ class Secret[Value]:
 
     def get(self) -> Value:
         """The value, fetched at most KEPT_SECONDS ago unless Secrets Manager is out of reach."""
-        if self._value is None or self._clock() - self._fetched_at >= KEPT_SECONDS:
+        if self._value is None or self._passed(KEPT_SECONDS, self._fetched_at):
             self._fetch()
         if self._value is None:
             raise RuntimeError("unreachable: _fetch raises when there is no value to fall back on")
         return self._value
-
-    def newer(self) -> Value | None:
-        """The value fetched again if that is allowed by now and it has changed; else None."""
-        if self._clock() - self._fetched_at < SOONEST_REFETCH_SECONDS:
-            return None
-        before = self._value
-        self._fetch()
-        return self._value if self._value != before else None
 
     def newer_than(self, refused: Value) -> Value | None:
         """What to use in place of a value that was just refused; None if there is nothing else.
@@ -54,10 +46,15 @@ class Secret[Value]:
         successor without that.
         """
         with self._one_at_a_time:
-            if self._value == refused and self._clock() - self._looked_again_at >= SOONEST_REFETCH_SECONDS:
+            if self._value == refused and self._passed(SOONEST_REFETCH_SECONDS, self._looked_again_at):
                 self._looked_again_at = self._clock()
                 self._fetch()
             return self._value if self._value != refused else None
+
+    def _passed(self, seconds: float, since: float) -> bool:
+        """Whether that much time has; a clock that was set back must not make us wait for it to catch up."""
+        elapsed = self._clock() - since
+        return elapsed >= seconds or elapsed < 0
 
     def _fetch(self) -> None:
         try:

@@ -4,10 +4,11 @@ Only the standard library: what answers Stripe must start fast and has nothing e
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mandates.core.signature import NoMatchingSignature, SignatureRefused, verify
+from mandates.core.signing_secrets import valid_secrets
 from mandates.core.stripe_events import MAX_ID_LENGTH, project
 from mandates.moment import Clock
 from mandates.secret_values import Secret
@@ -30,17 +31,7 @@ def webhook_secrets(text: str) -> tuple[str, ...]:
 
     Raises ValueError for anything else: what is not a signing secret must never verify a signature.
     """
-    value = json.loads(text)
-    secrets = value.get("secrets") if isinstance(value, dict) else None
-    if not isinstance(secrets, list) or not all(_is_signing_secret(secret) for secret in secrets):
-        raise ValueError('the webhook secrets must be {"secrets": ["whsec_…"]}')
-    return tuple(secret.strip() for secret in secrets)
-
-
-def _is_signing_secret(value: Any) -> bool:
-    return (
-        isinstance(value, str) and value.strip().startswith("whsec_") and len(value.strip()) > len("whsec_")
-    )
+    return valid_secrets(json.loads(text))
 
 
 def accept(payload: bytes, headers: Mapping[str, str], secrets: Secret[tuple[str, ...]], clock: Clock) -> str:
@@ -51,16 +42,12 @@ def accept(payload: bytes, headers: Mapping[str, str], secrets: Secret[tuple[str
     if len(payload) > MAX_BODY_BYTES:
         raise BodyTooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes")
     header = headers.get("stripe-signature")
+    known = secrets.get()
     try:
-        verify(payload, header, secrets.get(), clock())
-    except NoMatchingSignature:
-        verify(payload, header, _newer(secrets), clock())
+        verify(payload, header, known, clock())
+    except NoMatchingSignature:  # a secret may have been added since they were last read
+        verify(payload, header, secrets.newer_than(known) or (), clock())
     return json.dumps(project(_event(payload)), separators=(",", ":"))
-
-
-def _newer(secrets: Secret[tuple[str, ...]]) -> Iterable[str]:
-    """The secrets as they are now: one may have been added since they were last read."""
-    return secrets.newer() or ()
 
 
 def _event(payload: bytes) -> dict[str, Any]:

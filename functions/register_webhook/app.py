@@ -1,0 +1,54 @@
+"""The custom resource for Stripe's webhook endpoint: registered by a deployment, removed by a deletion.
+
+The API key is read here and not when the container starts: a deletion must be answered without one, too.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mandates import aws, custom_resource, settings
+from mandates.core.webhook_endpoints import Owner
+from mandates.custom_resource import Request
+from mandates.settings import StripeAccess
+from mandates.stripe_access import Stripe
+from mandates.telemetry import instrumented, logger
+from mandates.webhook_endpoints import WebhookEndpoints, explain
+from mandates.webhook_registration import physical_id, provide
+from mandates.webhook_secrets import WebhookSecrets
+
+
+class Settings(StripeAccess, frozen=True, kw_only=True):
+    stripe_webhook_secrets_arn: str
+
+
+configured = settings.read(Settings, os.environ)
+secrets_manager = aws.client("secretsmanager")
+secrets = WebhookSecrets(secrets_manager, configured.stripe_webhook_secrets_arn)
+
+
+@instrumented
+def handler(event: Any, context: Any) -> None:
+    custom_resource.serve(
+        event,
+        lambda: float(context.get_remaining_time_in_millis()) / 1000,
+        physical_id=physical_id,
+        work=work,
+        explain=explain,
+    )
+
+
+def work(request: Request, go_on: Callable[[], None]) -> None:
+    def endpoints(owner: Owner) -> WebhookEndpoints:
+        return WebhookEndpoints(
+            Stripe(configured).gateway(),
+            secrets,
+            owner,
+            clock=time.time,
+            sleep=time.sleep,
+            say=logger.info,
+            go_on=go_on,
+        )
+
+    provide(request, secrets, endpoints)

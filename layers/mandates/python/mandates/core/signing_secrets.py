@@ -1,0 +1,134 @@
+"""The value of the secret with the webhook endpoints' signing secrets, and how it changes.
+
+    {"secrets": ["whsec_…", …],
+     "endpoints": [{"id": "we_…", "fingerprint": "…", "stored_at": 1790000000, "removed_at": null}],
+     "registered": {…}}
+
+`secrets` are all that are valid, and all that `receive_webhook` reads; one may be added there by hand.
+`endpoints` says which of them belongs to which endpoint at Stripe, by the beginning of its SHA-256, so that a
+secret stands here once. `registered` is what the last deployment asked for and got.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+PREFIX = "whsec_"
+_FINGERPRINT_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An endpoint whose secret was stored. Times in epoch seconds; `removed_at` is when it went at Stripe."""
+
+    endpoint_id: str
+    fingerprint: str
+    stored_at: int
+    removed_at: int | None = None
+
+
+@dataclass(frozen=True)
+class SigningSecrets:
+    secrets: tuple[str, ...] = ()
+    endpoints: tuple[Known, ...] = ()
+    registered: Mapping[str, Any] = field(default_factory=dict)
+
+    def entry(self, endpoint_id: str) -> Known | None:
+        return next((known for known in self.endpoints if known.endpoint_id == endpoint_id), None)
+
+    def knows(self, endpoint_id: str) -> bool:
+        """Whether what this endpoint signs is accepted: its secret was stored and not taken out again."""
+        entry = self.entry(endpoint_id)
+        return entry is not None and entry.fingerprint in {fingerprint(secret) for secret in self.secrets}
+
+    def with_secret(self, endpoint_id: str, secret: str, now: int) -> "SigningSecrets":
+        """Valid from now on, beside all others."""
+        others = tuple(known for known in self.endpoints if known.endpoint_id != endpoint_id)
+        entry = Known(endpoint_id, fingerprint(secret), now)
+        secrets = tuple(dict.fromkeys((*self.secrets, secret)))
+        return replace(self, secrets=secrets, endpoints=(*others, entry))
+
+    def removed(self, endpoint_ids: Collection[str], now: int) -> "SigningSecrets":
+        """Their endpoints are gone at Stripe since `now`; what they signed may still be under way."""
+        return replace(
+            self,
+            endpoints=tuple(
+                replace(known, removed_at=now)
+                if known.endpoint_id in endpoint_ids and known.removed_at is None
+                else known
+                for known in self.endpoints
+            ),
+        )
+
+    def without_removed(self, before: float) -> "SigningSecrets":
+        """Without the secrets of endpoints that went at or before then."""
+        gone = [
+            known for known in self.endpoints if known.removed_at is not None and known.removed_at <= before
+        ]
+        kept = tuple(known for known in self.endpoints if known not in gone)
+        needed = {known.fingerprint for known in kept}
+        dropped = {known.fingerprint for known in gone} - needed
+        secrets = tuple(secret for secret in self.secrets if fingerprint(secret) not in dropped)
+        return replace(self, secrets=secrets, endpoints=kept)
+
+    @property
+    def by_hand(self) -> int:
+        """How many secrets belong to no endpoint that was registered here."""
+        ours = {known.fingerprint for known in self.endpoints}
+        return sum(fingerprint(secret) not in ours for secret in self.secrets)
+
+    def text(self) -> str:
+        endpoints = [
+            {
+                "id": known.endpoint_id,
+                "fingerprint": known.fingerprint,
+                "stored_at": known.stored_at,
+                "removed_at": known.removed_at,
+            }
+            for known in self.endpoints
+        ]
+        value = {"secrets": self.secrets, "endpoints": endpoints, "registered": self.registered}
+        return json.dumps(value, sort_keys=True)
+
+
+def fingerprint(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()[:_FINGERPRINT_LENGTH]
+
+
+def parse(text: str) -> SigningSecrets:
+    """Raises ValueError unless `secrets` is a list of signing secrets; of the rest, what can't be read is
+    taken for absent, which leads to an endpoint made anew and never to a secret lost."""
+    value = json.loads(text)
+    registered = value.get("registered") if isinstance(value, dict) else None
+    endpoints = value.get("endpoints") if isinstance(value, dict) else None
+    return SigningSecrets(
+        valid_secrets(value),
+        tuple(filter(None, map(_known, endpoints if isinstance(endpoints, list) else []))),
+        registered if isinstance(registered, dict) else {},
+    )
+
+
+def valid_secrets(value: Any) -> tuple[str, ...]:
+    """Raises ValueError: what is not a signing secret must never verify a signature."""
+    secrets = value.get("secrets") if isinstance(value, dict) else None
+    if not isinstance(secrets, list) or not all(_is_signing_secret(secret) for secret in secrets):
+        raise ValueError('the webhook secrets must be {"secrets": ["whsec_…"]}')
+    return tuple(secret.strip() for secret in secrets)
+
+
+def _is_signing_secret(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().startswith(PREFIX) and len(value.strip()) > len(PREFIX)
+
+
+def _known(entry: Any) -> Known | None:
+    match entry:
+        case {
+            "id": str(endpoint_id),
+            "fingerprint": str(print_),
+            "stored_at": int(stored_at),
+            "removed_at": int() | None as removed_at,
+        }:
+            return Known(endpoint_id, print_, stored_at, removed_at)
+    return None

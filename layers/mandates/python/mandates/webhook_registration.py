@@ -1,0 +1,72 @@
+"""What CloudFormation asks of the custom resource StripeWebhookEndpoint, in terms of webhook endpoints."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mandates.core.webhook_endpoints import Owner, Wanted
+from mandates.custom_resource import Request
+from mandates.telemetry import logger
+from mandates.webhook_endpoints import WebhookEndpoints
+from mandates.webhook_secrets import WebhookSecrets
+
+_PREFIX = "stripe-webhook-endpoint/"
+
+
+def physical_id(stack_id: str, logical_id: str) -> str:
+    """One for a stack's life. The id of a stack made anew differs, and so does that of a renamed resource."""
+    return f"{_PREFIX}{stack_id.partition(':stack/')[2]}/{logical_id}"
+
+
+def provide(
+    request: Request, secrets: WebhookSecrets, endpoints: Callable[[Owner], WebhookEndpoints]
+) -> None:
+    """Create and Update are the same: what there is at Stripe is made what is wanted.
+
+    A failed update is followed by an update back to what was before. If even that fails, the stack must be
+    mended by hand, so it is let pass where the last deployment that succeeded had asked for the very same:
+    nothing can be wrong then but what the failed update did, and that is logged.
+
+    Raises what kept it from being done.
+    """
+    owner = Owner.of(request.stack_id)
+    if request.kind == "Delete":
+        endpoints(owner).remove(_registered_as(request))
+        return
+    properties = _checked(request.properties)
+    wanted = Wanted(properties["Url"], properties["ApiVersion"], frozenset(properties["EventTypes"]))
+    try:
+        endpoints(owner).register(wanted, _registered_as(request), properties, request.request_id)
+    except Exception:
+        if request.kind == "Update" and _is_back(secrets, properties):
+            logger.error(
+                "the way back was not checked at Stripe: look at the webhook endpoint there, and deploy again"
+            )
+            return
+        raise
+
+
+def _registered_as(request: Request) -> str:
+    """The name that a Delete will come with. CloudFormation makes one up if a Create was never answered."""
+    known = request.physical_id or ""
+    return known if known.startswith(_PREFIX) else physical_id(request.stack_id, request.logical_id)
+
+
+def _is_back(secrets: WebhookSecrets, properties: Mapping[str, Any]) -> bool:
+    try:
+        return dict(secrets.read().registered) == properties
+    except Exception:
+        return False
+
+
+def _checked(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises ValueError that names the property."""
+    checked: dict[str, Any] = {}
+    for name in ("Url", "ApiVersion", "StripeApiKeySecretArn", "StripeApiBase"):
+        value = properties.get(name)
+        if not isinstance(value, str) or not (value or name == "StripeApiBase"):
+            raise ValueError(f"the resource's property {name} must be a text")
+        checked[name] = value
+    types = properties.get("EventTypes")
+    if not isinstance(types, list) or not types or not all(isinstance(one, str) and one for one in types):
+        raise ValueError("the resource's property EventTypes must be a list of event types")
+    return {**checked, "EventTypes": sorted(types)}

@@ -1,0 +1,62 @@
+"""Replacing the secret that Stripe signs webhooks with, while they keep coming."""
+
+import argparse
+import sys
+import time
+from typing import Any
+
+import boto3
+
+from mandates.core.webhook_endpoints import Owner, Pauses
+from mandates.gateway import Gateway
+from mandates.secret_values import plain
+from mandates.webhook_endpoints import ROTATION, WebhookEndpoints, explain
+from mandates.webhook_secrets import WebhookSecrets
+from ops.stack import Stack
+
+ABOUT = """\
+Stripe can't give an endpoint another secret. So this makes a second endpoint and stores its secret beside the
+first, waits until every container has read it, subscribes the second, removes the first, and takes the first
+secret out once nothing signed with it can come. For a minute each event comes twice, which changes nothing.
+Broken off anywhere, the same command goes on from there.
+"""
+
+
+def add_commands(commands: Any) -> None:
+    rotating = commands.add_parser(
+        "rotate-webhook-secret",
+        help="replace the webhook's signing secret without a delivery refused (11 minutes)",
+        description=ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    rotating.add_argument(
+        "--wait",
+        type=int,
+        metavar="SECONDS",
+        help=f"for each of the three pauses, instead of {ROTATION.known}, {ROTATION.overlap} and"
+        f" {ROTATION.kept}; with less, a delivery may be refused, which Stripe sends again",
+    )
+    rotating.set_defaults(run=run_rotate)
+
+
+def run_rotate(stack: Stack, chosen: argparse.Namespace) -> int:
+    """Rotate, saying each step; 1 with what to do about it if that can't be done."""
+    pauses = ROTATION if chosen.wait is None else Pauses(chosen.wait, chosen.wait, chosen.wait)
+    arn = stack.output("StripeWebhookSecretsArn")
+    key_arn = stack.parameter("StripeApiKeySecretArn")
+    try:
+        client = boto3.client("secretsmanager")
+        key = plain(client.get_secret_value(SecretId=key_arn)["SecretString"])
+        WebhookEndpoints(
+            Gateway(key, api_base=stack.parameter("StripeApiBase")),
+            WebhookSecrets(client, arn),
+            Owner.of(stack.id),
+            clock=time.time,
+            sleep=time.sleep,
+            say=lambda line: print(line, flush=True),
+        ).rotate(pauses)
+    except Exception as error:
+        print(f"{explain(error)}\nNothing is broken; the same command goes on from here.", file=sys.stderr)
+        return 1
+    print("the webhook secret is rotated")
+    return 0
