@@ -32,6 +32,8 @@ add up. The effects:
     (https://docs.stripe.com/rate-limits).
 ``lock_timeout``
     429 ``lock_timeout`` with ``Stripe-Should-Retry: true``: another request holds the object.
+``forbidden``
+    403: a restricted key without the permission for this.
 ``server_error``
     ``status`` 500 happens inside the endpoint, hence is kept and replayed under the idempotency key; 502, 503
     and 504 come from in front of it and are not. ``applied``: the effect took place all the same.
@@ -85,6 +87,10 @@ class LockTimeout(_ApiFault, frozen=True, tag="lock_timeout"):
     pass
 
 
+class Forbidden(_ApiFault, frozen=True, tag="forbidden"):
+    pass
+
+
 class ServerError(_ApiFault, frozen=True, tag="server_error", kw_only=True):
     status: Literal[500, 502, 503, 504] = 500
     applied: bool = False
@@ -98,7 +104,7 @@ class TimeoutAfterEffect(_ApiFault, frozen=True, tag="timeout_after_effect", kw_
     seconds: Seconds = 0.0
 
 
-type ApiFault = RateLimit | LockTimeout | ServerError | Latency | TimeoutAfterEffect
+type ApiFault = RateLimit | LockTimeout | Forbidden | ServerError | Latency | TimeoutAfterEffect
 
 
 class FaultPlan(Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,6 +143,8 @@ class Verdict(Struct):
                 self.refusal = _rate_limited()
             case LockTimeout():
                 self.refusal = _locked()
+            case Forbidden():
+                self.refusal = _forbidden()
             case ServerError():
                 self.server_error = fault
         return True
@@ -201,3 +209,9 @@ def _locked() -> StripeError:
     )
     headers = {"Stripe-Should-Retry": "true"}
     return StripeError(429, message, code="lock_timeout", executed=False, headers=headers)
+
+
+def _forbidden() -> StripeError:
+    """https://docs.stripe.com/keys/restricted-api-keys"""
+    message = "The provided key does not have the required permissions for this endpoint on this account."
+    return StripeError(403, message, executed=False)
