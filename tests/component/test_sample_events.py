@@ -49,6 +49,7 @@ EXPECTED = {
     "read_mandates/one_mandate": Expected(200, "consent_accepted"),
     "read_terms/current": Expected(200, '"locale": "de"'),
     "receive_webhook/setup_intent_succeeded": Expected(200, "received"),
+    "reconcile_events/scheduled": Expected(contains="None"),
     "render_evidence/one_mandate": Expected(200, "application/pdf"),
     "revoke_mandate/by_customer": Expected(200, "revoked"),
     "settle_withdrawals/one_mandate": Expected(contains="'batchItemFailures': []"),

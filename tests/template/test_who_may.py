@@ -1,7 +1,7 @@
 """Who may do what, in full: a permission is added here or it is not added."""
 
 from tests.template.rules import permissions, routes
-from tests.template.stack import Stack, expand, raw
+from tests.template.stack import Stack, expand, name_of, raw
 
 READ = "dynamodb:BatchGetItem"
 QUERY = "dynamodb:Query"
@@ -59,6 +59,14 @@ MAY: dict[str, dict[str, set[str]]] = {
         },
         MANDATES: {READ},
         SUBJECTS: {READ},
+        "StripeApiKeySecretArn": {SECRET},
+    },
+    "ReconcileEvents": {
+        EVENTS: {READ, PUT, UPDATE},
+        MANDATES: {READ, PUT, UPDATE},
+        "${MandatesTable.Arn}/index/by_sweep_time": {QUERY},
+        SUBJECTS: {READ, UPDATE},
+        QUEUE: {"sqs:SendMessage", "sqs:GetQueueAttributes"},
         "StripeApiKeySecretArn": {SECRET},
     },
     "PublishChanges": {
@@ -130,3 +138,17 @@ def test_the_authorizer_sees_only_well_formed_tokens_and_is_asked_once_per_token
     assert authorizer["type"] == "token"
     assert authorizer["identityValidationExpression"].startswith("^[Bb]earer ")
     assert 0 < authorizer["authorizerResultTtlInSeconds"] <= 300
+
+
+def test_the_scheduler_may_start_reconciliation_and_nothing_else() -> None:
+    stack = Stack(expand(raw()))
+    ((name, schedule),) = stack.of("AWS::Scheduler::Schedule")
+    assert name_of(schedule["Target"]["Arn"]) == "ReconcileEvents.Arn"
+    role = stack.properties(name_of(schedule["Target"]["RoleArn"]).removesuffix(".Arn"))
+    (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trusted["Principal"] == {"Service": ["scheduler.amazonaws.com"]}
+    (policy,) = role["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "lambda:InvokeFunction")
+    assert name_of(statement["Resource"]) == "ReconcileEvents.Arn"
+    assert not role.get("ManagedPolicyArns")

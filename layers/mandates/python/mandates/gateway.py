@@ -8,7 +8,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -17,6 +17,7 @@ import stripe
 from stripe.params import (
     CustomerCreateParams,
     CustomerUpdateParams,
+    EventListParams,
     WebhookEndpointCreateParams,
     WebhookEndpointUpdateParams,
 )
@@ -52,6 +53,9 @@ class ApiKey(Protocol):
         ...
 
 
+EVENTS_PER_PAGE = 100  # the most there is: https://docs.stripe.com/api/pagination
+
+
 @dataclass(frozen=True, slots=True)
 class CheckoutSession:
     """An open session. `expires_at` in epoch seconds."""
@@ -59,6 +63,14 @@ class CheckoutSession:
     checkout_session_id: str
     url: str
     expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Events as plain values, newest first. `has_more` if older ones follow."""
+
+    events: Sequence[Mapping[str, Any]]
+    has_more: bool
 
 
 REFUSED = "Stripe refused the request: this service or its Stripe account is set up wrongly"
@@ -195,6 +207,26 @@ class Gateway:
         except _ResourceMissing:
             return None
         return session.to_dict()
+
+    def list_events(
+        self, types: Sequence[str], *, created_from: int, created_before: int, after: str | None = None
+    ) -> EventPage:
+        """A page of the events of these types (20 at most) made in this time (epoch seconds; the second is
+        left out), of the last 30 days. `after` is the id of the last event of the page before.
+
+        Each has the shape of the API version it was made with, which need not be ours; the fields that
+        `project` keeps are the same in all. https://docs.stripe.com/api/events/list
+        """
+        params: EventListParams = {
+            "types": list(types),
+            "created": {"gte": created_from, "lt": created_before},
+            "limit": EVENTS_PER_PAGE,
+        }
+        if after:
+            params["starting_after"] = after
+        with _errors_ours():
+            page = self._stripe.v1.events.list(params)
+        return EventPage([event.to_dict() for event in page.data], page.has_more)
 
     def detach(self, payment_method_id: str) -> None:
         """Take the payment method from its customer for good; nothing to do if that was done before."""

@@ -45,7 +45,7 @@ def brought_up_to_date(
     if statuses([mandate])[mandate.mandate_id] is not Status.PENDING:
         return mandate
     session = gateway.read_session(checkout_session_id)
-    if session is None or not _is_ours(session, mandate, managed_by):
+    if session is None or not is_about(session, mandate, managed_by):
         return mandate
     facts = tuple(facts_of(session, SOURCE, Moment(clock()).seconds))
     if facts:
@@ -84,7 +84,8 @@ def last_failure(mandate: Mandate) -> str | None:
     return failed.detail.get("code") if failed else None
 
 
-def _is_ours(session: Mapping[str, Any], mandate: Mandate, managed_by: str) -> bool:
+def is_about(session: Mapping[str, Any], mandate: Mandate, managed_by: str) -> bool:
+    """Whether Stripe's session, and its SetupIntent, are this mandate's; if not, they are not believed."""
     metadata = session.get("metadata") or {}
     setup_intent = session.get("setup_intent") or {}
     return (

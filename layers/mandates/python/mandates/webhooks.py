@@ -47,7 +47,12 @@ def accept(payload: bytes, headers: Mapping[str, str], secrets: Secret[tuple[str
         verify(payload, header, known, clock())
     except NoMatchingSignature:  # a secret may have been added since they were last read
         verify(payload, header, secrets.newer_than(known) or (), clock())
-    return json.dumps(project(_event(payload)), separators=(",", ":"))
+    return message_of(_event(payload))
+
+
+def message_of(event: Mapping[str, Any]) -> str:
+    """What is queued of an event, wherever it was had from."""
+    return json.dumps(project(event), separators=(",", ":"))
 
 
 def _event(payload: bytes) -> dict[str, Any]:
@@ -66,4 +71,4 @@ def _event(payload: bytes) -> dict[str, Any]:
     return event
 
 
-__all__ = ["BodyTooLarge", "EventRefused", "SignatureRefused", "accept", "webhook_secrets"]
+__all__ = ["BodyTooLarge", "EventRefused", "SignatureRefused", "accept", "message_of", "webhook_secrets"]

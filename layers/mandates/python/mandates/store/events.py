@@ -33,6 +33,15 @@ def settled(records: Iterable[EventRecord]) -> set[EventRecord]:
     return found
 
 
+def recorded(event_ids: Iterable[str]) -> set[str]:
+    """Those that have been seen and done with, whatever came of it."""
+    found: set[str] = set()
+    for some in batched(dict.fromkeys(event_ids), 100, strict=False):
+        keys = [(event_id, EVENT) for event_id in some]
+        found |= {row.event_id for row in EventRow.batch_get(keys, consistent_read=True)}
+    return found
+
+
 def not_applied_before() -> Condition:
     """The condition of every event record: what was applied stays so."""
     condition: Condition = EventRow.event_id.does_not_exist() | (EventRow.outcome != APPLIED)

@@ -1,6 +1,7 @@
 """Mandates, their ledgers and the subjects they stand on."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import batched
 from typing import Annotated, Any
@@ -11,15 +12,25 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from mandates.core.changes import Change, Subject
+from mandates.core.checkout import SESSION_LIFETIME_SECONDS
 from mandates.core.facts import Fact, Facts, from_plain, merge, to_plain
 from mandates.core.ledger import Entry, PersonalValue
-from mandates.core.mandate import Mandate, withdrawn
+from mandates.core.mandate import Mandate, Status, status, withdrawn
 from mandates.moment import Moment
 from mandates.store.events import applied_event_row, not_applied_before
 from mandates.store.tables import EntryRow, HeadRow, PersonalRow, SubjectRow
-from mandates.store.writing import MAX_TRANSACTION_ITEMS, conflicts_named, transaction, until_no_conflict
+from mandates.store.writing import (
+    MAX_TRANSACTION_ITEMS,
+    Conflict,
+    conflicts_named,
+    transaction,
+    until_no_conflict,
+)
 
 _MOST_KEYS_PER_READ = 100  # BatchGetItem's limit
+
+SWEPT_AFTER_SECONDS = 30 * 60
+"""Stripe says within seconds that a session has ended. What has not come this long after is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,14 @@ class Position:
 
     created_at: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     mandate_id: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A mandate to be swept, since `sweep_at` (epoch seconds)."""
+
+    mandate_id: str
+    sweep_at: int
 
 
 def read_heads(mandate_ids: Iterable[str]) -> dict[str, Mandate]:
@@ -96,6 +115,15 @@ def page_of_mandates(
     return mandates, Position(last["created_at"]["S"], last["mandate_id"]["S"]) if last else None
 
 
+def due_to_be_swept(now: int, limit: int) -> list[Due]:
+    """Up to `limit` mandates that were pending when the index was written and whose session must have ended
+    by `now` (epoch seconds), the longest due first. What they are now, only their head says."""
+    found = HeadRow.by_sweep_time.query(
+        HeadRow.PENDING, HeadRow.sweep_at <= now, limit=limit, page_size=limit
+    )
+    return [Due(row.mandate_id, int(row.sweep_at)) for row in found]
+
+
 def _index_key(customer_id: str, position: Position) -> dict[str, dict[str, str]]:
     return {
         "customer_id": {"S": customer_id},
@@ -142,18 +170,21 @@ def add_change(writing: TransactWrite, change: Change, moment: Moment) -> None:
     """
     if change.before.entries == 0:
         nobody_has_this_id = HeadRow.mandate_id.does_not_exist()
-        writing.save(_head_row(change.after), condition=nobody_has_this_id)
+        head = _head_row(change.after)
+        if _is_pending(change.after):
+            head.pending = HeadRow.PENDING
+            head.sweep_at = moment.seconds + SESSION_LIFETIME_SECONDS + SWEPT_AFTER_SECONDS
+        writing.save(head, condition=nobody_has_this_id)
     else:
         nobody_wrote_since = HeadRow.entries == change.before.entries
-        writing.update(
-            _head_row(change.before),
-            actions=[
-                HeadRow.facts.set(_plain(change.after.facts)),
-                HeadRow.entries.set(change.after.entries),
-                HeadRow.head_hash.set(change.after.head_hash),
-            ],
-            condition=nobody_wrote_since,
-        )
+        actions: list[Action] = [
+            HeadRow.facts.set(_plain(change.after.facts)),
+            HeadRow.entries.set(change.after.entries),
+            HeadRow.head_hash.set(change.after.head_hash),
+        ]
+        if _is_pending(change.before) and not _is_pending(change.after):
+            actions += [HeadRow.pending.remove(), HeadRow.sweep_at.remove()]
+        writing.update(_head_row(change.before), actions=actions, condition=nobody_wrote_since)
     for entry in change.entries:
         entries_are_never_replaced = EntryRow.mandate_id.does_not_exist()
         writing.save(_entry_row(entry), condition=entries_are_never_replaced)
@@ -164,6 +195,24 @@ def add_change(writing: TransactWrite, change: Change, moment: Moment) -> None:
     for record in change.events:
         applied = applied_event_row(record, change.after.mandate_id, moment)
         writing.save(applied, condition=not_applied_before())
+
+
+def sweep_later(due: Due, at: int) -> None:
+    """Have a pending mandate found again at `at` (epoch seconds), behind those that are due before."""
+    still_pending_and_as_found = HeadRow.sweep_at == due.sweep_at
+    with suppress(Conflict), conflicts_named():
+        HeadRow(due.mandate_id, HeadRow.RECORD).update(
+            [HeadRow.sweep_at.set(at)], condition=still_pending_and_as_found
+        )
+
+
+def sweep_no_more(due: Due) -> None:
+    """Take a mandate that is not pending out of the index."""
+    as_found = HeadRow.sweep_at == due.sweep_at
+    with suppress(Conflict), conflicts_named():
+        HeadRow(due.mandate_id, HeadRow.RECORD).update(
+            [HeadRow.pending.remove(), HeadRow.sweep_at.remove()], condition=as_found
+        )
 
 
 def add_subject_facts(key: str, new: Iterable[Fact]) -> Subject:
@@ -215,6 +264,12 @@ def _nobody_wrote_since(subject: Subject) -> Condition:
         else SubjectRow.version == subject.version
     )
     return condition
+
+
+def _is_pending(mandate: Mandate) -> bool:
+    """By its own facts. One that is withdrawn through what it stands on is swept all the same: only its
+    session's end says that nothing more can come of it."""
+    return status(mandate.facts) is Status.PENDING
 
 
 def _items_in(change: Change) -> int:

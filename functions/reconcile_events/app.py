@@ -1,0 +1,69 @@
+"""Every quarter of an hour: queue what Stripe's webhooks did not bring, settle what stayed pending."""
+
+import os
+import time
+from dataclasses import fields
+from typing import Any
+
+from mandates import aws, settings
+from mandates.errors import StripeUnavailable
+from mandates.queueing import Queue
+from mandates.reconciling import Found, Reconciler, at_least_apart
+from mandates.settings import StripeAccess
+from mandates.store import tables
+from mandates.stripe_access import Stripe
+from mandates.sweeping import Sweeper, Swept
+from mandates.telemetry import count, instrumented, logger
+
+
+class Settings(StripeAccess, frozen=True, kw_only=True):
+    events_table: str
+    mandates_table: str
+    stripe_livemode: bool
+    stripe_subjects_table: str
+    webhook_queue_url: str
+
+
+configured = settings.read(Settings, os.environ)
+tables.bind(
+    {
+        "events": configured.events_table,
+        "mandates": configured.mandates_table,
+        "stripe_subjects": configured.stripe_subjects_table,
+    }
+)
+stripe = Stripe(configured)
+queue = Queue(aws.client("sqs"), configured.webhook_queue_url)
+# Ten requests a second, of the 25 that a sandbox has for all its callers: https://docs.stripe.com/rate-limits
+pace = at_least_apart(0.1)
+
+
+@instrumented
+def handler(_event: Any, context: Any) -> None:
+    def time_left() -> float:
+        return float(context.get_remaining_time_in_millis()) / 1000
+
+    gateway = stripe.gateway()
+    found = Reconciler(gateway, queue, configured.stripe_livemode, time.time, pace, time_left).run()
+    swept = Sweeper(gateway, configured.managed_by, time.time, pace, time_left).run()
+    if found.stopped is None or found.gap:  # of a list that was not read, nobody knows
+        count("EventGap", found.gap)
+    if found.lag_seconds is not None:
+        count("ReconciliationLagSeconds", found.lag_seconds)
+    count("EventsRecovered", found.queued)
+    count("MandatesSwept", swept.decided)
+    if found.out_of_reach:
+        logger.error("events may be lost: the cursor is older than Stripe's list, which goes back 30 days")
+        count("EventsOutOfReach", found.out_of_reach)
+    report("events reconciled", found)
+    report("mandates swept", swept)
+    for error in (found.error, swept.error):
+        if error and not isinstance(error, StripeUnavailable):  # the next run may find Stripe well again
+            raise error
+
+
+def report(what: str, result: Found | Swept) -> None:
+    told = {field.name: getattr(result, field.name) for field in fields(result)}
+    told["error"] = type(result.error).__name__ if result.error else None
+    log = logger.info if result.is_complete else logger.warning
+    log(what, extra=told)

@@ -1,0 +1,31 @@
+"""Sending many messages to a queue at once, and knowing which it took."""
+
+from collections.abc import Sequence
+from itertools import batched
+from typing import Any
+
+_MOST_PER_CALL = 10
+"""Of at most 1 MiB together; a projected event is under 10 kB.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html"""
+
+
+class Queue:
+    def __init__(self, sqs: Any, url: str) -> None:
+        """`sqs` is a botocore client."""
+        self._sqs = sqs
+        self._url = url
+
+    def length(self) -> int:
+        """About how many messages there are: waiting and being worked on."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
+        return sum(int(found[name]) for name in names)
+
+    def send(self, messages: Sequence[str]) -> int:
+        """How many of them the queue took: the messages of one call succeed or fail each for itself."""
+        taken = 0
+        for some in batched(messages, _MOST_PER_CALL, strict=False):
+            entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(some)]
+            answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
+            taken += len(answer.get("Successful", ()))
+        return taken
