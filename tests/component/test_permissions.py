@@ -173,7 +173,7 @@ def reconciled_and_swept(world: World) -> None:
     """An activation on what is withdrawn already is the most a sweep writes."""
 
     def find_out(session: Any) -> None:
-        sweep_at_once(session["mandate_id"])
+        world.sweep_is_due(session["mandate_id"])
         world.invoke("reconcile_events", {})
 
     withdrawn_before_its_activation(world, find_out)

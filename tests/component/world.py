@@ -3,11 +3,13 @@
 import base64
 import functools
 import importlib.util
+import io
 import itertools
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,7 @@ from stripe import StripeClient, WebhookSignature
 from local.stripe_simulator import FaultPlan, RunningSimulator
 from mandates.moment import Moment
 from mandates.store import tables
+from mandates.store.tables import HeadRow
 from mandates.store.terms import publish_terms
 from ops.terms import load
 from tests.template.stack import raw
@@ -154,7 +157,7 @@ class World:
             spec.loader.exec_module(module)
         return module
 
-    def invoke(self, name: str, event: Mapping[str, Any]) -> Any:
+    def invoke(self, name: str, event: Mapping[str, Any], context: Context | None = None) -> Any:
         """What Lambda does: the handler, with an event."""
         function = self.function(name)
         unnamed = {
@@ -163,7 +166,7 @@ class World:
         tables.bind(dict.fromkeys(unnamed, "not-bound-by-this-function"))
         try:
             with runs(name):
-                return function.handler(event, Context())
+                return function.handler(event, context or Context())
         finally:
             tables.bind({table: table for table in TABLES})
 
@@ -245,6 +248,15 @@ class World:
         answered = self.invoke("settle_withdrawals", sqs_event([{"mandate_id": mandate_id}]))
         return [item["itemIdentifier"] for item in answered["batchItemFailures"]]
 
+    def reconcile(self, *, seconds: int = 300) -> dict[str, list[float]]:
+        """A scheduled run that may take so long. Returns the metrics it sent, by name."""
+        return metrics(lambda: self.invoke("reconcile_events", {}, Context(remaining_seconds=seconds)))
+
+    def sweep_is_due(self, mandate_id: str) -> None:
+        """As if the mandate's session were long past its life."""
+        head = HeadRow.get(mandate_id, HeadRow.RECORD)
+        head.update([HeadRow.sweep_at.set(1)], condition=HeadRow.sweep_at.exists())
+
     def return_page(self, session_id: str, caller: Mapping[str, str] | None = None) -> Answer:
         return self.call(
             "read_checkout_session",
@@ -306,14 +318,28 @@ class World:
         assert self.process(*[list(batch) for batch in itertools.batched(waiting, 10, strict=False)]) == []
 
 
+def metrics(run: Callable[[], object]) -> dict[str, list[float]]:
+    """What was sent to CloudWatch meanwhile: Powertools prints it, a line for each time it is flushed."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        run()
+    sent: dict[str, list[float]] = defaultdict(list)
+    for line in printed.getvalue().splitlines():
+        told = json.loads(line)
+        for directive in told.get("_aws", {}).get("CloudWatchMetrics", ()):
+            for metric in directive["Metrics"]:
+                sent[metric["Name"]] += told[metric["Name"]]
+    return dict(sent)
+
+
 template = functools.cache(raw)
 
 
-def create_tables() -> None:
-    """The tables as template.yaml declares them."""
+def create_tables(*names: str) -> None:
+    """The tables (all, unless some are named) as template.yaml declares them."""
     dynamodb = boto3.client("dynamodb")
-    for name, logical_id in TABLES.items():
-        properties = template()["Resources"][logical_id]["Properties"]
+    for name in names or TABLES:
+        properties = template()["Resources"][TABLES[name]]["Properties"]
         wanted = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
         given = {key: properties[key] for key in wanted if key in properties}
         dynamodb.create_table(TableName=name, **given)

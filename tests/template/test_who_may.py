@@ -142,7 +142,7 @@ def test_the_authorizer_sees_only_well_formed_tokens_and_is_asked_once_per_token
 
 def test_the_scheduler_may_start_reconciliation_and_nothing_else() -> None:
     stack = Stack(expand(raw()))
-    ((name, schedule),) = stack.of("AWS::Scheduler::Schedule")
+    ((_, schedule),) = stack.of("AWS::Scheduler::Schedule")
     assert name_of(schedule["Target"]["Arn"]) == "ReconcileEvents.Arn"
     role = stack.properties(name_of(schedule["Target"]["RoleArn"]).removesuffix(".Arn"))
     (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]

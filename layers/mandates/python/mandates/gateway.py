@@ -122,6 +122,7 @@ class Gateway:
         Background work is to bring a `pacer`.
         """
         key = _FixedKey(api_key) if isinstance(api_key, str) else api_key
+        self._key = key
         client = http_client or stripe.RequestsClient(timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS))
         self._polite = _Polite(client, key, pacer=pacer, clock=clock, sleep=sleep, chance=chance)
         self._stripe = stripe.StripeClient(
@@ -131,6 +132,11 @@ class Gateway:
             max_network_retries=0,  # the SDK's own leave out 429 and know no end
             base_addresses={"api": api_base} if api_base else {},
         )
+
+    @property
+    def livemode(self) -> bool | None:
+        """What the key works in, None if its form does not say so."""
+        return _livemode_of(self._key.get())
 
     def begin(self, within: float) -> None:
         """From now on all calls together take no longer than `within` seconds; then StripeUnavailable."""
@@ -454,6 +460,12 @@ class _errors_ours:  # noqa: N801 - reads as a word in `with _errors_ours():`
 def _header(error: stripe.StripeError, name: str) -> str | None:
     """HTTP clients differ in the case they give a header's name."""
     return {key.lower(): value for key, value in (error.headers or {}).items()}.get(name)
+
+
+def _livemode_of(api_key: str) -> bool | None:
+    """By the key's form (https://docs.stripe.com/keys), None if it is of another."""
+    mode = api_key.split("_", 2)[1:2]
+    return {"live": True, "test": False}.get(mode[0]) if mode else None
 
 
 def _quoted(value: str) -> str:

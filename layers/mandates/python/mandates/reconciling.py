@@ -38,7 +38,7 @@ ON_THEIR_WAY_SECONDS = 600
 """A younger event's webhook may just be coming. It is queued all the same, which does no harm, and is not
 counted as a gap."""
 
-FIRST_SLICE_SECONDS = 3600
+FIRST_SLICE_SECONDS = 7200  # so that a run without news is one request
 MOST_PER_SLICE = 20 * EVENTS_PER_PAGE
 """A slice with more is halved, so that one is read in seconds and held in a few megabytes."""
 
@@ -111,6 +111,8 @@ class Reconciler:
         now = Moment(self.clock()).seconds
         cursors: dict[str, int] = {}
         try:
+            if self.gateway.livemode is not None:
+                self._check_mode(self.gateway.livemode)
             groups = {group_of(some): some for some in batched(sorted(types), MOST_TYPES, strict=False)}
             known = {group: read_position(group) for group in groups}
             cursors |= {group: self._begin(position, now, found) for group, position in known.items()}
@@ -165,13 +167,18 @@ class Reconciler:
             self.pace()
             page = self.gateway.list_events(types, created_from=start, created_before=stop, after=after)
             events += page.events
-            if any(event.get("livemode") is not self.livemode for event in page.events):
-                raise WrongMode("the API key is for the other mode than StripeLivemode says: correct one")
+            for event in page.events:
+                self._check_mode(event["livemode"])
             if not page.has_more:
                 return events[::-1]
             if len(events) >= MOST_PER_SLICE and stop - start > 1:
                 return None
             after = page.events[-1]["id"]
+
+    def _check_mode(self, livemode: bool) -> None:
+        """The other mode's list is empty of what is looked for, and would have the cursor pass it by."""
+        if livemode is not self.livemode:
+            raise WrongMode("the API key is for the other mode than StripeLivemode says: correct one")
 
     def _take(self, events: Sequence[Event], start: int, stop: int, now: int, found: Found) -> bool:
         """Queue what has no record. False if the queue did not take all of it."""

@@ -1,0 +1,362 @@
+"""Reading Stripe's list of events: from a durable cursor, in slices, and on after whatever stopped it."""
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from mandates import reconciling
+from mandates.core.stripe_events import HANDLED_TYPES
+from mandates.gateway import EVENTS_PER_PAGE, EventPage, Gateway
+from mandates.moment import Moment
+from mandates.queueing import Queue
+from mandates.reconciling import (
+    MOST_WAITING,
+    OVERLAP_SECONDS,
+    WINDOW_SECONDS,
+    Found,
+    Reconciler,
+    at_least_apart,
+    group_of,
+)
+from mandates.store import tables
+from mandates.store.event_cursors import advance, read_position
+from mandates.store.events import record_outcome
+from tests.component.world import TABLES, create_tables
+
+pytestmark = pytest.mark.usefixtures("dynamodb")
+GROUP = group_of(HANDLED_TYPES)
+DAY = 86_400
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-east-1")
+    with mock_aws():
+        create_tables("events")
+        tables.bind({name: name for name in TABLES})
+        yield
+
+
+class FakeQueue(Queue):
+    """Refuses or breaks as told; remembers what it took."""
+
+    def __init__(self, *, length: int = 0, refuses: Callable[[str], bool] = lambda _: False) -> None:
+        self.taken: list[str] = []
+        self.waiting = length
+        self.refuses = refuses
+
+    def length(self) -> int:
+        return self.waiting
+
+    def send(self, messages: Sequence[str]) -> int:
+        taken = [message for message in messages if not self.refuses(message)]
+        self.taken += taken
+        return len(taken)
+
+
+class Listed(Gateway):
+    """Stripe's list with these events in it, and nothing else; counts what it is asked."""
+
+    def __init__(self, events: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__("sk_test_placeholder")
+        self.events = sorted(events, key=lambda event: event["created"])
+        self.asked: list[tuple[int, int]] = []
+        self.fails_at: int | None = None
+
+    def list_events(
+        self, types: Sequence[str], *, created_from: int, created_before: int, after: str | None = None
+    ) -> Any:
+        self.asked.append((created_from, created_before))
+        if self.fails_at is not None and len(self.asked) > self.fails_at:
+            raise TimeoutError("crashed")
+        found = [
+            event
+            for event in reversed(self.events)
+            if created_from <= event["created"] < created_before and event["type"] in types
+        ]
+        begin = next((i + 1 for i, event in enumerate(found) if event["id"] == after), 0)
+        page = found[begin : begin + EVENTS_PER_PAGE]
+        return EventPage(page, begin + EVENTS_PER_PAGE < len(found))
+
+
+def event(number: int, created: int, kind: str = "customer.deleted") -> dict[str, Any]:
+    deleted = {"id": f"cus_{number}", "object": "customer"}
+    return {
+        "id": f"evt_{number}",
+        "object": "event",
+        "type": kind,
+        "created": created,
+        "livemode": False,
+        "data": {"object": deleted},
+    }
+
+
+NOW = int(time.time())
+
+
+def reconciler(gateway: Gateway, queue: Queue, **changes: Any) -> Reconciler:
+    usual: dict[str, Any] = {
+        "livemode": False,
+        "clock": lambda: NOW,
+        "pace": lambda: None,
+        "time_left": lambda: 300.0,
+    }
+    return Reconciler(gateway, queue, **(usual | changes))
+
+
+def test_what_is_recorded_is_not_queued_whatever_came_of_it() -> None:
+    events = [event(number, NOW - number) for number in range(5)]
+    for one, outcome in zip(
+        events, ("applied", "ignored", "foreign", "quarantined", "livemode_mismatch"), strict=True
+    ):
+        record_outcome(one, outcome, Moment(NOW))
+    queue = FakeQueue()
+    found = reconciler(Listed([*events, event(9, NOW)]), queue).run()
+    assert (found.listed, found.missing, found.queued) == (6, 1, 1)
+    assert len(queue.taken) == 1
+    assert "evt_9" in queue.taken[0]
+
+
+# ------------------------------------------------------------------------------------- the cursor
+
+
+def test_the_first_run_begins_where_stripes_list_does() -> None:
+    stripe = Listed([event(1, NOW - WINDOW_SECONDS + 5)])
+    found = reconciler(stripe, FakeQueue()).run()
+    assert found == Found(listed=1, missing=1, gap=1, queued=1, lag_seconds=0)
+    assert stripe.asked[0][0] == NOW - WINDOW_SECONDS
+    assert len(stripe.asked) < 15  # empty slices grow
+    assert read_position(GROUP) == NOW
+
+
+def test_every_second_is_read_once_and_the_last_hour_again() -> None:
+    first, second = Listed(), Listed()
+    reconciler(first, FakeQueue()).run()
+    for (_, before), (begin, _) in itertools.pairwise(first.asked):
+        assert begin == before
+    later = NOW + 900
+    reconciler(second, FakeQueue(), clock=lambda: later).run()
+    assert second.asked[0][0] == NOW - OVERLAP_SECONDS
+    assert second.asked[-1][1] > later
+    assert read_position(GROUP) == later
+
+
+def test_an_event_listed_late_is_found_in_the_overlap() -> None:
+    reconciler(Listed(), FakeQueue()).run()
+    late = Listed([event(1, NOW - OVERLAP_SECONDS + 1)])
+    assert reconciler(late, FakeQueue(), clock=lambda: NOW + 900).run().queued == 1
+
+
+def test_a_crash_at_any_request_costs_no_event() -> None:
+    events = [event(number, NOW - 20 * DAY + number * 3600) for number in range(20 * 24)]
+    queue = FakeQueue()
+    runs = 0
+    while True:
+        runs += 1
+        stripe = Listed(events)
+        stripe.fails_at = 4
+        found = reconciler(stripe, queue).run()
+        if found.is_complete:
+            break
+        assert isinstance(found.error, TimeoutError)
+        assert found.lag_seconds
+        assert runs < 80
+    assert runs > 2
+    assert {f"evt_{number}" for number in range(20 * 24)} == {ids(message) for message in queue.taken}
+
+
+def ids(message: str) -> str:
+    return str(json.loads(message)["id"])
+
+
+def test_a_crash_after_queueing_and_before_the_cursor_moves_only_repeats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stripe = Listed([event(1, NOW - 5 * DAY)])
+
+    def crash(*_: Any) -> None:
+        raise TimeoutError("crashed")
+
+    queue = FakeQueue()
+    with monkeypatch.context() as broken:
+        broken.setattr(reconciling, "advance", crash)
+        assert isinstance(reconciler(stripe, queue).run().error, TimeoutError)
+    assert read_position(GROUP) is None
+    reconciler(stripe, queue).run()
+    assert [ids(message) for message in queue.taken] == ["evt_1"] * len(queue.taken)
+
+
+def test_it_stops_in_time_and_goes_on_from_there() -> None:
+    events = [event(number, NOW - 10 * DAY + number * 3600) for number in range(240)]
+    queue = FakeQueue()
+    left = iter([300.0, 250.0, 200.0, 119.0])
+    found = reconciler(Listed(events), queue, time_left=lambda: next(left)).run()
+    assert found.stopped == "time"
+    assert found.error is None
+    position = read_position(GROUP)
+    assert position is not None
+    assert found.lag_seconds == NOW - position > 0
+    goes_on = Listed(events)
+    assert reconciler(goes_on, queue).run().is_complete
+    assert goes_on.asked[0][0] == max(position - OVERLAP_SECONDS, NOW - WINDOW_SECONDS)
+    assert {ids(message) for message in queue.taken} == {one["id"] for one in events}
+
+
+def test_the_cursor_never_goes_back() -> None:
+    advance(GROUP, NOW, HANDLED_TYPES, Moment(NOW))
+    advance(GROUP, NOW - 50, HANDLED_TYPES, Moment(NOW))
+    assert read_position(GROUP) == NOW
+    reconciler(Listed(), FakeQueue(), since=NOW - DAY).run()
+    assert read_position(GROUP) == NOW
+
+
+def test_a_cursor_ahead_of_the_clock_hides_nothing() -> None:
+    advance(GROUP, NOW + 10 * DAY, HANDLED_TYPES, Moment(NOW))
+    found = reconciler(Listed([event(1, NOW - 60)]), FakeQueue()).run()
+    assert (found.queued, found.lag_seconds) == (1, 0)
+
+
+def test_a_cursor_older_than_the_list_begins_where_the_list_does_and_says_so() -> None:
+    advance(GROUP, NOW - WINDOW_SECONDS - 60, HANDLED_TYPES, Moment(NOW))
+    stripe = Listed()
+    assert reconciler(stripe, FakeQueue()).run().out_of_reach == 1
+    assert stripe.asked[0][0] == NOW - WINDOW_SECONDS
+    assert reconciler(Listed(), FakeQueue()).run().out_of_reach == 0
+
+
+def test_more_types_than_one_request_takes_make_several_groups() -> None:
+    types = [f"a.type_{number:02}" for number in range(45)]
+    stripe = Listed([event(number, NOW - number, kind) for number, kind in enumerate(types)])
+    assert reconciler(stripe, FakeQueue()).run(types).listed == 45
+    assert read_position(group_of(types[:20])) == NOW
+    assert read_position(group_of(types[40:])) == NOW
+
+
+def test_a_newly_handled_type_begins_where_the_list_does() -> None:
+    reconciler(Listed(), FakeQueue()).run()
+    stripe = Listed([event(1, NOW - 29 * DAY, "a.new_type")])
+    assert reconciler(stripe, FakeQueue()).run([*HANDLED_TYPES, "a.new_type"]).queued == 1
+
+
+def test_a_slice_with_too_many_is_halved_and_nothing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciling, "MOST_PER_SLICE", 200)
+    events = [event(number, NOW - 3 * DAY + number) for number in range(1500)]
+    events += [event(2000 + number, NOW - DAY) for number in range(700)]  # in one second
+    queue, stripe = FakeQueue(), Listed(events)
+    found = reconciler(stripe, queue).run()
+    assert found.is_complete
+    assert found.listed == 2200
+    assert sorted(map(ids, queue.taken)) == sorted(one["id"] for one in events)
+
+
+# -------------------------------------------------------------------------------------- the queue
+
+
+def test_what_the_queue_does_not_take_holds_the_cursor_and_nothing_else() -> None:
+    events = [event(number, NOW - 3 * DAY + number * 7200) for number in range(30)]
+    queue = FakeQueue(refuses=lambda message: '"evt_3"' in message)
+    found = reconciler(Listed(events), queue).run()
+    assert (found.queued, found.not_taken, found.is_complete) == (29, 1, False)
+    position = read_position(GROUP)
+    assert position is not None
+    assert position <= events[3]["created"]
+    queue.refuses = lambda _: False
+    assert reconciler(Listed(events), queue).run().is_complete
+    assert '"evt_3"' in "".join(queue.taken)
+    assert read_position(GROUP) == NOW
+
+
+def test_single_refusals_of_a_batch_are_noticed() -> None:
+    class Sqs:
+        sent: list[Any]
+
+        def send_message_batch(self, **call: Any) -> Any:
+            entries = call["Entries"]
+            assert len(entries) <= 10
+            return {
+                "Successful": [{"Id": entry["Id"]} for entry in entries if entry["MessageBody"] != "7"],
+                "Failed": [{"Id": entry["Id"]} for entry in entries if entry["MessageBody"] == "7"],
+            }
+
+    assert Queue(Sqs(), "url").send([str(number) for number in range(25)]) == 24
+    assert Queue(Sqs(), "url").send([]) == 0
+
+
+def test_a_deep_queue_is_not_made_deeper() -> None:
+    queue = FakeQueue(length=MOST_WAITING + 1)
+    stripe = Listed([event(1, NOW - 2 * DAY)])
+    found = reconciler(stripe, queue).run()
+    assert (found.stopped, found.queued, found.gap) == ("queue", 0, 1)
+    position = read_position(GROUP)
+    assert position is not None
+    assert position < NOW - 2 * DAY
+    queue.waiting = MOST_WAITING
+    assert reconciler(stripe, queue).run().queued == 1
+
+
+# ------------------------------------------------------------------------------------------ Stripe
+
+
+def test_requests_keep_their_distance() -> None:
+    now, slept = 100.0, list[float]()
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += seconds
+
+    pace = at_least_apart(0.1, lambda: now, sleep)
+    pace()
+    pace()
+    now += 0.06
+    pace()
+    now += 5
+    pace()
+    assert slept == [pytest.approx(0.1), pytest.approx(0.04)]
+
+
+def test_every_request_is_paced() -> None:
+    paced = 0
+
+    def pace() -> None:
+        nonlocal paced
+        paced += 1
+
+    stripe = Listed([event(number, NOW) for number in range(250)])
+    reconciler(stripe, FakeQueue(), pace=pace).run()
+    assert paced == len(stripe.asked) > 3
+
+
+def test_two_runs_at_once_do_no_harm() -> None:
+    events = [event(number, NOW - 3 * DAY + number * 3600) for number in range(60)]
+    one, other = FakeQueue(), FakeQueue()
+    within = Listed(events)
+
+    class Interrupted(Listed):
+        """While this run is at its third request, another goes from start to end."""
+
+        def list_events(self, types: Sequence[str], **about: Any) -> Any:
+            if len(self.asked) == 2:
+                assert reconciler(within, other).run().is_complete
+            return super().list_events(types, **about)
+
+    assert reconciler(Interrupted(events), one).run().is_complete
+    assert read_position(GROUP) == NOW
+    assert {ids(message) for message in other.taken} == {event["id"] for event in events}
+    assert {ids(message) for message in one.taken} == {event["id"] for event in events}
+
+
+def test_dry_run_changes_nothing() -> None:
+    queue, told = FakeQueue(), list[str]()
+    found = reconciler(Listed([event(1, NOW - DAY)]), queue, dry_run=True, say=told.append).run()
+    assert (found.missing, found.queued, queue.taken) == (1, 0, [])
+    assert read_position(GROUP) is None
+    assert any("1 listed, 1 not recorded" in line for line in told)
