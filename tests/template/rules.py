@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from mandates import aws, gateway
+from mandates import aws, politeness
 from mandates.store import tables
 from tests.template.stack import Json, Stack, listed, name_of
 
@@ -38,15 +38,20 @@ def functions_answer_before_the_gateway_gives_up(stack: Stack) -> list[str]:
 
 
 def clients_give_up_before_their_function(stack: Stack) -> list[str]:
-    """With the pauses between attempts, which are a second or two."""
+    """With the pauses between attempts, which are a second or two; those at Stripe are in its limits.
+
+    The last thing a function may do with its time for Stripe is to fetch a newer API key (gateway.py).
+    """
     one_aws_call = (aws.CONNECT_TIMEOUT_SECONDS + aws.READ_TIMEOUT_SECONDS) * aws.ATTEMPTS
     one_table_call = (tables.CONNECT_TIMEOUT_SECONDS + tables.READ_TIMEOUT_SECONDS) * 3
-    one_stripe_call = (gateway.CONNECT_TIMEOUT_SECONDS + gateway.READ_TIMEOUT_SECONDS) * (gateway.RETRIES + 1)
+    behind_api = {route.function for route in routes(stack)}
     problems = []
     for name, properties in stack.functions.items():
         uses = environment(properties)
+        limit = politeness.REQUEST_SECONDS if name in behind_api else politeness.BACKGROUND_SECONDS
+        all_stripe_calls = max(limit, limit - politeness.ATTEMPT_SECONDS + one_aws_call)
         longest = max(
-            one_stripe_call if "STRIPE_API_BASE" in uses else 0,
+            all_stripe_calls if "STRIPE_API_BASE" in uses else 0,
             one_table_call if any(variable.endswith("_TABLE") for variable in uses) else 0,
             one_aws_call if "WEBHOOK_QUEUE_URL" in uses else 0,
         )
@@ -54,6 +59,19 @@ def clients_give_up_before_their_function(stack: Stack) -> list[str]:
             problems.append(
                 f"{name} ends after {properties['Timeout']} s, one of its calls may take {longest} s"
             )
+    return problems
+
+
+def background_work_leaves_stripe_to_those_who_wait(stack: Stack) -> list[str]:
+    """Workers pace themselves, each for itself, so what counts is how many there are at a time."""
+    problems = []
+    for name, mapping in queue_consumers(stack):
+        if "STRIPE_API_BASE" not in environment(stack.properties(name_of(mapping["FunctionName"]))):
+            continue
+        workers = mapping.get("ScalingConfig", {}).get("MaximumConcurrency", float("inf"))
+        together = workers * (politeness.BACKGROUND_PER_SECOND + 1)
+        if together >= politeness.STRIPE_PER_SECOND:
+            problems.append(f"{name}: its workers may make {together} calls a second to Stripe")
     return problems
 
 

@@ -1,12 +1,14 @@
 """The rules hold for the template; and each can fail: it finds the one thing that was spoilt."""
 
+import re
 from collections.abc import Callable
 
 import pytest
 
 from tests.template import rules
-from tests.template.rules import Rule
-from tests.template.stack import Json, Stack, expand, raw
+from tests.template.rules import Rule, environment
+from tests.template.stack import Json, Stack, expand, name_of, raw
+from tests.unit.source_guards import FUNCTIONS
 
 Spoil = Callable[[Stack], object]
 
@@ -61,8 +63,23 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
     ),
     (
         rules.clients_give_up_before_their_function,
-        lambda s: s.properties("CreateCheckoutSession").update(Timeout=20),
+        lambda s: s.properties("CreateCheckoutSession").update(Timeout=24),
         "CreateCheckoutSession",
+    ),
+    (
+        rules.clients_give_up_before_their_function,
+        lambda s: s.properties("SettleWithdrawals").update(Timeout=48),
+        "SettleWithdrawals",
+    ),
+    (
+        rules.background_work_leaves_stripe_to_those_who_wait,
+        lambda s: s.properties("SettleWithdrawalsQueue")["ScalingConfig"].update(MaximumConcurrency=3),
+        "33 calls a second",
+    ),
+    (
+        rules.background_work_leaves_stripe_to_those_who_wait,
+        lambda s: s.properties("SettleWithdrawalsQueue").pop("ScalingConfig"),
+        "inf calls a second",
     ),
     (
         rules.clients_give_up_before_their_function,
@@ -278,3 +295,29 @@ def test_finds_what_was_spoilt(rule: Rule, spoil: Spoil, found: str, stack: Stac
     spoilt = stack.copy()
     spoil(spoilt)
     assert any(found in problem for problem in rule(spoilt))
+
+
+def limits(stack: Stack) -> dict[str, str]:
+    """By function: how it limits its calls to Stripe, as its source says it."""
+    used = {
+        name for name, properties in stack.functions.items() if "STRIPE_API_BASE" in environment(properties)
+    }
+    sources = {name: FUNCTIONS / re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() / "app.py" for name in used}
+    return {
+        name: found[1]
+        if (found := re.search(r"^stripe = Stripe\(configured(.*)\)$", source.read_text(), re.M))
+        else ""
+        for name, source in sources.items()
+    }
+
+
+def test_what_the_rules_count_on_is_what_the_functions_say(stack: Stack) -> None:
+    behind_api = {route.function for route in rules.routes(stack)}
+    from_queues = {name_of(mapping["FunctionName"]) for _, mapping in rules.queue_consumers(stack)}
+    found = limits(stack)
+    assert len(found) >= 4
+    for name, limit in found.items():
+        if name in behind_api:
+            assert limit == ", within=REQUEST_SECONDS", name
+        if name in from_queues:
+            assert limit == ", within=BACKGROUND_SECONDS, per_second=BACKGROUND_PER_SECOND", name

@@ -98,6 +98,41 @@ def test_looking_in_vain_counts_as_a_fetch() -> None:
     assert world.calls == 2
 
 
+def test_in_place_of_a_refused_value_another_is_looked_for_at_once() -> None:
+    world = World()
+    used = world.secret.get()
+    world.aws.answer = "two"
+    assert world.secret.newer_than(used) == "two"
+    assert world.secret.get() == "two"
+    assert world.calls == 2
+
+
+def test_but_at_most_once_a_minute() -> None:
+    world = World()
+    used = world.secret.get()
+    for _ in range(180):
+        assert world.secret.newer_than(used) is None
+        world.now += 1
+    assert world.calls == 1 + 3
+
+
+def test_who_was_refused_a_value_that_is_replaced_by_now_gets_the_new_one_without_a_call() -> None:
+    world = World()
+    used = world.secret.get()
+    world.aws.answer = "two"
+    assert [world.secret.newer_than(used) for _ in range(3)] == ["two"] * 3
+    assert world.secret.newer_than("two") is None
+    assert world.calls == 2
+
+
+def test_a_refused_value_stays_in_use_while_there_is_no_other() -> None:
+    world = World()
+    used = world.secret.get()
+    world.aws.answer = OUTAGE
+    assert world.secret.newer_than(used) is None
+    assert world.secret.get() == "one"
+
+
 def test_the_last_value_survives_an_outage() -> None:
     world = World()
     world.secret.get()

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from tests.component.stripe_simulator.support import Receiver, Shop, error_of
+from tests.component.stripe_simulator.support import Receiver, Shop, client_of, error_of
 
 
 def test_a_buyer_by_remote_control(shop: Shop, control: httpx.Client) -> None:
@@ -38,6 +38,18 @@ def test_what_happens_elsewhere(shop: Shop, control: httpx.Client) -> None:
     assert event.request.id is None
 
 
+def test_a_key_is_rolled(shop: Shop, control: httpx.Client) -> None:
+    key = "sk_test_placeholder"
+    assert control.post("/api_keys/expire", json={"key": key}).json() == {}
+    refused = error_of(shop.client.v1.customers.list)
+    assert (refused["status"], refused["code"]) == (401, "api_key_expired")
+    assert key not in refused["message"]
+    another = client_of(shop.simulator, key="rk_test_another_placeholder")
+    assert another.v1.customers.list().data == []
+    control.post("/reset")
+    assert shop.client.v1.customers.list().data == []
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "message"),
     [
@@ -49,6 +61,7 @@ def test_what_happens_elsewhere(shop: Shop, control: httpx.Client) -> None:
         ("/sessions/cs_none/decline", {"code": "Not a code"}, 400, "$.code"),
         ("/sessions/cs_none/abandon", {"why": "x"}, 400, "unknown field `why`"),
         ("/clock/advance", {"seconds": -1}, 400, "$.seconds"),
+        ("/api_keys/expire", {"key": "pk_test_x"}, 400, "$.key"),
         ("/teapots", {}, 404, "Not Found"),
     ],
 )

@@ -1,0 +1,275 @@
+"""Stripe's API key is rolled, at once, while we work: nothing is lost, and a 401 is nothing but a 401."""
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import pytest
+
+from local.stripe_simulator import FaultPlan, Simulator
+from mandates.errors import StripeRefused
+from mandates.gateway import Gateway, KeyRefused, RequestRejected
+from mandates.politeness import ATTEMPT_SECONDS
+from mandates.secret_values import KEPT_SECONDS, SOONEST_REFETCH_SECONDS, Secret, plain
+from mandates.store.mandates import read_ledger
+from tests.component.virtual_time import TimedClient, VirtualTime
+from tests.component.world import CUSTOMER, STRANGER, World, customer
+
+OLD, NEW = "rk_test_placeholder_old", "rk_test_placeholder_new"
+
+
+@dataclass
+class SecretsManager:
+    value: str = OLD
+    fetched: int = 0
+    is_down: bool = False
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803 - AWS's name
+        self.fetched += 1
+        if self.is_down:
+            raise ConnectionError("out of reach")
+        return {"SecretString": self.value}
+
+
+@dataclass
+class Account:
+    time: VirtualTime = field(default_factory=VirtualTime)
+    secrets: SecretsManager = field(default_factory=SecretsManager)
+
+    def __post_init__(self) -> None:
+        self.core = Simulator(clock=self.time, random=Random(1))
+        self.client = TimedClient(self.core, self.time)
+        self.gateway = Gateway(
+            Secret(self.secrets, "arn:example", plain, self.time),
+            http_client=self.client,
+            clock=self.time,
+            sleep=self.time.sleep,
+            chance=Random(7).random,
+        )
+
+    def roll(self, *, known: bool = True) -> None:
+        """A new key, and the old one expires now; the secret has the new one already if it is `known`."""
+        if known:
+            self.secrets.value = NEW
+        self.core.expire_api_key(OLD)
+
+    def create(self, customer_id: str = "ann") -> str:
+        return self.gateway.create_customer(customer_id, "test-stack", idempotency_key=f"key/{customer_id}")
+
+    @property
+    def statuses(self) -> list[int]:
+        return [line.status for line in self.core.requests()]
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account()
+
+
+# ------------------------------------------------------------------------------------ the new key
+
+
+def test_a_call_with_an_expired_key_is_made_again_with_the_new_one(account: Account) -> None:
+    account.create()
+    account.roll()
+    created = account.create("bob")
+    assert account.client.keys == [OLD, OLD, NEW]
+    assert account.statuses == [200, 401, 200]
+    refused, repeated = account.core.requests()[1:]
+    assert refused.idempotency_key == repeated.idempotency_key == "key/bob"
+    account.gateway.check_customer(created)
+    assert account.client.keys[3:] == [NEW]
+    assert account.secrets.fetched == 2
+
+
+def test_a_key_fetched_a_second_ago_is_looked_for_again_too(account: Account) -> None:
+    account.create()
+    account.time.sleep(1)
+    account.roll()
+    assert account.create("bob")
+
+
+def test_a_key_that_is_not_rolled_at_once_is_replaced_within_five_minutes_unnoticed(account: Account) -> None:
+    account.create()
+    account.secrets.value = NEW
+    account.time.sleep(KEPT_SECONDS)
+    account.create("bob")
+    assert account.client.keys == [OLD, NEW]
+    assert account.statuses == [200, 200]
+
+
+def test_a_key_that_expires_between_two_attempts_is_replaced(account: Account) -> None:
+    account.create()
+    account.core.set_faults(FaultPlan.parse({"api": [{"effect": "rate_limit", "times": 1}]}))
+
+    def rolled_in_the_meantime(seconds: float) -> None:
+        account.time.sleep(seconds)
+        account.roll()
+
+    account.gateway._polite._sleep = rolled_in_the_meantime
+    assert account.create("bob")
+    assert account.statuses == [200, 429, 401, 200]
+
+
+# ---------------------------------------------------------------------------------- no new key yet
+
+
+def test_a_refused_key_without_a_successor_is_said_to_be_that_and_looked_for_once_a_minute(
+    account: Account,
+) -> None:
+    account.create()
+    account.roll(known=False)
+    for _ in range(180):
+        with pytest.raises(KeyRefused) as refused:
+            account.create("bob")
+        account.time.sleep(1 - account.client.latency)
+    assert refused.value.extra["stripe_code"] == "api_key_expired"
+    assert account.secrets.fetched == 1 + 180 // SOONEST_REFETCH_SECONDS
+    account.secrets.value = NEW
+    account.time.sleep(SOONEST_REFETCH_SECONDS)
+    assert account.create("bob")
+    assert len(account.core.requests()) == 1 + 180 + 2
+
+
+def test_the_key_survives_secrets_manager_being_down_and_is_found_after_that(account: Account) -> None:
+    account.create()
+    account.secrets.is_down = True
+    account.roll()
+    with pytest.raises(KeyRefused):
+        account.create("bob")
+    account.secrets.is_down = False
+    account.time.sleep(SOONEST_REFETCH_SECONDS)
+    assert account.create("bob")
+
+
+def test_no_key_is_fetched_that_could_not_be_used_in_time(account: Account) -> None:
+    account.create()
+    account.roll()
+    account.client.latency = 5
+    account.gateway.begin(ATTEMPT_SECONDS + 4)
+    with pytest.raises(KeyRefused):
+        account.create("bob")
+    assert account.secrets.fetched == 1
+
+
+# ------------------------------------------------------------------------------ nothing but a 401
+
+CALLS: Mapping[str, Callable[[Gateway], object]] = {
+    "create_customer": lambda gateway: gateway.create_customer("x", "test-stack", idempotency_key="k"),
+    "find_customer": lambda gateway: gateway.find_customer("x", "test-stack"),
+    "check_customer": lambda gateway: gateway.check_customer("cus_x"),
+    "update_customer": lambda gateway: gateway.update_customer("cus_x", {"email": "x@shop.example"}),
+    "create_session": lambda gateway: gateway.create_session({"mode": "setup"}, idempotency_key="k"),
+    "read_session": lambda gateway: gateway.read_session("cs_x"),
+    "detach": lambda gateway: gateway.detach("pm_x"),
+    "expire_session": lambda gateway: gateway.expire_session("cs_x"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_no_call_takes_it_for_anything_else(account: Account, call: Callable[[Gateway], object]) -> None:
+    account.roll(known=False)
+    with pytest.raises(KeyRefused) as refused:
+        call(account.gateway)
+    assert not isinstance(refused.value, RequestRejected)
+    assert isinstance(refused.value, StripeRefused)
+    assert account.statuses == [401]
+
+
+def test_every_call_the_gateway_has_is_tried() -> None:
+    own = {name for name, value in vars(Gateway).items() if callable(value) and not name.startswith("_")}
+    assert own - {"begin"} == CALLS.keys(), "what is new goes into CALLS"
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
+def test_no_other_refusal_has_a_key_fetched(account: Account, status: int) -> None:
+    account.create()
+
+    def answers(
+        method: str, url: str, headers: Any, post_data: Any = None
+    ) -> tuple[str, int, dict[str, str]]:
+        return '{"error": {"message": "Invalid API Key provided", "code": "api_key_expired"}}', status, {}
+
+    account.client.request = answers  # type: ignore[method-assign,assignment]
+    with pytest.raises(Exception) as refused:  # noqa: PT011 - whichever: not this one
+        account.create("bob")
+    assert not isinstance(refused.value, KeyRefused)
+    assert account.secrets.fetched == 1
+
+
+# -------------------------------------------------------------------------------------- many at once
+
+
+def test_many_that_are_refused_at_once_have_it_fetched_once_and_all_go_on(account: Account) -> None:
+    account.create()
+    account.roll()
+    at_once = 16
+    barrier = threading.Barrier(at_once)
+    request = account.client.request
+
+    def all_refused_together(method: str, url: str, headers: Any, post_data: Any = None) -> Any:
+        answer = request(method, url, headers, post_data)
+        if answer[1] == 401:
+            barrier.wait(10)
+        return answer
+
+    account.client.request = all_refused_together  # type: ignore[method-assign,assignment]
+    with ThreadPoolExecutor(at_once) as pool:
+        made = set(pool.map(account.create, [f"customer-{number}" for number in range(at_once)]))
+    assert len(made) == at_once
+    assert account.secrets.fetched == 2
+    assert sorted(account.statuses) == [200] * (1 + at_once) + [401] * at_once
+
+
+# ------------------------------------------------------------------------------ in the functions
+
+
+def roll(world: World, *, known: bool = True) -> None:
+    if known:
+        world.secrets.put_secret_value(SecretId=world.api_key_arn, SecretString=NEW)
+    world.stripe.core.expire_api_key("sk_test_placeholder")
+
+
+def test_a_request_to_the_api_notices_nothing(world: World) -> None:
+    assert world.put_customer().status == 201
+    roll(world)
+    assert world.put_customer(STRANGER).status == 201
+    assert [line.status for line in world.stripe.core.requests()] == [200, 401, 200]
+
+
+def test_a_checkout_begun_without_a_valid_key_is_gone_on_with_and_not_given_up(world: World) -> None:
+    world.put_customer()
+    function = world.function("create_checkout_session")
+    roll(world, known=False)
+    refused = world.post_checkout()
+    assert (refused.status, refused.body["code"]) == (502, "stripe_refused")
+    assert "placeholder" not in str(refused.body)
+    roll(world)
+    function.stripe._api_key._looked_again_at -= SOONEST_REFETCH_SECONDS
+    opened = world.post_checkout()
+    assert opened.status == 200
+    kinds = [kind for entry in read_ledger(opened.body["mandate_id"]) for kind in entry.kinds]
+    assert kinds == ["consent_accepted", "session_created"]
+    listed = world.call(
+        "read_mandates",
+        "/customers/{customer_id}/mandates",
+        path={"customer_id": CUSTOMER},
+        caller=customer(),
+    )
+    assert len(listed.body["mandates"]) == 1
+
+
+def test_a_withdrawal_waits_for_a_valid_key(world: World) -> None:
+    begun = world.begun()
+    world.revoke(begun["mandate_id"])
+    function = world.function("settle_withdrawals")
+    roll(world, known=False)
+    assert world.settle(begun["mandate_id"]) == ["message-0"]
+    roll(world)
+    function.stripe._api_key._looked_again_at -= SOONEST_REFETCH_SECONDS
+    assert world.settle(begun["mandate_id"]) == []
+    session = world.stripe.core.checkout_session(begun["checkout_session_id"])[0]
+    assert session["status"] == "expired"
