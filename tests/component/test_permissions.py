@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.component.cloudformation import CloudFormation
 from tests.component.test_publish_changes import BUS, images, publish
 from tests.component.world import (
     CUSTOMER,
@@ -163,6 +164,7 @@ def everything(world: World) -> World:
         )
         assert made.status == 200
     reconciled_and_swept(world)
+    assert CloudFormation(world).create()["Status"] == "SUCCESS"
     boto3.client("events").create_event_bus(Name=BUS)
     world.environment["EVENT_BUS_NAME"] = BUS
     assert publish(world, images(third["mandate_id"])) == []
@@ -192,7 +194,7 @@ def withdrawn_before_its_activation(world: World, find_out: Callable[[Any], obje
 
 def test_every_function_may_do_exactly_what_it_does(everything: World) -> None:
     functions = {call.function for call in everything.calls if call.function}
-    assert len(functions) == 13
+    assert len(functions) == 14
     for function in functions:
         assert used(everything, function) == allowed(function), function
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mandates import custom_resource
 from mandates.core.changes import Contribution, Subject, change
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate
@@ -50,6 +51,7 @@ EXPECTED = {
     "read_terms/current": Expected(200, '"locale": "de"'),
     "receive_webhook/setup_intent_succeeded": Expected(200, "received"),
     "reconcile_events/scheduled": Expected(contains="None"),
+    "register_webhook/create": Expected(contains="we_"),
     "render_evidence/one_mandate": Expected(200, "application/pdf"),
     "revoke_mandate/by_customer": Expected(200, "revoked"),
     "settle_withdrawals/one_mandate": Expected(contains="'batchItemFailures': []"),
@@ -85,10 +87,14 @@ def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         # Its signature is over the bytes as they are, made at that time with `whsec_placeholder`.
         sample = json.loads(path.read_text(encoding="utf-8"))
         monkeypatch.setattr(function.time, "time", lambda: SIGNED_AT)
+    if path.parent.name == "register_webhook":  # the address for its answer is nobody's
+        monkeypatch.setattr(custom_resource, "ANSWER_ATTEMPTS", 1)
     try:
         answer: Any = function.handler(sample, Context())
     except Exception as error:
         answer = error
+    if path.parent.name == "register_webhook":
+        answer = world.stripe_client().v1.webhook_endpoints.list()
     if expected.status:
         assert answer["statusCode"] == expected.status, answer
     assert expected.contains.replace("cus_sample", at_stripe) in str(answer)

@@ -82,6 +82,10 @@ MAY: dict[str, dict[str, set[str]]] = {
     },
     "ExportEvidence": EVIDENCE,
     "RenderEvidence": EVIDENCE,
+    "RegisterWebhook": {
+        "StripeApiKeySecretArn": {SECRET},
+        "StripeWebhookSecrets.Id": {SECRET, "secretsmanager:PutSecretValue"},
+    },
     "ReceiveWebhook": {QUEUE: {"sqs:SendMessage"}, "StripeWebhookSecrets.Id": {SECRET}},
     "ProcessWebhook": {
         QUEUE: {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},

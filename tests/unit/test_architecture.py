@@ -187,6 +187,7 @@ FORBIDDEN = {
     "read_mandates": {"stripe", "jwt"},
     "read_terms": {"stripe", "jwt"},
     "receive_webhook": {"stripe", "pynamodb", "jwt"},
+    "register_webhook": {"pynamodb", "jwt"},
     "revoke_mandate": {"stripe", "jwt"},
 }
 """By function; those not named here call Stripe or have a package of their own."""

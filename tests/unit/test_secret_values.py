@@ -74,18 +74,72 @@ def test_a_newer_value_is_looked_for_at_most_once_a_minute() -> None:
     world = World()
     world.secret.get()
     for _ in range(180):
-        world.now += 1
         assert world.secret.newer() is None
+        world.now += 1
     assert world.calls == 1 + 3
 
 
-def test_there_is_none_newer_right_after_a_fetch() -> None:
+def test_what_was_added_right_after_a_fetch_by_schedule_is_found_at_once() -> None:
     world = World()
     world.secret.get()
     world.aws.answer = "two"
-    world.now += SOONEST_REFETCH_SECONDS - 0.001
+    world.now += 0.001
+    assert world.secret.newer() == "two"
+    assert world.calls == 2
+
+
+def test_a_fetch_by_schedule_gives_no_other_look_within_the_minute() -> None:
+    world = World()
+    world.secret.get()
+    world.now += KEPT_SECONDS - 1
     assert world.secret.newer() is None
-    assert world.calls == 1
+    world.now += SOONEST_REFETCH_SECONDS - 0.001
+    world.aws.answer = "two"
+    assert world.secret.newer() is None
+    world.now += 0.001
+    assert world.secret.newer() == "two"
+
+
+def test_many_who_look_at_once_look_once() -> None:
+    world = World()
+    world.secret.get()
+    for _ in range(1000):
+        assert world.secret.newer() is None
+    assert world.calls == 2
+
+
+def test_a_failed_look_counts_too() -> None:
+    world = World()
+    world.secret.get()
+    world.aws.answer = OUTAGE
+    for _ in range(100):
+        assert world.secret.newer() is None
+    assert world.calls == 2
+
+
+def test_a_clock_set_back_does_not_keep_an_old_value_for_longer() -> None:
+    world = World()
+    world.secret.get()
+    world.secret.newer()
+    world.now -= 3600
+    world.aws.answer = "two"
+    assert world.secret.get() == "two"
+    world.aws.answer = "three"
+    world.now += 1
+    assert world.secret.get() == "two"
+    assert world.secret.newer() == "three"
+    world.now += KEPT_SECONDS
+    assert world.secret.get() == "three"
+
+
+def test_a_clock_set_back_is_one_look_more_and_not_a_stream() -> None:
+    world = World()
+    world.secret.get()
+    world.secret.newer()
+    world.now -= 3600
+    for _ in range(100):
+        world.secret.newer()
+    assert world.calls == 3
 
 
 def test_looking_in_vain_counts_as_a_fetch() -> None:
