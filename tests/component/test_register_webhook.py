@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -64,7 +64,8 @@ def test_create_registers_exactly_what_is_handled_and_keeps_the_secret(stack: Cl
 def test_nothing_is_sent_to_an_endpoint_before_its_secret_is_stored(stack: CloudFormation) -> None:
     created(stack)
     posted = [request for request in stack.world.stripe.core.requests() if request.method == "POST"]
-    subscribed = [list(request.params["enabled_events"].values()) for request in posted]
+    forms = cast("list[dict[str, str]]", [request.params["enabled_events"] for request in posted])
+    subscribed = [list(form.values()) for form in forms]
     assert subscribed == [[QUIET_TYPE], list(HANDLED_TYPES)]
     stored = [call for call in stack.world.calls if call.operation == "PutSecretValue"]
     assert len(stored) == 2  # the secret, and what was registered

@@ -13,4 +13,3 @@ def test_the_documented_webhook_endpoint_is_the_one_that_is_handled() -> None:
     listed = deploying.partition("event types:\n\n")[2].partition("\n\n")[0]
     assert [word.strip("`,") for word in listed.split()] == list(HANDLED_TYPES)
     assert API_VERSION in deploying
-    assert API_VERSION in (ROOT / "README.md").read_text(encoding="utf-8")

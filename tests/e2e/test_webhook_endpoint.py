@@ -1,0 +1,84 @@
+"""From nothing: with only the Stripe key's secret present, one deployment registers the webhook endpoint.
+
+On an AWS and a Stripe of their own, since the stack is deleted and deployed again; the build is shared.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from local import aws, deployment, environment, stack
+from local.processes import Processes
+from local.settings import HOST, PLACEHOLDER_STRIPE_KEY, STACK_NAME, Settings
+from mandates.core.stripe_events import HANDLED_TYPES
+from mandates.gateway import API_VERSION
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    """AWS and Stripe, with nothing in them."""
+    settings = Settings.apart(tmp_path)
+    (settings.state / "aws" / "tmp").mkdir(parents=True)
+    processes, clean, python = Processes(settings), environment.clean(), [sys.executable, "-m"]
+    emulator = clean | stack._emulator(settings, settings.state / "aws")
+    simulator = ["local.stripe_simulator", "--host", HOST, "--port", str(settings.stripe_port)]
+    try:
+        processes.start("aws", [*python, "local.emulator"], settings.aws_port, emulator)
+        processes.start("stripe", [*python, *simulator], settings.stripe_port, clean)
+        for name in processes.names():
+            processes.wait_until_listening(name)
+        yield settings
+    finally:
+        processes.stop_all()
+
+
+def test_one_deployment_registers_the_endpoint_and_a_deletion_removes_it(settings: Settings) -> None:
+    template = deployment.build(settings)
+    aws.create_artifacts_bucket(settings)
+    parameters = deployment.parameters(
+        settings,
+        StripeApiKeySecretArn=aws.store_stripe_key(settings, PLACEHOLDER_STRIPE_KEY),
+        OidcIssuer="https://issuer.example",
+        OidcAudiences="api",
+    )
+    registered = [deployed(settings, template, parameters) for _ in range(2)]
+    assert registered[0]["id"] != registered[1]["id"]
+
+
+def deployed(settings: Settings, template: Path, parameters: dict[str, str]) -> dict[str, Any]:
+    """Deploy, look, and delete again. Returns the endpoint that was there in between."""
+    deployment.deploy(settings, template, parameters)
+    (endpoint,) = endpoints(settings)
+    outputs = aws.outputs(settings, STACK_NAME)
+    assert endpoint["url"] == f"{outputs['ApiUrl']}/webhooks/stripe"
+    assert endpoint["enabled_events"] == list(HANDLED_TYPES)
+    assert endpoint["api_version"] == API_VERSION
+    assert endpoint["status"] == "enabled"
+    secret = aws.webhook_secret(settings, outputs["StripeWebhookSecretsArn"])
+    assert secret
+    cloudformation = aws.client(settings, "cloudformation")
+    assert secret not in json.dumps(cloudformation.describe_stacks(StackName=STACK_NAME), default=str)
+    assert secret not in json.dumps(cloudformation.describe_stack_events(StackName=STACK_NAME), default=str)
+    cloudformation.delete_stack(StackName=STACK_NAME)
+    deadline = time.monotonic() + 120
+    while aws.outputs(settings, STACK_NAME):
+        assert time.monotonic() < deadline, "the stack is not deleted"
+        time.sleep(0.3)
+    assert endpoints(settings) == []
+    return endpoint
+
+
+def endpoints(settings: Settings) -> list[dict[str, Any]]:
+    answered = httpx.get(
+        f"{settings.stripe_url}/v1/webhook_endpoints",
+        headers={"Authorization": f"Bearer {PLACEHOLDER_STRIPE_KEY}"},
+        trust_env=False,
+    ).raise_for_status()
+    listed: list[dict[str, Any]] = answered.json()["data"]
+    return listed
