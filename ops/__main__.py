@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ops import customer, evidence, mandate, terms, webhook_secret
+from ops import customer, evidence, mandate, reconcile, terms, webhook_secret
 from ops.stack import Stack, StackError
 
 
@@ -17,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mandate.add_commands(commands)
     evidence.add_commands(commands)
     webhook_secret.add_commands(commands)
+    reconcile.add_commands(commands)
     chosen = parser.parse_args(arguments)
     try:
         return int(chosen.run(Stack(chosen.stack), chosen))

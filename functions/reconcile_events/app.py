@@ -44,8 +44,8 @@ def handler(_event: Any, context: Any) -> None:
         return float(context.get_remaining_time_in_millis()) / 1000
 
     gateway = stripe.gateway()
-    found = Reconciler(gateway, queue, configured.stripe_livemode, time.time, pace, time_left).run()
-    swept = Sweeper(gateway, configured.managed_by, time.time, pace, time_left).run()
+    found = Reconciler(gateway, queue, configured.stripe_livemode, time.time, time_left, pace=pace).run()
+    swept = Sweeper(gateway, configured.managed_by, time.time, time_left, pace=pace).run()
     if found.stopped is None or found.gap:  # of a list that was not read, nobody knows
         count("EventGap", found.gap)
     if found.lag_seconds is not None:

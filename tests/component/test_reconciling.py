@@ -106,7 +106,6 @@ def reconciler(gateway: Gateway, queue: Queue, **changes: Any) -> Reconciler:
     usual: dict[str, Any] = {
         "livemode": False,
         "clock": lambda: NOW,
-        "pace": lambda: None,
         "time_left": lambda: 300.0,
     }
     return Reconciler(gateway, queue, **(usual | changes))

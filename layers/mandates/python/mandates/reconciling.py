@@ -99,11 +99,11 @@ class Reconciler:
     queue: Queue
     livemode: bool
     clock: Clock
-    pace: Pace
     time_left: TimeLeft
     since: int | None = None
     dry_run: bool = False
     say: Callable[[str], object] = lambda _line: None
+    pace: Pace = lambda: None
 
     def run(self, types: Sequence[str] = HANDLED_TYPES) -> Found:
         """Never raises: what went wrong is in the answer, with what was done until then."""

@@ -58,9 +58,9 @@ class Sweeper:
     gateway: Gateway
     managed_by: str
     clock: Clock
-    pace: Callable[[], object]
     time_left: Callable[[], float]
     dry_run: bool = False
+    pace: Callable[[], object] = lambda: None
 
     def run(self) -> Swept:
         """Never raises; one mandate that can't be swept leaves the others alone."""

@@ -1,0 +1,131 @@
+"""Asking Stripe for what its webhooks did not bring: what reconcile_events does every quarter of an hour."""
+
+import argparse
+import re
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mandates.gateway import Gateway
+from mandates.moment import rfc3339
+from mandates.queueing import Queue
+from mandates.reconciling import WINDOW_SECONDS, Found, Reconciler, at_least_apart
+from mandates.secret_values import plain
+from mandates.sweeping import Sweeper, Swept
+from ops.stack import Stack, StackError
+
+SECONDS_APART = 0.1  # ten requests a second, of the 25 that a sandbox has for all its callers
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def add_commands(commands: Any) -> None:
+    reconcile = commands.add_parser("reconcile", help="queue what Stripe's webhooks did not bring")
+    reconcile.add_argument(
+        "--since",
+        metavar="WHEN",
+        type=since,
+        help="read Stripe's events from there on, such as 3d, 12h or 2026-11-20T00:00Z (from where the last"
+        " run came to)",
+    )
+    reconcile.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    reconcile.set_defaults(run=run_reconcile)
+
+
+def since(text: str) -> int:
+    """Epoch seconds of a point in time, or of so long ago."""
+    now = datetime.now(UTC)
+    if ago := re.fullmatch(r"([1-9]\d{0,4})([mhd])", text):
+        return int((now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).timestamp())
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("say 3d, 12h, 90m or 2026-11-20T00:00Z") from None
+    if when.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"say in which time zone, such as {text}Z for UTC")
+    if when > now:
+        raise argparse.ArgumentTypeError("that is in the future")
+    return int(when.timestamp())
+
+
+def run_reconcile(stack: Stack, chosen: argparse.Namespace) -> int:
+    """0 if Stripe's list was read to its end and all that was missing is queued; else 1, and it says why."""
+    stack.use_tables()
+    gateway = _gateway(stack)
+    queue = Queue(boto3.client("sqs"), stack.output("WebhookQueueUrl"))
+    livemode = stack.parameter("StripeLivemode") == "true"
+    pace = at_least_apart(SECONDS_APART)
+    oldest = int(time.time()) - WINDOW_SECONDS
+    if chosen.since is not None and chosen.since < oldest:
+        print(f"Stripe lists 30 days: beginning at {rfc3339(oldest)}")
+    found = Reconciler(
+        gateway,
+        queue,
+        livemode,
+        time.time,
+        _unlimited,
+        since=chosen.since,
+        dry_run=chosen.dry_run,
+        say=partial(print, flush=True),
+        pace=pace,
+    ).run()
+    swept = Sweeper(gateway, chosen.stack, time.time, _unlimited, dry_run=chosen.dry_run, pace=pace).run()
+    for line in told(found, swept, dry_run=chosen.dry_run):
+        print(line)
+    wrong = problems(found, swept, dry_run=chosen.dry_run)
+    for problem in wrong:
+        print(problem, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _gateway(stack: Stack) -> Gateway:
+    """Stripe, with the stack's own key, which the operator must be allowed to read."""
+    arn = stack.parameter("StripeApiKeySecretArn")
+    try:
+        key = boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+    except (BotoCoreError, ClientError) as error:
+        raise StackError(f"can't read Stripe's API key: {error}") from None
+    return Gateway(plain(key), api_base=stack.parameter("StripeApiBase"))
+
+
+def _unlimited() -> float:
+    return float("inf")
+
+
+def told(found: Found, swept: Swept, *, dry_run: bool) -> list[str]:
+    would_be = "to be queued" if dry_run else "queued"
+    queued = found.missing if dry_run else found.queued
+    lines = [f"events: {found.listed} listed, {found.missing} not recorded, {queued} {would_be}"]
+    if dry_run:
+        return [*lines, f"pending mandates past their session's life: {swept.due} to be asked for"]
+    return [
+        *lines,
+        f"pending mandates past their session's life: {swept.due} found, {swept.decided} settled",
+        *(f"still pending, Stripe decides nothing: {mandate_id}" for mandate_id in swept.undecided),
+    ]
+
+
+_STOPPED = {
+    "queue": "the webhook queue is long already: run this again once it is shorter",
+    "time": "the time was up: run this again",
+}
+
+
+def problems(found: Found, swept: Swept, *, dry_run: bool) -> list[str]:
+    wrong = []
+    if found.out_of_reach:
+        wrong.append("events may be lost: the last run was longer ago than the 30 days that Stripe lists")
+    if found.stopped:
+        wrong.append(_STOPPED.get(found.stopped, f"stopped: {found.error or found.stopped}"))
+    if found.not_taken:
+        wrong.append(f"the queue did not take {found.not_taken} events: run this again")
+    if swept.error:
+        wrong.append(f"not swept: {', '.join(swept.failed) or 'none'} ({swept.error})")
+    elif not dry_run and not swept.is_complete:
+        wrong.append("not all mandates were swept: run this again")
+    return wrong
