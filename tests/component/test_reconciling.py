@@ -217,6 +217,17 @@ def test_the_cursor_never_goes_back() -> None:
     assert read_position(GROUP) == NOW
 
 
+def test_by_hand_the_cursor_jumps_over_nothing() -> None:
+    advance(GROUP, NOW - 5 * DAY, HANDLED_TYPES, Moment(NOW))
+    events = [event(1, NOW - 4 * DAY), event(2, NOW - 2 * DAY)]
+    found = reconciler(Listed(events), FakeQueue(), since=NOW - 3 * DAY).run()
+    assert (found.queued, found.lag_seconds) == (1, 5 * DAY)
+    assert read_position(GROUP) == NOW - 5 * DAY
+    found = reconciler(Listed(events), FakeQueue(), since=NOW - 6 * DAY).run()
+    assert (found.queued, found.lag_seconds) == (2, 0)
+    assert read_position(GROUP) == NOW
+
+
 def test_a_cursor_ahead_of_the_clock_hides_nothing() -> None:
     advance(GROUP, NOW + 10 * DAY, HANDLED_TYPES, Moment(NOW))
     found = reconciler(Listed([event(1, NOW - 60)]), FakeQueue()).run()

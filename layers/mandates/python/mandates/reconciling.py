@@ -92,8 +92,8 @@ class _Stop(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """`since` (epoch seconds) begins there instead of at the cursor, which then still only goes forward.
-    With `dry_run` nothing is queued and no cursor moves. `say` is told of every slice."""
+    """`since` (epoch seconds) begins there instead of at the cursor, which then moves only if nothing is left
+    out between the two. With `dry_run` nothing is queued and no cursor moves. `say` is told each slice."""
 
     gateway: Gateway
     queue: Queue
@@ -115,7 +115,7 @@ class Reconciler:
                 self._check_mode(self.gateway.livemode)
             groups = {group_of(some): some for some in batched(sorted(types), MOST_TYPES, strict=False)}
             known = {group: read_position(group) for group in groups}
-            cursors |= {group: self._begin(position, now, found) for group, position in known.items()}
+            cursors |= {group: _reachable(position, now, found) for group, position in known.items()}
             for group, some in groups.items():
                 self._read(group, some, cursors, now, found)
         except _Stop as stop:
@@ -126,20 +126,12 @@ class Reconciler:
             found.lag_seconds = now - min(cursors.values())
         return found
 
-    def _begin(self, position: int | None, now: int, found: Found) -> int:
-        """Where all before has been read, as far as Stripe can still tell."""
-        oldest = now - WINDOW_SECONDS
-        if self.since is not None:
-            return max(self.since, oldest)
-        if position is not None and position < oldest:
-            found.out_of_reach += 1
-        return oldest if position is None else min(max(position, oldest), now)
-
     def _read(
         self, group: str, types: tuple[str, ...], cursors: dict[str, int], now: int, found: Found
     ) -> None:
-        overlap = OVERLAP_SECONDS if self.since is None else 0
-        start = max(cursors[group] - overlap, now - WINDOW_SECONDS)
+        begin = cursors[group] - OVERLAP_SECONDS if self.since is None else self.since
+        start = max(begin, now - WINDOW_SECONDS)
+        moves = start <= cursors[group] and not self.dry_run
         end = now + CLOCKS_APART_SECONDS
         length, all_taken = FIRST_SLICE_SECONDS, True
         while start < end:
@@ -150,7 +142,7 @@ class Reconciler:
                 continue
             # What the queue refuses holds the cursor where it is, and holds up none of what comes after.
             all_taken &= self._take(events, start, stop, now, found)
-            if all_taken and not self.dry_run:
+            if all_taken and moves:
                 cursors[group] = max(cursors[group], min(stop, now))
                 advance(group, cursors[group], types, Moment(self.clock()))
             start = stop
@@ -197,6 +189,16 @@ class Reconciler:
         found.queued += taken
         found.not_taken += len(missing) - taken
         return taken == len(missing)
+
+
+def _reachable(position: int | None, now: int, found: Found) -> int:
+    """Where all before has been read, as far as Stripe can still tell."""
+    oldest = now - WINDOW_SECONDS
+    if position is None:
+        return oldest
+    if position < oldest:
+        found.out_of_reach += 1
+    return min(max(position, oldest), now)
 
 
 def group_of(types: Sequence[str]) -> str:
