@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from mandates import settings
+from mandates.core.stripe_events import is_event_id
 from mandates.ingest import apply_events
 from mandates.store import tables
 from mandates.telemetry import count, instrumented, logger
@@ -57,9 +58,12 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
 
 def parsed(body: str) -> dict[str, Any] | None:
-    """The queued event, None if it is not one: nothing but receive_webhook and ops write to this queue."""
+    """The queued event, None if it is not one: nothing but receive_webhook and ops write to this queue.
+
+    An id that can't be a key must not get among the keys that a batch reads in one call.
+    """
     try:
         event = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("id"), str) else None
+    return event if isinstance(event, dict) and is_event_id(event.get("id")) else None

@@ -298,6 +298,14 @@ class Gateway:
                 raise
             raise SessionNotOpen from None
 
+    def read_event(self, event_id: str) -> Mapping[str, Any] | None:
+        """The event as a webhook would bring it; None if Stripe does not (or after 30 days no longer) have it."""
+        try:
+            with _errors_ours():
+                return self._stripe.v1.events.retrieve(event_id).to_dict()
+        except _ResourceMissing:
+            return None
+
 
 def setup_session_params(
     *,

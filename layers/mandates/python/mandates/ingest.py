@@ -13,6 +13,7 @@ from typing import Any
 from mandates.core.changes import EVENT, Contribution, EventRecord
 from mandates.core.mandate import Mandate
 from mandates.core.stripe_events import AboutMandate, AboutSubject, Impossible, NotOurs, read
+from mandates.errors import Busy
 from mandates.moment import Clock, Moment
 from mandates.recording import contribute, work_out
 from mandates.store.events import APPLIED, QUARANTINED, record_outcome, settled
@@ -99,6 +100,9 @@ class _Batch:
         except StoreError as error:
             self._results.update({reading.event_id: error for reading in readings})
             return
+        except Exception as error:  # one of them can't be made sense of
+            self._apart(readings, error)
+            return
         contributions: dict[str, list[Contribution]] = defaultdict(list)
         for reading in readings:
             reason = _impossible_for(reading, heads.get(reading.mandate_id))
@@ -109,6 +113,17 @@ class _Batch:
                 told = Contribution(reading.event_id, (reading.fact,), self._record(reading.event_id))
                 contributions[reading.mandate_id].append(told)
         self._commit(contributions, heads)
+
+    def _apart(self, readings: Sequence[AboutMandate], error: Exception) -> None:
+        """One mandate at a time, so that the one whose head can't be read holds up no other."""
+        by_mandate: dict[str, list[AboutMandate]] = defaultdict(list)
+        for reading in readings:
+            by_mandate[reading.mandate_id].append(reading)
+        for of_one in by_mandate.values():
+            if len(by_mandate) > 1:
+                self.apply_to_mandates(of_one)
+            else:
+                self._results.update({reading.event_id: error for reading in of_one})
 
     def _commit(
         self, contributions: Mapping[str, Sequence[Contribution]], heads: Mapping[str, Mandate]
@@ -129,10 +144,17 @@ class _Batch:
                 continue
             try:
                 contribute(mandate_id, told, self._clock)
-            except Exception as error:
+            except (StoreError, Busy) as error:
                 self._results.update({new.source: error for new in told})
+            except Exception:  # one of them can't be written: the mandate's others can
+                for new in told:
+                    self.guarded(new.source, partial(self._contribute_alone, mandate_id, new))
             else:
                 self._applied(told)
+
+    def _contribute_alone(self, mandate_id: str, told: Contribution) -> str:
+        contribute(mandate_id, [told], self._clock)
+        return APPLIED
 
     def _applied(self, contributions: Sequence[Contribution]) -> None:
         self._results.update({new.source: APPLIED for new in contributions})

@@ -9,7 +9,7 @@ from typing import Any
 
 from mandates.core.signature import NoMatchingSignature, SignatureRefused, verify
 from mandates.core.signing_secrets import valid_secrets
-from mandates.core.stripe_events import MAX_ID_LENGTH, project
+from mandates.core.stripe_events import MAX_ID_LENGTH, is_event_id, project
 from mandates.moment import Clock
 from mandates.secret_values import Secret
 
@@ -65,8 +65,7 @@ def _event(payload: bytes) -> dict[str, Any]:
     if not isinstance(event, dict):
         raise EventRefused("the body is not a JSON object")
     for name in ("id", "type"):
-        value = event.get(name)
-        if not isinstance(value, str) or not 1 <= len(value) <= MAX_ID_LENGTH:
+        if not is_event_id(event.get(name)):
             raise EventRefused(f"the event's {name} must be a text of 1 to {MAX_ID_LENGTH} characters")
     return event
 

@@ -88,6 +88,16 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, bool | int) or (isinstance(value, str) and _is_storable(value))
 
 
+def is_event_id(value: Any) -> bool:
+    """Whether an event can be recorded under this id: a text of 1 to MAX_ID_LENGTH characters of UTF-8."""
+    return isinstance(value, str) and 1 <= len(value) <= MAX_ID_LENGTH and _is_storable(value)
+
+
+def is_time(value: Any) -> bool:
+    """Whether it is a `created` as Stripe writes it: epoch seconds, within what calendars can name."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LATEST
+
+
 def _is_storable(text: str) -> bool:
     """Short enough, and UTF-8: JSON can spell half a surrogate pair, which nothing stores."""
     return len(text) <= _MAX_VALUE_LENGTH and not any("\ud800" <= character <= "\udfff" for character in text)
@@ -185,10 +195,10 @@ class _Event:
 
     @property
     def created(self) -> int:
-        created = self._envelope.get("created")
-        if isinstance(created, bool) or not isinstance(created, int) or not 0 <= created <= _LATEST:
+        created: Any = self._envelope.get("created")
+        if not is_time(created):
             raise _Unreadable("created is not a time")
-        return created
+        return int(created)
 
     def text(self, name: str) -> str:
         value = self.optional_text(name)
@@ -207,7 +217,7 @@ class _Event:
     def nested_text(self, name: str, inner: str) -> str | None:
         value = self._object.get(name)
         found = value.get(inner) if isinstance(value, Mapping) else None
-        return found if isinstance(found, str) else None
+        return found if isinstance(found, str) and _is_storable(found) else None
 
     def texts(self, name: str) -> list[str]:
         value = self._object.get(name)
@@ -218,7 +228,7 @@ class _Event:
         if self.nested_text("metadata", METADATA_MANAGED_BY) != self._managed_by:
             return None
         mandate_id = self.nested_text("metadata", METADATA_MANDATE)
-        if not mandate_id or not _is_storable(mandate_id):
+        if not mandate_id:
             raise _Unreadable("it carries our mark and no mandate id")
         return mandate_id
 

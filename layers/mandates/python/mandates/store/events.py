@@ -2,16 +2,21 @@
 
 Kept for longer than Stripe could still send the event again (it retries for 3 days, lists for 30). The
 records of applied events are not the only guard against applying twice: facts merge idempotently.
+
+A quarantined event has no time to live. Its record may be the last copy of what Stripe said, so it stays,
+and stays listed, until the event is applied after all or an operator dismisses it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
 from pynamodb.expressions.condition import Condition
 
 from mandates.core.changes import EVENT, EventRecord
+from mandates.core.stripe_events import is_time, project
 from mandates.moment import Moment
 from mandates.store.tables import EventRow
 from mandates.store.writing import Conflict, conflicts_named
@@ -19,6 +24,9 @@ from mandates.store.writing import Conflict, conflicts_named
 KEPT_SECONDS = 40 * 86_400
 QUARANTINED = "quarantined"
 APPLIED = "applied"
+DISMISSED = "dismissed"
+
+_MOST_TYPE_CHARACTERS = 255
 
 
 def settled(records: Iterable[EventRecord]) -> set[EventRecord]:
@@ -69,19 +77,117 @@ def record_outcome(
     reason: str | None = None,
     subject: str | None = None,
 ) -> None:
-    """Record an event that changed no mandate by itself. Its body is kept only if it is quarantined."""
+    """Record an event that changed no mandate by itself. Only if it is quarantined, its projection is kept.
+
+    Whatever the event's shape (its id aside: `is_event_id`), this makes an item that DynamoDB takes: an event
+    that can be told apart must not end among the dead letters because something else in it is odd.
+    """
     created = event.get("created")
+    quarantined = outcome == QUARANTINED
     row = EventRow(
         event["id"],
         EVENT,
         outcome=outcome,
-        type=str(event.get("type")),
-        created=created if isinstance(created, int) else None,
+        type=_as_text(event.get("type")),
+        created=created if is_time(created) else None,
         recorded_at=moment.text,
         reason=reason,
         subject=subject,
-        body=dict(event) if outcome == QUARANTINED else None,
-        expires_at=moment.seconds + KEPT_SECONDS,
+        body=project(event) if quarantined else None,
+        expires_at=None if quarantined else moment.seconds + KEPT_SECONDS,
+        quarantined=EventRow.IN_QUARANTINE if quarantined else None,
     )
     with suppress(Conflict), conflicts_named():  # somebody else recorded it meanwhile
         row.save(condition=not_applied_before())
+
+
+def _as_text(value: Any) -> str:
+    return str(value)[:_MOST_TYPE_CHARACTERS].encode(errors="replace").decode()
+
+
+# ------------------------------------------------------------------------------------------- for people
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One record of an event. `created` is Stripe's time in epoch seconds, `recorded_at` ours.
+
+    `scope` is `event`; or, for an event about a payment method or customer, a mandate whose ledger was told.
+    """
+
+    event_id: str
+    scope: str
+    outcome: str
+    recorded_at: str
+    type: str | None = None
+    created: int | None = None
+    mandate_id: str | None = None
+    subject: str | None = None
+    reason: str | None = None
+    body: Mapping[str, Any] | None = None
+
+
+def seen(event_id: str) -> list[Seen]:
+    """All records of an event, the event's own first; strongly consistent. Empty if there is none (any more)."""
+    rows = EventRow.query(event_id, consistent_read=True)
+    return sorted(map(_seen, rows), key=lambda record: (record.scope != EVENT, record.scope))
+
+
+def quarantined(limit: int | None = None) -> Iterator[Seen]:
+    """What lies in quarantine, the last recorded first, without bodies.
+
+    Found through the index, so what was quarantined or applied in the last moments may be missing or still
+    there. Read page by page, as it is asked for.
+    """
+    rows = EventRow.by_quarantine.query(
+        EventRow.IN_QUARANTINE, scan_index_forward=False, limit=limit, page_size=min(limit or 100, 100)
+    )
+    for row in rows:
+        yield Seen(
+            row.event_id,
+            row.record,
+            QUARANTINED,
+            row.recorded_at,
+            row.type,
+            _number(row.created),
+            reason=row.reason,
+        )
+
+
+def dismiss(event_id: str, reason: str, moment: Moment) -> None:
+    """Take an event out of quarantine without applying it; its record then ends like every other.
+
+    Raises Conflict if it is not (or no longer) in quarantine.
+    """
+    row = EventRow(event_id, EVENT)
+    still_in_quarantine = EventRow.outcome == QUARANTINED
+    with conflicts_named():
+        row.update(
+            [
+                EventRow.outcome.set(DISMISSED),
+                EventRow.reason.set(reason),
+                EventRow.recorded_at.set(moment.text),
+                EventRow.expires_at.set(moment.seconds + KEPT_SECONDS),
+                EventRow.quarantined.remove(),
+            ],
+            condition=still_in_quarantine,
+        )
+
+
+def _seen(row: EventRow) -> Seen:
+    return Seen(
+        row.event_id,
+        row.record,
+        row.outcome,
+        row.recorded_at,
+        row.type,
+        _number(row.created),
+        row.mandate_id,
+        row.subject,
+        row.reason,
+        row.body,
+    )
+
+
+def _number(value: Any) -> int | None:
+    return None if value is None else int(value)

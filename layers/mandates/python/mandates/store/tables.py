@@ -5,7 +5,7 @@
 | customers       | customer_id    | `customer`, `checkout`                              |
 | mandates        | mandate_id     | `head`, `entry#000001`…, `personal#000001`…         |
 | stripe_subjects | subject        | (none): `payment_method#pm_…`, `stripe_customer#cus_…` |
-| events          | event_id       | `event`, or a mandate's id; `cursor` (below)        |
+| events          | event_id       | `event`, or a mandate's id; `cursor` (below); index `quarantined` |
 | terms           | record         | version: `version` + each version, `pointer` + `current` |
 """
 
@@ -18,7 +18,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UnicodeSetAttribute,
 )
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
 CONNECT_TIMEOUT_SECONDS = 1.0
@@ -172,8 +172,24 @@ class SubjectRow(Model):
     customer_id = UnicodeAttribute(null=True)
 
 
+class Quarantined(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Lists the events that could not be applied: no other carries `quarantined`."""
+
+    class Meta:
+        index_name = "quarantined"
+        projection = IncludeProjection(["type", "created", "reason"])
+
+    quarantined = UnicodeAttribute(hash_key=True)
+    recorded_at = UnicodeAttribute(range_key=True)
+
+
 class EventRow(Model):
-    """One per event seen, whatever became of it; `expires_at` is DynamoDB's time to live."""
+    """One per event seen, whatever became of it.
+
+    `expires_at` is DynamoDB's time to live; what is quarantined has none, and stays until that is settled.
+    """
+
+    IN_QUARANTINE = "yes"
 
     class Meta(_Table):
         pass
@@ -188,7 +204,10 @@ class EventRow(Model):
     subject = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     body = JSONAttribute(null=True)
-    expires_at = NumberAttribute()
+    expires_at = NumberAttribute(null=True)
+    quarantined = UnicodeAttribute(null=True)
+
+    by_quarantine = Quarantined()
 
 
 class CursorRow(Model):
