@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ops import customer, evidence, mandate, reconcile, terms, webhook_secret
+from ops import customer, dlq, events, evidence, explain, mandate, reconcile, terms, webhook_secret
 from ops.stack import Stack, StackError
 
 
@@ -18,6 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     evidence.add_commands(commands)
     webhook_secret.add_commands(commands)
     reconcile.add_commands(commands)
+    events.add_commands(commands)
+    dlq.add_commands(commands)
+    explain.add_commands(commands)
     chosen = parser.parse_args(arguments)
     try:
         return int(chosen.run(Stack(chosen.stack), chosen))

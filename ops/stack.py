@@ -1,6 +1,5 @@
-"""A deployed stack, as its CloudFormation outputs describe it."""
+"""A deployed stack, as CloudFormation describes it: its outputs and parameters."""
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ Output = Literal[
     "WebhookDeadLettersUrl",
     "StripeWebhookSecretsArn",
 ]
+Parameter = Literal["StripeApiBase", "StripeApiKeySecretArn", "StripeLivemode"]
 
 
 class StackError(Exception):
@@ -28,14 +28,21 @@ class StackError(Exception):
 
 class Stack:
     def __init__(self, name: str) -> None:
-        self._name = name
+        self.name = name
 
     def output(self, name: Output) -> str:
         """Raises StackError if the stack, or that output, is not there."""
         try:
             return self._outputs[name]
         except KeyError:
-            raise StackError(f"the stack {self._name} has no output {name}: deploy it anew") from None
+            raise StackError(f"the stack {self.name} has no output {name}: deploy it anew") from None
+
+    def parameter(self, name: Parameter) -> str:
+        """What the stack was deployed with. Raises StackError."""
+        try:
+            return self._parameters[name]
+        except KeyError:
+            raise StackError(f"the stack {self.name} has no parameter {name}: deploy it anew") from None
 
     def use_tables(self) -> None:
         """Point the store at this stack's tables."""
@@ -54,12 +61,12 @@ class Stack:
         """Its ARN, which no other stack ever has. Raises StackError."""
         return str(self._described["StackId"])
 
-    def parameter(self, name: str) -> str:
-        """Raises StackError if the stack, or that parameter, is not there."""
-        for parameter in self._described.get("Parameters", []):
-            if parameter["ParameterKey"] == name:
-                return str(parameter["ParameterValue"])
-        raise StackError(f"the stack {self._name} has no parameter {name}: deploy it anew")
+    @cached_property
+    def _described(self) -> Any:
+        try:
+            return boto3.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
+        except (BotoCoreError, ClientError) as error:
+            raise StackError(f"can't read the stack {self.name}: {error}") from None
 
     @cached_property
     def _outputs(self) -> dict[str, str]:
@@ -70,8 +77,8 @@ class Stack:
         }
 
     @cached_property
-    def _described(self) -> Mapping[str, Any]:
-        try:
-            return boto3.client("cloudformation").describe_stacks(StackName=self._name)["Stacks"][0]
-        except (BotoCoreError, ClientError) as error:
-            raise StackError(f"can't read the stack {self._name}: {error}") from None
+    def _parameters(self) -> dict[str, str]:
+        return {
+            parameter["ParameterKey"]: parameter["ParameterValue"]
+            for parameter in self._described.get("Parameters", [])
+        }

@@ -299,7 +299,7 @@ class Gateway:
             raise SessionNotOpen from None
 
     def read_event(self, event_id: str) -> Mapping[str, Any] | None:
-        """The event as a webhook would bring it; None if Stripe does not (or after 30 days no longer) have it."""
+        """The event as a webhook would bring it; None if Stripe has none by that id (it keeps 30 days)."""
         try:
             with _errors_ours():
                 return self._stripe.v1.events.retrieve(event_id).to_dict()

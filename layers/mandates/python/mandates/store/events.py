@@ -128,7 +128,7 @@ class Seen:
 
 
 def seen(event_id: str) -> list[Seen]:
-    """All records of an event, the event's own first; strongly consistent. Empty if there is none (any more)."""
+    """All records of an event, the event's own first; strongly consistent. Empty if there are none."""
     rows = EventRow.query(event_id, consistent_read=True)
     return sorted(map(_seen, rows), key=lambda record: (record.scope != EVENT, record.scope))
 

@@ -1,0 +1,143 @@
+"""The dead letters: what the worker could not even record, after all its tries."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mandates.core.stripe_events import is_event_id
+from ops import queues
+from ops.events import positive
+from ops.stack import Stack, StackError
+
+HELD_SECONDS = 120
+"""How long what was received stays with this command; what it did not move it gives back at its end."""
+
+_SHOWN_CHARACTERS = 200
+
+Message = dict[str, Any]
+
+
+def add_commands(commands: Any) -> None:
+    actions = commands.add_parser("dlq", help="the dead letters of the webhook queue").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    listing = actions.add_parser("list", help="what is there, and stays there")
+    listing.set_defaults(run=run_list)
+    redriving = actions.add_parser("redrive", help="give it back to the webhook queue")
+    redriving.add_argument("--force", action="store_true", help="also what is no event of ours")
+    redriving.set_defaults(run=run_redrive)
+    for action in (listing, redriving):
+        action.add_argument("--limit", type=positive, metavar="N", help="at most (all)")
+
+
+def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
+    url = stack.output("WebhookDeadLettersUrl")
+    sqs = queues.client()
+
+    def show(message: Message) -> bool:
+        print(line(message))
+        return False
+
+    count, _ = each(sqs, url, chosen.limit, show)
+    print(f"{count} shown, about {queues.depth(sqs, url)} there")
+    return 0
+
+
+def run_redrive(stack: Stack, chosen: argparse.Namespace) -> int:
+    """Send each to the webhook queue, then delete it here: a crash in between doubles it, and never loses it.
+
+    1 if it had to stop, or left something that is no event of ours.
+    """
+    dead_letters, queue = stack.output("WebhookDeadLettersUrl"), stack.output("WebhookQueueUrl")
+    sqs = queues.client()
+    left = 0
+
+    def move(message: Message) -> bool:
+        nonlocal left
+        if event_id(message) is None and not chosen.force:
+            left += 1
+            print(f"left here, no event of ours (--force moves it): {line(message)}", file=sys.stderr)
+            return False
+        sqs.send_message(QueueUrl=queue, MessageBody=message["Body"])
+        print(f"moved  {line(message)}")
+        return True
+
+    seen, moved = each(sqs, dead_letters, chosen.limit, move)
+    print(f"{moved} of {seen} moved to the webhook queue")
+    return 1 if left else 0
+
+
+def each(sqs: Any, url: str, limit: int | None, act: Callable[[Message], bool]) -> tuple[int, int]:
+    """Show each message to `act` once, and delete those it says are done with. Returns both counts.
+
+    What is not deleted is given back at the end, also when something fails. Raises StackError.
+    """
+    held: list[Message] = []
+    count = done = 0
+    try:
+        for message in _received(sqs, url, limit):
+            held.append(message)
+            count += 1
+            if act(message):
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                held.remove(message)
+                done += 1
+    except (BotoCoreError, ClientError) as error:
+        raise StackError(f"stopped after {done} of {count}; nothing is lost, run it again: {error}") from None
+    finally:
+        for message in held:
+            with suppress(BotoCoreError, ClientError):
+                sqs.change_message_visibility(
+                    QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+                )
+    return count, done
+
+
+def _received(sqs: Any, url: str, limit: int | None) -> Iterator[Message]:
+    """Each message that can be had, once."""
+    known: set[str] = set()
+    while limit is None or len(known) < limit:
+        wanted = 10 if limit is None else min(10, limit - len(known))
+        # A long poll asks all of SQS's servers: a short one may find nothing where there is something.
+        answer = sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=wanted,
+            WaitTimeSeconds=1,
+            VisibilityTimeout=HELD_SECONDS,
+            MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
+        )
+        messages = [one for one in answer.get("Messages", []) if one["MessageId"] not in known]
+        if not messages:
+            return
+        for message in messages:
+            known.add(message["MessageId"])
+            yield message
+
+
+def event_id(message: Message) -> str | None:
+    """The event's id, None if the message is not what receive_webhook queues."""
+    event = _event(message)
+    return event["id"] if event else None
+
+
+def _event(message: Message) -> dict[str, Any] | None:
+    try:
+        event = json.loads(message["Body"])
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and is_event_id(event.get("id")) else None
+
+
+def line(message: Message) -> str:
+    """What an operator sees of it; of what is no event of ours, its beginning, made harmless to print."""
+    event = _event(message)
+    if event:
+        return f"{event['id']}  {event.get('type')!s:.60}  message {message['MessageId']}"
+    body = message["Body"]
+    beginning = json.dumps(body[:_SHOWN_CHARACTERS])
+    return f"message {message['MessageId']}  {len(body)} characters  {beginning}"

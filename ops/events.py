@@ -1,0 +1,183 @@
+"""Stripe events that could not be applied: to be listed, looked at, given another try, or dismissed."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mandates.core.stripe_events import project
+from mandates.errors import MandatesError
+from mandates.gateway import Gateway
+from mandates.moment import Moment, rfc3339
+from mandates.store.events import QUARANTINED, Seen, dismiss, quarantined, seen
+from mandates.store.writing import Conflict
+from ops import queues
+from ops.stack import Stack, StackError
+
+LISTED = 50
+
+
+def at(created: int | None) -> str:
+    return "(time unknown)" if created is None else rfc3339(created)
+
+
+def add_commands(commands: Any) -> None:
+    actions = commands.add_parser("events", help="Stripe events that could not be applied").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    listing = actions.add_parser("list", help="what lies in quarantine, the last first")
+    listing.add_argument("--quarantined", action="store_true", required=True, help="the one list there is")
+    listing.add_argument("--limit", type=positive, default=LISTED, metavar="N", help=f"at most ({LISTED})")
+    listing.set_defaults(run=run_list)
+    showing = actions.add_parser("show", help="all records of one event, and what is kept of it")
+    showing.add_argument("event_id", metavar="EVENT_ID")
+    showing.set_defaults(run=run_show)
+    replaying = actions.add_parser("replay", help="put events on the webhook queue again")
+    replaying.add_argument("event_ids", metavar="EVENT_ID", nargs="*")
+    replaying.add_argument("--quarantined", action="store_true", help="all that lies in quarantine")
+    replaying.set_defaults(run=run_replay)
+    dismissing = actions.add_parser("dismiss", help="take an event off the list without applying it")
+    dismissing.add_argument("event_id", metavar="EVENT_ID")
+    dismissing.add_argument("--reason", required=True, type=short, help="why, in a few words; it is recorded")
+    dismissing.set_defaults(run=run_dismiss)
+
+
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a number from 1 on")
+    return int(text)
+
+
+def short(text: str) -> str:
+    if not 1 <= len(text.strip()) <= 200:
+        raise argparse.ArgumentTypeError("1 to 200 characters")
+    return text.strip()
+
+
+def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
+    stack.use_tables()
+    found = list(quarantined(chosen.limit + 1))
+    for event in found[: chosen.limit]:
+        print(
+            f"{event.recorded_at}  {event.event_id}  {event.type}  made {at(event.created)}  {event.reason}"
+        )
+    if not found:
+        print("nothing is in quarantine")
+    if len(found) > chosen.limit:
+        print(f"… and more: --limit {chosen.limit * 10} shows more of them")
+    return 0
+
+
+def run_show(stack: Stack, chosen: argparse.Namespace) -> int:
+    """Print an event's records; 1 if it has none."""
+    stack.use_tables()
+    records = seen(chosen.event_id)
+    if not records:
+        print(f"there is no record of {chosen.event_id}", file=sys.stderr)
+        return 1
+    for line in shown(records):
+        print(line)
+    return 0
+
+
+def shown(records: Iterable[Seen]) -> Iterable[str]:
+    for record in records:
+        about = "" if record.scope == "event" else f" to {record.scope}"
+        yield f"{record.event_id}  {record.outcome}{about}  recorded {record.recorded_at}"
+        for name in ("type", "created", "mandate_id", "subject", "reason"):
+            value = getattr(record, name)
+            if value is not None:
+                yield f"  {name:<11} {at(value) if name == 'created' else value}"
+        if record.body is not None:
+            yield json.dumps(record.body, indent=2, sort_keys=True)
+
+
+def run_replay(stack: Stack, chosen: argparse.Namespace) -> int:
+    """Queue events again, saying each; 1 if one of them was not, 0 otherwise, whatever comes of it later.
+
+    What of it is kept is queued; where nothing is, Stripe is asked. The worker then reads it anew: applied,
+    it leaves the quarantine; still impossible, it stays there.
+    """
+    if bool(chosen.event_ids) == chosen.quarantined:
+        print("name the events, or say --quarantined", file=sys.stderr)
+        return 2
+    stack.use_tables()
+    queue_url = stack.output("WebhookQueueUrl")
+    event_ids = [event.event_id for event in quarantined()] if chosen.quarantined else chosen.event_ids
+    sqs, stripe = queues.client(), AtStripe(stack)
+    failed = 0
+    for number, event_id in enumerate(event_ids, 1):
+        progress = f"{number}/{len(event_ids)}  {event_id}"
+        try:
+            event, whence = kept_or_fetched(event_id, stripe)
+            sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(event, separators=(",", ":")))
+        except (StackError, BotoCoreError, ClientError) as error:
+            failed += 1
+            print(f"{progress}  not queued: {error}", file=sys.stderr)
+        else:
+            print(f"{progress}  queued, {whence}")
+    if not event_ids:
+        print("nothing is in quarantine")
+    elif failed < len(event_ids):
+        print(
+            f"the worker takes them within seconds; then: python -m ops --stack {stack.name} explain EVENT_ID"
+        )
+    return 1 if failed else 0
+
+
+def kept_or_fetched(event_id: str, stripe: "AtStripe") -> tuple[Mapping[str, Any], str]:
+    """An event as it is queued, and where it is from. Raises StackError."""
+    for record in seen(event_id):
+        if record.body is not None:
+            return record.body, "as it was kept"
+    event = stripe.event(event_id)
+    if event is None:
+        raise StackError("nothing is kept of it, and Stripe has no such event (it keeps them for 30 days)")
+    return project(event), "fetched from Stripe"
+
+
+class AtStripe:
+    """Stripe, asked with the stack's own key, if this operator may read it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._gateway: Gateway | None = None
+
+    def event(self, event_id: str) -> Mapping[str, Any] | None:
+        """Raises StackError, which says what else can be done."""
+        try:
+            return self._opened().read_event(event_id)
+        except MandatesError as error:
+            raise StackError(f"nothing is kept of it, and Stripe could not be asked: {error}") from None
+
+    def _opened(self) -> Gateway:
+        if self._gateway is None:
+            arn = self._stack.parameter("StripeApiKeySecretArn")
+            try:
+                key = boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"].strip()
+            except (BotoCoreError, ClientError) as error:
+                raise StackError(
+                    f"nothing is kept of it, and the stack's Stripe key can't be read ({error}): have Stripe "
+                    "send it again (Dashboard, Developers, Events, Resend: for 15 days), or use credentials "
+                    f"that may secretsmanager:GetSecretValue on {arn}"
+                ) from None
+            self._gateway = Gateway(key, api_base=self._stack.parameter("StripeApiBase"))
+        return self._gateway
+
+
+def run_dismiss(stack: Stack, chosen: argparse.Namespace) -> int:
+    stack.use_tables()
+    try:
+        dismiss(chosen.event_id, chosen.reason, Moment(time.time()))
+    except Conflict:
+        outcomes = {record.outcome for record in seen(chosen.event_id)}
+        now = f": it is {', '.join(sorted(outcomes))}" if outcomes else ": there is no record of it"
+        print(f"{chosen.event_id} is not {QUARANTINED}{now}", file=sys.stderr)
+        return 1
+    print(f"{chosen.event_id} is off the list; its record ends in 40 days")
+    return 0

@@ -1,0 +1,178 @@
+"""What became of a mandate or an event, and why, in a few lines."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from mandates.core.changes import Subject, stands_on
+from mandates.core.facts import Fact, Kind, from_plain
+from mandates.core.ledger import Entry
+from mandates.core.leftovers import left_at_stripe
+from mandates.core.mandate import WITHDRAWING, Mandate, Status, status
+from mandates.moment import rfc3339
+from mandates.store.events import APPLIED, DISMISSED, QUARANTINED, Seen, seen
+from mandates.store.mandates import read_heads, read_ledger, read_subjects
+from ops import queues
+from ops.events import at
+from ops.stack import Stack
+
+Lines = Iterator[str]
+
+MEANS = {
+    Kind.CONSENT_ACCEPTED: "the customer accepted the terms",
+    Kind.SESSION_CREATED: "Stripe's page was opened for them",
+    Kind.SESSION_COMPLETED: "they came through Stripe's page",
+    Kind.SESSION_EXPIRED: "Stripe's page ran out of time",
+    Kind.SESSION_CANCELLED: "Stripe's page was cancelled here",
+    Kind.SETUP_SUCCEEDED: "Amazon Pay is set up",
+    Kind.SETUP_FAILED: "an attempt failed",
+    Kind.SETUP_CANCELED: "Stripe cancelled the set-up",
+    Kind.CHARGE_MANDATE_INVALID: "a charge was refused: the mandate is no longer valid",
+    Kind.REVOKED: "it was revoked",
+    Kind.DETACHED: "the payment method was detached",
+    Kind.MANDATE_INACTIVE: "Stripe's mandate became inactive (revoked at Amazon, or detached)",
+    Kind.DELETED: "the Stripe customer was deleted",
+}
+
+OUTCOMES = {
+    APPLIED: "it was applied",
+    QUARANTINED: "it could not be applied",
+    DISMISSED: "somebody dismissed it: it was not applied and is not to be",
+    "ignored": "it is of a kind that changes nothing here",
+    "foreign": "it is not about anything this stack made",
+    "livemode_mismatch": "it is of the other mode (test or live) than the stack's StripeLivemode",
+}
+
+
+def add_commands(commands: Any) -> None:
+    explain = commands.add_parser("explain", help="what became of a mandate or a Stripe event, and why")
+    explain.add_argument("id", metavar="MANDATE_ID|EVENT_ID")
+    explain.set_defaults(run=run_explain)
+
+
+def run_explain(stack: Stack, chosen: argparse.Namespace) -> int:
+    """Tell the story; 1 if there is none."""
+    stack.use_tables()
+    if not chosen.id.startswith("mdt_"):
+        return _explain_event(stack, chosen.id)
+    mandate = read_heads([chosen.id]).get(chosen.id)
+    if mandate is None:
+        print(f"there is no mandate {chosen.id}", file=sys.stderr)
+        return 1
+    subjects = read_subjects(stands_on(mandate, mandate.facts))
+    for line in story(mandate, subjects, read_ledger(mandate.mandate_id)):
+        print(line)
+    return 0
+
+
+# ------------------------------------------------------------------------------------------- a mandate
+
+
+def story(mandate: Mandate, subjects: Mapping[str, Subject], ledger: Sequence[Entry]) -> Lines:
+    now = status(mandate.facts, *(subject.facts for subject in subjects.values()))
+    yield f"{mandate.mandate_id} is {now}"
+    yield f"  who     customer {mandate.customer_id}, at Stripe {mandate.stripe_customer_id}"
+    yield f"  terms   {mandate.terms_version}, read in {mandate.locale}"
+    for line in why(now, mandate, subjects):
+        yield f"  why     {line}"
+    yield f"  ledger  {mandate.entries} entries"
+    for entry in ledger:
+        yield f"    {_entry(entry)}"
+    for line in open_at_stripe(now, mandate, subjects):
+        yield f"  Stripe  {line}"
+
+
+def why(now: Status, mandate: Mandate, subjects: Mapping[str, Subject]) -> Lines:
+    """The facts that make the status what it is, the earliest first."""
+    on = [("the mandate", mandate.facts), *((key, one.facts) for key, one in subjects.items())]
+    told = [(fact, where) for where, facts in on for fact in facts.values()]
+    deciding = {
+        Status.REVOKED: WITHDRAWING,
+        Status.ACTIVE: {Kind.SETUP_SUCCEEDED},
+        Status.EXPIRED: {Kind.SESSION_EXPIRED, Kind.SESSION_CANCELLED, Kind.SETUP_CANCELED},
+    }.get(now, {Kind.SETUP_FAILED, Kind.SESSION_COMPLETED})
+    found = [(fact, where) for fact, where in told if fact.kind in deciding]
+    for fact, where in sorted(found, key=lambda one: one[0].at):
+        yield f"{_fact(fact)}, on {where.replace('#', ' ')}, at {rfc3339(fact.at)} from {fact.source}"
+    if now is Status.PENDING:
+        yield "Stripe has not said that Amazon Pay is set up"
+
+
+def _fact(fact: Fact) -> str:
+    detail = ", ".join(f"{name} {value}" for name, value in sorted(fact.detail.items()))
+    return f"{fact.kind}: {MEANS[fact.kind]}" + (f" ({detail})" if detail else "")
+
+
+def _entry(entry: Entry) -> str:
+    kinds = ", ".join(_with_code(from_plain(dict(fact))) for fact in entry.facts)
+    return f"{entry.number:>3}  {entry.recorded_at}  {entry.status:<8} {kinds}  from {entry.source}"
+
+
+def _with_code(fact: Fact) -> str:
+    code = fact.detail.get("code")
+    return f"{fact.kind} ({code})" if code else str(fact.kind)
+
+
+def open_at_stripe(now: Status, mandate: Mandate, subjects: Mapping[str, Subject]) -> Lines:
+    """What there still is at Stripe, as far as we have been told."""
+    left = left_at_stripe(mandate, subjects)
+    for payment_method_id in left.payment_methods:
+        yield f"{payment_method_id} is not known to be detached yet: SettleWithdrawals does that"
+    if left.checkout_session:
+        yield f"{left.checkout_session} is not known to be closed yet: SettleWithdrawals expires it"
+    if now is Status.ACTIVE:
+        yield f"{mandate.payment_method_id} is attached to {mandate.stripe_customer_id}: what may be charged"
+    elif now is Status.PENDING and mandate.checkout_session_id:
+        yield f"{mandate.checkout_session_id} is open: the customer may still complete it"
+    elif now is Status.PENDING:
+        yield "no session yet: the customer's next POST /checkout-sessions goes on with it"
+    elif not (left.payment_methods or left.checkout_session):
+        yield "nothing is left open"
+
+
+# -------------------------------------------------------------------------------------------- an event
+
+
+def _explain_event(stack: Stack, event_id: str) -> int:
+    records = seen(event_id)
+    if not records:
+        for line in unseen(stack, event_id):
+            print(line, file=sys.stderr)
+        return 1
+    for line in of_event(records, stack.name):
+        print(line)
+    return 0
+
+
+def of_event(records: Sequence[Seen], stack: str) -> Lines:
+    event_id, own = records[0].event_id, next((one for one in records if one.scope == "event"), None)
+    told = [one for one in records if one.scope != "event"]
+    if own is None:
+        yield f"{event_id} is being applied, or its worker ended in the middle: the queue brings it again"
+    else:
+        yield f"{event_id} ({own.type}) was made at {at(own.created)} and recorded at {own.recorded_at}"
+        yield f"  {own.outcome}: {OUTCOMES.get(own.outcome, 'an outcome this version has no word for')}"
+        yield from (f"  {name}: {value}" for name, value in _known(own))
+    changed = [*(one.mandate_id for one in records if one.mandate_id)]
+    if changed:
+        yield f"  mandates whose ledger it entered: {', '.join(dict.fromkeys(changed))}"
+    elif own and own.outcome == APPLIED and not told:
+        yield "  no mandate stood on that when it came: it holds for any that ever will"
+    if own and own.outcome == QUARANTINED:
+        yield f"  mend the reason, then: python -m ops --stack {stack} events replay {event_id}"
+
+
+def _known(own: Seen) -> Iterable[tuple[str, str]]:
+    return [(name, value) for name, value in (("reason", own.reason), ("subject", own.subject)) if value]
+
+
+def unseen(stack: Stack, event_id: str) -> Lines:
+    sqs = queues.client()
+    waiting = queues.depth(sqs, stack.output("WebhookQueueUrl"))
+    dead = queues.depth(sqs, stack.output("WebhookDeadLettersUrl"))
+    yield f"{event_id} has no record: it was not processed, or more than 40 days ago. Where it may be:"
+    yield f"  the webhook queue: about {waiting} there; taken within seconds, 90 s after a failure"
+    yield f"  the dead letters: about {dead}; python -m ops --stack {stack.name} dlq list"
+    yield "  at Stripe: Developers, Events shows whether it exists and what our endpoint answered;"
+    yield f"  python -m ops --stack {stack.name} events replay {event_id} fetches it from there"

@@ -1,0 +1,22 @@
+"""The stack's queues, as an operator sees them."""
+
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ops.stack import StackError
+
+
+def client() -> Any:
+    return boto3.client("sqs")
+
+
+def depth(sqs: Any, url: str) -> int:
+    """About how many messages are in the queue, those in somebody's hands included. Raises StackError."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    try:
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    except (BotoCoreError, ClientError) as error:
+        raise StackError(f"can't read the queue {url}: {error}") from None
+    return sum(int(found[name]) for name in names)
