@@ -1,4 +1,4 @@
-"""The whole system on one machine: `python -m local up | down | status | logs | demo`."""
+"""The whole system on one machine: `python -m local up | down | status | logs | demo | sam ARGUMENTS`."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ import sys
 
 import httpx
 
-from local import demo, environment, logs, stack
+from local import demo, environment, logs, sam_local, stack
 from local.deployment import CommandFailed
 from local.processes import NotStarted, Processes
 from local.progress import say
@@ -16,15 +16,20 @@ from local.settings import Settings
 def main() -> int:
     commands = {"up": _up, "down": _down, "status": _status, "logs": _logs, "demo": _demo}
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("command", choices=commands)
-    command = parser.parse_args().command
+    parser.add_argument("command", choices=[*commands, "sam"])
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of `sam local`, e.g. start-api")
+    chosen = parser.parse_args()
+    if bool(chosen.arguments) != (chosen.command == "sam"):
+        parser.error("`sam` takes the arguments of `sam local`, and nothing else takes any")
     settings = Settings.from_environment()
     # From here on this process, too, knows of no account.
     cleaned = environment.clean()
     os.environ.clear()
     os.environ.update(cleaned)
     try:
-        return commands[command](settings)
+        if chosen.command == "sam":
+            return sam_local.main(settings, chosen.arguments)
+        return commands[chosen.command](settings)
     except (CommandFailed, NotStarted, demo.DidNotWork, httpx.HTTPError) as error:
         say(f"\n{error or repr(error)}")
         return 1

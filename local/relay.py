@@ -1,0 +1,65 @@
+"""A way from containers to what listens on 127.0.0.1.
+
+Docker Desktop leads `host.docker.internal` there by itself. On Linux it is the bridge's own address, which
+only this machine and its containers have, and where nothing of ours listens: so this does, for as long as it
+is needed.
+"""
+
+import asyncio
+import errno
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from local.settings import HOST
+
+_CHUNK_BYTES = 65536
+
+
+@contextmanager
+def relayed(address: str, ports: Sequence[int]) -> Iterator[bool]:
+    """Pass on what comes to `address` on these ports to the same ports of 127.0.0.1.
+
+    False if the address is not this machine's own, as with Docker Desktop, which needs no relay. Where one is
+    running already (another `sam local`), that one is made use of.
+    """
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    servers: list[asyncio.Server] = []
+    ours = True
+    try:
+        for port in ports:
+            serving = asyncio.run_coroutine_threadsafe(_serve(address, port), loop)
+            try:
+                servers.append(serving.result())
+            except OSError as error:
+                if error.errno not in {errno.EADDRNOTAVAIL, errno.EADDRINUSE}:
+                    raise
+                ours = error.errno == errno.EADDRINUSE
+        yield ours
+    finally:
+        for server in servers:
+            loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+async def _serve(address: str, port: int) -> asyncio.Server:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            onward_reader, onward_writer = await asyncio.open_connection(HOST, port)
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(_pass_on(reader, onward_writer), _pass_on(onward_reader, writer))
+
+    return await asyncio.start_server(connected, address, port)
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while chunk := await reader.read(_CHUNK_BYTES):
+            writer.write(chunk)
+            await writer.drain()
+    writer.close()
