@@ -1,6 +1,6 @@
 # `make` says what there is. Everything but `deploy` works without an AWS or Stripe account, Docker or Node.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down logs test check build deploy lock
+.PHONY: help setup demo up down logs sam-local test check build deploy lock
 
 # SAM, uv and Python are the locked ones, whatever else is installed.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,12 +12,13 @@ BIN := .venv/bin
 READY := .venv/.in-step-with-the-lock
 CODE := functions layers local ops tests
 STAGE ?= dev
+DEPLOY_OPTIONS ?=
 # What the layer's wheels are for: x86_64-manylinux_2_34 where samconfig.toml sets Architecture=x86_64.
 export PLATFORM ?= aarch64-manylinux_2_34
 BUILD := .aws-sam/$(PLATFORM)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## the virtual environment, exactly as requirements.lock has it
 $(READY): requirements.lock Makefile
@@ -40,6 +41,9 @@ up: $(READY) ## start everything on this machine; again after a change, to deplo
 down: $(READY) ## stop it
 	@$(BIN)/python -m local down
 
+sam-local: $(READY) ## serve the API of the running stack with `sam local`; needs Docker
+	@$(BIN)/python -m local sam start-api
+
 logs: $(READY) ## what the functions running here have logged
 	@$(BIN)/python -m local logs
 
@@ -57,7 +61,7 @@ build: $(READY) ## build for AWS
 
 deploy: build ## deploy to AWS with your own credentials: STAGE=dev, staging or prod
 	$(BIN)/sam deploy --template-file $(BUILD)/template.yaml --config-file $(CURDIR)/samconfig.toml \
-	  --config-env $(STAGE)
+	  --config-env $(STAGE) $(DEPLOY_OPTIONS)
 
 LOCK := $(BIN)/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-emit-index-url \
   --no-header --no-annotate

@@ -1,0 +1,157 @@
+"""The workflows in .github: what they may do, what they run, and that nothing in them moves by itself."""
+
+import copy
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from local.settings import ROOT
+
+Workflow = dict[str, Any]
+
+FOLDER = ROOT / ".github" / "workflows"
+# BaseLoader reads `on` as the word that it is, and every value as text.
+WORKFLOWS: dict[str, Workflow] = {
+    path.name: yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    for path in sorted(FOLDER.iterdir())
+}
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
+LONGEST_MINUTES = 60
+MAY_WRITE = {("deploy.yaml", "staging"): {"id-token"}, ("deploy.yaml", "prod"): {"id-token"}}
+
+
+def targets() -> set[str]:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+
+
+def problems(name: str, workflow: Workflow) -> Iterator[str]:
+    if workflow.get("permissions") != {"contents": "read"}:
+        yield "the workflow's permissions are not contents: read alone"
+    if not workflow.get("concurrency", {}).get("group"):
+        yield "it has no concurrency group"
+    if {"pull_request_target", "workflow_run"} & set(workflow["on"]):
+        yield "it gives a stranger's pull request this repository's rights"
+    for job_name, job in workflow["jobs"].items():
+        for problem in job_problems(job, MAY_WRITE.get((name, job_name), set())):
+            yield f"{job_name}: {problem}"
+
+
+def job_problems(job: Workflow, may_write: set[str]) -> Iterator[str]:
+    writes = {right for right, how in job.get("permissions", {}).items() if how != "read"}
+    if writes != may_write:
+        yield f"it may write {sorted(writes)} and should {sorted(may_write)}"
+    if "uses" in job:
+        if not job["uses"].startswith("./"):
+            yield f"{job['uses']} is a workflow of somebody else"
+        return
+    if not 0 < int(job.get("timeout-minutes", 0)) <= LONGEST_MINUTES:
+        yield "it has no time-out, or a long one"
+    for step in job["steps"]:
+        yield from step_problems(step)
+
+
+def step_problems(step: Workflow) -> Iterator[str]:
+    used = step.get("uses", "")
+    if used and not PINNED.fullmatch(used):
+        yield f"{used} is not pinned by its commit"
+    if used.startswith("actions/checkout@") and step.get("with", {}).get("persist-credentials") != "false":
+        yield "the token stays in the checked-out folder"
+    if used.startswith("aws-actions/") and {"aws-access-key-id", "aws-secret-access-key"} & set(step["with"]):
+        yield "it has a key for AWS, and not a role"
+    script = step.get("run", "")
+    if "github.event" in script or "github.head_ref" in script:
+        yield f"somebody else's words become a command: {script}"
+    if script.startswith("make "):
+        words = [word for word in script.split()[1:] if "=" not in word]
+        yield from (f"there is no target {word}" for word in words if word not in targets())
+    elif script:
+        yield f"not a target of the Makefile: {script}"
+
+
+def all_problems(workflows: dict[str, Workflow]) -> list[str]:
+    return [f"{name}: {problem}" for name, one in workflows.items() for problem in problems(name, one)]
+
+
+def test_the_workflows_hold_every_rule() -> None:
+    assert WORKFLOWS.keys() == {"check.yaml", "deploy.yaml"}
+    assert all_problems(WORKFLOWS) == []
+
+
+def test_every_pin_says_which_release_it_is() -> None:
+    for path in FOLDER.iterdir():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if re.search(r"uses: [^.]", line):
+                assert re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+def test_the_check_runs_on_every_change_with_the_locked_python() -> None:
+    check = WORKFLOWS["check.yaml"]
+    assert set(check["on"]) == {"push", "pull_request", "workflow_call"}
+    assert check["on"]["push"] == {"branches": ["**"]}
+    steps = check["jobs"]["check"]["steps"]
+    assert steps[-1]["run"] == "make check"
+    assert steps[1]["with"]["python-version"] == (ROOT / ".python-version").read_text().strip()
+    (cache,) = [step for step in steps if step.get("uses", "").startswith("actions/cache@")]
+    assert "hashFiles('requirements.lock')" in cache["with"]["key"]
+
+
+def test_a_tag_goes_through_check_and_staging_to_prod() -> None:
+    deploy = WORKFLOWS["deploy.yaml"]
+    assert deploy["on"] == {"push": {"tags": ["v*"]}}
+    assert deploy["concurrency"]["cancel-in-progress"] == "false"
+    jobs = deploy["jobs"]
+    assert {name: job.get("needs") for name, job in jobs.items()} == {
+        "check": None,
+        "staging": "check",
+        "prod": "staging",
+    }
+    for stage in ("staging", "prod"):
+        assert jobs[stage]["environment"] == stage
+        assert f"STAGE={stage} " in jobs[stage]["steps"][-1]["run"]
+        assert "actions/cache" not in str(jobs[stage])
+        (assume,) = [step for step in jobs[stage]["steps"] if step.get("uses", "").startswith("aws-actions/")]
+        assert assume["with"] == {
+            "role-to-assume": "${{ vars.AWS_ROLE_ARN }}",
+            "aws-region": "${{ vars.AWS_REGION }}",
+        }
+
+
+def test_the_called_workflow_does_not_wait_for_its_caller() -> None:
+    groups = [one["concurrency"]["group"] for one in WORKFLOWS.values()]
+    assert len({group.partition("$")[0] for group in groups}) == len(groups)
+    assert not any("github.workflow" in group for group in groups)
+
+
+def prod(workflows: dict[str, Workflow]) -> Workflow:
+    job: Workflow = workflows["deploy.yaml"]["jobs"]["prod"]
+    return job
+
+
+@pytest.mark.parametrize(
+    ("doctor", "problem"),
+    [
+        (lambda w: w["check.yaml"].pop("permissions"), "permissions are not contents: read alone"),
+        (lambda w: w["check.yaml"]["permissions"].update(packages="write"), "contents: read alone"),
+        (lambda w: w["check.yaml"]["jobs"]["check"].update(permissions={"id-token": "write"}), "may write"),
+        (lambda w: prod(w)["permissions"].update(contents="write"), "may write ['contents', 'id-token']"),
+        (lambda w: w["check.yaml"].pop("concurrency"), "no concurrency group"),
+        (lambda w: w["check.yaml"]["on"].update(pull_request_target=""), "stranger's pull request"),
+        (lambda w: prod(w).pop("timeout-minutes"), "no time-out"),
+        (lambda w: prod(w).update({"timeout-minutes": "600"}), "or a long one"),
+        (lambda w: prod(w)["steps"][1].update(uses="actions/setup-python@v5"), "not pinned"),
+        (lambda w: prod(w)["steps"][0].pop("with"), "the token stays"),
+        (lambda w: prod(w)["steps"][2]["with"].update({"aws-access-key-id": "x"}), "a key for AWS"),
+        (lambda w: prod(w)["steps"][3].update(run="make deployed STAGE=prod"), "no target deployed"),
+        (lambda w: prod(w)["steps"][3].update(run="sam deploy"), "not a target of the Makefile"),
+        (lambda w: prod(w)["steps"][3].update(run="make ${{ github.event.x }}"), "words become a command"),
+        (lambda w: w["deploy.yaml"]["jobs"]["check"].update(uses="a/b/c.yaml@main"), "of somebody else"),
+    ],
+)
+def test_each_rule_can_fail(doctor: Callable[[dict[str, Workflow]], object], problem: str) -> None:
+    doctored = copy.deepcopy(WORKFLOWS)
+    doctor(doctored)
+    assert problem in "\n".join(all_problems(doctored))
