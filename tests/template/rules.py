@@ -9,15 +9,19 @@ from typing import Any
 
 from mandates import aws, politeness
 from mandates.store import tables
-from tests.template.stack import Json, Stack, listed, name_of
+from tests.template.stack import ALIAS, Json, Stack, function_called, listed, name_of
 
 GATEWAY_SECONDS = 29
 """How long API Gateway waits: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 
 FOURTEEN_DAYS = 14 * 86_400
 RETAINED = {"Retain", "RetainExceptOnCreate"}
-MUST_BE_NAMED = {"AWS::ApiGateway::RestApi", "AWS::Events::EventBus"}
+MUST_BE_NAMED = {"AWS::ApiGateway::RestApi", "AWS::Events::EventBus", "AWS::Lambda::Alias"}
 KEEPS_DATA = {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret", "AWS::KMS::Key"}
+PASSING = {"AlarmKey"}
+"""What it encrypts is over in minutes."""
+
+EVENT_SOURCE = "AWS::Lambda::EventSourceMapping"
 
 WAIT_FOR_STRIPE = {"StripeWorkQueue"}
 """Queues whose messages wait for as long as Stripe is down, so that an outage fills no dead letter queue."""
@@ -81,7 +85,7 @@ def visibility_is_six_function_timeouts(stack: Stack) -> list[str]:
     for _, mapping in queue_consumers(stack):
         queue = name_of(mapping["EventSourceArn"]).removesuffix(".Arn")
         visibility = stack.properties(queue).get("VisibilityTimeout", 30)
-        timeout = stack.properties(name_of(mapping["FunctionName"]))["Timeout"]
+        timeout = stack.properties(function_called(mapping["FunctionName"]))["Timeout"]
         if visibility < 6 * timeout:
             problems.append(
                 f"{queue} hides a message for {visibility} s, its function takes up to {timeout} s"
@@ -134,7 +138,7 @@ def queues_are_encrypted_and_refuse_plain_http(stack: Stack) -> list[str]:
 def consumers_report_single_failures_and_are_bounded(stack: Stack) -> list[str]:
     """One bad message must not bring back its neighbours, nor a flood take the account's concurrency."""
     problems = []
-    for name, mapping in stack.of("AWS::Lambda::EventSourceMapping"):
+    for name, mapping in stack.of(EVENT_SOURCE):
         if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             problems.append(f"{name} fails whole batches")
     problems += [
@@ -150,18 +154,14 @@ def consumers_report_single_failures_and_are_bounded(stack: Stack) -> list[str]:
 
 
 def queue_consumers(stack: Stack) -> list[tuple[str, Json]]:
-    return [
-        (name, mapping)
-        for name, mapping in stack.of("AWS::Lambda::EventSourceMapping")
-        if not _reads_a_stream(mapping)
-    ]
+    return [(name, mapping) for name, mapping in stack.of(EVENT_SOURCE) if not _reads_a_stream(mapping)]
 
 
 def given_up(stack: Stack) -> list[Any]:
     """Where streams' consumers put what they give up."""
     return [
         mapping["DestinationConfig"]["OnFailure"]["Destination"]
-        for _, mapping in stack.of("AWS::Lambda::EventSourceMapping")
+        for _, mapping in stack.of(EVENT_SOURCE)
         if "DestinationConfig" in mapping
     ]
 
@@ -171,7 +171,7 @@ def streams_are_read_in_order_and_no_entry_is_lost_unseen(stack: Stack) -> list[
     stream keeps its records for 24 hours. https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
     """
     problems = []
-    for name, mapping in stack.of("AWS::Lambda::EventSourceMapping"):
+    for name, mapping in stack.of(EVENT_SOURCE):
         if not _reads_a_stream(mapping):
             continue
         holds = {
@@ -219,7 +219,8 @@ def data_outlives_the_stack_under_no_fixed_name(stack: Stack) -> list[str]:
     problems = []
     for name, resource in stack.resources.items():
         properties = resource.get("Properties", {})
-        if resource["Type"] in KEEPS_DATA and (
+        keeps_data = resource["Type"] in KEEPS_DATA and name not in PASSING
+        if keeps_data and (
             resource.get("DeletionPolicy") not in RETAINED
             or resource.get("UpdateReplacePolicy") not in RETAINED
         ):
@@ -231,10 +232,13 @@ def data_outlives_the_stack_under_no_fixed_name(stack: Stack) -> list[str]:
 
 
 def keys_only_sign_and_only_for_this_account(stack: Stack) -> list[str]:
-    """The account's own policies decide who may use a key; a policy that names anybody else opens it."""
+    """The account's own policies decide who may use a key; a policy that names anybody else opens it. The key
+    of the alarms, which AWS's service has to use, is the one that encrypts."""
     account = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
     problems = []
     for name, key in stack.of("AWS::KMS::Key"):
+        if name in PASSING:
+            continue
         if (key.get("KeyUsage"), key.get("KeySpec")) != ("SIGN_VERIFY", "ECC_NIST_P256"):
             problems.append(f"{name} is not a key for signing")
         problems += [
@@ -306,6 +310,47 @@ def access_log_names_nobody(stack: Stack) -> list[str]:
     ]
 
 
+# --------------------------------------------------------------------------------------- versions
+
+
+def everything_calls_the_alias(stack: Stack) -> list[str]:
+    """What calls a function without its alias gets new code all at once, and a rollback does not reach it.
+
+    CloudFormation's own custom resources do: they belong to the deployment, and must not wait for its end.
+    """
+    said = stack.api["components"]["securitySchemes"]["BearerToken"]["x-amazon-apigateway-authorizer"]
+    (authorizer,) = said["authorizerUri"]["Fn::Sub"][1].values()
+    callers = {
+        "the authorizer": name_of(authorizer),
+        **{route.name: route.calls for route in routes(stack)},
+        **{name: name_of(mapping["FunctionName"]) for name, mapping in stack.of(EVENT_SOURCE)},
+        **{name: name_of(allowed["FunctionName"]) for name, allowed in stack.of("AWS::Lambda::Permission")},
+        **{
+            name: name_of(schedule["Target"]["Arn"])
+            for name, schedule in stack.of("AWS::Scheduler::Schedule")
+        },
+    }
+    return [
+        f"{caller} calls {called}"
+        for caller, called in callers.items()
+        if not called.endswith(ALIAS) and called != "${AuthorizeRequest.Arn}:live"
+    ]
+
+
+def each_alias_has_a_version_of_its_own_function(stack: Stack) -> list[str]:
+    """And a superseded version goes with the deployment: each holds code, up to the account's 75 GB."""
+    problems = []
+    for function in stack.functions:
+        alias = stack.resources.get(f"{function}{ALIAS}", {"Properties": {}})["Properties"]
+        version = name_of(alias.get("FunctionVersion", "")).removesuffix(".Version")
+        published = stack.resources.get(version, {})
+        if published.get("Properties", {}).get("FunctionName") != {"Ref": function}:
+            problems.append(f"{function} has no alias of its own")
+        elif published.get("DeletionPolicy") != "Delete":
+            problems.append(f"{function} keeps every version it ever had")
+    return problems
+
+
 # -------------------------------------------------------------------------------------- permission
 
 
@@ -368,7 +413,8 @@ class Route:
         self.is_protected = operation.get("security") == [{"BearerToken": []}]
         integration = operation.get("x-amazon-apigateway-integration", {})
         uri = integration.get("uri", {}).get("Fn::Sub", "")
-        self.function = uri.partition("/functions/${")[2].partition(".Arn}")[0]
+        self.calls = uri.partition("/functions/${")[2].partition("}")[0]
+        self.function = function_called(self.calls)
         self.is_mock = integration.get("type") == "mock"
 
 
@@ -414,16 +460,112 @@ def the_gateway_refuses_as_we_do(stack: Stack) -> list[str]:
     return problems
 
 
-def the_stage_is_throttled_and_keeps_nobodys_path_or_address(stack: Stack) -> list[str]:
+STRIPE_PER_SECOND, STRIPE_PER_ENDPOINT = 100, 25
+"""https://docs.stripe.com/rate-limits"""
+
+CALL_STRIPE_EACH_TIME = {"PUT /customers/{customer_id}", "POST /checkout-sessions"}
+WEBHOOKS = "POST /webhooks/stripe"
+
+
+def throttles(stack: Stack) -> dict[str, Json]:
+    """By route (`* /*` is all others): its settings. Each stands alone: what it lacks is off or unbounded."""
+    (stage,) = (stage for _, stage in stack.of("AWS::ApiGateway::Stage"))
+    return {
+        f"{settings['HttpMethod']} {_as_path(settings['ResourcePath'])}": settings
+        for settings in stage.get("MethodSettings", [])
+    }
+
+
+def _as_path(resource_path: str) -> str:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-apigateway-stage-methodsetting.html"""
+    return "/*" if resource_path == "/*" else resource_path.removeprefix("/").replace("~1", "/")
+
+
+def throttles_spare_stripe_and_let_its_backlog_in(stack: Stack) -> list[str]:
+    set_for = throttles(stack)
+    known = {route.name for route in routes(stack)} | {"* /*"}
+    problems = [f"there is no route {route} to throttle" for route in set_for if route not in known]
+    for route, at_most in {
+        "* /*": STRIPE_PER_SECOND,
+        **dict.fromkeys(CALL_STRIPE_EACH_TIME, STRIPE_PER_ENDPOINT),
+    }.items():
+        rate, burst = _rate_and_burst(set_for.get(route, {}))
+        in_one_second = rate if route == "* /*" else rate + burst
+        if not rate or in_one_second > at_most:
+            problems.append(f"{route} lets through more than Stripe takes")
+    rate, burst = _rate_and_burst(set_for.get(WEBHOOKS, {}))
+    if rate < STRIPE_PER_SECOND * 5 or burst < rate:
+        problems.append(f"{WEBHOOKS} keeps out what Stripe has kept back, or shares others' throttle")
+    return problems
+
+
+def _rate_and_burst(settings: Json) -> tuple[float, float]:
+    return settings.get("ThrottlingRateLimit", 0), settings.get("ThrottlingBurstLimit", 0)
+
+
+def the_stage_keeps_nobodys_path_or_address(stack: Stack) -> list[str]:
+    problems = [
+        f"{route} logs what is in requests"
+        for route, settings in throttles(stack).items()
+        if settings.get("DataTraceEnabled") is not False or settings.get("LoggingLevel") != "OFF"
+    ]
+    problems += [
+        f"{name} sends paths and addresses to X-Ray"
+        for name, stage in stack.of("AWS::ApiGateway::Stage")
+        if stage.get("TracingEnabled") is not False
+    ]
+    return problems
+
+
+# ---------------------------------------------------------------------------------------- firewall
+
+
+def the_firewall_lets_webhooks_pass_and_keeps_no_request(stack: Stack) -> list[str]:
+    """Every rule leaves the webhook's path out; no sample or log of a request, whose headers hold tokens."""
+    ((_, firewall),) = stack.of("AWS::WAFv2::WebACL")
     problems = []
-    for name, stage in stack.of("AWS::ApiGateway::Stage"):
-        settings = stage.get("MethodSettings", [{}])[0]
-        if not 0 < settings.get("ThrottlingRateLimit", 0) <= 100:
-            problems.append(f"{name} lets through more than Stripe takes")
-        if settings.get("DataTraceEnabled") is not False or settings.get("LoggingLevel") != "OFF":
-            problems.append(f"{name} logs what is in requests")
-        if stage.get("TracingEnabled") is not False:
-            problems.append(f"{name} sends paths and addresses to X-Ray")
+    for rule in firewall["Rules"]:
+        (statement,) = rule["Statement"].values()
+        if statement.get("ScopeDownStatement") != NOT_A_WEBHOOK:
+            problems.append(f"{rule['Name']} is held against Stripe's webhooks")
+        if "OverrideAction" in rule and rule["OverrideAction"] != {"None": {}}:
+            problems.append(f"{rule['Name']} only counts")
+    problems += [
+        f"{part.get('Name', 'the firewall')} keeps samples of requests"
+        for part in [firewall, *firewall["Rules"]]
+        if part["VisibilityConfig"]["SampledRequestsEnabled"] is not False
+    ]
+    kinds = {kind for rule in firewall["Rules"] for kind in rule["Statement"]}
+    if kinds != {"RateBasedStatement", "ManagedRuleGroupStatement"}:
+        problems.append("there is no rate rule, or no managed one")
+    if dict(stack.of("AWS::WAFv2::LoggingConfiguration")):
+        problems.append("the firewall logs requests")
+    return problems
+
+
+NOT_A_WEBHOOK = {
+    "NotStatement": {
+        "Statement": {
+            "ByteMatchStatement": {
+                "FieldToMatch": {"UriPath": {}},
+                "PositionalConstraint": "ENDS_WITH",
+                "SearchString": "/webhooks/stripe",
+                "TextTransformations": [{"Priority": 0, "Type": "NONE"}],
+            }
+        }
+    }
+}
+
+
+def the_firewall_stands_before_the_stage_only_if_asked_for(stack: Stack) -> list[str]:
+    wanted = {"AWS::WAFv2::WebACL", "AWS::WAFv2::WebACLAssociation"}
+    parts = {name: one for name, one in stack.resources.items() if one["Type"] in wanted}
+    problems = [
+        f"{name} is always there" for name, one in parts.items() if one.get("Condition") != "HasWebAcl"
+    ]
+    before = [name_of(one["ResourceArn"]) for _, one in stack.of("AWS::WAFv2::WebACLAssociation")]
+    if [arn.endswith(":/restapis/${Api}/stages/${Apiv1Stage}") for arn in before] != [True]:
+        problems.append("the firewall stands before something else")
     return problems
 
 

@@ -16,6 +16,9 @@ from local.settings import ROOT
 Json = dict[str, Any]
 
 TEMPLATE = ROOT / "template.yaml"
+ALIAS = "Aliaslive"
+"""What SAM appends to a function's logical id for the alias `live`."""
+
 _UPLOADED = "s3://an-artifacts-bucket/key"  # `sam package` puts such addresses in place of folders
 
 
@@ -24,14 +27,14 @@ def raw() -> Json:
     return loaded
 
 
-def expand(template: Json) -> Json:
-    """The translator rewrites what it is given, so it is given a copy."""
+def expand(template: Json, **parameters: str) -> Json:
+    """The translator rewrites what it is given, so it is given a copy. It reads only ShiftTraffic."""
     packaged = copy.deepcopy(template)
     for resource in packaged["Resources"].values():
         for code in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
             resource["Properties"][code] = _UPLOADED
     with patch.dict(os.environ, {"AWS_DEFAULT_REGION": "us-east-1"}):
-        expanded: Json = transform(packaged, {}, SimpleNamespace(load=dict))
+        expanded: Json = transform(packaged, parameters, SimpleNamespace(load=dict))
     return expanded
 
 
@@ -84,6 +87,11 @@ def name_of(value: Any) -> str:
         case str(text):
             return text
     raise ValueError(f"not a reference: {value!r}")
+
+
+def function_called(reference: Any) -> str:
+    """The function behind a reference to it, to its ARN or to its alias."""
+    return name_of(reference).removesuffix(".Arn").removesuffix(ALIAS)
 
 
 def listed(value: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from cfnlint.api import lint  # type: ignore[import-untyped]
 
 from local import deployment
@@ -15,8 +16,10 @@ def test_sam_validates_the_template(tmp_path: Path) -> None:
     deployment.run_sam(settings, "validate", ["validate", "--lint", "--template-file", str(TEMPLATE)])
 
 
-def test_the_expanded_template_is_clean() -> None:
-    assert _findings(Stack(expand(raw()))) == []
+@pytest.mark.parametrize("shift", ["true", "false"])
+def test_the_expanded_template_is_clean(shift: str) -> None:
+    used_up_by_sam = ["W2001 at Parameters/ShiftTraffic: Parameter ShiftTraffic not used."]
+    assert _findings(Stack(expand(raw(), ShiftTraffic=shift))) == used_up_by_sam
 
 
 def test_a_fault_in_the_expanded_template_is_found() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,86 @@ def gateway_response(stack: Stack, kind: str) -> Json:
 def ledger(stack: Stack) -> Json:
     return stack.properties("PublishChangesLedger")
 
+
+def version_of(stack: Stack, function: str) -> str:
+    """The logical id of the version that the function's alias points to."""
+    version: str = stack.properties(f"{function}Aliaslive")["FunctionVersion"]["Fn::GetAtt"][0]
+    return version
+
+
+def authorizer_uri(stack: Stack) -> list[Any]:
+    scheme = stack.api["components"]["securitySchemes"]["BearerToken"]
+    uri: list[Any] = scheme["x-amazon-apigateway-authorizer"]["authorizerUri"]["Fn::Sub"]
+    return uri
+
+
+def throttle(stack: Stack, route: str) -> Json:
+    return rules.throttles(stack)[route]
+
+
+THROTTLES_SPOILT: list[tuple[Spoil, str]] = [
+    (lambda s: throttle(s, "* /*").update(ThrottlingRateLimit=10_000), "* /* lets through more"),
+    (lambda s: throttle(s, "POST /checkout-sessions").update(ThrottlingRateLimit=16), "more than Stripe"),
+    (lambda s: throttle(s, "PUT /customers/{customer_id}").pop("ThrottlingRateLimit"), "more than Stripe"),
+    (lambda s: throttle(s, "PUT /customers/{customer_id}").update(ResourcePath="/~1people"), "no route PUT"),
+    (lambda s: throttle(s, "POST /webhooks/stripe").update(ThrottlingRateLimit=100), "kept back"),
+    (lambda s: stage(s)["MethodSettings"].pop(), "shares others' throttle"),
+]
+
+
+def firewall(stack: Stack) -> Json:
+    return stack.properties("WebFirewall")
+
+
+def firewall_rule(stack: Stack, kind: str) -> Json:
+    statement: Json = next(
+        rule["Statement"][kind] for rule in firewall(stack)["Rules"] if kind in rule["Statement"]
+    )
+    return statement
+
+
+def webhook_match(stack: Stack, kind: str) -> Json:
+    match: Json = firewall_rule(stack, kind)["ScopeDownStatement"]["NotStatement"]["Statement"]
+    return match
+
+
+WAF_SPOILT: list[tuple[Spoil, str]] = [
+    (lambda s: firewall_rule(s, "RateBasedStatement").pop("ScopeDownStatement"), "is held against"),
+    (lambda s: firewall_rule(s, "ManagedRuleGroupStatement").pop("ScopeDownStatement"), "is held against"),
+    (
+        lambda s: webhook_match(s, "RateBasedStatement")["ByteMatchStatement"].update(
+            SearchString="/webhook"
+        ),
+        "is held against",
+    ),
+    (lambda s: firewall(s)["Rules"][1].update(OverrideAction={"Count": {}}), "only counts"),
+    (lambda s: firewall(s)["Rules"][1]["VisibilityConfig"].update(SampledRequestsEnabled=True), "samples"),
+    (lambda s: firewall(s)["Rules"].pop(0), "no rate rule"),
+    (
+        lambda s: s.resources.update(Logs={"Type": "AWS::WAFv2::LoggingConfiguration", "Properties": {}}),
+        "logs requests",
+    ),
+]
+
+CALLS_SPOILT: list[tuple[Spoil, str]] = [
+    (lambda s: ledger(s).update(FunctionName={"Ref": "PublishChanges"}), "PublishChangesLedger calls"),
+    (
+        lambda s: s.properties("ApiBearerTokenAuthorizerPermission").update(
+            FunctionName={"Fn::GetAtt": ["AuthorizeRequest", "Arn"]}
+        ),
+        "ApiBearerTokenAuthorizerPermission calls",
+    ),
+    (
+        lambda s: authorizer_uri(s)[1].update(__FunctionArn__={"Fn::GetAtt": ["AuthorizeRequest", "Arn"]}),
+        "the authorizer calls",
+    ),
+    (
+        lambda s: s.api["paths"]["/terms/current"]["get"]["x-amazon-apigateway-integration"]["uri"].update(
+            {"Fn::Sub": "arn:aws:apigateway:us-east-1:lambda:path/functions/${ReadTerms.Arn}/invocations"}
+        ),
+        "GET /terms/current calls",
+    ),
+]
 
 STREAM_SPOILT: list[tuple[Spoil, str]] = [
     (lambda s: ledger(s).update(ParallelizationFactor=2), "keeps the order"),
@@ -264,20 +345,56 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
         lambda s: gateway_response(s, "UNAUTHORIZED").pop("responseParameters"),
         "UNAUTHORIZED is hidden",
     ),
-    (
-        rules.the_stage_is_throttled_and_keeps_nobodys_path_or_address,
-        lambda s: stage(s)["MethodSettings"][0].update(ThrottlingRateLimit=10_000),
-        "more than Stripe takes",
+    *(
+        (rules.throttles_spare_stripe_and_let_its_backlog_in, spoil, found)
+        for spoil, found in THROTTLES_SPOILT
     ),
     (
-        rules.the_stage_is_throttled_and_keeps_nobodys_path_or_address,
+        rules.the_stage_keeps_nobodys_path_or_address,
         lambda s: stage(s)["MethodSettings"][0].update(DataTraceEnabled=True),
         "logs what is in requests",
     ),
     (
-        rules.the_stage_is_throttled_and_keeps_nobodys_path_or_address,
+        rules.the_stage_keeps_nobodys_path_or_address,
+        lambda s: stage(s)["MethodSettings"][-1].update(LoggingLevel="INFO"),
+        "logs what is in requests",
+    ),
+    (
+        rules.the_stage_keeps_nobodys_path_or_address,
         lambda s: stage(s).update(TracingEnabled=True),
         "X-Ray",
+    ),
+    *(
+        (rules.the_firewall_lets_webhooks_pass_and_keeps_no_request, spoil, found)
+        for spoil, found in WAF_SPOILT
+    ),
+    (
+        rules.the_firewall_stands_before_the_stage_only_if_asked_for,
+        lambda s: s.resources["WebFirewall"].pop("Condition"),
+        "WebFirewall is always there",
+    ),
+    (
+        rules.the_firewall_stands_before_the_stage_only_if_asked_for,
+        lambda s: s.resources.pop("WebFirewallBeforeApi"),
+        "before something else",
+    ),
+    *((rules.everything_calls_the_alias, spoil, found) for spoil, found in CALLS_SPOILT),
+    (
+        rules.each_alias_has_a_version_of_its_own_function,
+        lambda s: s.properties("ReadTermsAliaslive").update(FunctionVersion="$LATEST"),
+        "ReadTerms has no alias",
+    ),
+    (
+        rules.each_alias_has_a_version_of_its_own_function,
+        lambda s: s.properties("ReadTermsAliaslive").update(
+            FunctionVersion=s.properties("ReadMandatesAliaslive")["FunctionVersion"]
+        ),
+        "ReadTerms has no alias",
+    ),
+    (
+        rules.each_alias_has_a_version_of_its_own_function,
+        lambda s: s.resources[version_of(s, "ReadTerms")].update(DeletionPolicy="Retain"),
+        "ReadTerms keeps every version",
     ),
 ]
 RULES = list(dict.fromkeys(rule for rule, _, _ in SPOILT))
