@@ -304,7 +304,7 @@ def test_a_change_worked_out_from_an_old_head_is_refused_by_the_head_alone(world
     mandate_id = world.begun()["mandate_id"]
     moment, head = Moment(1), read_heads([mandate_id])[mandate_id]
     told = {mandate_id: [Contribution("api:test", (Fact(Kind.SESSION_EXPIRED, 1, "api:test"),))]}
-    changes = work_out(told, {mandate_id: head}, moment)
+    changes = work_out(told, {mandate_id: head}, moment, {})
     commit(changes, moment)
     EntryRow.get(mandate_id, f"{EntryRow.PREFIX}{head.entries + 1:06}").delete()
     with pytest.raises(writing.Conflict):

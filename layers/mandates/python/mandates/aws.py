@@ -12,12 +12,16 @@ ATTEMPTS = 3
 """At most 12 s and two short pauses, inside every function's time-out."""
 
 
-def client(service: str) -> Any:
-    """A botocore client: boto3 would add its import and nothing that is used here."""
+def client(service: str, **options: Any) -> Any:
+    """A botocore client: boto3 would add its import and nothing that is used here.
+
+    `options` are further ones of botocore.config.Config.
+    """
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=READ_TIMEOUT_SECONDS,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        **options,
     )
     return _session().create_client(service, config=config)
 

@@ -6,18 +6,20 @@ that can't be applied leaves its neighbours alone.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
-from mandates.core.changes import EVENT, Contribution, EventRecord
+from mandates.core.changes import EVENT, Contribution, EventRecord, Subject
 from mandates.core.mandate import Mandate
-from mandates.core.stripe_events import AboutMandate, AboutSubject, Impossible, NotOurs, read
+from mandates.core.stripe_events import AboutMandate, AboutSubject, Impossible, NotOurs, Reading, read
 from mandates.errors import Busy
 from mandates.moment import Clock, Moment
 from mandates.recording import contribute, work_out
 from mandates.store.events import APPLIED, QUARANTINED, record_outcome, settled
 from mandates.store.mandates import add_subject_facts, commit, read_heads, transaction_groups
+from mandates.store.together import Known, read_together
 from mandates.store.writing import StoreError
 
 Event = Mapping[str, Any]
@@ -33,29 +35,48 @@ def apply_events(events: Sequence[Event], *, managed_by: str, livemode: bool, cl
     An event whose result is an exception has left no record: it is to be delivered again.
     """
     by_id = {event["id"]: event for event in events}
-    known = {record.event_id for record in settled(EventRecord(event_id) for event_id in by_id)}
-    results: Results = dict.fromkeys(known, KNOWN)
-    batch = _Batch(by_id, clock, results)
-    about_mandates: list[AboutMandate] = []
+    results: Results = {}
+    readings: dict[str, Reading] = {}
     for event_id, event in by_id.items():
-        if event_id in known:
-            continue
         try:
-            reading = read(event, managed_by=managed_by, livemode=livemode)
+            readings[event_id] = read(event, managed_by=managed_by, livemode=livemode)
         except Exception as error:
             results[event_id] = error
+    records = [EventRecord(event_id) for event_id in by_id]
+    known = _known_of(records, readings.values())
+    applied = settled(records) if known is None else known.settled
+    results |= dict.fromkeys((record.event_id for record in applied), KNOWN)
+    batch = _Batch(by_id, clock, results)
+    about_mandates: list[AboutMandate] = []
+    for event_id, reading in readings.items():
+        if event_id in results:
             continue
         match reading:
             case AboutMandate():
                 about_mandates.append(reading)
             case AboutSubject():
                 batch.guarded(event_id, partial(batch.apply_to_subject, reading))
+                known = None  # mandates, and what they stand on, are no longer what was read
             case NotOurs(outcome=outcome):
-                batch.guarded(event_id, partial(batch.settle, event, outcome))
+                batch.guarded(event_id, partial(batch.settle, by_id[event_id], outcome))
             case Impossible(reason=reason):
-                batch.guarded(event_id, partial(batch.quarantine, event, reason))
-    batch.apply_to_mandates(about_mandates)
+                batch.guarded(event_id, partial(batch.quarantine, by_id[event_id], reason))
+    batch.apply_to_mandates(about_mandates, known)
     return results
+
+
+def _known_of(records: Sequence[EventRecord], readings: Iterable[Reading]) -> Known | None:
+    """All that a batch needs to know, in one request; None if that fails: one table may be out of reach and not
+    another, or one of the mandates be beyond reading."""
+    about = [reading for reading in readings if isinstance(reading, AboutMandate)]
+    try:
+        return read_together(
+            records,
+            (reading.mandate_id for reading in about),
+            chain.from_iterable(reading.subjects for reading in about),
+        )
+    except Exception:  # each is read by itself then, and stands or fails by itself
+        return None
 
 
 class _Batch:
@@ -92,11 +113,12 @@ class _Batch:
             contribute(mandate_id, [told], self._clock)
         return self.settle(event, APPLIED, subject=reading.subject)
 
-    def apply_to_mandates(self, readings: Sequence[AboutMandate]) -> None:
+    def apply_to_mandates(self, readings: Sequence[AboutMandate], known: Known | None) -> None:
+        """`known` is what was just read of them, if it still holds."""
         if not readings:
             return
         try:
-            heads = read_heads(reading.mandate_id for reading in readings)
+            heads = known.heads if known else read_heads(reading.mandate_id for reading in readings)
         except StoreError as error:
             self._results.update({reading.event_id: error for reading in readings})
             return
@@ -112,7 +134,7 @@ class _Batch:
             else:
                 told = Contribution(reading.event_id, (reading.fact,), self._record(reading.event_id))
                 contributions[reading.mandate_id].append(told)
-        self._commit(contributions, heads)
+        self._commit(contributions, heads, known.subjects if known else {})
 
     def _apart(self, readings: Sequence[AboutMandate], error: Exception) -> None:
         """One mandate at a time, so that the one whose head can't be read holds up no other."""
@@ -121,16 +143,19 @@ class _Batch:
             by_mandate[reading.mandate_id].append(reading)
         for of_one in by_mandate.values():
             if len(by_mandate) > 1:
-                self.apply_to_mandates(of_one)
+                self.apply_to_mandates(of_one, None)
             else:
                 self._results.update({reading.event_id: error for reading in of_one})
 
     def _commit(
-        self, contributions: Mapping[str, Sequence[Contribution]], heads: Mapping[str, Mandate]
+        self,
+        contributions: Mapping[str, Sequence[Contribution]],
+        heads: Mapping[str, Mandate],
+        subjects: Mapping[str, Subject],
     ) -> None:
         moment = Moment(self._clock())
         try:
-            for group in transaction_groups(work_out(contributions, heads, moment)):
+            for group in transaction_groups(work_out(contributions, heads, moment, subjects)):
                 commit(group, moment)
                 for change in group:
                     self._applied(contributions[change.after.mandate_id])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import batched
 
-from mandates.core.changes import Change, Contribution, change, stands_on, stands_on_after
+from mandates.core.changes import Change, Contribution, Subject, change, stands_on, stands_on_after
 from mandates.core.facts import Fact
 from mandates.core.mandate import Mandate, Status, status
 from mandates.errors import NotFound
@@ -21,10 +21,19 @@ _MOST_PER_TRANSACTION = 30
 of the 100 items a transaction may have."""
 
 
-def work_out(contributions: Contributions, heads: Mapping[str, Mandate], moment: Moment) -> list[Change]:
-    """The changes that contributions make to these mandates as they are now; no empty ones."""
+def work_out(
+    contributions: Contributions,
+    heads: Mapping[str, Mandate],
+    moment: Moment,
+    known: Mapping[str, Subject],
+) -> list[Change]:
+    """The changes that contributions make to these mandates as they are now; no empty ones.
+
+    `known` are subjects that were just read; the others are read here.
+    """
     keys = {mandate_id: stands_on_after(heads[mandate_id], new) for mandate_id, new in contributions.items()}
-    subjects = read_subjects(key for of_one in keys.values() for key in of_one)
+    needed = [key for of_one in keys.values() for key in of_one]
+    subjects = {**known, **read_subjects(key for key in needed if key not in known)}
     changes = [
         change(heads[mandate_id], new, subjects=subjects, recorded_at=moment.text)
         for mandate_id, new in contributions.items()
@@ -48,7 +57,7 @@ def _attempt(mandate_id: str, contributions: Sequence[Contribution], clock: Cloc
     seen = settled([new.event for new in contributions if new.event])
     unseen = [new for new in contributions if new.event not in seen]
     moment = Moment(clock())
-    changes = work_out({mandate_id: unseen}, {mandate_id: head}, moment)
+    changes = work_out({mandate_id: unseen}, {mandate_id: head}, moment, known={})
     if changes:
         commit(changes, moment)
 

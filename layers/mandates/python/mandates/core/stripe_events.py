@@ -121,6 +121,12 @@ class AboutMandate:
     fact: Fact
     stripe_customer_id: str | None
 
+    @property
+    def subjects(self) -> list[str]:
+        """The keys of the subjects it names: if it is believed, the mandate stands on them."""
+        customer = [stripe_customer_subject(self.stripe_customer_id)] if self.stripe_customer_id else []
+        return customer + [payment_method_subject(one) for one in self.fact.ids.get("payment_method", ())]
+
 
 @dataclass(frozen=True, slots=True)
 class AboutSubject:

@@ -184,7 +184,9 @@ def add_change(writing: TransactWrite, change: Change, moment: Moment) -> None:
         ]
         if _is_pending(change.before) and not _is_pending(change.after):
             actions += [HeadRow.pending.remove(), HeadRow.sweep_at.remove()]
-        writing.update(_head_row(change.before), actions=actions, condition=nobody_wrote_since)
+        writing.update(
+            HeadRow(change.before.mandate_id, HeadRow.RECORD), actions=actions, condition=nobody_wrote_since
+        )
     for entry in change.entries:
         entries_are_never_replaced = EntryRow.mandate_id.does_not_exist()
         writing.save(_entry_row(entry), condition=entries_are_never_replaced)

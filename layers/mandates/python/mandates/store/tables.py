@@ -21,17 +21,20 @@ from pynamodb.attributes import (
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 
-CONNECT_TIMEOUT_SECONDS = 1.0
-READ_TIMEOUT_SECONDS = 3.0  # with 3 attempts, 12 s at worst: inside every function's time-out
+from mandates import aws
+from mandates.store.connecting import share
+
+CONNECT_TIMEOUT_SECONDS = float(aws.CONNECT_TIMEOUT_SECONDS)
+READ_TIMEOUT_SECONDS = float(aws.READ_TIMEOUT_SECONDS)
 
 
 class _Table:
-    """pynamodb's own time-outs are 15 s and 30 s: longer than API Gateway waits."""
+    """The shared client's time-outs: pynamodb's own, 15 s and 30 s, are longer than API Gateway waits."""
 
     table_name = ""  # set by `bind`
     connect_timeout_seconds = CONNECT_TIMEOUT_SECONDS
     read_timeout_seconds = READ_TIMEOUT_SECONDS
-    max_retry_attempts = 2
+    max_retry_attempts = aws.ATTEMPTS - 1
 
 
 class CustomerRow(Model):
@@ -254,7 +257,8 @@ TABLES = tuple(_ROWS)
 
 
 def bind(names: dict[str, str]) -> None:
-    """Say what the tables are called here, e.g. `{"mandates": "stack-Mandates-1ABC"}`."""
+    """Say what the tables are called here, e.g. `{"mandates": "stack-Mandates-1ABC"}`, and be ready to ask."""
     for table, name in names.items():
         for row in _ROWS[table]:
             row.Meta.table_name = name
+            share(row)

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pynamodb.connection import Connection
 from pynamodb.exceptions import PutError, PynamoDBException, TransactWriteError, UpdateError
 from pynamodb.transactions import TransactWrite
 
 from mandates.errors import Busy
+from mandates.store.connecting import connection
 
 MAX_TRANSACTION_ITEMS = 100
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html"""
@@ -27,7 +27,7 @@ class Conflict(Exception):
 @contextmanager
 def transaction() -> Iterator[TransactWrite]:
     """All or nothing. Raises Conflict; botocore's own client token makes its retries safe."""
-    with conflicts_named(), TransactWrite(connection=_connection()) as writing:
+    with conflicts_named(), TransactWrite(connection=connection()) as writing:
         yield writing
 
 
@@ -79,15 +79,3 @@ def until_no_conflict[Result](
             longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**tried)
             sleep(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing
     raise Busy("others kept changing this at the same time; try again")
-
-
-_connections: list[Connection] = []
-
-
-def _connection() -> Connection:
-    """The transactions' own connection, opened once per container."""
-    if not _connections:
-        _connections.append(
-            Connection(connect_timeout_seconds=1.0, read_timeout_seconds=3.0, max_retry_attempts=2)
-        )
-    return _connections[0]
