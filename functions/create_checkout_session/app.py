@@ -57,6 +57,7 @@ tables.bind(
         "terms": configured.terms_table,
     }
 )
+tables.warm("customers")
 stripe = Stripe(configured, within=REQUEST_SECONDS)
 
 

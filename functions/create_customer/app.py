@@ -38,6 +38,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
 
 configured = settings.read(Settings, os.environ)
 tables.bind({"customers": configured.customers_table, "stripe_subjects": configured.stripe_subjects_table})
+tables.warm("customers")
 stripe = Stripe(configured, within=REQUEST_SECONDS)
 
 

@@ -6,12 +6,10 @@ import time
 from typing import Any
 
 import msgspec
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from mandates import settings
 from mandates.core.stripe_events import is_event_id
-from mandates.ingest import apply_events
+from mandates.ingest import Results, apply_events
 from mandates.store import tables
 from mandates.telemetry import count, instrumented, logger
 
@@ -32,29 +30,35 @@ tables.bind(
         "stripe_subjects": configured.stripe_subjects_table,
     }
 )
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+tables.warm("events")
 
 
 @instrumented
-def handler(event: dict[str, Any], context: Any) -> Any:
-    events = [stripe_event for record in event["Records"] if (stripe_event := parsed(record["body"]))]
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    events = {record["messageId"]: parsed(record["body"]) for record in event["Records"]}
     results = apply_events(
-        events, managed_by=configured.managed_by, livemode=configured.stripe_livemode, clock=time.time
+        [stripe_event for stripe_event in events.values() if stripe_event],
+        managed_by=configured.managed_by,
+        livemode=configured.stripe_livemode,
+        clock=time.time,
     )
+    failed = [message_id for message_id, stripe_event in events.items() if not done(stripe_event, results)]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
-    def report(record: SQSRecord) -> None:
-        stripe_event = parsed(record.body)
-        if stripe_event is None:
-            raise ValueError("the message is not an event that we queued")
-        result = results[stripe_event["id"]]
-        about = {"event_id": stripe_event["id"], "event_type": stripe_event.get("type")}
-        if isinstance(result, Exception):
-            logger.warning("event not applied yet", extra=about, exc_info=result)
-            raise result
-        logger.info("event seen", extra={**about, "outcome": result})
-        count(f"Events{result.title().replace('_', '')}")
 
-    return process_partial_response(event=event, record_handler=report, processor=processor, context=context)
+def done(event: dict[str, Any] | None, results: Results) -> bool:
+    """Whether a message's event is done with; what came of it is logged and counted."""
+    if event is None:
+        logger.error("the message is not an event that we queued")
+        return False
+    result = results[event["id"]]
+    about = {"event_id": event["id"], "event_type": event.get("type")}
+    if isinstance(result, Exception):
+        logger.warning("event not applied yet", extra=about, exc_info=result)
+        return False
+    logger.info("event seen", extra={**about, "outcome": result})
+    count(f"Events{result.title().replace('_', '')}")
+    return True
 
 
 def parsed(body: str) -> dict[str, Any] | None:

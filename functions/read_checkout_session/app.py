@@ -34,6 +34,7 @@ tables.bind(
         "stripe_subjects": configured.stripe_subjects_table,
     }
 )
+tables.warm("customers")
 stripe = Stripe(configured, within=REQUEST_SECONDS)
 
 

@@ -37,6 +37,7 @@ tables.bind(
         "stripe_subjects": configured.stripe_subjects_table,
     }
 )
+tables.warm("mandates")
 
 
 @api(normalised_origins(configured.allowed_origins))

@@ -20,6 +20,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 configured = settings.read(Settings, os.environ)
 tables.bind({"terms": configured.terms_table})
+tables.warm("terms")
 
 
 # Long enough to spare a busy shop most calls; a superseded version is refused at checkout all the same.

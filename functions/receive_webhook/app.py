@@ -27,6 +27,7 @@ sqs = aws.client("sqs")
 secrets = Secret(
     aws.client("secretsmanager"), configured.stripe_webhook_secrets_arn, webhook_secrets, time.time
 )
+secrets.prefetch()
 
 
 @instrumented

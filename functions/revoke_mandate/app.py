@@ -33,6 +33,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
 
 configured = settings.read(Settings, os.environ)
 tables.bind({"mandates": configured.mandates_table, "stripe_subjects": configured.stripe_subjects_table})
+tables.warm("mandates")
 
 
 @api(normalised_origins(configured.allowed_origins))

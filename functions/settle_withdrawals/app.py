@@ -29,6 +29,7 @@ class Settings(StripeAccess, frozen=True, kw_only=True):
 
 configured = settings.read(Settings, os.environ)
 tables.bind({"mandates": configured.mandates_table, "stripe_subjects": configured.stripe_subjects_table})
+tables.warm("mandates")
 stripe = Stripe(configured, within=BACKGROUND_SECONDS, per_second=BACKGROUND_PER_SECOND)
 sqs = aws.client("sqs")
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)

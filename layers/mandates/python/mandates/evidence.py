@@ -44,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True):
                 "terms": self.terms_table,
             }
         )
+        tables.warm("mandates")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Secrets Manager, read through and kept for a while, with as few calls and imports as can be."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 from typing import Any, Protocol
 
@@ -37,6 +38,11 @@ class Secret[Value]:
         if self._value is None:
             raise RuntimeError("unreachable: _fetch raises when there is no value to fall back on")
         return self._value
+
+    def prefetch(self) -> None:
+        """Fetch it while the container starts. If that fails, whoever needs it first tries again, and tells."""
+        with suppress(Exception):
+            self.get()
 
     def newer_than(self, refused: Value) -> Value | None:
         """What to use in place of a value that was just refused; None if there is nothing else.

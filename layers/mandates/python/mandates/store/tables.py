@@ -22,7 +22,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyPr
 from pynamodb.models import Model
 
 from mandates import aws
-from mandates.store.connecting import share
+from mandates.store.connecting import open_connection, share
 
 CONNECT_TIMEOUT_SECONDS = float(aws.CONNECT_TIMEOUT_SECONDS)
 READ_TIMEOUT_SECONDS = float(aws.READ_TIMEOUT_SECONDS)
@@ -257,8 +257,13 @@ TABLES = tuple(_ROWS)
 
 
 def bind(names: dict[str, str]) -> None:
-    """Say what the tables are called here, e.g. `{"mandates": "stack-Mandates-1ABC"}`, and be ready to ask."""
+    """Say what the tables are called here, e.g. `{"mandates": "stack-Mandates-1ABC"}`; be ready to ask."""
     for table, name in names.items():
         for row in _ROWS[table]:
             row.Meta.table_name = name
             share(row)
+
+
+def warm(table: str) -> None:
+    """Open the connection while the container starts, by asking a table for what is not there."""
+    open_connection(_ROWS[table][0])
