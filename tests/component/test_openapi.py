@@ -36,6 +36,7 @@ from tests.component.world import (
     service,
     template,
 )
+from tests.template.stack import folder_of
 
 Json = dict[str, Any]
 
@@ -153,10 +154,8 @@ CONTRACT = Contract(yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="u
 def functions() -> dict[str, str]:
     """Which function answers an operation, by template.yaml."""
     return {
-        f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}": resource["Properties"][
-            "CodeUri"
-        ].removeprefix("functions/")
-        for resource in template()["Resources"].values()
+        f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}": folder_of(name)
+        for name, resource in template()["Resources"].items()
         for event in resource.get("Properties", {}).get("Events", {}).values()
         if event["Type"] == "Api"
     }

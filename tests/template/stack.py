@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -92,6 +93,11 @@ def name_of(value: Any) -> str:
 def function_called(reference: Any) -> str:
     """The function behind a reference to it, to its ARN or to its alias."""
     return name_of(reference).removesuffix(".Arn").removesuffix(ALIAS)
+
+
+def folder_of(function: str) -> str:
+    """Where a function of that logical id lies under functions/, as functions/Makefile finds it."""
+    return re.sub("(?<!^)(?=[A-Z])", "_", function).lower()
 
 
 def listed(value: Any) -> list[Any]:
