@@ -66,8 +66,10 @@ def apply_events(events: Sequence[Event], *, managed_by: str, livemode: bool, cl
 
 
 def _known_of(records: Sequence[EventRecord], readings: Iterable[Reading]) -> Known | None:
-    """All that a batch needs to know, in one request; None if that fails: one table may be out of reach and not
-    another, or one of the mandates be beyond reading."""
+    """All that a batch needs to know, in one request; None if that fails.
+
+    One table may be out of reach and not another, or one of the mandates beyond reading.
+    """
     about = [reading for reading in readings if isinstance(reading, AboutMandate)]
     try:
         return read_together(

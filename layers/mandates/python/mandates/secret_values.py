@@ -40,7 +40,7 @@ class Secret[Value]:
         return self._value
 
     def prefetch(self) -> None:
-        """Fetch it while the container starts. If that fails, whoever needs it first tries again, and tells."""
+        """Fetch it while the container starts. If that fails, who needs it first tries again, and tells."""
         with suppress(Exception):
             self.get()
 
