@@ -42,8 +42,8 @@ def registered(stack: CloudFormation) -> dict[str, Any]:
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:
-    """All of it, also what is beside the message."""
-    return str([vars(record) for record in caplog.records])
+    """All of it: the message, what is beside it, and the traceback if there is one."""
+    return caplog.text + str([vars(record) for record in caplog.records])
 
 
 # ------------------------------------------------------------------------------------------ as asked
@@ -403,11 +403,12 @@ def test_nothing_is_begun_when_there_is_no_time_left(stack: CloudFormation) -> N
 def test_no_secret_is_logged(stack: CloudFormation, caplog: pytest.LogCaptureFixture) -> None:
     endpoint = created(stack)
     stack.update(ApiVersion=OLDER)
-    api_key(stack, "sk_wrong key")
-    stack.update(Url="https://new.example/hooks")
+    api_key(stack, "wrongkey-that-stripe-quotes")
+    assert stack.update(Url="https://new.example/hooks")["Status"] == "FAILED"
     stack.delete()
     text = logged(caplog)
     assert endpoint["id"] in text
     assert "whsec_" not in text
     assert "sk_" not in text
+    assert "wrongkey" not in text  # Stripe's message has its beginning
     assert "answers.example" not in text
