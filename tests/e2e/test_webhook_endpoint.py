@@ -38,6 +38,17 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
         processes.stop_all()
 
 
+def test_a_version_of_a_secret_is_written_once(settings: Settings) -> None:
+    """What keeps two writers from losing each other's secret on AWS holds here, too."""
+    secrets = aws.client(settings, "secretsmanager")
+    arn = secrets.create_secret(Name="one", SecretString="a")["ARN"]
+    for _ in range(2):
+        secrets.put_secret_value(SecretId=arn, SecretString="b", ClientRequestToken="t" * 32)
+    with pytest.raises(secrets.exceptions.ResourceExistsException):
+        secrets.put_secret_value(SecretId=arn, SecretString="c", ClientRequestToken="t" * 32)
+    assert secrets.get_secret_value(SecretId=arn)["SecretString"] == "b"
+
+
 def test_one_deployment_registers_the_endpoint_and_a_deletion_removes_it(settings: Settings) -> None:
     template = deployment.build(settings)
     aws.create_artifacts_bucket(settings)
