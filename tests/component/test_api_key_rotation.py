@@ -1,6 +1,7 @@
 """Stripe's API key is rolled, at once, while we work: nothing is lost, and a 401 is nothing but a 401."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,9 +27,11 @@ class SecretsManager:
     value: str = OLD
     fetched: int = 0
     is_down: bool = False
+    really_takes: float = 0.0
 
     def get_secret_value(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803 - AWS's name
         self.fetched += 1
+        time.sleep(self.really_takes)
         if self.is_down:
             raise ConnectionError("out of reach")
         return {"SecretString": self.value}
@@ -206,6 +209,7 @@ def test_no_other_refusal_has_a_key_fetched(account: Account, status: int) -> No
 def test_many_that_are_refused_at_once_have_it_fetched_once_and_all_go_on(account: Account) -> None:
     account.create()
     account.roll()
+    account.secrets.really_takes = 0.02  # so that all others come in the meantime
     at_once = 16
     barrier = threading.Barrier(at_once)
     request = account.client.request

@@ -385,7 +385,8 @@ def test_a_queue_that_gave_up_would_lose_it(timed: Timed) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "status"), [("slow", 201), ("too slow", 503), ("unreachable", 503), ("busy", 503)]
+    ("trouble", "status"),
+    [("slow", 201), ("too slow", 503), ("slower", 503), ("unreachable", 503), ("busy", 503)],
 )
 def test_the_api_answers_before_the_gateway_gives_up(timed: Timed, trouble: str, status: int) -> None:
     """A checkout that replaces another, with two calls to Stripe; after trouble it is asked for again."""
@@ -398,6 +399,9 @@ def test_the_api_answers_before_the_gateway_gives_up(timed: Timed, trouble: str,
             timed.client.latency = 7.9
         case "too slow":
             timed.client.latency = 8.1
+        case "slower":
+            timed.client.latency = 7.9
+            timed.client.after_each = lambda: setattr(timed.client, "latency", 8.1)
         case "unreachable":
             timed.client.is_reachable = False
         case "busy":
@@ -405,6 +409,7 @@ def test_the_api_answers_before_the_gateway_gives_up(timed: Timed, trouble: str,
     began = timed.time.now
     assert world.post_checkout(locale="de").status == status
     assert 0 < timed.time.now - began <= REQUEST_SECONDS < timeout
+    timed.client.after_each = lambda: None
     timed.client.latency, timed.client.is_reachable = 0.02, True
     timed.core.set_faults(FaultPlan())
     again = world.post_checkout(locale="de")

@@ -86,6 +86,7 @@ class TimedClient(stripe.HTTPClient):
         self._time = time
         self.latency = latency
         self.is_reachable = True
+        self.after_each: Callable[[], object] = lambda: None
         self.keys: list[str] = []
         """The API key of each request, which the simulator does not keep."""
 
@@ -109,6 +110,7 @@ class TimedClient(stripe.HTTPClient):
         self._time.sleep(min(takes, READ_TIMEOUT_SECONDS))
         if takes > READ_TIMEOUT_SECONDS or not answer.answered:
             raise _timed_out()
+        self.after_each()
         answered = {name.lower(): value for name, value in answer.headers.items()}
         return json.dumps(answer.body), answer.status, answered
 
