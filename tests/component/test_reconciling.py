@@ -150,7 +150,7 @@ def test_every_second_is_read_once_and_the_last_hour_again() -> None:
 
 def test_an_event_listed_late_is_found_in_the_overlap() -> None:
     reconciler(Listed(), FakeQueue()).run()
-    late = Listed([event(1, NOW - OVERLAP_SECONDS + 1)])
+    late = Listed([event(1, NOW - 3599)])
     assert reconciler(late, FakeQueue(), clock=lambda: NOW + 900).run().queued == 1
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import stripe
 
 from local.stripe_simulator import FaultPlan
@@ -84,3 +86,25 @@ def test_events_tell_whether_webhooks_got_through(
     shop.customer()
     (unwatched,) = client.v1.events.list({"delivery_success": True, "limit": 1}).data
     assert unwatched.pending_webhooks == 0
+
+
+def test_one_slice_of_time_page_by_page(shop: Shop, client: stripe.StripeClient) -> None:
+    """As reconciliation reads: some types, from a second on and before another, a hundred at a time."""
+    shop.customer()
+    shop.simulator.core.advance(100)
+    wanted = [shop.customer().id for _ in range(130)]
+    begin = client.v1.events.list({"limit": 1}).data[0].created
+    shop.simulator.core.advance(100)
+    shop.saved()
+    asked: Any = {
+        "types": ["customer.created", "customer.deleted"],
+        "created": {"gte": begin - 60, "lt": begin + 60},
+        "limit": 100,
+    }
+    first: Any = client.v1.events.list(asked)
+    assert (len(first.data), first.has_more) == (100, True)
+    after: Any = {**asked, "starting_after": first.data[-1].id}
+    rest = client.v1.events.list(after)
+    assert (len(rest.data), rest.has_more) == (30, False)
+    listed: list[Any] = [*first.data, *rest.data]
+    assert [event.data.object.id for event in listed] == wanted[::-1]

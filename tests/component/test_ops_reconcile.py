@@ -1,0 +1,94 @@
+"""`python -m ops reconcile`, as an operator types it."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from mandates.queueing import Queue
+from ops import __main__ as ops
+from tests.component.world import World
+
+
+@pytest.fixture(autouse=True)
+def the_stack_is_this_world(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tables are bound already; what is looked up in CloudFormation is tests/e2e's."""
+    parameters = {
+        "StripeApiKeySecretArn": world.api_key_arn,
+        "StripeApiBase": world.stripe.url,
+        "StripeLivemode": "false",
+    }
+    stack = SimpleNamespace(
+        use_tables=lambda: None, parameter=parameters.__getitem__, output=lambda _: world.queue_url
+    )
+    monkeypatch.setattr(ops, "Stack", lambda _name: stack)
+
+
+def reconcile(*arguments: str) -> int:
+    return ops.main(["--stack", "test-stack", "reconcile", *arguments])
+
+
+def lost(world: World) -> str:
+    begun = world.begun()
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    return str(begun["mandate_id"])
+
+
+def test_it_says_what_it_finds_and_queues_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    mandate_id = lost(world)
+    assert reconcile("--since", "3d", "--dry-run") == 0
+    assert "events: 2 listed, 2 not recorded, 2 to be queued" in capsys.readouterr().out
+    assert world.queued() == []
+    assert reconcile("--since", "3d") == 0
+    assert "events: 2 listed, 2 not recorded, 2 queued" in capsys.readouterr().out
+    assert world.process(world.queued()) == []
+    assert world.get_mandate(mandate_id).body["status"] == "active"
+    assert reconcile() == 0
+    assert "events: 2 listed, 0 not recorded, 0 queued" in capsys.readouterr().out
+
+
+def test_it_sweeps_too(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    mandate_id = lost(world)
+    world.sweep_is_due(mandate_id)
+    assert reconcile("--dry-run") == 0
+    assert "1 to be asked for" in capsys.readouterr().out
+    assert reconcile() == 0
+    assert "1 found, 1 settled" in capsys.readouterr().out
+    assert world.get_mandate(mandate_id).body["status"] == "active"
+
+
+def test_it_fails_if_not_all_could_be_done(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost(world)
+    with monkeypatch.context() as deep:
+        deep.setattr(Queue, "length", lambda _: 1_000_000)
+        assert reconcile() == 1
+    assert "the webhook queue is long already" in capsys.readouterr().err
+    with monkeypatch.context() as full:
+        full.setattr(Queue, "send", lambda _, messages: len(messages) - 1)
+        assert reconcile() == 1
+    assert "the queue did not take 1 events" in capsys.readouterr().err
+    world.faults({"effect": "server_error", "status": 503})
+    assert reconcile() == 1
+    assert "Stripe can't be reached" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tomorrow", "say 3d"),
+        ("0d", "say 3d"),
+        ("3 days", "say 3d"),
+        ("2026-11-20T00:00", "time zone"),
+        ("2999-01-01T00:00Z", "future"),
+    ],
+)
+def test_a_time_that_is_none(text: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        reconcile("--since", text)
+    assert said in capsys.readouterr().err
+
+
+def test_longer_ago_than_stripe_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    assert reconcile("--since", "2020-01-01T00:00+02:00") == 0
+    assert "Stripe lists 30 days: beginning at" in capsys.readouterr().out
