@@ -7,6 +7,7 @@ is needed.
 
 import asyncio
 import errno
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -39,10 +40,10 @@ def relayed(address: str, ports: Sequence[int]) -> Iterator[bool]:
                 ours = error.errno == errno.EADDRINUSE
         yield ours
     finally:
-        for server in servers:
-            loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(_close(servers), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        loop.close()
 
 
 async def _serve(address: str, port: int) -> asyncio.Server:
@@ -54,7 +55,18 @@ async def _serve(address: str, port: int) -> asyncio.Server:
             return
         await asyncio.gather(_pass_on(reader, onward_writer), _pass_on(onward_reader, writer))
 
-    return await asyncio.start_server(connected, address, port)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return await asyncio.start_server(connected, sock=socket.create_server((address, port), family=family))
+
+
+async def _close(servers: Sequence[asyncio.Server]) -> None:
+    for server in servers:
+        server.close()
+        server.abort_clients()
+    rest = asyncio.all_tasks() - {task for task in [asyncio.current_task()] if task}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

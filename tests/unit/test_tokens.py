@@ -519,6 +519,8 @@ def test_half_a_surrogate_pair_is_no_token(issuer: Issuer) -> None:
         "http://10.0.0.1/jwks",
         "http://169.254.169.254/latest/meta-data",
         "http://localhost.evil.example/jwks",
+        "http://host.docker.internal.evil.example/jwks",
+        "http://docker.internal/jwks",
         "http://127.0.0.1.evil.example/jwks",
         "http://localhost@evil.example/jwks",
         "http://127.0.0.2/jwks",
@@ -557,6 +559,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
         "http://LOCALHOST/jwks",
         "http://127.0.0.1:4566/jwks",
         "http://[::1]:4566/jwks",
+        "http://host.docker.internal:4566/jwks",
     ],
 )
 def test_other_addresses_are_read_with_a_time_out(opened: list[tuple[str, float]], address: str) -> None:

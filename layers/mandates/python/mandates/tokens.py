@@ -169,7 +169,9 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 _opener = urllib.request.build_opener(_NoRedirects)
-_THIS_MACHINE = {host.strip("[]") for host in LOOPBACK_HOSTS}
+# What a container calls the machine it runs on (`sam local`). Nobody can register a name under `.internal`.
+_CONTAINERS_HOST = "host.docker.internal"
+_THIS_MACHINE = {_CONTAINERS_HOST, *(host.strip("[]") for host in LOOPBACK_HOSTS)}
 
 
 def _words(value: Any) -> list[str]:
