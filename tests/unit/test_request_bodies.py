@@ -32,6 +32,8 @@ def loaded(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     for variable, value in ENVIRONMENT.items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setattr("mandates.aws.client", lambda service: SecretsManager())
+    for prepares_tables in ("bind", "warm"):
+        monkeypatch.setattr(f"mandates.store.tables.{prepares_tables}", lambda *_: None)
     spec = importlib.util.spec_from_file_location(name, FUNCTIONS / name / "app.py")
     assert spec
     assert spec.loader

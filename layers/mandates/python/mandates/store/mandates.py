@@ -55,7 +55,7 @@ def read_heads(mandate_ids: Iterable[str]) -> dict[str, Mandate]:
     for some in batched(dict.fromkeys(mandate_ids), _MOST_KEYS_PER_READ, strict=False):
         keys = [(mandate_id, HeadRow.RECORD) for mandate_id in some]
         for row in HeadRow.batch_get(keys, consistent_read=True):
-            heads[row.mandate_id] = _mandate(row)
+            heads[row.mandate_id] = mandate_of(row)
     return heads
 
 
@@ -65,7 +65,7 @@ def read_subjects(keys: Iterable[str]) -> dict[str, Subject]:
     subjects = {key: Subject(key) for key in wanted}
     for some in batched(wanted, _MOST_KEYS_PER_READ, strict=False):
         for row in SubjectRow.batch_get(list(some), consistent_read=True):
-            subjects[row.subject] = _subject(row)
+            subjects[row.subject] = subject_of(row)
     return subjects
 
 
@@ -227,7 +227,7 @@ def add_subject_facts(key: str, new: Iterable[Fact]) -> Subject:
     def attempt() -> Subject:
         rows = list(SubjectRow.batch_get([key], consistent_read=True))
         row = rows[0] if rows else SubjectRow(key)
-        known = _subject(row)
+        known = subject_of(row)
         merged = merge(known.facts, facts)
         if merged == known.facts:
             return known
@@ -239,7 +239,7 @@ def add_subject_facts(key: str, new: Iterable[Fact]) -> Subject:
             actions.append(SubjectRow.withdrawn.set(True))
         with conflicts_named():
             row.update(actions, condition=_nobody_wrote_since(known))  # fills `row` with the item as written
-        return _subject(row)
+        return subject_of(row)
 
     return until_no_conflict(attempt)
 
@@ -289,7 +289,7 @@ def _facts(plain: Mapping[str, Any] | None) -> Facts:
     return {key: from_plain(fact) for key, fact in (plain or {}).items()}
 
 
-def _mandate(row: HeadRow) -> Mandate:
+def mandate_of(row: HeadRow) -> Mandate:
     return Mandate(
         mandate_id=row.mandate_id,
         customer_id=row.customer_id,
@@ -320,7 +320,7 @@ def _head_row(mandate: Mandate) -> HeadRow:
     )
 
 
-def _subject(row: SubjectRow) -> Subject:
+def subject_of(row: SubjectRow) -> Subject:
     version = int(row.version) if row.version is not None else None
     return Subject(row.subject, _facts(row.facts), frozenset(row.mandates or ()), version)
 

@@ -13,7 +13,7 @@ from mandates.core.changes import EventRecord, Subject
 from mandates.core.mandate import Mandate
 from mandates.store.connecting import connection
 from mandates.store.events import APPLIED
-from mandates.store.mandates import _mandate, _subject
+from mandates.store.mandates import mandate_of, subject_of
 from mandates.store.tables import EventRow, HeadRow, SubjectRow
 
 _MOST_KEYS_PER_READ = 100  # BatchGetItem's limit, over all tables
@@ -53,9 +53,9 @@ def read_together(
                 case EventRow(outcome=outcome) if outcome == APPLIED:
                     settled.add(EventRecord(row.event_id, row.record))
                 case HeadRow():
-                    heads[row.mandate_id] = _mandate(row)
+                    heads[row.mandate_id] = mandate_of(row)
                 case SubjectRow():
-                    subjects[row.subject] = _subject(row)
+                    subjects[row.subject] = subject_of(row)
     return Known(frozenset(settled), heads, subjects)
 
 
