@@ -272,9 +272,9 @@ def test_one_failing_mandate_blocks_no_other(world: World, monkeypatch: pytest.M
         return read(self, session_id)
 
     monkeypatch.setattr(Gateway, "read_session", read_session)
-    monkeypatch.setattr(sweeping, "MOST_PER_RUN", 2)
-    for one in (broken, *sound):
-        world.sweep_is_due(one["mandate_id"])
+    monkeypatch.setattr(sweeping, "MOST_PER_RUN", 1)
+    for since, one in enumerate((broken, *sound)):
+        world.sweep_is_due(one["mandate_id"], since)
     for _ in range(4):
         try:
             world.reconcile()

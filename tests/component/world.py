@@ -252,10 +252,10 @@ class World:
         """A scheduled run that may take so long. Returns the metrics it sent, by name."""
         return metrics(lambda: self.invoke("reconcile_events", {}, Context(remaining_seconds=seconds)))
 
-    def sweep_is_due(self, mandate_id: str) -> None:
+    def sweep_is_due(self, mandate_id: str, since: int = 1) -> None:
         """As if the mandate's session were long past its life."""
         head = HeadRow.get(mandate_id, HeadRow.RECORD)
-        head.update([HeadRow.sweep_at.set(1)], condition=HeadRow.sweep_at.exists())
+        head.update([HeadRow.sweep_at.set(since)], condition=HeadRow.sweep_at.exists())
 
     def return_page(self, session_id: str, caller: Mapping[str, str] | None = None) -> Answer:
         return self.call(
