@@ -7,12 +7,10 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mandates.core.stripe_events import project
 from mandates.errors import MandatesError
-from mandates.gateway import Gateway
 from mandates.moment import Moment, rfc3339
 from mandates.store.events import QUARANTINED, Seen, dismiss, quarantined, seen
 from mandates.store.writing import Conflict
@@ -109,12 +107,12 @@ def run_replay(stack: Stack, chosen: argparse.Namespace) -> int:
     stack.use_tables()
     queue_url = stack.output("WebhookQueueUrl")
     event_ids = [event.event_id for event in quarantined()] if chosen.quarantined else chosen.event_ids
-    sqs, stripe = queues.client(), AtStripe(stack)
+    sqs = queues.client()
     failed = 0
     for number, event_id in enumerate(event_ids, 1):
         progress = f"{number}/{len(event_ids)}  {event_id}"
         try:
-            event, whence = kept_or_fetched(event_id, stripe)
+            event, whence = kept_or_fetched(stack, event_id)
             sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(event, separators=(",", ":")))
         except (StackError, BotoCoreError, ClientError) as error:
             failed += 1
@@ -130,44 +128,26 @@ def run_replay(stack: Stack, chosen: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def kept_or_fetched(event_id: str, stripe: "AtStripe") -> tuple[Mapping[str, Any], str]:
+def kept_or_fetched(stack: Stack, event_id: str) -> tuple[Mapping[str, Any], str]:
     """An event as it is queued, and where it is from. Raises StackError."""
     for record in seen(event_id):
         if record.body is not None:
             return record.body, "as it was kept"
-    event = stripe.event(event_id)
+    return project(from_stripe(stack, event_id)), "fetched from Stripe"
+
+
+def from_stripe(stack: Stack, event_id: str) -> Mapping[str, Any]:
+    """Raises StackError, which says what else can be done."""
+    try:
+        event = stack.gateway.read_event(event_id)
+    except (StackError, MandatesError) as error:
+        raise StackError(
+            f"nothing is kept of it, and Stripe could not be asked ({error}); or have Stripe send it again "
+            "(Dashboard, Developers, Events, Resend: for 15 days)"
+        ) from None
     if event is None:
         raise StackError("nothing is kept of it, and Stripe has no such event (it keeps them for 30 days)")
-    return project(event), "fetched from Stripe"
-
-
-class AtStripe:
-    """Stripe, asked with the stack's own key, if this operator may read it."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._gateway: Gateway | None = None
-
-    def event(self, event_id: str) -> Mapping[str, Any] | None:
-        """Raises StackError, which says what else can be done."""
-        try:
-            return self._opened().read_event(event_id)
-        except MandatesError as error:
-            raise StackError(f"nothing is kept of it, and Stripe could not be asked: {error}") from None
-
-    def _opened(self) -> Gateway:
-        if self._gateway is None:
-            arn = self._stack.parameter("StripeApiKeySecretArn")
-            try:
-                key = boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"].strip()
-            except (BotoCoreError, ClientError) as error:
-                raise StackError(
-                    f"nothing is kept of it, and the stack's Stripe key can't be read ({error}): have Stripe "
-                    "send it again (Dashboard, Developers, Events, Resend: for 15 days), or use credentials "
-                    f"that may secretsmanager:GetSecretValue on {arn}"
-                ) from None
-            self._gateway = Gateway(key, api_base=self._stack.parameter("StripeApiBase"))
-        return self._gateway
+    return event
 
 
 def run_dismiss(stack: Stack, chosen: argparse.Namespace) -> int:

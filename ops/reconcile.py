@@ -9,17 +9,12 @@ from functools import partial
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
-from mandates.gateway import Gateway
 from mandates.moment import rfc3339
 from mandates.queueing import Queue
-from mandates.reconciling import WINDOW_SECONDS, Found, Reconciler, at_least_apart
-from mandates.secret_values import plain
+from mandates.reconciling import WINDOW_SECONDS, Found, Reconciler
 from mandates.sweeping import Sweeper, Swept
-from ops.stack import Stack, StackError
-
-SECONDS_APART = 0.1  # ten requests a second, of the 25 that a sandbox has for all its callers
+from ops.stack import Stack
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -56,15 +51,13 @@ def since(text: str) -> int:
 def run_reconcile(stack: Stack, chosen: argparse.Namespace) -> int:
     """0 if Stripe's list was read to its end and all that was missing is queued; else 1, and it says why."""
     stack.use_tables()
-    gateway = _gateway(stack)
     queue = Queue(boto3.client("sqs"), stack.output("WebhookQueueUrl"))
     livemode = stack.parameter("StripeLivemode") == "true"
-    pace = at_least_apart(SECONDS_APART)
     oldest = int(time.time()) - WINDOW_SECONDS
     if chosen.since is not None and chosen.since < oldest:
         print(f"Stripe lists 30 days: beginning at {rfc3339(oldest)}")
     found = Reconciler(
-        gateway,
+        stack.gateway,
         queue,
         livemode,
         time.time,
@@ -72,25 +65,14 @@ def run_reconcile(stack: Stack, chosen: argparse.Namespace) -> int:
         since=chosen.since,
         dry_run=chosen.dry_run,
         say=partial(print, flush=True),
-        pace=pace,
     ).run()
-    swept = Sweeper(gateway, chosen.stack, time.time, _unlimited, dry_run=chosen.dry_run, pace=pace).run()
+    swept = Sweeper(stack.gateway, chosen.stack, time.time, _unlimited, dry_run=chosen.dry_run).run()
     for line in told(found, swept, dry_run=chosen.dry_run):
         print(line)
     wrong = problems(found, swept, dry_run=chosen.dry_run)
     for problem in wrong:
         print(problem, file=sys.stderr)
     return 1 if wrong else 0
-
-
-def _gateway(stack: Stack) -> Gateway:
-    """Stripe, with the stack's own key, which the operator must be allowed to read."""
-    arn = stack.parameter("StripeApiKeySecretArn")
-    try:
-        key = boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
-    except (BotoCoreError, ClientError) as error:
-        raise StackError(f"can't read Stripe's API key: {error}") from None
-    return Gateway(plain(key), api_base=stack.parameter("StripeApiBase"))
 
 
 def _unlimited() -> float:

@@ -1,11 +1,15 @@
-"""A deployed stack, as CloudFormation describes it: its outputs and parameters."""
+"""A deployed stack, as CloudFormation describes it: its outputs and parameters, and its Stripe account."""
 
+import time
 from functools import cached_property
 from typing import Any, Literal
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mandates.gateway import Gateway
+from mandates.politeness import BACKGROUND_PER_SECOND, Pacer
+from mandates.secret_values import plain
 from mandates.store import tables
 
 Output = Literal[
@@ -55,6 +59,20 @@ class Stack:
                 "terms": self.output("TermsTable"),
             }
         )
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """Stripe with the stack's own key, asked no faster than a worker asks. Raises StackError."""
+        arn = self.parameter("StripeApiKeySecretArn")
+        try:
+            key = plain(boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+        except (BotoCoreError, ClientError) as error:
+            raise StackError(
+                f"can't read the stack's Stripe key: {error}; use credentials that may "
+                f"secretsmanager:GetSecretValue on {arn}"
+            ) from None
+        pacer = Pacer(BACKGROUND_PER_SECOND, time.monotonic, time.sleep)
+        return Gateway(key, api_base=self.parameter("StripeApiBase"), pacer=pacer)
 
     @property
     def id(self) -> str:

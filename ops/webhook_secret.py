@@ -8,8 +8,6 @@ from typing import Any
 import boto3
 
 from mandates.core.webhook_endpoints import Owner, Pauses
-from mandates.gateway import Gateway
-from mandates.secret_values import plain
 from mandates.webhook_endpoints import ROTATION, WebhookEndpoints, explain
 from mandates.webhook_secrets import WebhookSecrets
 from ops.stack import Stack
@@ -43,13 +41,11 @@ def run_rotate(stack: Stack, chosen: argparse.Namespace) -> int:
     """Rotate, saying each step; 1 with what to do about it if that can't be done."""
     pauses = ROTATION if chosen.wait is None else Pauses(chosen.wait, chosen.wait, chosen.wait)
     arn = stack.output("StripeWebhookSecretsArn")
-    key_arn = stack.parameter("StripeApiKeySecretArn")
+    gateway = stack.gateway
     try:
-        client = boto3.client("secretsmanager")
-        key = plain(client.get_secret_value(SecretId=key_arn)["SecretString"])
         WebhookEndpoints(
-            Gateway(key, api_base=stack.parameter("StripeApiBase")),
-            WebhookSecrets(client, arn),
+            gateway,
+            WebhookSecrets(boto3.client("secretsmanager"), arn),
             Owner.of(stack.id),
             clock=time.time,
             sleep=time.sleep,

@@ -7,8 +7,9 @@ from typing import Any
 
 from mandates import aws, settings
 from mandates.errors import StripeUnavailable
+from mandates.politeness import BACKGROUND_PER_SECOND
 from mandates.queueing import Queue
-from mandates.reconciling import Found, Reconciler, at_least_apart
+from mandates.reconciling import Found, Reconciler
 from mandates.settings import StripeAccess
 from mandates.store import tables
 from mandates.stripe_access import Stripe
@@ -32,10 +33,8 @@ tables.bind(
         "stripe_subjects": configured.stripe_subjects_table,
     }
 )
-stripe = Stripe(configured)
+stripe = Stripe(configured, per_second=BACKGROUND_PER_SECOND)
 queue = Queue(aws.client("sqs"), configured.webhook_queue_url)
-# Ten requests a second, of the 25 that a sandbox has for all its callers: https://docs.stripe.com/rate-limits
-pace = at_least_apart(0.1)
 
 
 @instrumented
@@ -44,8 +43,8 @@ def handler(_event: Any, context: Any) -> None:
         return float(context.get_remaining_time_in_millis()) / 1000
 
     gateway = stripe.gateway()
-    found = Reconciler(gateway, queue, configured.stripe_livemode, time.time, time_left, pace=pace).run()
-    swept = Sweeper(gateway, configured.managed_by, time.time, time_left, pace=pace).run()
+    found = Reconciler(gateway, queue, configured.stripe_livemode, time.time, time_left).run()
+    swept = Sweeper(gateway, configured.managed_by, time.time, time_left).run()
     if found.stopped is None or found.gap:  # of a list that was not read, nobody knows
         count("EventGap", found.gap)
     if found.lag_seconds is not None:

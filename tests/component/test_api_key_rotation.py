@@ -169,6 +169,14 @@ CALLS: Mapping[str, Callable[[Gateway], object]] = {
     "read_session": lambda gateway: gateway.read_session("cs_x"),
     "detach": lambda gateway: gateway.detach("pm_x"),
     "expire_session": lambda gateway: gateway.expire_session("cs_x"),
+    "list_events": lambda gateway: gateway.list_events([], created_from=0, created_before=1),
+    "read_event": lambda gateway: gateway.read_event("evt_x"),
+    "webhook_endpoints": lambda gateway: list(gateway.webhook_endpoints()),
+    "create_webhook_endpoint": lambda gateway: gateway.create_webhook_endpoint(
+        {"url": "https://shop.example", "enabled_events": ["*"]}, idempotency_key="k"
+    ),
+    "update_webhook_endpoint": lambda gateway: gateway.update_webhook_endpoint("we_x", {"disabled": True}),
+    "delete_webhook_endpoint": lambda gateway: gateway.delete_webhook_endpoint("we_x"),
 }
 
 

@@ -1,11 +1,10 @@
 """`python -m ops reconcile`, as an operator types it."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from mandates.queueing import Queue
 from ops import __main__ as ops
+from ops.stack import Stack
 from tests.component.world import World
 
 
@@ -17,10 +16,9 @@ def the_stack_is_this_world(world: World, monkeypatch: pytest.MonkeyPatch) -> No
         "StripeApiBase": world.stripe.url,
         "StripeLivemode": "false",
     }
-    stack = SimpleNamespace(
-        use_tables=lambda: None, parameter=parameters.__getitem__, output=lambda _: world.queue_url
-    )
-    monkeypatch.setattr(ops, "Stack", lambda _name: stack)
+    monkeypatch.setattr(Stack, "_outputs", {"WebhookQueueUrl": world.queue_url})
+    monkeypatch.setattr(Stack, "_parameters", parameters)
+    monkeypatch.setattr(Stack, "use_tables", lambda _stack: None)
 
 
 def reconcile(*arguments: str) -> int:

@@ -20,7 +20,6 @@ from mandates.reconciling import (
     WINDOW_SECONDS,
     Found,
     Reconciler,
-    at_least_apart,
     group_of,
 )
 from mandates.store import tables
@@ -313,36 +312,6 @@ def test_a_deep_queue_is_not_made_deeper() -> None:
 
 
 # ------------------------------------------------------------------------------------------ Stripe
-
-
-def test_requests_keep_their_distance() -> None:
-    now, slept = 100.0, list[float]()
-
-    def sleep(seconds: float) -> None:
-        nonlocal now
-        slept.append(seconds)
-        now += seconds
-
-    pace = at_least_apart(0.1, lambda: now, sleep)
-    pace()
-    pace()
-    now += 0.06
-    pace()
-    now += 5
-    pace()
-    assert slept == [pytest.approx(0.1), pytest.approx(0.04)]
-
-
-def test_every_request_is_paced() -> None:
-    paced = 0
-
-    def pace() -> None:
-        nonlocal paced
-        paced += 1
-
-    stripe = Listed([event(number, NOW) for number in range(250)])
-    reconciler(stripe, FakeQueue(), pace=pace).run()
-    assert paced == len(stripe.asked) > 3
 
 
 def test_two_runs_at_once_do_no_harm() -> None:

@@ -70,7 +70,7 @@ def background_work_leaves_stripe_to_those_who_wait(stack: Stack) -> list[str]:
     """Workers pace themselves, each for itself, so what counts is how many there are at a time."""
     problems = []
     for name, mapping in queue_consumers(stack):
-        if "STRIPE_API_BASE" not in environment(stack.properties(name_of(mapping["FunctionName"]))):
+        if "STRIPE_API_BASE" not in environment(stack.properties(function_called(mapping["FunctionName"]))):
             continue
         workers = mapping.get("ScalingConfig", {}).get("MaximumConcurrency", float("inf"))
         together = workers * (politeness.BACKGROUND_PER_SECOND + 1)

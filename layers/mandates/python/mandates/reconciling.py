@@ -11,7 +11,6 @@ another group, which begins where Stripe's list does.
 """
 
 import hashlib
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
@@ -53,9 +52,6 @@ queue, and then the sweep (sweeping.py)."""
 CLOCKS_APART_SECONDS = 60
 
 Event = Mapping[str, Any]
-Pace = Callable[[], object]
-"""Called before each request to Stripe; waits for as long as it must."""
-
 TimeLeft = Callable[[], float]
 """Seconds until this process is ended."""
 
@@ -103,7 +99,6 @@ class Reconciler:
     since: int | None = None
     dry_run: bool = False
     say: Callable[[str], object] = lambda _line: None
-    pace: Pace = lambda: None
 
     def run(self, types: Sequence[str] = HANDLED_TYPES) -> Found:
         """Never raises: what went wrong is in the answer, with what was done until then."""
@@ -156,7 +151,6 @@ class Reconciler:
         while True:
             if self.time_left() < STOP_BEFORE_SECONDS:
                 raise _Stop("time")
-            self.pace()
             page = self.gateway.list_events(types, created_from=start, created_before=stop, after=after)
             events += page.events
             for event in page.events:
@@ -203,20 +197,3 @@ def _reachable(position: int | None, now: int, found: Found) -> int:
 
 def group_of(types: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(sorted(types)).encode()).hexdigest()[:16]
-
-
-def at_least_apart(
-    seconds: float,
-    monotonic: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], object] = time.sleep,
-) -> Pace:
-    """For requests that follow each other: each waits until that long after the one before was begun."""
-    begun = float("-inf")
-
-    def pace() -> None:
-        nonlocal begun
-        if (wait := begun + seconds - monotonic()) > 0:
-            sleep(wait)
-        begun = monotonic()
-
-    return pace

@@ -60,7 +60,6 @@ class Sweeper:
     clock: Clock
     time_left: Callable[[], float]
     dry_run: bool = False
-    pace: Callable[[], object] = lambda: None
 
     def run(self) -> Swept:
         """Never raises; one mandate that can't be swept leaves the others alone."""
@@ -109,7 +108,6 @@ class Sweeper:
         if head.checkout_session_id is None:
             # Nobody was ever given its URL, and under its key it can't be created any more.
             return (_cancelled("creation_never_confirmed", now),)
-        self.pace()
         session = self.gateway.read_session(head.checkout_session_id)
         if session is None:
             # Neither does a key of another account. Should it be set up all the same, that counts more.
