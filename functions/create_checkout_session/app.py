@@ -20,7 +20,7 @@ from mandates.settings import StripeAccess, normalised_origins
 from mandates.store import tables
 from mandates.store.terms import current_terms
 from mandates.stripe_access import Stripe
-from mandates.telemetry import count
+from mandates.telemetry import correlate, count, logger
 
 
 class Settings(StripeAccess, frozen=True, kw_only=True):
@@ -87,8 +87,10 @@ def handler(request: Request) -> Response:
         },
     )
     opened = Checkouts(stripe.gateway(), configured.managed_by, time.time, os.urandom).open(consent)
+    correlate(mandate_id=opened.mandate_id)
     if opened.created:
         count("SetupsStarted")
+        logger.info("set-up started")
     return Response(
         201 if opened.created else 200,
         {

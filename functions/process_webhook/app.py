@@ -6,12 +6,14 @@ import time
 from typing import Any
 
 import msgspec
+from aws_lambda_powertools.metrics import MetricUnit
 
 from mandates import settings
-from mandates.core.stripe_events import is_event_id
+from mandates.core.stripe_events import METADATA_MANDATE, is_event_id
 from mandates.ingest import Results, apply_events
 from mandates.store import tables
-from mandates.telemetry import count, instrumented, logger
+from mandates.store.events import APPLIED
+from mandates.telemetry import correlated, count, instrumented, logger, measure
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -52,12 +54,14 @@ def done(event: dict[str, Any] | None, results: Results) -> bool:
         logger.error("the message is not an event that we queued")
         return False
     result = results[event["id"]]
-    about = {"event_id": event["id"], "event_type": event.get("type")}
-    if isinstance(result, Exception):
-        logger.warning("event not applied yet", extra=about, exc_info=result)
-        return False
-    logger.info("event seen", extra={**about, "outcome": result})
+    with correlated(event_id=event["id"], mandate_id=mandate_named_by(event)):
+        if isinstance(result, Exception):
+            logger.warning("event not applied yet", exc_info=result)
+            return False
+        logger.info("event seen", extra={"event_type": event.get("type"), "outcome": result})
     count(f"Events{result.title().replace('_', '')}")
+    if result == APPLIED:
+        measure("EventLag", max(0.0, time.time() - event["created"]), MetricUnit.Seconds)
     return True
 
 
@@ -71,3 +75,10 @@ def parsed(body: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) and is_event_id(event.get("id")) else None
+
+
+def mandate_named_by(event: Any) -> Any:
+    """The mandate's id in the metadata of the event's object; None if it is not there."""
+    for name in ("data", "object", "metadata", METADATA_MANDATE):
+        event = event.get(name) if isinstance(event, dict) else None
+    return event

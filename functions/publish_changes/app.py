@@ -6,14 +6,23 @@ from typing import Any
 import msgspec
 
 from mandates import aws, settings
+from mandates.core.ledger import Entry
+from mandates.core.outward import EventType, outward_event
 from mandates.publishing import Publisher, entries_in
-from mandates.telemetry import count, instrumented, logger
+from mandates.telemetry import correlated, count, instrumented, logger
 
 
 class Settings(msgspec.Struct, frozen=True):
     event_bus_name: str
     stripe_work_queue_url: str
 
+
+COUNTED = {
+    EventType.ACTIVATED: "MandatesActivated",
+    EventType.EXPIRED: "MandatesExpired",
+    EventType.SETUP_FAILED: "SetupAttemptsFailed",
+    EventType.WITHDRAWN: "MandatesWithdrawn",
+}
 
 configured = settings.read(Settings, os.environ)
 publisher = Publisher(
@@ -24,8 +33,8 @@ publisher = Publisher(
 @instrumented
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     outcome = publisher.publish(entries_in(event["Records"]))
-    if outcome.published:
-        count("EntriesPublished", outcome.published)
+    for entry in outcome.published:
+        report(entry)
     if outcome.resume_at is None:
         return {"batchItemFailures": []}
     count("EntriesDelayed")
@@ -33,3 +42,16 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         "entries not published yet", extra={"resume_at": outcome.resume_at}, exc_info=outcome.error
     )
     return {"batchItemFailures": [{"itemIdentifier": outcome.resume_at}]}
+
+
+def report(entry: Entry) -> None:
+    """The line that connects an event with a mandate; and what happened to the mandate, counted.
+
+    A withdrawn mandate's further entries that withdraw nothing are not counted.
+    """
+    event = outward_event(entry)
+    with correlated(mandate_id=entry.mandate_id, event_id=entry.source):
+        logger.info("entry published", extra={"ledger_number": entry.number, "told": event.type})
+    count("EntriesPublished")
+    if event.type in COUNTED and event.detail.get("reasons", True):
+        count(COUNTED[event.type])

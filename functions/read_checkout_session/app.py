@@ -13,7 +13,7 @@ from mandates.returning import brought_up_to_date, find_mandate, last_failure
 from mandates.settings import StripeAccess, normalised_origins
 from mandates.store import tables
 from mandates.stripe_access import Stripe
-from mandates.telemetry import count, logger
+from mandates.telemetry import correlate, count, logger
 from mandates.views import mandate_view
 
 
@@ -45,6 +45,7 @@ def handler(request: Request) -> Response:
     mandate = find_mandate(customer_id, session_id)
     if mandate is None:
         raise NotFound(NOT_YOURS)
+    correlate(mandate_id=mandate.mandate_id)
     try:
         mandate = brought_up_to_date(mandate, session_id, stripe.gateway(), configured.managed_by, time.time)
     except (StripeUnavailable, StripeRefused) as error:

@@ -7,8 +7,10 @@ keeps messages: an outage at Stripe fills no dead-letter queue.
 import json
 import os
 import random
+import time
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
@@ -18,7 +20,7 @@ from mandates.settings import StripeAccess
 from mandates.settling import settle
 from mandates.store import tables
 from mandates.stripe_access import Stripe
-from mandates.telemetry import count, instrumented, logger
+from mandates.telemetry import correlated, count, instrumented, logger, measure
 
 
 class Settings(StripeAccess, frozen=True, kw_only=True):
@@ -44,15 +46,22 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
 def settle_one(record: SQSRecord) -> None:
     mandate_id = json.loads(record.body)["mandate_id"]
+    with correlated(mandate_id=mandate_id):
+        settle_or_put_off(mandate_id, record)
+
+
+def settle_or_put_off(mandate_id: str, record: SQSRecord) -> None:
     try:
         settle(mandate_id, stripe.gateway())
     except Exception as error:
         pause = put_off(int(record.attributes.approximate_receive_count or 1), random.random)
         logger.warning(
             "not settled at Stripe yet",
-            extra={"mandate_id": mandate_id, "error": type(error).__name__, "again_in_seconds": pause},
+            extra={"error": type(error).__name__, "again_in_seconds": pause},
         )
         count("WithdrawalsNotSettled")
+        waiting = time.time() - int(record.attributes.sent_timestamp) / 1000
+        measure("UnsettledFor", max(0.0, waiting), MetricUnit.Seconds)
         sqs.change_message_visibility(
             QueueUrl=configured.stripe_work_queue_url,
             ReceiptHandle=record.receipt_handle,

@@ -400,7 +400,7 @@ def sqs_event(events: Sequence[Any]) -> dict[str, Any]:
                 "messageId": f"message-{number}",
                 "receiptHandle": "handle",
                 "body": event if isinstance(event, str) else json.dumps(event),
-                "attributes": {"ApproximateReceiveCount": "1"},
+                "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))},
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
                 "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:webhooks",

@@ -32,8 +32,10 @@ def expand(template: Json, **parameters: str) -> Json:
     """The translator rewrites what it is given, so it is given a copy. It reads only ShiftTraffic."""
     packaged = copy.deepcopy(template)
     for resource in packaged["Resources"].values():
-        for code in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
-            resource["Properties"][code] = _UPLOADED
+        properties = resource["Properties"]
+        for code in {"CodeUri", "ContentUri"} & properties.keys():
+            if not properties[code].startswith("s3://"):
+                properties[code] = _UPLOADED
     with patch.dict(os.environ, {"AWS_DEFAULT_REGION": "us-east-1"}):
         expanded: Json = transform(packaged, parameters, SimpleNamespace(load=dict))
     return expanded

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from mandates import errors
-from mandates.telemetry import instrumented, logger
+from mandates.telemetry import correlate, instrumented, logger
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_CUSTOMER_ID_LENGTH = 255
@@ -142,6 +142,7 @@ def api(allowed_origins: frozenset[str]) -> Callable[[Route], LambdaHandler]:
         @instrumented
         def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
             request = Request(event)
+            correlate(mandate_id=(event.get("pathParameters") or {}).get("mandate_id"))
             try:
                 response = route(request)
             except errors.MandatesError as error:

@@ -47,7 +47,7 @@ class Outcome:
     `error` is what stopped it.
     """
 
-    published: int
+    published: Sequence[Entry]
     resume_at: str | None = None
     error: Exception | None = None
 
@@ -63,7 +63,7 @@ class Publisher:
     def publish(self, records: Iterable[Record]) -> Outcome:
         """Publish entries, given in the stream's order, up to the first that AWS does not take."""
         ordered = in_ledger_order(list(records))
-        published = 0
+        published: list[Entry] = []
         for call in calls(ordered):
             accepted: list[Record] = []
             error: Exception | None = None
@@ -73,10 +73,10 @@ class Publisher:
             except Exception as failed:  # whatever it was, what is published stays so
                 error = failed
             if error:
-                left = [record for record in ordered[published:] if record not in accepted]
+                left = [record for record in ordered[len(published) :] if record not in accepted]
                 first = min((record.sequence_number for record in left), key=int)
-                return Outcome(published + len(accepted), first, error)
-            published += len(call)
+                return Outcome([*published, *entries_of(accepted)], first, error)
+            published += entries_of(call)
         return Outcome(published)
 
     def _ask_to_settle(self, call: Sequence[Record]) -> None:
@@ -95,6 +95,10 @@ class Publisher:
         codes = sorted({result["ErrorCode"] for _, result in results if result.get("ErrorCode")})
         accepted = [record for record, result in results if not result.get("ErrorCode")]
         return accepted, NotAccepted(f"not published: {', '.join(codes)}") if codes else None
+
+
+def entries_of(records: Iterable[Record]) -> list[Entry]:
+    return [record.entry for record in records]
 
 
 def in_ledger_order(records: Sequence[Record]) -> list[Record]:

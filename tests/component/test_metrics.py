@@ -1,0 +1,223 @@
+"""Every metric is emitted by the real handlers, as CloudWatch gets it: by name, namespace and dimension.
+
+The alarms on our own metrics are held to what is found here, so none can wait for a metric that nobody sends.
+"""
+
+import ast
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from mandates.store.tables import EntryRow
+from tests.component.test_publish_changes import entry, stream_event
+from tests.component.test_revoking import DOWN
+from tests.component.world import ROOT, World, service
+from tests.template.stack import Stack, expand, raw
+from tests.unit.runbook import metrics_listed
+
+SOURCES = [*(ROOT / "functions").glob("*/app.py"), *(ROOT / "layers" / "mandates" / "python").rglob("*.py")]
+NAMESPACE, DIMENSIONS = "AmazonPayMandates", {"service": {"Ref": "AWS::StackName"}}
+OUTCOMES = ("Applied", "Foreign", "Ignored", "Known", "LivemodeMismatch", "Quarantined")
+BY_OUTCOME = {f"Events{outcome}" for outcome in OUTCOMES}
+"""process_webhook's, one for each outcome (core/stripe_events.py, store/events.py, ingest.py)."""
+
+IN_STREAM = {"MandatesActivated", "MandatesExpired", "MandatesWithdrawn", "SetupAttemptsFailed"}
+"""publish_changes' own, one for each thing an entry may tell."""
+
+
+UNKNOWN_MANDATE = {
+    "id": "evt_unknown",
+    "type": "checkout.session.expired",
+    "created": 1793491200,
+    "livemode": False,
+    "data": {
+        "object": {
+            "id": "cs_test_unknown",
+            "object": "checkout.session",
+            "customer": "cus_unknown",
+            "metadata": {"mandate_id": "mdt_" + "z" * 24, "managed_by": "test-stack"},
+        }
+    },
+}
+
+
+def named_in(source: str) -> set[str]:
+    """The names given to `count` and `measure`, as far as they are written out."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and node.args]
+    return {
+        str(call.args[0].value)
+        for call in calls
+        if isinstance(call.func, ast.Name)
+        and call.func.id in {"count", "measure"}
+        and isinstance(call.args[0], ast.Constant)
+    }
+
+
+def emitted() -> set[str]:
+    named = set().union(*(named_in(path.read_text(encoding="utf-8")) for path in SOURCES))
+    return named | BY_OUTCOME | IN_STREAM
+
+
+def alarms_on_ours() -> dict[str, dict[str, Any]]:
+    """By alarm: its properties."""
+    alarms = dict(Stack(expand(raw())).of("AWS::CloudWatch::Alarm"))
+    return {name: alarm for name, alarm in alarms.items() if alarm.get("Namespace") == NAMESPACE}
+
+
+def test_alarms_on_our_metrics_are_on_what_is_emitted_under_its_namespace_and_dimension() -> None:
+    variables = raw()["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == NAMESPACE
+    assert {"service": variables["POWERTOOLS_SERVICE_NAME"]} == DIMENSIONS
+    assert len(alarms_on_ours()) >= 3
+    for alarm in alarms_on_ours().values():
+        assert alarm["MetricName"] in emitted() | still_to_come()
+        assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == DIMENSIONS
+
+
+FROM_RECONCILE = {"EventGap", "EventsOutOfReach", "MandatesStuckPending"}
+
+
+def still_to_come() -> set[str]:
+    """What reconcile_events measures, as long as there is no such function."""
+    exists = (ROOT / "functions" / "reconcile_events" / "app.py").exists()
+    return set() if exists else FROM_RECONCILE
+
+
+def test_the_runbook_lists_every_metric() -> None:
+    assert metrics_listed() == emitted() | still_to_come()
+
+
+def test_names_are_found_in_source() -> None:
+    assert named_in("count('A', 2)\nmeasure('B', 1.0, Unit)\ncount(f'C{x}')\n'abc'.count('d')") == {"A", "B"}
+
+
+def sent(capsys: pytest.CaptureFixture[str]) -> dict[str, list[float]]:
+    """The metrics sent since this was last asked, with their values; all under the one dimension."""
+    found: dict[str, list[float]] = {}
+    for line in capsys.readouterr().out.splitlines():
+        document = json.loads(line)
+        for described in document.get("_aws", {}).get("CloudWatchMetrics", []):
+            assert described["Dimensions"] == [["service"]]
+            for metric in described["Metrics"]:
+                found.setdefault(metric["Name"], []).extend(document[metric["Name"]])
+    return found
+
+
+def a_forged_webhook(world: World) -> None:
+    assert world.post_webhook("{}", header="t=1,v1=00").status == 400
+
+
+def an_event_of_a_mandate_that_is_not_there(world: World) -> None:
+    assert world.process([UNKNOWN_MANDATE]) == []
+
+
+def a_set_up(world: World) -> None:
+    opened = world.begun()
+    world.stripe.core.authorize(opened["checkout_session_id"])
+    world.run_webhooks()
+
+
+def a_withdrawal_while_stripe_is_down(world: World) -> None:
+    opened = world.begun()
+    world.stripe.core.authorize(opened["checkout_session_id"])
+    world.run_webhooks()
+    world.revoke(opened["mandate_id"])
+    world.faults(DOWN)
+    assert world.settle(opened["mandate_id"]) != []
+
+
+def a_ledger_that_was_written_anew(world: World) -> None:
+    opened = world.begun()
+    row = EntryRow.get(opened["mandate_id"], "entry#000001")
+    row.update([EntryRow.status.set("active")])
+    world.call(
+        "export_evidence",
+        "/mandates/{mandate_id}/evidence",
+        path={"mandate_id": opened["mandate_id"]},
+        caller=service("mandates:read"),
+    )
+
+
+SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
+    (a_forged_webhook, {"SignatureFailures"}),
+    (an_event_of_a_mandate_that_is_not_there, {"EventsQuarantined"}),
+    (a_set_up, {"SetupsStarted", "EventsApplied", "EventLag"}),
+    (a_withdrawal_while_stripe_is_down, {"MandatesRevoked", "WithdrawalsNotSettled", "UnsettledFor"}),
+    (a_ledger_that_was_written_anew, {"BrokenLedgers"}),
+]
+
+
+@pytest.mark.parametrize(("happens", "metrics"), SCENARIOS, ids=lambda part: getattr(part, "__name__", ""))
+def test_what_happens_is_measured(
+    happens: Callable[[World], None], metrics: set[str], world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    happens(world)
+    found = sent(capsys)
+    assert metrics <= found.keys()
+    assert found.keys() <= emitted()
+    assert all(value > 0 or name in {"EventLag", "UnsettledFor"} for name in metrics for value in found[name])
+
+
+def test_whatever_an_alarm_waits_for_was_seen_to_be_sent() -> None:
+    seen = set().union(*(metrics for _, metrics in SCENARIOS))
+    assert {alarm["MetricName"] for alarm in alarms_on_ours().values()} <= seen | FROM_RECONCILE
+
+
+def test_the_lag_is_from_stripes_own_time_and_never_negative(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = world.begun()
+    world.stripe.core.authorize(opened["checkout_session_id"])
+    events = world.events("checkout.session.completed", "setup_intent.succeeded")
+    events[0]["created"] -= 3600
+    events[1]["created"] += 60  # Stripe's clock is ahead of ours
+    sent(capsys)
+    assert world.process(events) == []
+    hour, nothing = sent(capsys)["EventLag"]
+    assert 3600 <= hour < 3700
+    assert nothing == 0
+
+
+def test_what_the_ledger_tells_is_counted_once_per_telling(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.environment["EVENT_BUS_NAME"] = "bus"
+    boto3.client("events").create_event_bus(Name="bus")
+    told = [
+        entry("a", 1, kind="consent_accepted"),
+        entry("a", 2, kind="setup_failed"),
+        entry("a", 3, status="active", kind="setup_succeeded"),
+        entry("a", 4, status="revoked", kind="revoked"),
+        entry("a", 5, status="revoked", kind="session_expired"),  # withdraws nothing
+        entry("b", 1, status="expired", kind="session_expired"),
+    ]
+    assert world.invoke("publish_changes", stream_event(told)) == {"batchItemFailures": []}
+    found = {name: sum(values) for name, values in sent(capsys).items()}
+    assert found == {
+        "EntriesPublished": 6,
+        "SetupAttemptsFailed": 1,
+        "MandatesActivated": 1,
+        "MandatesWithdrawn": 1,
+        "MandatesExpired": 1,
+    }
+
+
+def test_a_mandates_lines_are_found_by_its_id_and_its_events(world: World) -> None:
+    log = io.StringIO()
+    opened = world.begun()
+    from mandates.telemetry import logger  # its settings come with the world
+
+    world.monkeypatch.setattr(logger.registered_handler, "stream", log)
+    world.stripe.core.authorize(opened["checkout_session_id"])
+    world.run_webhooks()
+    world.return_page(opened["checkout_session_id"])
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    about_events = [line for line in lines if line["message"] == "event seen"]
+    assert {
+        line.get("mandate_id") for line in about_events if line["event_type"] == "setup_intent.succeeded"
+    } == {opened["mandate_id"]}
+    assert all(line["event_id"].startswith("evt_") for line in about_events)
