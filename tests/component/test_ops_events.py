@@ -65,9 +65,9 @@ def test_whats_in_quarantine_is_listed_by_query_the_last_first(world: World, cap
     _, event = succeeded(world)
     assert listed(capsys) == ["nothing is in quarantine"]
     for number in range(3):
-        assert (
-            world.process([impossible(event, f"evt_odd_{number}"), {**event, "id": f"evt_ok_{number}"}]) == []
-        )
+        applied = {**event, "id": f"evt_applied_{number}"}
+        ignored = {**event, "id": f"evt_ignored_{number}", "type": "invoice.paid"}
+        assert world.process([impossible(event, f"evt_odd_{number}"), applied, ignored]) == []
     world.calls.clear()
     lines = listed(capsys)
     assert [line.split()[1] for line in lines] == ["evt_odd_2", "evt_odd_1", "evt_odd_0"]
