@@ -1,4 +1,4 @@
-"""The whole system on one machine: `python -m local up | down | status | logs | demo | sam ARGUMENTS`."""
+"""The whole system on one machine: see `python -m local --help`."""
 
 import argparse
 import os
@@ -8,13 +8,20 @@ import httpx
 
 from local import demo, environment, logs, sam_local, stack
 from local.deployment import CommandFailed
-from local.processes import NotStarted, Processes
+from local.processes import NotStarted, NotStopped, Processes
 from local.progress import say
 from local.settings import Settings
 
 
 def main() -> int:
-    commands = {"up": _up, "down": _down, "status": _status, "logs": _logs, "demo": _demo}
+    commands = {
+        "up": _up,
+        "down": _down,
+        "restart-aws": _restart_aws,
+        "status": _status,
+        "logs": _logs,
+        "demo": _demo,
+    }
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.add_argument("command", choices=[*commands, "sam"])
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of `sam local`, e.g. start-api")
@@ -30,7 +37,7 @@ def main() -> int:
         if chosen.command == "sam":
             return sam_local.main(settings, chosen.arguments)
         return commands[chosen.command](settings)
-    except (CommandFailed, NotStarted, demo.DidNotWork, httpx.HTTPError) as error:
+    except (CommandFailed, NotStarted, NotStopped, demo.DidNotWork, httpx.HTTPError) as error:
         say(f"\n{error or repr(error)}")
         return 1
     except KeyboardInterrupt:
@@ -53,6 +60,11 @@ def _up(settings: Settings) -> int:
 def _down(settings: Settings) -> int:
     stopped = stack.down(settings)
     say(f"  Stopped {', '.join(stopped)}." if stopped else "  Nothing was running.")
+    return 0
+
+
+def _restart_aws(settings: Settings) -> int:
+    stack.restart_aws(settings)
     return 0
 
 

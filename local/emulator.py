@@ -3,6 +3,7 @@
 Each mend below replaces one function of the pinned version (`ministack==1.5.33`), and says what for.
 """
 
+import copy
 import hashlib
 import os
 import threading
@@ -15,10 +16,14 @@ from typing import Any
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import lambda_runtime  # type: ignore[import-untyped]
 from ministack.core.responses import error_response_json, json_response  # type: ignore[import-untyped]
-from ministack.services import apigateway_v1, lambda_svc, secretsmanager  # type: ignore[import-untyped]
+from ministack.services import apigateway_v1, dynamodb, lambda_svc, secretsmanager  # type: ignore[import-untyped]
+
+from local.settings import EMULATOR_SAVED
 
 WORKERS_PER_FUNCTION = max(4, 2 * (os.cpu_count() or 1))
 _WAIT_SECONDS = 0.02
+_STILL_WITHIN_SECONDS = 5.0
+_stopping = threading.Event()
 
 
 def queue_for_a_worker() -> None:
@@ -30,11 +35,12 @@ def queue_for_a_worker() -> None:
     acquire = lambda_runtime.acquire_worker
 
     def acquire_or_wait(*arguments: Any, **options: Any) -> tuple[Any, str]:
-        while True:
+        while not _stopping.is_set():
             worker, how = acquire(*arguments, **{**options, "max_concurrency": WORKERS_PER_FUNCTION})
             if worker is not None:
                 return worker, how
             time.sleep(_WAIT_SECONDS)
+        raise RuntimeError("AWS on this machine is stopping")
 
     lambda_svc.acquire_worker = acquire_or_wait
 
@@ -130,6 +136,56 @@ def keep_versions_of_secrets() -> None:
     secretsmanager._put_secret_value = put_if_new
 
 
+def keep_streams() -> None:
+    """Save what lies in the tables' streams with the tables.
+
+    MiniStack saves how far a stream was read, but not the stream: what nobody had read would be lost, and as
+    many new records again would be skipped.
+    """
+    get_tables, load_tables = dynamodb.get_state, dynamodb.load_persisted_state
+
+    def get_state() -> dict[str, Any]:
+        streams = {"records": dynamodb._stream_records, "trimmed": dynamodb._stream_trimmed}
+        return {**get_tables(), "streams": copy.deepcopy(streams)}
+
+    def load_persisted_state(data: dict[str, Any]) -> None:
+        load_tables(data)
+        dynamodb._stream_records.update(data["streams"]["records"])
+        dynamodb._stream_trimmed.update(data["streams"]["trimmed"])
+
+    dynamodb.get_state, dynamodb.load_persisted_state = get_state, load_persisted_state
+
+
+def save_when_still(folder: Path) -> None:
+    """Save one moment: no function runs, so no message is gone whose effect is not saved.
+
+    MiniStack saves service by service while functions go on writing, and only logs what it could not save.
+    What a function had begun ends as if its machine had: its messages are there, and delivered again.
+    """
+    save_all = app.save_all
+
+    def save_all_when_still(services: dict[str, Any]) -> None:
+        _stopping.set()
+        _end_workers()
+        began = time.time()
+        save_all(services)
+        written = {path.stem for path in folder.glob("*.json") if path.stat().st_mtime >= began}
+        if services.keys() <= written:
+            (folder / EMULATOR_SAVED).touch()
+
+    app.save_all = save_all_when_still
+
+
+def _end_workers() -> None:
+    deadline = time.monotonic() + _STILL_WITHIN_SECONDS
+    while time.monotonic() < deadline:
+        workers = [worker for pool in list(lambda_runtime._workers.values()) for worker in list(pool)]
+        lambda_runtime.kill_workers(workers)
+        if not any(worker.in_use for worker in workers):
+            return
+        time.sleep(_WAIT_SECONDS)
+
+
 if __name__ == "__main__":
     queue_for_a_worker()
     unpack_once(Path(os.environ["STATE_DIR"]) / "unpacked")
@@ -137,4 +193,6 @@ if __name__ == "__main__":
     count_loopback_as_tls()
     heed_failures_in_streams()
     keep_versions_of_secrets()
+    keep_streams()
+    save_when_still(Path(os.environ["STATE_DIR"]))
     app.main()

@@ -24,6 +24,10 @@ class NotStarted(Exception):
     """A process ended, or did not answer in time; the message has the end of its log."""
 
 
+class NotStopped(Exception):
+    """A process did not end when asked to; the message has the end of its log."""
+
+
 class Processes:
     """The processes of one stack, by name, as recorded in its state folder."""
 
@@ -62,6 +66,20 @@ class Processes:
 
     def names(self) -> list[str]:
         return list(self._recorded())
+
+    def stop(self, name: str, seconds: float = 30.0) -> None:
+        """End one politely, so that it saves what it holds. Raises NotStopped if it does not in time."""
+        process = self._recorded()[name]
+        pid = int(process["pid"] or 0)
+        if _is_same(process):
+            _signal_group(pid, signal.SIGTERM)
+        deadline = time.monotonic() + seconds
+        while _is_same(process):
+            if time.monotonic() > deadline:
+                raise NotStopped(f"{name} did not end within {seconds:.0f} s:\n{self.end_of_log(name)}")
+            time.sleep(0.05)
+        if pid in _children:
+            _children.pop(pid).wait()
 
     def stop_all(self) -> list[str]:
         """End what is still ours, first politely. Returns the names of those that were running."""

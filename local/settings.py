@@ -12,6 +12,7 @@ HOST = "127.0.0.1"
 REGION = "us-east-1"
 STACK_NAME = "mandates-local"
 ARTIFACTS_BUCKET = "mandates-local-artifacts"  # samconfig.toml names it too
+EMULATOR_SAVED = "saved"  # in the emulator's folder once all it held was saved there
 PLACEHOLDER_STRIPE_KEY = "sk_test_placeholder"
 
 

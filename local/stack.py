@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 
 from local import aws, deployment, environment
-from local.processes import Processes, is_listening
+from local.processes import NotStarted, NotStopped, Processes, is_listening
 from local.progress import say, step
-from local.settings import HOST, PLACEHOLDER_STRIPE_KEY, REGION, ROOT, STACK_NAME, Settings
+from local.settings import EMULATOR_SAVED, HOST, PLACEHOLDER_STRIPE_KEY, REGION, ROOT, STACK_NAME, Settings
 
 TERMS = ROOT / "terms" / "example.yaml"
 _OUTPUTS = {  # by the name in stack.json
@@ -50,6 +50,22 @@ def down(settings: Settings) -> list[str]:
         stopped = processes.stop_all()
         _forget(settings)
         return stopped
+
+
+def restart_aws(settings: Settings) -> None:
+    """Stop the emulator alone and start it again with all it held; addresses, ids and tokens stay valid."""
+    with _only_one(settings):
+        processes = Processes(settings)
+        if not _is_running(settings, processes):
+            raise NotStarted("the stack is not running: make up")
+        with step("Restarting AWS on this machine"):
+            saved = settings.state / "aws" / EMULATOR_SAVED
+            saved.unlink(missing_ok=True)
+            processes.stop("aws")
+            if not saved.exists():
+                raise NotStopped(f"AWS did not save all it held:\n{processes.end_of_log('aws')}")
+            _start_emulator(settings, processes)
+            processes.wait_until_listening("aws")
 
 
 def read(settings: Settings) -> dict[str, Any] | None:
@@ -87,13 +103,9 @@ def _reset(settings: Settings, processes: Processes) -> None:
 
 
 def _start(settings: Settings, processes: Processes) -> None:
-    emulator = settings.state / "aws"
-    (emulator / "tmp").mkdir(parents=True, exist_ok=True)
     python = [sys.executable, "-m"]
     clean = environment.clean()
-    processes.start(
-        "aws", [*python, "local.emulator"], settings.aws_port, clean | _emulator(settings, emulator)
-    )
+    _start_emulator(settings, processes)
     if not settings.uses_real_stripe:
         listen = ["local.stripe_simulator", "--host", HOST, "--port", str(settings.stripe_port)]
         processes.start("stripe", [*python, *listen], settings.stripe_port, clean)
@@ -116,6 +128,15 @@ def _start(settings: Settings, processes: Processes) -> None:
         building.result()
 
 
+def _start_emulator(settings: Settings, processes: Processes) -> None:
+    folder = settings.state / "aws"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # secrets lie in what it saves
+    (folder / "tmp").mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "local.emulator"]
+    environ = environment.clean() | _emulator(settings, folder)
+    processes.start("aws", command, settings.aws_port, environ)
+
+
 def _emulator(settings: Settings, folder: Path) -> dict[str, str]:
     """MiniStack's settings: https://github.com/ministackorg/ministack#configuration"""
     return {
@@ -125,6 +146,10 @@ def _emulator(settings: Settings, folder: Path) -> dict[str, str]:
         "MINISTACK_REGION": REGION,
         "STATE_DIR": str(folder),
         "TMPDIR": str(folder / "tmp"),
+        # Saved when it is told to stop, read when it starts: `python -m local restart-aws`.
+        "PERSIST_STATE": "1",
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(folder / "s3"),
         "AUTH": "true",  # roles are enforced: a function may do here what it may do on AWS, and no more
         # Listeners that nobody here asked for; the first would bind to every interface.
         "IOT_MTLS_ENABLED": "0",
