@@ -3,9 +3,11 @@
 Each mend below replaces one function of the pinned version (`ministack==1.5.33`), and says what for.
 """
 
+import asyncio
 import copy
 import hashlib
 import os
+import signal
 import threading
 import time
 import zipfile
@@ -13,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import hypercorn.asyncio as hypercorn_asyncio
 from ministack import app  # type: ignore[import-untyped]
 from ministack.core import lambda_runtime  # type: ignore[import-untyped]
 from ministack.core.responses import error_response_json, json_response  # type: ignore[import-untyped]
@@ -156,24 +159,39 @@ def keep_streams() -> None:
     dynamodb.get_state, dynamodb.load_persisted_state = get_state, load_persisted_state
 
 
-def save_when_still(folder: Path) -> None:
-    """Save one moment: no function runs, so no message is gone whose effect is not saved.
+def stop_still(folder: Path) -> None:
+    """Have no function run any more before anything is saved, so that what is saved is one moment.
 
-    MiniStack saves service by service while functions go on writing, and only logs what it could not save.
-    What a function had begun ends as if its machine had: its messages are there, and delivered again.
+    MiniStack closes its port first and goes on handing out messages, to functions that can reach nothing;
+    then it saves service by service while they write, and only logs what it could not save. Here, what a
+    function had begun ends as if its machine had: its messages are there, and are delivered again.
     """
-    save_all = app.save_all
+    hypercorn: Any = hypercorn_asyncio
+    serve, save_all = hypercorn.serve, app.save_all
 
-    def save_all_when_still(services: dict[str, Any]) -> None:
-        _stopping.set()
-        _end_workers()
+    async def serve_until_still(application: Any, config: Any) -> None:
+        asked = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, asked.set)
+
+        async def still() -> None:
+            await asked.wait()
+            _stopping.set()
+            await asyncio.to_thread(_end_workers)
+
+        await serve(application, config, shutdown_trigger=still)
+
+    def save_all_and_say_so(services: dict[str, Any]) -> None:
         began = time.time()
         save_all(services)
         written = {path.stem for path in folder.glob("*.json") if path.stat().st_mtime >= began}
         if services.keys() <= written:
             (folder / EMULATOR_SAVED).touch()
 
-    app.save_all = save_all_when_still
+    hypercorn.serve, app.save_all = serve_until_still, save_all_and_say_so
+    for name in ("_poll_sqs", "_poll_dynamodb_streams"):
+        poll = getattr(lambda_svc, name)
+        setattr(lambda_svc, name, lambda poll=poll: not _stopping.is_set() and poll())
 
 
 def _end_workers() -> None:
@@ -194,5 +212,5 @@ if __name__ == "__main__":
     heed_failures_in_streams()
     keep_versions_of_secrets()
     keep_streams()
-    save_when_still(Path(os.environ["STATE_DIR"]))
+    stop_still(Path(os.environ["STATE_DIR"]))
     app.main()

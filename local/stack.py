@@ -248,6 +248,8 @@ def _describe(
         "tables": {name: found[output] for name, output in _OUTPUTS.items()},
         "queue_url": found["WebhookQueueUrl"],
         "dlq_url": found["WebhookDeadLettersUrl"],
+        "work_queue_url": found["StripeWorkQueueUrl"],
+        "state_dir": str(settings.state),
         "aws_endpoint_url": settings.aws_url,
         "region": REGION,
     }
