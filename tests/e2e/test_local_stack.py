@@ -13,6 +13,10 @@ from local import environment
 from local.processes import is_listening
 from local.settings import Settings
 from tests.e2e.conftest import local
+from tests.live.chaos import good_events, queue_poison, settle_down, verify
+from tests.live.shoppers import Shopping, sign_up
+from tests.live.stack import LiveStack, until
+from tests.live.verdict import read
 
 
 def pids(settings: Settings) -> dict[str, int]:
@@ -28,6 +32,9 @@ def test_up_can_be_repeated_and_mends_what_died(tmp_path: Path) -> None:
         local("up", settings)
         assert pids(settings) == first
 
+        a_restart_of_aws_keeps_everything(settings)
+        first = pids(settings)
+
         os.kill(first["aws"], signal.SIGKILL)
         local("up", settings)
         second = pids(settings)
@@ -38,6 +45,30 @@ def test_up_can_be_repeated_and_mends_what_died(tmp_path: Path) -> None:
         local("down", settings)
     assert not any(map(is_listening, (settings.aws_port, settings.stripe_port, settings.storefront_port)))
     assert "Nothing was running" in local("down", settings)
+
+
+def a_restart_of_aws_keeps_everything(settings: Settings) -> None:
+    """With events in the queue, withdrawals in the stream and tokens in people's hands."""
+    live = LiveStack(json.loads(settings.stack_file.read_text()))
+    shopping = Shopping(live, seed=1)
+    withdrawing, shopper = sign_up(live, 2)
+    shopping.go([withdrawing], 1)
+    session = shopping.begin(withdrawing)
+    shopping.authorise(session)
+    mandate = f"/mandates/{session['mandate_id']}"
+    until(lambda: live.call("GET", mandate, withdrawing.token)["status"] == "active", seconds=30)
+    with live.redelivering_after(3):
+        live.call("POST", f"{mandate}/revoke", withdrawing.token)
+        queue_poison(live, good := good_events(100, "restart"), (), seed=1)
+        local("restart-aws", settings)
+        shopping.go([shopper], 2)
+        settle_down(live)
+    verdict = verify(live, [*shopping.made.mandates, session["mandate_id"]])
+    assert verdict.problems == []
+    outcomes = read(live).outcomes
+    assert {outcomes.get(event["id"]) for event in good} == {"applied"}
+    assert live.dead_letters() == []
+    live.close()
 
 
 def test_a_port_in_use_is_said_so(tmp_path: Path) -> None:

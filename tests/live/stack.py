@@ -175,6 +175,35 @@ class LiveStack:
             for url, earlier in before.items():
                 self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(earlier)})
 
+    @contextmanager
+    def piling_up(self) -> Iterator[None]:
+        """Have the webhook queue consumed only afterwards."""
+        functions = self.aws("lambda")
+        mappings = functions.list_event_source_mappings()["EventSourceMappings"]
+        (mapping,) = (one for one in mappings if one["EventSourceArn"].endswith(self._queue_name))
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        try:
+            yield
+        finally:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+    @property
+    def _queue_name(self) -> str:
+        return str(self.described["queue_url"]).rpartition("/")[2]
+
+    @contextmanager
+    def giving_up_after(self, receives: int) -> Iterator[None]:
+        """Have a message that always fails go to the dead letters sooner than after ten receives."""
+        url = self.described["queue_url"]
+        name = "RedrivePolicy"
+        before = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
+        sooner = json.dumps({**json.loads(before), "maxReceiveCount": receives})
+        self.sqs.set_queue_attributes(QueueUrl=url, Attributes={name: sooner})
+        try:
+            yield
+        finally:
+            self.sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
+
     # -------------------------------------------------------------------------------------- processes
 
     def workers(self, function: str) -> list[int]:
@@ -182,7 +211,7 @@ class LiveStack:
         processes = json.loads((Path(self.described["state_dir"]) / "processes.json").read_text())
         emulator = str(processes["aws"]["pid"])
         listed = subprocess.run(
-            ["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
+            ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
         ).stdout
         rows = [line.split(None, 2) for line in listed.splitlines()]
         return [
@@ -202,20 +231,19 @@ class LiveStack:
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if not (self.in_flight() and (pids := self.workers("ProcessWebhook"))):
-                time.sleep(0.02)
-                continue
+            pids = self.workers("ProcessWebhook")
             for pid in pids:
                 os.kill(pid, signal.SIGSTOP)
             time.sleep(0.1)  # what one had answered just before is acknowledged by now
-            held = self.in_flight()
+            held = self.in_flight() if pids else 0
             for pid in pids:
                 os.kill(pid, signal.SIGKILL if held else signal.SIGCONT)
             if held:
-                until(partial(self._are_gone, pids), seconds=5, what="the workers' end")
+                until(partial(self._are_gone, pids), seconds=10, what="the workers' end")
                 if self.in_flight() < held:
                     raise GaveUp(f"of {held} messages held by dead workers, some were acknowledged")
                 return held
+            time.sleep(0.02)
         raise GaveUp(f"no webhook worker was caught with messages within {seconds:.0f} s")
 
 
