@@ -1,6 +1,6 @@
 # `make` says what there is. Everything but `deploy` works without an AWS or Stripe account, Docker or Node.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down logs sam-local test check build deploy lock
+.PHONY: help setup demo up down logs sam-local test soak load bench check build deploy lock
 
 # SAM, uv and Python are the locked ones, whatever else is installed.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -13,6 +13,11 @@ READY := .venv/.in-step-with-the-lock
 CODE := functions layers local ops tests
 STAGE ?= dev
 DEPLOY_OPTIONS ?=
+SOAK_MANDATES ?= 1000
+LOAD_SECONDS ?= 12
+LOAD_RATE ?= 10
+LOAD_SET_UP_RATE ?= 1
+LOAD_CALLERS ?= 8
 # What the layer's wheels are for: x86_64-manylinux_2_34 where samconfig.toml sets Architecture=x86_64.
 export PLATFORM ?= aarch64-manylinux_2_34
 BUILD := .aws-sam/$(PLATFORM)
@@ -49,6 +54,13 @@ logs: $(READY) ## what the functions running here have logged
 
 test: $(READY) ## every test, with the stack started where it is needed
 	$(BIN)/pytest -n 2
+
+soak: $(READY) ## what takes too long for `make test`: SOAK_MANDATES=1000
+	$(BIN)/python -m tests.live.chaos --mandates $(SOAK_MANDATES)
+
+load: $(READY) ## load on a stack of its own: LOAD_SECONDS, LOAD_RATE, LOAD_SET_UP_RATE, LOAD_CALLERS
+	@$(BIN)/python -m tests.live.load --seconds $(LOAD_SECONDS) --rate $(LOAD_RATE) \
+	  --set-up-rate $(LOAD_SET_UP_RATE) --callers $(LOAD_CALLERS)
 
 check: $(READY) ## what CI runs: style, types, the template and every test
 	$(BIN)/ruff check .
