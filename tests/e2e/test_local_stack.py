@@ -56,7 +56,7 @@ def a_restart_of_aws_keeps_everything(settings: Settings) -> None:
     session = shopping.begin(withdrawing)
     shopping.authorise(session)
     mandate = f"/mandates/{session['mandate_id']}"
-    until(lambda: live.call("GET", mandate, withdrawing.token)["status"] == "active", seconds=30)
+    until(lambda: live.call("GET", mandate, withdrawing.token)["status"] == "active", seconds=120)
     with live.redelivering_after(3):
         live.call("POST", f"{mandate}/revoke", withdrawing.token)
         queue_poison(live, good := good_events(100, "restart"), (), seed=1)

@@ -60,27 +60,16 @@ class Verdict:
 def judge(stack: LiveStack, mandates: Sequence[str] | None = None) -> Verdict:
     """Judge these mandates, or all there are. No problems: nothing lost or doubled, all as Stripe says."""
     stored = read(stack)
-    sessions = _sessions(stack)
     events = [event for event in stack.stripe_events() if event["type"] in HANDLED_TYPES]
-    chosen = [mandate_id for mandate_id in stored.heads if mandates is None or mandate_id in set(mandates)]
-    problems = [
-        *_missing(stored, mandates or ()),
-        *_lost(stored, events),
-        *(problem for mandate_id in chosen for problem in _chain_problems(stored, mandate_id)),
-        *(
-            problem
-            for mandate_id in chosen
-            for problem in _disagreements(stored, mandate_id, sessions.get(mandate_id, []))
-        ),
-        *_doubled_customers(stack),
-    ]
+    chosen = list(stored.heads if mandates is None else mandates)
+    problems = [*problems_in(stored, chosen, _sessions(stack), events), *_doubled_customers(stack)]
     answers = [
         [answer for delivery in event["deliveries"] for answer in delivery["answers"]] for event in events
     ]
     accepted = [sum(answer == 200 for answer in of_one) for of_one in answers]
     return Verdict(
         problems=problems,
-        statuses=Counter(stored.status(mandate_id) for mandate_id in chosen),
+        statuses=Counter(stored.status(mandate_id) for mandate_id in chosen if mandate_id in stored.heads),
         events=len(events),
         attempts=sum(map(len, answers)),
         accepted=sum(accepted),
@@ -112,10 +101,17 @@ def read(stack: LiveStack) -> Stored:
     return stored
 
 
-def _missing(stored: Stored, mandates: Sequence[str]) -> Iterator[str]:
+def problems_in(
+    stored: Stored, mandates: Sequence[str], sessions: Mapping[str, Sequence[Json]], events: Sequence[Json]
+) -> Iterator[str]:
+    """What is wrong with these mandates, given Stripe's sessions by mandate and the events it raised."""
+    yield from _lost(stored, events)
     for mandate_id in mandates:
         if mandate_id not in stored.heads:
             yield f"{mandate_id} was answered and is not there"
+            continue
+        yield from _chain_problems(stored, mandate_id)
+        yield from _disagreements(stored, mandate_id, sessions.get(mandate_id, []))
 
 
 def _lost(stored: Stored, events: Sequence[Json]) -> Iterator[str]:
