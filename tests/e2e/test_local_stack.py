@@ -24,6 +24,7 @@ def pids(settings: Settings) -> dict[str, int]:
     return {name: process["pid"] for name, process in recorded.items()}
 
 
+@pytest.mark.timeout(600)  # it starts a stack twice, and AWS once more
 def test_up_can_be_repeated_and_mends_what_died(tmp_path: Path) -> None:
     settings = Settings.apart(tmp_path)
     try:
