@@ -4,20 +4,19 @@ import argparse
 import json
 import random
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Event, Thread
 
 from local import stack as local_stack
 from local.settings import Settings
 from mandates.core.stripe_events import METADATA_MANAGED_BY, METADATA_MANDATE
 from tests.live.machine import described
+from tests.live.own_stack import own_stack
 from tests.live.shoppers import Shopping, sign_up
 from tests.live.stack import GaveUp, Json, LiveStack, until
 from tests.live.table import table
@@ -197,13 +196,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--spell", type=float, default=4.0, help="seconds of each kind of weather")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="mandates-chaos-") as folder:
-        settings = Settings.apart(Path(folder))
-        try:
-            live = LiveStack(local_stack.up(settings))
-            problems = run(live, settings, chosen.mandates, chosen.seed, chosen.spell)
-        finally:
-            local_stack.down(settings)
+    with own_stack() as (live, settings):
+        problems = run(live, settings, chosen.mandates, chosen.seed, chosen.spell)
     for problem in problems[:20]:
         print(f"  ✗ {problem}")
     return 1 if problems else 0

@@ -20,7 +20,6 @@ import json
 import math
 import random
 import sys
-import tempfile
 import time
 import uuid
 from collections import Counter
@@ -34,10 +33,9 @@ from typing import Any
 
 import httpx
 
-from local import stack as local_stack
-from local.settings import Settings
 from mandates.core.stripe_events import METADATA_MANAGED_BY, METADATA_MANDATE
 from tests.live.machine import described
+from tests.live.own_stack import own_stack
 from tests.live.shoppers import Shopper, Shopping, sign_up
 from tests.live.stack import GaveUp, Json, LiveStack, kind_of, until
 from tests.live.table import table
@@ -310,12 +308,8 @@ def _a_stack(named: str | None) -> Iterator[LiveStack]:
     if named:
         yield LiveStack(json.loads(Path(named).read_text()))
         return
-    with tempfile.TemporaryDirectory(prefix="mandates-load-") as folder:
-        settings = Settings.apart(Path(folder))
-        try:
-            yield LiveStack(local_stack.up(settings))
-        finally:
-            local_stack.down(settings)
+    with own_stack() as (live, _):
+        yield live
 
 
 def main() -> int:
