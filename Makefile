@@ -68,6 +68,9 @@ check: $(READY) ## what CI runs: style, types, the template and every test
 	$(BIN)/mypy $(CODE)
 	$(BIN)/pytest -n 2
 
+bench: $(READY) ## measure starts, handlers and costs against their targets; writes docs/performance.md
+	$(BIN)/python -m tests.budget.bench
+
 build: $(READY) ## build for AWS
 	$(BIN)/sam build --no-cached --build-dir $(BUILD)
 

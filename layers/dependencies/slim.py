@@ -9,15 +9,11 @@ from pathlib import Path
 
 AWS_SERVICES = frozenset(
     {
-        "cloudwatch",
         "dynamodb",
-        "dynamodbstreams",
         "events",
         "kms",
         "secretsmanager",
         "sqs",
-        "ssm",
-        "sts",
     }
 )
 """The services whose descriptions botocore keeps; it carries over 400, in 27 MB."""

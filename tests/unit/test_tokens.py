@@ -546,7 +546,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
         calls.append((address, timeout))
         return io.BytesIO(b'{"keys": []}')
 
-    monkeypatch.setattr(tokens._opener, "open", urlopen)
+    monkeypatch.setattr(tokens._opener(), "open", urlopen)
     return calls
 
 

@@ -4,6 +4,7 @@ RFC 9068 (JWT access tokens), RFC 8725 (JWT best practice), and what Amazon Cogn
 access tokens carry `client_id` and no `aud`, and say `token_use`.
 """
 
+import functools
 import json
 import math
 import urllib.request
@@ -157,7 +158,7 @@ def fetch_json(address: str) -> Any:
     parts = urlsplit(address)
     if parts.scheme != "https" and (parts.scheme != "http" or parts.hostname not in _THIS_MACHINE):
         raise ValueError("an issuer's keys must be fetched over https")
-    with _opener.open(address, timeout=FETCH_SECONDS) as answer:
+    with _opener().open(address, timeout=FETCH_SECONDS) as answer:
         return json.load(answer)
 
 
@@ -168,7 +169,13 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_opener = urllib.request.build_opener(_NoRedirects)
+@functools.cache
+def _opener() -> urllib.request.OpenerDirector:
+    """Made with the first fetch: reading the machine's certificates takes a quarter of a start, and a token
+    that is refused for its form needs none."""
+    return urllib.request.build_opener(_NoRedirects)
+
+
 # What a container calls the machine it runs on (`sam local`). Nobody can register a name under `.internal`.
 _CONTAINERS_HOST = "host.docker.internal"
 _THIS_MACHINE = {_CONTAINERS_HOST, *(host.strip("[]") for host in LOOPBACK_HOSTS)}

@@ -1,0 +1,229 @@
+"""How fast functions start and work, against the targets; written to docs/performance.md.
+
+    make bench        exits with 1 if a target is missed
+
+Everything is measured as CPU time of the function's own process, as medians over interleaved runs, and judged
+as ratios within one run: machines differ, and what they have to do at the same time.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.settings import ROOT
+from mandates.core.stripe_events import project
+from tests.budget import artefacts, cost, examples, report
+from tests.budget.cold import runtime_api, start
+
+Json = dict[str, Any]
+
+INIT_OVER_PLAIN = 0.5
+RECEIVE_INIT_OVER_FLOOR = 1.15
+RECEIVE_OVER_SEND = 1.2
+EVENT_OVER_TRANSACTION = 0.6
+
+
+@dataclass(frozen=True)
+class Target:
+    """`ratio` must be at most `limit`."""
+
+    what: str
+    limit: float
+    ratio: float
+
+    @property
+    def met(self) -> bool:
+        return self.ratio <= self.limit
+
+
+@contextlib.contextmanager
+def canned_aws() -> Iterator[str]:
+    """In a process of its own, so that its CPU is not ours."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.budget.canned_aws"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.stdin.close()
+
+
+def cold_starts(build: Path, into: Path, aws_url: str, names: Sequence[str], runs: int) -> Json:
+    """By function and kind of artefact: CPU and wall time of each start, in seconds."""
+    client = artefacts.runtime_client(into)
+    measured: Json = {name: {"shipped": [], "plain": [], "floor": []} for name in names}
+    with runtime_api() as api:
+        for name in names:
+            kinds = {
+                "shipped": artefacts.shipped(build, name),
+                "plain": artefacts.plain(name, into),
+                "floor": artefacts.floor(build, name, into),
+            }
+            environment = artefacts.environment(name, aws_url)
+            for _ in range(runs):
+                for kind, artefact in kinds.items():
+                    once = start(api, artefact, client, environment)
+                    measured[name][kind].append({"cpu": once.cpu, "wall": once.wall})
+            said = {kind: median([one["cpu"] for one in measured[name][kind]]) for kind in kinds}
+            print(
+                f"  {name:24}" + "  ".join(f"{kind} {ms(value)}" for kind, value in said.items()), flush=True
+            )
+    return measured
+
+
+def warm_handlers(build: Path, into: Path, aws_url: str, runs: int) -> Json:
+    """CPU nanoseconds of each call, for the handler and for the bare AWS call beside it."""
+    measured: Json = {"a webhook": _warm(build, into, aws_url, "ReceiveWebhook", receive_job(runs, aws_url))}
+    for kind in examples.KINDS:
+        for size in (1, 10):
+            job = process_job(kind, size, runs)
+            measured[f"{kind}, batches of {size}"] = {
+                **_warm(build, into, aws_url, "ProcessWebhook", job),
+                "events": size,
+            }
+    for what, one in measured.items():
+        ratio = per_event(one) / median(one["bare"])
+        print(f"  {what:42} {per_event(one) / 1e6:.2f} ms each, {ratio:.2f} of a bare call", flush=True)
+    return measured
+
+
+def _warm(build: Path, into: Path, aws_url: str, function: str, job: Json) -> Json:
+    described = into / "job.json"
+    described.write_text(json.dumps(job))
+    script = str(ROOT / "tests" / "budget" / "warm.py")
+    artefact = artefacts.shipped(build, function)
+    ran = subprocess.run(
+        [artefacts.PYTHON, "-S", script, str(described)],
+        env={**artefacts.environment(function, aws_url), "PYTHONPATH": artefact.search_path},
+        cwd=artefact.task,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        raise SystemExit(ran.stderr)
+    measured: Json = json.loads(ran.stdout)
+    return measured
+
+
+def receive_job(runs: int, aws_url: str) -> Json:
+    events, bare = [], []
+    for number in range(runs):
+        event = examples.stripe_event("setup_intent.succeeded", number)
+        payload, timestamp = json.dumps(event, indent=2), str(int(time.time()))
+        signed = hmac.new(
+            examples.WEBHOOK_SECRET.encode(), f"{timestamp}.{payload}".encode(), hashlib.sha256
+        ).hexdigest()
+        events.append(examples.webhook_request(payload, f"t={timestamp},v1={signed}"))
+        message = json.dumps(project(event), separators=(",", ":"))
+        bare.append({"QueueUrl": f"{aws_url}/123456789012/queue", "MessageBody": message})
+    answer = {
+        "statusCode": 200,
+        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"},
+        "body": '{"received": true}',
+        "isBase64Encoded": False,
+    }
+    return {"service": "sqs", "operation": "send_message", "events": events, "bare": bare, "answer": answer}
+
+
+def process_job(kind: str, size: int, runs: int) -> Json:
+    return {
+        "service": "dynamodb",
+        "operation": "transact_write_items",
+        "events": [examples.batch(kind, range(run * size, (run + 1) * size)) for run in range(runs)],
+        # What one completed session is written as: its head, an entry and the event's record.
+        "bare": [{"TransactItems": examples.three_items(run)} for run in range(runs)],
+        "answer": {"batchItemFailures": []},
+    }
+
+
+def per_event(measured: Json) -> float:
+    return median(measured["handler"]) / float(measured.get("events", 1))
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def ms(seconds: float) -> str:
+    return f"{seconds * 1000:4.0f} ms"
+
+
+def targets(raw: Json) -> list[Target]:
+    found = []
+    for name, kinds in raw["cold"].items():
+        cpu = {kind: median([one["cpu"] for one in starts]) for kind, starts in kinds.items()}
+        found.append(
+            Target(f"{name}: init over the plain build's", INIT_OVER_PLAIN, cpu["shipped"] / cpu["plain"])
+        )
+        if name == "ReceiveWebhook":
+            floor = Target(
+                f"{name}: init over its floor's", RECEIVE_INIT_OVER_FLOOR, cpu["shipped"] / cpu["floor"]
+            )
+            found.append(floor)
+    for what, one in raw["warm"].items():
+        ratio = per_event(one) / median(one["bare"])
+        if what == "a webhook":
+            found.append(Target("a webhook over one bare SQS send", RECEIVE_OVER_SEND, ratio))
+        elif one["events"] == 10:
+            found.append(
+                Target(f"{what}: an event over one bare transaction of three", EVENT_OVER_TRANSACTION, ratio)
+            )
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--starts", type=int, default=7, help="cold starts of each kind and function")
+    parser.add_argument("--calls", type=int, default=150, help="warm calls of each kind")
+    parser.add_argument("--only", nargs="*", help="these functions alone, and nothing is written")
+    chosen = parser.parse_args()
+    # The examples are made by the store's own code, which makes a client, and asks nothing of it.
+    os.environ |= {"AWS_DEFAULT_REGION": "us-east-1"}
+    os.environ |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
+    build = artefacts.built()
+    names = chosen.only or artefacts.functions()
+    with tempfile.TemporaryDirectory() as folder, canned_aws() as aws_url:
+        into = Path(folder)
+        print(f"cold starts: medians of {chosen.starts}, CPU")
+        cold = cold_starts(build, into, aws_url, names, chosen.starts)
+        print(f"warm calls: medians of {chosen.calls}, CPU")
+        warm = warm_handlers(build, into, aws_url, chosen.calls)
+    raw = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "starts": chosen.starts,
+        "calls": chosen.calls,
+        "cold": cold,
+        "warm": warm,
+    }
+    judged = targets(raw)
+    for target in judged:
+        verdict = "met" if target.met else "MISSED"
+        print(f"{verdict:7} {target.ratio:.2f} (at most {target.limit}) {target.what}")
+    if not chosen.only:
+        report.write(raw, judged, cost.model())
+    return 0 if all(target.met for target in judged) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""What each function may load and weigh, each rule as a function to the list of what is wrong."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+NOT_ON_LAMBDA = frozenset({"boto3", "pydantic", "httpx", "pytest", "moto", "local", "ops", "tests"})
+
+FORBIDDEN: Mapping[str, frozenset[str]] = {
+    "AuthorizeRequest": frozenset({"stripe", "pynamodb", "requests", "botocore"}),
+    "CreateCheckoutSession": frozenset({"jwt", "cryptography"}),
+    "CreateCustomer": frozenset({"jwt", "cryptography"}),
+    "ExportEvidence": frozenset({"stripe", "requests", "jwt", "cryptography", "typst"}),
+    "ProcessWebhook": frozenset({"stripe", "requests", "jwt", "cryptography"}),
+    "PublishChanges": frozenset({"stripe", "pynamodb", "requests", "jwt", "cryptography"}),
+    "ReadCheckoutSession": frozenset({"jwt", "cryptography"}),
+    "ReadMandates": frozenset({"stripe", "requests", "jwt", "cryptography"}),
+    "ReadTerms": frozenset({"stripe", "requests", "jwt", "cryptography"}),
+    "ReceiveWebhook": frozenset({"stripe", "pynamodb", "requests", "jwt", "cryptography"}),
+    "RenderEvidence": frozenset({"stripe", "requests", "jwt", "cryptography"}),
+    "RevokeMandate": frozenset({"stripe", "requests", "jwt", "cryptography"}),
+    "SettleWithdrawals": frozenset({"jwt", "cryptography"}),
+}
+"""By function: packages that must not be loaded when it has started, beside those that never may."""
+
+MEGABYTE = 1024 * 1024
+LAMBDAS_LIMIT = 250 * MEGABYTE
+"""A function and its layers, unzipped: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+LARGEST: Mapping[str, int] = {
+    "DependenciesLayer": 75 * MEGABYTE,  # 67 MB: cryptography 15, stripe 30, each with its bytecode
+    "MandatesLayer": 2 * MEGABYTE,
+    "RenderEvidence": 130 * MEGABYTE,  # the fonts
+}
+OF_ANY_OTHER_FUNCTION = 64 * 1024
+"""A function is one short file and its bytecode."""
+
+
+def loads_nothing_forbidden(function: str, modules: Iterable[str]) -> list[str]:
+    packages = {module.partition(".")[0] for module in modules}
+    if function not in FORBIDDEN:
+        return [f"{function} has no list of what it must not load: add it to tests/budget/budgets.py"]
+    found = packages & (NOT_ON_LAMBDA | FORBIDDEN[function])
+    return [f"{function} loads {package}" for package in sorted(found)]
+
+
+def weighs_no_more_than_it_may(name: str, folder: Path) -> list[str]:
+    """One artefact, unpacked."""
+    size, most = weight(folder), LARGEST.get(name, OF_ANY_OTHER_FUNCTION)
+    return [f"{name} is {size:,} bytes, and may be {most:,}"] if size > most else []
+
+
+def fits_into_lambda(function: Path, layers: Iterable[Path]) -> list[str]:
+    size = sum(weight(folder) for folder in (function, *layers))
+    return [f"{function.name} and its layers are {size:,} bytes"] if size > LAMBDAS_LIMIT else []
+
+
+def starts_in_time(function: str, ratio: float, most: float) -> list[str]:
+    return [f"{function} starts in {ratio:.2f} of its floor, and may in {most}"] if ratio > most else []
+
+
+def weight(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

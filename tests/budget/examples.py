@@ -1,0 +1,132 @@
+"""What is sent through the functions when they are measured: our sample events, one mandate for each."""
+
+import functools
+import json
+from typing import Any
+
+from pynamodb.transactions import TransactWrite
+
+from local.settings import ROOT
+from mandates.core.changes import Contribution, EventRecord, change, stands_on_after
+from mandates.core.changes import Subject as StripeSubject
+from mandates.core.facts import Fact, Kind, ids
+from mandates.core.ledger import keep_beside
+from mandates.core.mandate import Mandate
+from mandates.core.stripe_events import AboutMandate, project, read
+from mandates.moment import Moment
+from mandates.store import mandates as store
+from mandates.store import tables
+from mandates.store.connecting import connection
+
+Json = dict[str, Any]
+
+WEBHOOK_SECRET = "whsec_placeholder"
+MANAGED_BY = "mandates-local"
+CREATED_AT = "2026-11-01T12:00:00.000Z"
+KINDS = ("setup_intent.succeeded", "checkout.session.completed")
+"""What a set-up that goes well brings. The first activates and links (five items), the second is told."""
+
+
+def mandate_id(number: int) -> str:
+    return f"mdt_{number:024x}"
+
+
+@functools.cache
+def _samples() -> Json:
+    """By type: the sample that is nearest to what Stripe sends."""
+    posted = json.loads((ROOT / "events/receive_webhook/setup_intent_succeeded.json").read_text())
+    queued = json.loads((ROOT / "events/process_webhook/set_up.json").read_text())
+    bodies = [posted["body"], *(record["body"] for record in queued["Records"])]
+    by_type: Json = {}
+    for body in bodies:
+        event = json.loads(body)
+        by_type.setdefault(event["type"], event)
+    return by_type
+
+
+def stripe_event(kind: str, number: int) -> Json:
+    """An event about the mandate of that number, with ids of its own."""
+    event: Json = json.loads(json.dumps(_samples()[kind]))
+    event["id"] = f"evt_{kind.rpartition('.')[2]}_{number}"
+    subject = event["data"]["object"]
+    subject["metadata"]["mandate_id"] = mandate_id(number)
+    subject["customer"] = f"cus_{number}"
+    if "payment_method" in subject:
+        subject["payment_method"] = f"pm_{number}"
+    return event
+
+
+def webhook_request(payload: str, signature: str) -> Json:
+    sample: Json = json.loads((ROOT / "events/receive_webhook/setup_intent_succeeded.json").read_text())
+    return {**sample, "body": payload, "headers": {**sample["headers"], "Stripe-Signature": signature}}
+
+
+def batch(kind: str, numbers: range) -> Json:
+    """What Lambda hands the worker: one queued event for each of these mandates."""
+    sample = json.loads((ROOT / "events/process_webhook/set_up.json").read_text())["Records"][0]
+    return {
+        "Records": [
+            {
+                **sample,
+                "messageId": f"message-{number}",
+                "body": json.dumps(project(stripe_event(kind, number)), separators=(",", ":")),
+            }
+            for number in numbers
+        ]
+    }
+
+
+@functools.lru_cache(maxsize=4096)
+def pending(of: str) -> Mandate:
+    """A mandate whose customer has accepted the terms and has a session open at Stripe."""
+    number = int(of.removeprefix("mdt_"), 16)
+    created = Mandate(
+        mandate_id=of,
+        customer_id=f"auth0|{number}",
+        stripe_customer_id=f"cus_{number}",
+        created_at=CREATED_AT,
+        terms_version="2026-11-01",
+        terms_digest="a" * 64,
+        locale="en",
+    )
+    told = [
+        Contribution(
+            "api:create_checkout_session",
+            (Fact(Kind.CONSENT_ACCEPTED, 1793491200, "api:consent", detail={"locale": "en"}),),
+            text="The text of the terms.",
+            personal=keep_beside({"source_ip": "203.0.113.7"}, lambda size: b"\0" * size),
+        ),
+        Contribution(
+            "api:session_created",
+            (
+                Fact(
+                    Kind.SESSION_CREATED, 1793491201, "api:session", ids(checkout_session=f"cs_test_{number}")
+                ),
+            ),
+        ),
+    ]
+    subjects = {key: StripeSubject(key) for key in stands_on_after(created, told)}
+    return change(created, told, subjects=subjects, recorded_at=CREATED_AT).after
+
+
+def three_items(number: int) -> list[Json]:
+    """What a completed session of that mandate is written as, in one transaction, as DynamoDB takes it."""
+    event = project(stripe_event("checkout.session.completed", number))
+    reading = read(event, managed_by=MANAGED_BY, livemode=False)
+    assert isinstance(reading, AboutMandate)
+    head = pending(reading.mandate_id)
+    record = EventRecord(reading.event_id, type=event["type"], created=event["created"])
+    told = [Contribution(reading.event_id, (reading.fact,), record)]
+    subjects = {key: StripeSubject(key) for key in stands_on_after(head, told)}
+    changed = change(head, told, subjects=subjects, recorded_at=CREATED_AT)
+    writing = _Unsent(connection=connection())
+    tables.bind({"mandates": "mandates", "events": "events"})
+    store.add_change(writing, changed, Moment(1793491300))
+    return writing.items
+
+
+class _Unsent(TransactWrite):
+    @property
+    def items(self) -> list[Json]:
+        puts: list[Json] = [{"Put": {**put}} for put in self._put_items]
+        return [{"Update": {**update}} for update in self._update_items] + puts

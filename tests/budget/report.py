@@ -1,0 +1,178 @@
+"""docs/performance.md, its raw data and its plot, from one run of `make bench`."""
+
+import json
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from local.settings import ROOT
+from tests.budget import cost
+
+if TYPE_CHECKING:
+    from tests.budget.bench import Target
+
+Json = dict[str, Any]
+
+DOCS = ROOT / "docs"
+_KINDS = {"floor": "#9aa5b1", "shipped": "#2f6fde", "plain": "#d9822b"}
+_ROW, _LEFT, _WIDTH = 44, 170, 620
+
+
+def write(raw: Json, targets: Sequence["Target"], costs: Json) -> None:
+    """Write all three; nothing in them is older than this run."""
+    (DOCS / "performance.json").write_text(json.dumps(_rounded(raw), separators=(",", ":")) + "\n")
+    (DOCS / "performance.svg").write_text(_plot(raw))
+    (DOCS / "performance.md").write_text("\n".join(_page(raw, targets, costs)) + "\n")
+
+
+def _rounded(raw: Json) -> Json:
+    """Milliseconds to the microsecond: more is noise."""
+    cold = {
+        name: {
+            kind: {of: [round(one[of] * 1000, 2) for one in starts] for of in ("cpu", "wall")}
+            for kind, starts in kinds.items()
+        }
+        for name, kinds in raw["cold"].items()
+    }
+    warm = {
+        what: {of: [round(ns / 1e6, 3) for ns in one[of]] for of in ("handler", "bare")}
+        for what, one in raw["warm"].items()
+    }
+    return {**raw, "unit": "milliseconds", "cold": cold, "warm": warm}
+
+
+def _median(raw: Json, name: str, kind: str, of: str = "cpu") -> float:
+    return 1000 * float(statistics.median(one[of] for one in raw["cold"][name][kind]))
+
+
+def _page(raw: Json, targets: Sequence["Target"], costs: Json) -> Iterator[str]:
+    missed = [target for target in targets if not target.met]
+    yield "# Performance"
+    yield ""
+    yield (
+        "Written by `make bench`, which measures all of this anew and exits with 1 if a target is"
+        " missed. Raw data:"
+        " [performance.json](performance.json)."
+    )
+    yield ""
+    yield (
+        f"This run: Python {raw['python']} on {raw['machine']}, {raw['starts']} cold starts of each kind and"
+        f" {raw['calls']} warm calls, medians of the process's own CPU time, taken in turns. Ratios"
+        " carry over to"
+        " other machines, milliseconds do not."
+    )
+    yield from (
+        "",
+        "## Targets",
+        "",
+        f"{len(targets) - len(missed)} of {len(targets)} are met.",
+        "",
+        "| | ratio | at most | what |",
+        "|---|---|---|---|",
+    )
+    for target in targets:
+        verdict = "met" if target.met else "**missed**"
+        yield f"| {verdict} | {target.ratio:.2f} | {target.limit} | {target.what} |"
+    yield from ("", "## Cold starts", "", "![CPU of a cold start, by function](performance.svg)", "")
+    yield (
+        "From the start of the interpreter until AWS's runtime client (`awslambdaric`) asks for the"
+        " first event."
+        " *Shipped* is what `sam build` makes. *Plain* is the same code and packages as pip leaves them: no"
+        " bytecode, nothing left out. *Floor* is a handler that only makes the same AWS clients, by"
+        " botocore, on"
+        " the layers as shipped; it fetches no secret and opens no connection, which the functions do."
+    )
+    yield from (
+        "",
+        "| function | shipped | plain | floor | shipped ÷ plain | shipped ÷ floor |",
+        "|---|---|---|---|---|---|",
+    )
+    for name in raw["cold"]:
+        shipped, plain, floor = (_median(raw, name, kind) for kind in ("shipped", "plain", "floor"))
+        yield (
+            f"| {name} | {shipped:.0f} ms | {plain:.0f} ms | {floor:.0f} ms | {shipped / plain:.2f}"
+            f" | {shipped / floor:.2f} |"
+        )
+    yield from ("", "## Warm handlers", "")
+    yield (
+        "Against a canned AWS in another process, which stores nothing. The bare call beside a webhook is one"
+        " `SendMessage` of the same message; beside events it is one `TransactWriteItems` of the three"
+        " items that a"
+        " completed session is written as. Both are botocore's with its own settings. An event that"
+        " activates a"
+        " mandate writes five items, two of them links to what the mandate stands on."
+    )
+    yield from ("", "| what | each | bare call | ratio |", "|---|---|---|---|")
+    for what, one in raw["warm"].items():
+        each = statistics.median(one["handler"]) / one.get("events", 1)
+        bare = statistics.median(one["bare"])
+        yield f"| {what} | {each / 1e6:.2f} ms | {bare / 1e6:.2f} ms | {each / bare:.2f} |"
+    yield from _costs(costs)
+
+
+def _costs(costs: Json) -> Iterator[str]:
+    yield from ("", "## What it costs", "")
+    yield (
+        "Dollars in us-east-1 on arm64, from the calls that the real handlers make against moto and the"
+        " Stripe"
+        " simulator (`python -m tests.budget.cost`), times the price list. A webhook is the dearest"
+        " there is, a"
+        " set-up that succeeded; what others cost is less."
+    )
+    yield from (
+        "",
+        "| | units of one set-up | a million set-ups | units of one webhook | a million webhooks |",
+        "|---|---|---|---|---|",
+    )
+    for name in cost.PRICES:
+        cells = []
+        for of in ("set-ups", "webhooks"):
+            units = costs[of]["units_of_one"].get(name, 0)
+            cells += [
+                f"{units:.3g}" if units else "",
+                _dollars(costs[of]["dollars_per_million"].get(name, 0)),
+            ]
+        yield f"| {name} | {' | '.join(cells)} |"
+    totals = [_dollars(costs[of]["total"]) for of in ("set-ups", "webhooks")]
+    yield f"| **in all** | | **{totals[0]}** | | **{totals[1]}** |"
+    yield from (
+        "",
+        f"Assumed, and to be checked before relying on it (prices as of {cost.PRICES_ASSUMED_ON}):",
+        "",
+    )
+    yield from (f"- {assumption}" for assumption in cost.ASSUMPTIONS)
+    yield from ("", "| price | per | page |", "|---|---|---|")
+    for price in cost.PRICES.values():
+        yield f"| ${price.dollars:g} | {price.per:,} {price.unit} | <{price.page}> |"
+
+
+def _dollars(value: float) -> str:
+    return f"${value:,.2f}" if value else ""
+
+
+def _plot(raw: Json) -> str:
+    """Bars, one for each kind of each function; hand-written, since a plotting library is 100 MB for this."""
+    names = list(raw["cold"])
+    longest = max(_median(raw, name, kind) for name in names for kind in _KINDS)
+    height = _ROW * len(names) + 40
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 80} {height}"'
+        ' font-family="sans-serif" font-size="12" fill="#6b7785">'
+    ]
+    for place, (kind, colour) in enumerate(_KINDS.items()):
+        at = _LEFT + place * 110
+        lines.append(f'<rect x="{at}" y="8" width="12" height="12" fill="{colour}"/>')
+        lines.append(f'<text x="{at + 18}" y="18">{kind}</text>')
+    for row, name in enumerate(names):
+        top = 34 + row * _ROW
+        lines.append(f'<text x="{_LEFT - 8}" y="{top + 22}" text-anchor="end">{escape(name)}</text>')
+        for bar, (kind, colour) in enumerate(_KINDS.items()):
+            value = _median(raw, name, kind)
+            width = value / longest * _WIDTH
+            y = top + bar * 12
+            lines.append(f'<rect x="{_LEFT}" y="{y}" width="{width:.1f}" height="10" fill="{colour}"/>')
+            lines.append(
+                f'<text x="{_LEFT + width + 4:.1f}" y="{y + 9}" font-size="10">{value:.0f} ms</text>'
+            )
+    return "\n".join([*lines, "</svg>", ""])
