@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from mandates import aws, politeness
+from mandates import aws, politeness, tokens
 from mandates.store import tables
 from tests.template.stack import ALIAS, Json, Stack, function_called, listed, name_of
 
@@ -25,6 +25,9 @@ EVENT_SOURCE = "AWS::Lambda::EventSourceMapping"
 
 WAIT_FOR_STRIPE = {"StripeWorkQueue"}
 """Queues whose messages wait for as long as Stripe is down, so that an outage fills no dead letter queue."""
+
+CALLED_BY_BOTOCORE = ("_QUEUE_URL", "_SECRET_ARN", "_SECRETS_ARN", "_BUS_NAME", "_KEY_IDS")
+"""How the variables end that name what a client of mandates/aws.py is for."""
 
 Rule = Callable[[Stack], list[str]]
 
@@ -48,6 +51,7 @@ def clients_give_up_before_their_function(stack: Stack) -> list[str]:
     """
     one_aws_call = (aws.CONNECT_TIMEOUT_SECONDS + aws.READ_TIMEOUT_SECONDS) * aws.ATTEMPTS
     one_table_call = (tables.CONNECT_TIMEOUT_SECONDS + tables.READ_TIMEOUT_SECONDS) * 3
+    two_fetches = 2 * tokens.FETCH_SECONDS  # an issuer's discovery document, then its keys
     behind_api = {route.function for route in routes(stack)}
     problems = []
     for name, properties in stack.functions.items():
@@ -57,7 +61,8 @@ def clients_give_up_before_their_function(stack: Stack) -> list[str]:
         longest = max(
             all_stripe_calls if "STRIPE_API_BASE" in uses else 0,
             one_table_call if any(variable.endswith("_TABLE") for variable in uses) else 0,
-            one_aws_call if "WEBHOOK_QUEUE_URL" in uses else 0,
+            one_aws_call if any(variable.endswith(CALLED_BY_BOTOCORE) for variable in uses) else 0,
+            two_fetches if "OIDC_ISSUER" in uses else 0,
         )
         if longest + 2 > properties["Timeout"]:
             problems.append(

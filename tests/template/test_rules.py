@@ -172,6 +172,16 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
         lambda s: s.properties("ReceiveWebhook").update(Timeout=10),
         "ReceiveWebhook",
     ),
+    (
+        rules.clients_give_up_before_their_function,
+        lambda s: s.properties("PublishChanges").update(Timeout=13),
+        "PublishChanges",
+    ),
+    (
+        rules.clients_give_up_before_their_function,
+        lambda s: s.properties("AuthorizeRequest").update(Timeout=7),
+        "AuthorizeRequest",
+    ),
     (rules.visibility_is_six_function_timeouts, lambda s: queue(s).update(VisibilityTimeout=89), "89 s"),
     (rules.visibility_is_six_function_timeouts, lambda s: queue(s).pop("VisibilityTimeout"), "30 s"),
     (
