@@ -126,7 +126,7 @@ class Gateway:
         client = http_client or stripe.RequestsClient(timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS))
         self._polite = _Polite(client, key, pacer=pacer, clock=clock, sleep=sleep, chance=chance)
         self._stripe = stripe.StripeClient(
-            key.get(),
+            "set-by-the-http-client",  # so a container can start while the key can't be fetched
             stripe_version=API_VERSION,
             http_client=self._polite,
             max_network_retries=0,  # the SDK's own leave out 429 and know no end

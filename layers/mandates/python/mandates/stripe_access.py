@@ -23,6 +23,7 @@ class Stripe:
     ) -> None:
         client = aws.client("secretsmanager")
         self._api_key = Secret(client, settings.stripe_api_key_secret_arn, plain, time.time)
+        self._api_key.prefetch()
         self._within = within
         self._gateway = Gateway(
             self._api_key,
