@@ -20,7 +20,7 @@ from local.stripe_simulator import running_simulator
 from mandates.core.stripe_events import HANDLED_TYPES
 from tests.component.conftest import one_call_at_a_time
 from tests.component.test_publish_changes import BUS, images, publish
-from tests.component.world import AwsCall, World, create_tables, stripes_clock, template
+from tests.component.world import AwsCall, Context, World, create_tables, stripes_clock, template
 from tests.template.stack import folder_of
 
 PRICES_ASSUMED_ON = "2026-11-24"
@@ -118,11 +118,11 @@ class _Meter:
         self._invoke = world.invoke
         world.invoke = self.invoke  # type: ignore[method-assign]
 
-    def invoke(self, name: str, event: Mapping[str, Any]) -> Any:
+    def invoke(self, name: str, event: Mapping[str, Any], context: Context | None = None) -> Any:
         self.world.function(name)  # what it does at its start is not what it does each time
         calls, stripe = len(self.world.calls), len(self.world.stripe.core.requests())
         logged = self._logged.tell()
-        answer = self._invoke(name, event)
+        answer = self._invoke(name, event, context)
         made = self.world.calls[calls:]
         self.units["CloudWatch Logs"] += self._logged.tell() - logged
         self._one_invocation(name, len(made), len(self.world.stripe.core.requests()) - stripe)
