@@ -226,7 +226,7 @@ def run(live: LiveStack, settings: Settings, mandates: int, seed: int, spell: fl
         dead = live.dead_letters()
     problems = [*verdict.problems, *poison_problems(live, dead, [*good], impossible)]
     seconds = time.monotonic() - began
-    print(report(live, chaos, shopping, verdict, dead=len(dead), seconds=seconds))
+    print(report(live, chaos, shopping, verdict, dead=len(dead), problems=len(problems), seconds=seconds))
     print(described())
     return problems
 
@@ -256,7 +256,14 @@ def poison_problems(
 
 
 def report(
-    live: LiveStack, chaos: Chaos, shopping: Shopping, verdict: Verdict, *, dead: int, seconds: float
+    live: LiveStack,
+    chaos: Chaos,
+    shopping: Shopping,
+    verdict: Verdict,
+    *,
+    dead: int,
+    problems: int,
+    seconds: float,
 ) -> str:
     def count(counter: Counter[str]) -> str:
         return ", ".join(f"{number} {name}" for name, number in counter.most_common())
@@ -277,7 +284,7 @@ def report(
             ("spells of weather", count(chaos.weather)),
             ("failed calls, repeated", count(live.troubles) or "none"),
             ("dead letters", f"{dead}, of {len(NOT_EVENTS)} put in"),
-            ("problems", f"{len(verdict.problems)}"),
+            ("problems", f"{problems}"),
             ("time", f"{seconds:.0f} s"),
         ],
     )

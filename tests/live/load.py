@@ -160,8 +160,10 @@ class Load:
             (session, shopper.stripe_customer_id)
             for session, shopper in zip(sessions, shoppers, strict=False)
         ]
-        for event in (self._event() for _ in range(20)):
-            self._stack.post_webhook(event)  # so that the functions have started
+        # Workers start one by one, as more are busy at once: that is not measured.
+        with ThreadPoolExecutor(CALLERS) as pool:
+            list(pool.map(self._stack.post_webhook, [self._event() for _ in range(10 * CALLERS)]))
+        until(lambda: not self._stack.waiting(self._stack.described["queue_url"]), seconds=DRAINED_WITHIN)
         return shoppers[MANDATES:]
 
     def closed(self, seconds: float, callers: int) -> Phase:
