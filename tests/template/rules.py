@@ -47,7 +47,7 @@ def functions_answer_before_the_gateway_gives_up(stack: Stack) -> list[str]:
 def clients_give_up_before_their_function(stack: Stack) -> list[str]:
     """With the pauses between attempts, which are a second or two; those at Stripe are in its limits.
 
-    The last thing a function may do with its time for Stripe is to fetch a newer API key (gateway.py).
+    The last thing a function may do with its time for Stripe is to fetch a newer API key (gateway/http.py).
     """
     one_aws_call = (aws.CONNECT_TIMEOUT_SECONDS + aws.READ_TIMEOUT_SECONDS) * aws.ATTEMPTS
     one_table_call = (tables.CONNECT_TIMEOUT_SECONDS + tables.READ_TIMEOUT_SECONDS) * 3

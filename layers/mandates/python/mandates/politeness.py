@@ -1,6 +1,6 @@
 """How Stripe is asked: again after a while but not for too long, and in the background not too often.
 
-Only times and numbers; gateway.py applies them to its requests. Clock, sleep and chance are passed in.
+Only times and numbers; gateway/http.py applies them to its requests. Clock, sleep and chance are passed in.
 """
 
 import math

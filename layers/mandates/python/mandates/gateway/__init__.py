@@ -5,13 +5,11 @@ answer is turned into our own types or errors here: nothing else sees a Stripe o
 """
 
 import logging
-import math
 import random
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import stripe
 from stripe.params import (
@@ -23,35 +21,47 @@ from stripe.params import (
 )
 from stripe.params.checkout import SessionCreateParams
 
-from mandates.core.stripe_events import METADATA_CUSTOMER, METADATA_MANAGED_BY, METADATA_MANDATE
+from mandates.core.stripe_events import METADATA_CUSTOMER, METADATA_MANAGED_BY
 from mandates.core.webhook_endpoints import WebhookEndpoint
-from mandates.errors import InvalidRequest, StripeCustomerUnknown, StripeRefused, StripeUnavailable
-from mandates.moment import Clock
-from mandates.politeness import (
-    CONNECT_TIMEOUT_SECONDS,
-    READ_TIMEOUT_SECONDS,
-    Chance,
-    Pacer,
-    Sleep,
-    Tries,
-    is_worth_repeating,
+from mandates.errors import InvalidRequest, StripeCustomerUnknown, StripeRefused
+from mandates.gateway.api_keys import ApiKey, FixedKey, livemode_of
+from mandates.gateway.errors import (
+    REFUSED,
+    AnswerReplayed,
+    EndpointGone,
+    KeyLacksPermission,
+    KeyRefused,
+    RequestRejected,
+    ResourceMissing,
+    SessionNotOpen,
+    errors_ours,
 )
+from mandates.gateway.http import PoliteClient
+from mandates.gateway.setup_sessions import setup_session_params
+from mandates.moment import Clock
+from mandates.politeness import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, Chance, Pacer, Sleep
+
+__all__ = [
+    "API_VERSION",
+    "EVENTS_PER_PAGE",
+    "REFUSED",
+    "AnswerReplayed",
+    "ApiKey",
+    "CheckoutSession",
+    "EndpointGone",
+    "EventPage",
+    "Gateway",
+    "KeyLacksPermission",
+    "KeyRefused",
+    "RequestRejected",
+    "SessionNotOpen",
+    "setup_session_params",
+]
 
 # At INFO the SDK logs the addresses it calls, and a search has the customer's id in it.
 logging.getLogger("stripe").setLevel(logging.WARNING)
 
 API_VERSION = "2026-10-28.endive"
-
-
-class ApiKey(Protocol):
-    """The key as it is now: secret_values.Secret[str], for one."""
-
-    def get(self) -> str: ...
-
-    def newer_than(self, refused: str) -> str | None:
-        """Another key than the one Stripe has just refused; None if there is none, or none to be had yet."""
-        ...
-
 
 EVENTS_PER_PAGE = 100  # the most there is: https://docs.stripe.com/api/pagination
 
@@ -73,38 +83,6 @@ class EventPage:
     has_more: bool
 
 
-REFUSED = "Stripe refused the request: this service or its Stripe account is set up wrongly"
-
-
-class RequestRejected(StripeRefused):
-    """Stripe looked at the request and won't do it. `param` is what it found fault with, if it said."""
-
-    param: str | None = None
-
-
-class KeyLacksPermission(StripeRefused):
-    """A restricted key without the right to what was asked."""
-
-
-class AnswerReplayed(StripeUnavailable):
-    """Stripe failed once under this idempotency key, and will say so again for as long as it knows the key.
-
-    Whether it was done is not known: https://docs.stripe.com/error-low-level#server-errors
-    """
-
-
-class KeyRefused(StripeRefused):
-    """Stripe does not take the API key, nor a newer one. It has not looked at the request."""
-
-
-class EndpointGone(StripeRefused):
-    """The webhook endpoint no longer exists."""
-
-
-class SessionNotOpen(Exception):
-    """It was completed or has expired already; a webhook says which."""
-
-
 class Gateway:
     def __init__(
         self,
@@ -121,10 +99,10 @@ class Gateway:
 
         Background work is to bring a `pacer`.
         """
-        key = _FixedKey(api_key) if isinstance(api_key, str) else api_key
+        key = FixedKey(api_key) if isinstance(api_key, str) else api_key
         self._key = key
         client = http_client or stripe.RequestsClient(timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS))
-        self._polite = _Polite(client, key, pacer=pacer, clock=clock, sleep=sleep, chance=chance)
+        self._polite = PoliteClient(client, key, pacer=pacer, clock=clock, sleep=sleep, chance=chance)
         self._stripe = stripe.StripeClient(
             "set-by-the-http-client",  # so a container can start while the key can't be fetched
             stripe_version=API_VERSION,
@@ -136,7 +114,7 @@ class Gateway:
     @property
     def livemode(self) -> bool | None:
         """What the key works in, None if its form does not say so."""
-        return _livemode_of(self._key.get())
+        return livemode_of(self._key.get())
 
     def begin(self, within: float) -> None:
         """From now on all calls together take no longer than `within` seconds; then StripeUnavailable."""
@@ -150,7 +128,7 @@ class Gateway:
         params: CustomerCreateParams = {
             "metadata": {METADATA_CUSTOMER: customer_id, METADATA_MANAGED_BY: managed_by}
         }
-        with _errors_ours():
+        with errors_ours():
             return self._stripe.v1.customers.create(params, {"idempotency_key": idempotency_key}).id
 
     def find_customer(self, customer_id: str, managed_by: str) -> str | None:
@@ -162,7 +140,7 @@ class Gateway:
             f"metadata['{METADATA_CUSTOMER}']:'{_quoted(customer_id)}'"
             f" AND metadata['{METADATA_MANAGED_BY}']:'{_quoted(managed_by)}'"
         )
-        with _errors_ours():
+        with errors_ours():
             found = self._stripe.v1.customers.search({"query": query, "limit": 100}).data
         # The search tells "Ann" and "ann" not apart; ids do.
         wanted = {METADATA_CUSTOMER: customer_id, METADATA_MANAGED_BY: managed_by}
@@ -172,9 +150,9 @@ class Gateway:
     def check_customer(self, stripe_customer_id: str) -> None:
         """Raise StripeCustomerUnknown unless Stripe has this customer and has not deleted it."""
         try:
-            with _errors_ours():
+            with errors_ours():
                 customer = self._stripe.v1.customers.retrieve(stripe_customer_id)
-        except _ResourceMissing:
+        except ResourceMissing:
             customer = None
         if customer is None or getattr(customer, "deleted", False):
             raise StripeCustomerUnknown(f"Stripe has no customer {stripe_customer_id}")
@@ -183,7 +161,7 @@ class Gateway:
         """Set `email` and `name`, as far as given. Twice is harmless, so the SDK's own key will do."""
         params = cast("CustomerUpdateParams", dict(profile))
         try:
-            with _errors_ours():
+            with errors_ours():
                 self._stripe.v1.customers.update(stripe_customer_id, params)
         except RequestRejected as refused:
             if refused.param in profile:
@@ -192,7 +170,7 @@ class Gateway:
 
     def create_session(self, params: Mapping[str, Any], *, idempotency_key: str) -> CheckoutSession:
         """Create a Checkout Session from parameters built by `setup_session_params`."""
-        with _errors_ours():
+        with errors_ours():
             session = self._stripe.v1.checkout.sessions.create(
                 cast("SessionCreateParams", dict(params)), {"idempotency_key": idempotency_key}
             )
@@ -206,11 +184,11 @@ class Gateway:
         Plain values in the shapes of the objects in Stripe's events.
         """
         try:
-            with _errors_ours():
+            with errors_ours():
                 session = self._stripe.v1.checkout.sessions.retrieve(
                     checkout_session_id, {"expand": ["setup_intent"]}
                 )
-        except _ResourceMissing:
+        except ResourceMissing:
             return None
         return session.to_dict()
 
@@ -230,27 +208,27 @@ class Gateway:
         }
         if after:
             params["starting_after"] = after
-        with _errors_ours():
+        with errors_ours():
             page = self._stripe.v1.events.list(params)
         return EventPage([event.to_dict() for event in page.data], page.has_more)
 
     def detach(self, payment_method_id: str) -> None:
         """Take the payment method from its customer for good; nothing to do if that was done before."""
         try:
-            with _errors_ours():
+            with errors_ours():
                 self._stripe.v1.payment_methods.detach(payment_method_id)
-        except _ResourceMissing:
+        except ResourceMissing:
             return
         except RequestRejected:
             # Stripe has no code of its own for "not attached": only the payment method can tell.
-            with _errors_ours():
+            with errors_ours():
                 found = self._stripe.v1.payment_methods.retrieve(payment_method_id)
             if found.customer is not None:
                 raise
 
     def webhook_endpoints(self) -> list[WebhookEndpoint]:
         """All there are in the key's account and mode; Stripe allows 16."""
-        with _errors_ours():
+        with errors_ours():
             listed = self._stripe.v1.webhook_endpoints.list({"limit": 100})
             return [_webhook_endpoint(one) for one in listed.auto_paging_iter()]
 
@@ -258,7 +236,7 @@ class Gateway:
         self, params: Mapping[str, Any], *, idempotency_key: str
     ) -> tuple[WebhookEndpoint, str]:
         """The endpoint with its signing secret, which Stripe shows this once."""
-        with _errors_ours():
+        with errors_ours():
             created = self._stripe.v1.webhook_endpoints.create(
                 cast("WebhookEndpointCreateParams", dict(params)), {"idempotency_key": idempotency_key}
             )
@@ -269,30 +247,30 @@ class Gateway:
     def update_webhook_endpoint(self, endpoint_id: str, changes: Mapping[str, Any]) -> None:
         """Sets what it is told, so twice is harmless. Raises EndpointGone."""
         try:
-            with _errors_ours():
+            with errors_ours():
                 self._stripe.v1.webhook_endpoints.update(
                     endpoint_id, cast("WebhookEndpointUpdateParams", dict(changes))
                 )
-        except _ResourceMissing:
+        except ResourceMissing:
             raise EndpointGone("somebody has removed this webhook endpoint meanwhile") from None
 
     def delete_webhook_endpoint(self, endpoint_id: str) -> None:
         """Nothing to do if somebody was faster."""
         try:
-            with _errors_ours():
+            with errors_ours():
                 self._stripe.v1.webhook_endpoints.delete(endpoint_id)
-        except _ResourceMissing:
+        except ResourceMissing:
             return
 
     def expire_session(self, checkout_session_id: str) -> None:
         """End an open session, so that it can't be completed any more. Raises SessionNotOpen."""
         sessions = self._stripe.v1.checkout.sessions
         try:
-            with _errors_ours():
+            with errors_ours():
                 sessions.expire(checkout_session_id)
         except RequestRejected:
             # Stripe has no code of its own for "not open": only the session can tell.
-            with _errors_ours():
+            with errors_ours():
                 found = sessions.retrieve(checkout_session_id)
             if found.status == "open":
                 raise
@@ -301,43 +279,10 @@ class Gateway:
     def read_event(self, event_id: str) -> Mapping[str, Any] | None:
         """The event as a webhook would bring it; None if Stripe has none by that id (it keeps 30 days)."""
         try:
-            with _errors_ours():
+            with errors_ours():
                 return self._stripe.v1.events.retrieve(event_id).to_dict()
-        except _ResourceMissing:
+        except ResourceMissing:
             return None
-
-
-def setup_session_params(
-    *,
-    mandate_id: str,
-    managed_by: str,
-    stripe_customer_id: str,
-    currency: str,
-    success_url: str,
-    cancel_url: str,
-    locale: str,
-    expires_at: int,
-) -> SessionCreateParams:
-    """All that Stripe is sent to set up Amazon Pay for later.
-
-    `allowed_payment_method_types` is a filter over what the account has enabled: Amazon Pay must be on
-    in its payment method settings. The metadata is set on both objects, since setup_intent.* events
-    carry only the SetupIntent's. https://docs.stripe.com/payments/amazon-pay/set-up-future-payments
-    """
-    metadata = {METADATA_MANDATE: mandate_id, METADATA_MANAGED_BY: managed_by}
-    return {
-        "mode": "setup",
-        "allowed_payment_method_types": ["amazon_pay"],
-        "currency": currency,
-        "customer": stripe_customer_id,
-        "client_reference_id": mandate_id,
-        "success_url": success_url,
-        "cancel_url": cancel_url,
-        "locale": cast("Any", locale),
-        "expires_at": expires_at,
-        "metadata": metadata,
-        "setup_intent_data": {"metadata": metadata},
-    }
 
 
 def _webhook_endpoint(found: stripe.WebhookEndpoint) -> WebhookEndpoint:
@@ -350,130 +295,6 @@ def _webhook_endpoint(found: stripe.WebhookEndpoint) -> WebhookEndpoint:
         found.created,
         found.metadata.to_dict() if found.metadata else {},
     )
-
-
-class _FixedKey:
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def get(self) -> str:
-        return self._key
-
-    def newer_than(self, refused: str) -> str | None:  # noqa: ARG002 - it is the only one there is
-        return None
-
-
-class _Polite(stripe.HTTPClient):
-    """The SDK's way to Stripe, with patience (politeness.py) and the key as it is at the moment.
-
-    It sits below the SDK, so what is repeated is the same request to the byte, idempotency key included.
-    Stripe checks the API key before it looks at that: https://docs.stripe.com/api/idempotent_requests
-    """
-
-    name = "polite"
-
-    def __init__(
-        self,
-        inner: stripe.HTTPClient,
-        api_key: ApiKey,
-        *,
-        pacer: Pacer | None,
-        clock: Clock,
-        sleep: Sleep,
-        chance: Chance,
-    ) -> None:
-        super().__init__()
-        self._inner = inner
-        self._api_key = api_key
-        self._pacer = pacer
-        self._clock = clock
-        self._sleep = sleep
-        self._chance = chance
-        self._deadline = math.inf
-
-    def begin(self, within: float) -> None:
-        self._deadline = self._clock() + within
-
-    def request(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        post_data: Any = None,
-        *,
-        _usage: list[str] | None = None,
-    ) -> tuple[Any, int, Mapping[str, str]]:
-        tries = Tries(self._deadline, self._clock, self._sleep, self._chance)
-        if not tries.may_begin():
-            raise _no_answer("There is no time left for another call to Stripe.")
-        key = self._api_key.get()
-        while True:
-            tries.begun()
-            signed = {**(headers or {}), "Authorization": f"Bearer {key}"}
-            try:
-                with self._pacer.turn() if self._pacer else nullcontext():
-                    answer = self._inner.request(method, url, signed, post_data)
-            except stripe.APIConnectionError as error:
-                if error.should_retry and tries.pause():
-                    continue
-                raise
-            _, status, answered = answer
-            if status == 401 and tries.may_begin() and (newer := self._api_key.newer_than(key)):
-                key = newer
-            elif not (is_worth_repeating(status, answered.get("stripe-should-retry")) and tries.pause()):
-                return answer
-
-    def close(self) -> None:
-        self._inner.close()  # type: ignore[no-untyped-call]
-
-
-def _no_answer(message: str) -> stripe.APIConnectionError:
-    return stripe.APIConnectionError(message, should_retry=False)  # type: ignore[no-untyped-call]
-
-
-class _ResourceMissing(RequestRejected):
-    pass
-
-
-class _errors_ours:  # noqa: N801 - reads as a word in `with _errors_ours():`
-    """Turns the SDK's exceptions into ours, by type and code and never by message text."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, stripe.StripeError):
-            return
-        code = error.error.code if error.error else None
-        about = {"stripe_code": code, "stripe_request_id": error.request_id}
-        match error:
-            case stripe.AuthenticationError():
-                raise KeyRefused(REFUSED, **about) from error
-            case stripe.InvalidRequestError() if code == "resource_missing":
-                raise _ResourceMissing("Stripe does not know this object", **about) from error
-            case stripe.InvalidRequestError():
-                rejected = RequestRejected(REFUSED, **about)
-                rejected.param = error.param
-                raise rejected from error
-            case stripe.PermissionError():
-                raise KeyLacksPermission("the Stripe API key may not do this", **about) from error
-            case stripe.APIError() if _header(error, "idempotent-replayed") == "true":
-                raise AnswerReplayed("Stripe failed at this request; try again", **about) from error
-            case stripe.RateLimitError() | stripe.APIConnectionError() | stripe.APIError():
-                raise StripeUnavailable("Stripe can't be reached or is busy; try again", **about) from error
-            case _:
-                raise StripeRefused(REFUSED, **about) from error
-
-
-def _header(error: stripe.StripeError, name: str) -> str | None:
-    """HTTP clients differ in the case they give a header's name."""
-    return {key.lower(): value for key, value in (error.headers or {}).items()}.get(name)
-
-
-def _livemode_of(api_key: str) -> bool | None:
-    """By the key's form (https://docs.stripe.com/keys), None if it is of another."""
-    mode = api_key.split("_", 2)[1:2]
-    return {"live": True, "test": False}.get(mode[0]) if mode else None
 
 
 def _quoted(value: str) -> str:

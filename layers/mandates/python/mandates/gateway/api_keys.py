@@ -1,0 +1,30 @@
+"""The key to Stripe, and what its form tells."""
+
+from typing import Protocol
+
+
+class ApiKey(Protocol):
+    """The key as it is now: secret_values.Secret[str], for one."""
+
+    def get(self) -> str: ...
+
+    def newer_than(self, refused: str) -> str | None:
+        """Another key than the one Stripe has just refused; None if there is none, or none to be had yet."""
+        ...
+
+
+class FixedKey:
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def get(self) -> str:
+        return self._key
+
+    def newer_than(self, refused: str) -> str | None:  # noqa: ARG002 - it is the only one there is
+        return None
+
+
+def livemode_of(api_key: str) -> bool | None:
+    """By the key's form (https://docs.stripe.com/keys), None if it is of another."""
+    mode = api_key.split("_", 2)[1:2]
+    return {"live": True, "test": False}.get(mode[0]) if mode else None
