@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.core.stripe_events import stripe_customer_subject
-from mandates.errors import CustomerAlreadyLinked
+from mandates.errors import CustomerAlreadyLinked, StripeUnavailable
 from mandates.gateway import AnswerReplayed, Gateway
 from mandates.moment import Clock, Moment, RandomBytes
 from mandates.store.customers import (
     Customer,
     claim_customer,
+    creation_failed,
     owner_of,
     read_customer,
     renew_claim,
@@ -85,22 +86,32 @@ class Customers:
         if adopt is not None:
             self._gateway.check_customer(adopt)
             return adopt
-        age = self._clock() - claim.claimed_at
-        if age >= IDEMPOTENCY_WINDOW_SECONDS:
-            return self._found_or_begun_anew(claim)
+        now = self._clock()
+        no_more_created_since = claim.claimed_at + IDEMPOTENCY_WINDOW_SECONDS
+        if now >= no_more_created_since:
+            return self._found_or_begun_anew(claim, no_more_created_since)
         key = f"customer/{claim.generation}/{claim.claim_id}"
         try:
             return self._gateway.create_customer(claim.customer_id, self._managed_by, idempotency_key=key)
         except AnswerReplayed:
-            if age < SEARCHABLE_AFTER_SECONDS:
+            if claim.failed_at is None:
+                creation_failed(claim, Moment(self._clock()).seconds)
                 raise
-            return self._found_or_begun_anew(claim)
+            return self._found_or_begun_anew(claim, claim.failed_at)
+        except StripeUnavailable:
+            creation_failed(claim, Moment(self._clock()).seconds)
+            raise
 
-    def _found_or_begun_anew(self, claim: Customer) -> str:
-        """The Stripe customer that this claim did make; else the claim is renewed, to start over with."""
+    def _found_or_begun_anew(self, claim: Customer, last_created_at: int) -> str:
+        """The Stripe customer that this claim did make; else the claim is renewed, to start over with.
+
+        What was made up to `last_created_at` (epoch seconds) must have had the time to be found.
+        """
         found = self._gateway.find_customer(claim.customer_id, self._managed_by)
         if found and not self._deleted_at_stripe(found):
             return found
+        if self._clock() < last_created_at + SEARCHABLE_AFTER_SECONDS:
+            raise StripeUnavailable("Stripe did not say whether it made this customer; try again in minutes")
         self._renewed(claim, claim.generation)
         raise Conflict
 

@@ -15,7 +15,8 @@ from mandates.store.writing import conflicts_named, transaction
 class Customer:
     """`stripe_customer_id` is None while the claim is unresolved: somebody set out to create it.
 
-    `generation` counts the Stripe customers this customer has had. `claimed_at` is epoch seconds.
+    `generation` counts the Stripe customers this customer has had. `claimed_at` is epoch seconds, and so is
+    `failed_at`: when Stripe last failed to say whether it made the customer of this claim.
     """
 
     customer_id: str
@@ -24,6 +25,7 @@ class Customer:
     claimed_at: int
     created_at: str
     stripe_customer_id: str | None = None
+    failed_at: int | None = None
 
 
 def read_customer(customer_id: str) -> Customer | None:
@@ -35,6 +37,7 @@ def read_customer(customer_id: str) -> Customer | None:
             int(row.claimed_at),
             row.created_at,
             row.stripe_customer_id,
+            None if row.failed_at is None else int(row.failed_at),
         )
     return None
 
@@ -62,6 +65,7 @@ def renew_claim(before: Customer, claim_id: str, generation: int, now: int) -> C
                 CustomerRow.claim_id.set(claim_id),
                 CustomerRow.generation.set(generation),
                 CustomerRow.claimed_at.set(now),
+                CustomerRow.failed_at.remove(),
                 CustomerRow.stripe_customer_id.remove(),
             ],
             condition=the_claim_we_read,
@@ -71,8 +75,19 @@ def renew_claim(before: Customer, claim_id: str, generation: int, now: int) -> C
         claim_id=claim_id,
         generation=generation,
         claimed_at=now,
+        failed_at=None,
         stripe_customer_id=None,
     )
+
+
+def creation_failed(claim: Customer, now: int) -> None:
+    """Note that Stripe may have made this claim's customer just now. Raises Conflict if somebody resolved or
+    renewed the claim meanwhile."""
+    still_our_claim = (
+        CustomerRow.claim_id == claim.claim_id
+    ) & CustomerRow.stripe_customer_id.does_not_exist()
+    with conflicts_named():
+        _row(claim).update([CustomerRow.failed_at.set(now)], condition=still_our_claim)
 
 
 def resolve_claim(claim: Customer, stripe_customer_id: str) -> None:

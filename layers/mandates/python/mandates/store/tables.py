@@ -51,6 +51,7 @@ class CustomerRow(Model):
     claim_id = UnicodeAttribute()
     claimed_at = NumberAttribute()
     created_at = UnicodeAttribute()
+    failed_at = NumberAttribute(null=True)
     stripe_customer_id = UnicodeAttribute(null=True)
 
 
