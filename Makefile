@@ -13,6 +13,9 @@ READY := .venv/.in-step-with-the-lock
 CODE := functions layers local ops tests
 STAGE ?= dev
 DEPLOY_OPTIONS ?=
+# Seeded worlds, and from which seed on; mandates under chaos.
+WORLDS ?= 10000
+FIRST_SEED ?= 0
 SOAK_MANDATES ?= 1000
 LOAD_SECONDS ?= 12
 LOAD_RATE ?= 10
@@ -55,7 +58,9 @@ logs: $(READY) ## what the functions running here have logged
 test: $(READY) ## every test, with the stack started where it is needed
 	$(BIN)/pytest -n 2
 
-soak: $(READY) ## what takes too long for `make test`: SOAK_MANDATES=1000
+soak: $(READY) ## what takes too long for `make test`, two hours in all: WORLDS, FIRST_SEED, SOAK_MANDATES
+	$(BIN)/python -m tests.simulation.soak --worlds $(WORLDS) --first $(FIRST_SEED)
+	SOAK=1 $(BIN)/pytest -s tests/simulation/test_exhaustive_core.py
 	$(BIN)/python -m tests.live.chaos --mandates $(SOAK_MANDATES)
 
 load: $(READY) ## load on a stack of its own: LOAD_SECONDS, LOAD_RATE, LOAD_SET_UP_RATE, LOAD_CALLERS

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import stripe
+from requests.structures import CaseInsensitiveDict
 
 from .simulator import Simulator
 
@@ -35,7 +36,7 @@ class DirectClient(stripe.HTTPClient):
         response = self._simulator.request(method.upper(), target, headers or {}, post_data or "")
         if not response.answered:
             raise _connection_closed()
-        answered = {name.lower(): value for name, value in response.headers.items()}
+        answered = CaseInsensitiveDict(response.headers)  # as the SDK's own client over requests has them
         return msgspec.json.encode(response.body).decode(), response.status, answered
 
     def close(self) -> None:

@@ -1,0 +1,183 @@
+"""AWS in memory, under botocore: what our functions call, and the streams, queues and bus behind it."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+
+from mandates.publishing import ENTRY_PREFIX
+from tests.component.world import TABLES, template
+from tests.simulation.dynamodb import DynamoDB, Table, Write, refusal
+from tests.simulation.expressions import Item, NotSimulated
+from tests.simulation.queues import Queue
+from tests.simulation.tasks import Call, Clock, ContainerGone, Fault
+
+Json = dict[str, Any]
+
+SHARDS = 2
+STREAM_FILTER = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"record": {"S": [{"prefix": ENTRY_PREFIX}]}}}}
+BUS = "outward"
+QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/"
+WEBHOOK_QUEUE, WORK_QUEUE = f"{QUEUE}webhooks", f"{QUEUE}stripe-work"
+
+
+def properties(logical_id: str) -> Json:
+    found: Json = template()["Resources"][logical_id]["Properties"]
+    return found
+
+
+@dataclass
+class Shard:
+    """What the event source mapping has still to hand over, and how much at a time."""
+
+    records: list[Json] = field(default_factory=list)
+    position: int = 0
+    batch: int = 10
+    busy: bool = False
+
+
+@dataclass
+class Published:
+    """What the bus took, by mandate: the ledger numbers in the order in which each came first."""
+
+    numbers: dict[str, list[int]] = field(default_factory=dict)
+
+    def take(self, detail: Mapping[str, Any]) -> None:
+        numbers = self.numbers.setdefault(detail["mandate_id"], [])
+        if detail["ledger_number"] not in numbers:
+            numbers.append(detail["ledger_number"])
+
+
+class Aws:
+    """`watch` is told of every write to DynamoDB, those of one transaction together."""
+
+    def __init__(self, clock: Clock, random: Random, watch: Callable[[list[Write]], None]) -> None:
+        self._clock = clock
+        self._random = random
+        self._watch = watch
+        self._written = 0
+        self._transactions = 0
+        self.transaction_of: dict[tuple[str, int], int] = {}
+        self.dynamodb = DynamoDB(
+            [Table.declared(name, properties(logical_id)) for name, logical_id in TABLES.items()], self._wrote
+        )
+        self.dead_letters = Queue.declared(f"{QUEUE}webhooks-dlq", properties("WebhookDeadLetters"))
+        self.webhooks = Queue.declared(WEBHOOK_QUEUE, properties("WebhookQueue"), self.dead_letters)
+        self.work = Queue.declared(WORK_QUEUE, properties("StripeWorkQueue"))
+        self.secrets: dict[str, str] = {}
+        self.published = Published()
+        self.shards = [Shard() for _ in range(SHARDS)]
+        self._queues = {queue.url: queue for queue in (self.webhooks, self.work)}
+        pattern = properties("PublishChanges")["Events"]["Ledger"]["Properties"]["FilterCriteria"]["Filters"]
+        if [json.loads(one["Pattern"]) for one in pattern] != [STREAM_FILTER]:
+            raise NotSimulated(f"the stream's filter {pattern}")
+
+    def items(self, table: str) -> Mapping[tuple[str, ...], Item]:
+        return self.dynamodb.tables[table].items
+
+    # --------------------------------------------------------------------------------- one API call
+
+    def call(self, call: Call, fault: Fault | None) -> Json:
+        """Raises what botocore would. The fault is one of `call.faults`, and not CRASH_BEFORE."""
+        match fault:
+            case Fault.UNREACHABLE:
+                raise ConnectTimeoutError(endpoint_url=call.service)
+            case Fault.THROTTLED | Fault.CONFLICT:
+                raise _throttled(call, fault)
+            case Fault.PARTLY:
+                return self._partly(call)
+        if fault is Fault.REPEATED and call.operation != "TransactWriteItems":
+            # botocore sends it again, and hears of the second only. A transaction has a token against that.
+            self._effect(call)
+        answer = self._effect(call)
+        if fault is Fault.CRASH_AFTER:
+            raise ContainerGone
+        if fault is Fault.TIMED_OUT:
+            raise ReadTimeoutError(endpoint_url=call.service)
+        return answer
+
+    def _effect(self, call: Call) -> Json:
+        parameters = call.parameters
+        match call.service, call.operation:
+            case "dynamodb", operation:
+                return self.dynamodb.call(operation, parameters)
+            case "sqs", "SendMessage":
+                queue = self._queues[parameters["QueueUrl"]]
+                return {"MessageId": queue.send(parameters["MessageBody"], self._clock.now)}
+            case "sqs", "SendMessageBatch":
+                queue = self._queues[parameters["QueueUrl"]]
+                for entry in parameters["Entries"]:
+                    queue.send(entry["MessageBody"], self._clock.now)
+                return {"Successful": [{"Id": entry["Id"]} for entry in parameters["Entries"]]}
+            case "sqs", "GetQueueAttributes":
+                length = len(self._queues[parameters["QueueUrl"]].messages)
+                names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+                return {"Attributes": dict(zip(names, (str(length), "0"), strict=True))}
+            case "sqs", "ChangeMessageVisibility":
+                self._queues[parameters["QueueUrl"]].change_visibility(
+                    parameters["ReceiptHandle"], parameters["VisibilityTimeout"], self._clock.now
+                )
+                return {}
+            case "secretsmanager", "GetSecretValue":
+                return {"SecretString": self.secrets[parameters["SecretId"]]}
+            case "events", "PutEvents":
+                for event in parameters["Entries"]:
+                    self.published.take(json.loads(event["Detail"]))
+                return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in parameters["Entries"]]}
+        raise NotSimulated(str(call))
+
+    def _partly(self, call: Call) -> Json:
+        """A part is done and the answer says which."""
+        if call.operation == "BatchGetItem":
+            answer: Json = {"Responses": {}, "UnprocessedKeys": {}}
+            for table, wanted in call.parameters["RequestItems"].items():
+                left = sorted(wanted["Keys"], key=str)[: (len(wanted["Keys"]) + 1) // 2]
+                now = [key for key in wanted["Keys"] if key not in left]
+                answer["UnprocessedKeys"][table] = {**wanted, "Keys": left}
+                asked = {"RequestItems": {table: {**wanted, "Keys": now}}}
+                answer["Responses"] |= self._effect(Call(call.service, call.operation, asked))["Responses"]
+            return answer
+        entries = call.parameters["Entries"]
+        if call.operation == "SendMessageBatch":
+            some = {**call.parameters, "Entries": entries[1:]}
+            answer = self._effect(Call(call.service, call.operation, some))
+            return {
+                **answer,
+                "Failed": [{"Id": entries[0]["Id"], "Code": "InternalError", "SenderFault": False}],
+            }
+        refused = self._random.randrange(len(entries))
+        taken = [event for number, event in enumerate(entries) if number != refused]
+        self._effect(Call(call.service, call.operation, {"Entries": taken}))
+        answers = [{"EventId": "1"} for _ in entries]
+        answers[refused] = {"ErrorCode": "InternalFailure", "ErrorMessage": ""}
+        return {"FailedEntryCount": 1, "Entries": answers}
+
+    # ------------------------------------------------------------------------------------ the stream
+
+    def _wrote(self, writes: list[Write]) -> None:
+        """The writes of one transaction come out in any order."""
+        self._transactions += 1
+        streamed = [write for write in writes if write.table.streams and write.after is not None]
+        for write in self._random.sample(streamed, len(streamed)):
+            assert write.after
+            if write.before is None and write.key[1].startswith(ENTRY_PREFIX):
+                self._written += 1
+                self.transaction_of[write.key[0], int(write.after["number"]["N"])] = self._transactions
+                keys = {name: write.after[name] for name in write.table.keys}
+                change = {"Keys": keys, "NewImage": write.after, "SequenceNumber": str(self._written)}
+                # Items of one partition share a shard.
+                shard = self.shards[sum(write.key[0].encode()) % SHARDS]
+                shard.records.append({"eventName": "INSERT", "dynamodb": change})
+        self._watch(writes)
+
+
+def _throttled(call: Call, fault: Fault) -> Exception:
+    if call.operation == "TransactWriteItems":
+        code = "TransactionConflict" if fault is Fault.CONFLICT else "ThrottlingError"
+        reasons = [{"Code": code}, *({"Code": "None"} for _ in call.parameters["TransactItems"][1:])]
+        return refusal(call.operation, "TransactionCanceledException", "", reasons)
+    code = "ProvisionedThroughputExceededException" if call.service == "dynamodb" else "ThrottlingException"
+    return refusal(call.operation, code)

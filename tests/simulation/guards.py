@@ -1,0 +1,154 @@
+"""Our guards, each with a way to take it away, as if its line had been deleted from the source."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from mandates import ingest, recording
+from mandates.core import ledger, stripe_events
+from mandates.core.changes import Subject
+from mandates.core.facts import Fact
+from mandates.gateway import Gateway
+from mandates.store import events, mandates
+from mandates.store import together as store_together
+from mandates.store.tables import CheckoutRow, CustomerRow, EntryRow, HeadRow, SubjectRow
+from mandates.store.together import Known
+
+Removal = Callable[[pytest.MonkeyPatch], None]
+
+
+def _transacts_without(
+    method: str, kind: type[Model], applies: Callable[[Any], bool] = lambda _: True
+) -> Removal:
+    """One kind of item is written in transactions without its condition."""
+
+    def remove(patch: pytest.MonkeyPatch) -> None:
+        real = getattr(TransactWrite, method)
+
+        def unguarded(self: TransactWrite, model: Any, *arguments: Any, **named: Any) -> None:
+            if isinstance(model, kind) and applies(model):
+                named["condition"] = None
+            real(self, model, *arguments, **named)
+
+        patch.setattr(TransactWrite, method, unguarded)
+
+    return remove
+
+
+def _saves_without_claim(patch: pytest.MonkeyPatch) -> None:
+    real = CustomerRow.save
+    patch.setattr(CustomerRow, "save", lambda self, condition=None, **named: real(self, **named))
+
+
+def _unconditional_records(module: Any) -> Removal:
+    return lambda patch: patch.setattr(module, "not_applied_before", lambda: None)
+
+
+def _links_without_condition(prefix: str) -> Removal:
+    """`_link` alone: the claim of a Stripe customer is an update of the same kind of item."""
+
+    def remove(patch: pytest.MonkeyPatch) -> None:
+        real = mandates._nobody_wrote_since
+        linking = mandates._link
+
+        def link(*arguments: Any) -> None:
+            with pytest.MonkeyPatch.context() as inside:
+                inside.setattr(
+                    mandates,
+                    "_nobody_wrote_since",
+                    lambda subject: None if subject.key.startswith(prefix) else real(subject),
+                )
+                linking(*arguments)
+
+        patch.setattr(mandates, "_link", link)
+
+    return remove
+
+
+def _subjects_unread(prefix: str) -> Removal:
+    """Activation takes what it stands on for alive, without looking."""
+
+    def remove(patch: pytest.MonkeyPatch) -> None:
+        real, together = mandates.read_subjects, store_together.read_together
+
+        def unread(keys: Iterable[str]) -> dict[str, Subject]:
+            read = real(keys)
+            return forgotten(read)
+
+        def forgotten(read: Mapping[str, Subject]) -> dict[str, Subject]:
+            return {key: Subject(key) if key.startswith(prefix) else found for key, found in read.items()}
+
+        def read_together(*arguments: Any) -> Known:
+            known = together(*arguments)
+            return replace(known, subjects=forgotten(known.subjects))
+
+        patch.setattr(recording, "read_subjects", unread)
+        patch.setattr(ingest, "read_together", read_together)
+
+    return remove
+
+
+def _new_key_each_time(method: str) -> Removal:
+    def remove(patch: pytest.MonkeyPatch) -> None:
+        real = getattr(Gateway, method)
+
+        def unkeyed(self: Gateway, *arguments: Any, idempotency_key: str) -> Any:
+            return real(self, *arguments, idempotency_key=os.urandom(16).hex())
+
+        patch.setattr(Gateway, method, unkeyed)
+
+    return remove
+
+
+def _no_tombstones(patch: pytest.MonkeyPatch) -> None:
+    """A withdrawal of something that was never heard of is dropped."""
+    real = mandates.add_subject_facts
+
+    def known_only(key: str, new: Iterable[Fact]) -> Subject:
+        known = list(SubjectRow.batch_get([key], consistent_read=True))
+        return real(key, new) if known else Subject(key)
+
+    patch.setattr(ingest, "add_subject_facts", known_only)
+
+
+def _believes_any_metadata(patch: pytest.MonkeyPatch) -> None:
+    """An object that names a mandate of ours is taken for ours, whichever stack made it."""
+    reader = stripe_events._Event
+    patch.setattr(
+        reader, "our_mandate", lambda self: self.nested_text("metadata", stripe_events.METADATA_MANDATE)
+    )
+
+
+def _never_settled(patch: pytest.MonkeyPatch) -> None:
+    for module in (ingest, recording):
+        patch.setattr(module, "settled", lambda _: set())
+    together = store_together.read_together
+    patch.setattr(ingest, "read_together", lambda *given: replace(together(*given), settled=frozenset()))
+
+
+GUARDS: Mapping[str, Removal] = {
+    "event record condition": _unconditional_records(mandates),
+    "event record condition of what changes no mandate": _unconditional_records(events),
+    "head condition": _transacts_without("update", HeadRow),
+    "entry condition": _transacts_without("save", EntryRow),
+    "chain check": lambda patch: patch.setattr(ledger, "first_broken", lambda *_, **__: None),
+    "payment method's condition of activation": _links_without_condition("payment_method#"),
+    "customer's condition of activation": _links_without_condition("stripe_customer#"),
+    "payment method read before activation": _subjects_unread("payment_method#"),
+    "customer read before activation": _subjects_unread("stripe_customer#"),
+    "customer's idempotency key": _new_key_each_time("create_customer"),
+    "session's idempotency key": _new_key_each_time("create_session"),
+    "customer claim": _saves_without_claim,
+    "checkout slot condition": _transacts_without("save", CheckoutRow),
+    "customer match of events": lambda patch: patch.setattr(
+        ingest, "_impossible_for", lambda reading, head: None if head else "no mandate"
+    ),
+    "ownership of events": _believes_any_metadata,
+    "tombstones of withdrawn subjects": _no_tombstones,
+    "settled read": _never_settled,
+}

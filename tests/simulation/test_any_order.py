@@ -1,0 +1,160 @@
+"""Through the handlers: whatever the order of the real events, the batches, the copies, the outcome is one.
+
+All events have the same `created` second, so nothing but the merge can settle what comes first.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import pytest
+
+from mandates.core.stripe_events import project
+from tests.component.world import CUSTOMER, sqs_event
+from tests.simulation.expressions import Item
+from tests.simulation.invariants import Invariants
+from tests.simulation.world import World
+
+SAMPLES, PARTS = 2_000, 2
+TARGET_MS = 10.0
+REVOKE = "revoke"
+
+ORDINARY = (
+    "setup_intent.created",
+    "setup_intent.requires_action",
+    "setup_intent.setup_failed",
+    "setup_intent.succeeded",
+    "payment_method.attached",
+    "checkout.session.completed",
+    "checkout.session.expired",
+)
+WITHDRAWALS = ("mandate.updated", "payment_method.detached", "customer.deleted")
+
+Tables = Mapping[str, Mapping[tuple[str, ...], Item]]
+Told = str
+"""A type of event, or REVOKE."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A customer with an open session, as stored; and a message for each type of event about it."""
+
+    world: World
+    mandate_id: str
+    tables: Tables
+    messages: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def beginning() -> Beginning:
+    from tests.simulation import reality
+
+    with reality.installed():
+        world = World(1)
+        world.slowest_call = 0.0  # every event in one second
+        with world.entered():
+            world.finish(world.put_customer())
+            world.finish(world.post_checkout())
+            (handed,) = world.handed
+            tables = {name: dict(table.items) for name, table in world.aws.dynamodb.tables.items()}
+            session = handed.checkout_session_id
+            world.stripe.decline(session)
+            world.authorize(session)
+            (method,) = (one for one in world.objects("payment_method") if one["customer"])
+            world.stripe.detach(method["id"])  # says mandate.updated, too
+            world.stripe.delete_customer(method_customer(world))
+            events = {event["type"]: event for event in world.objects("event")}
+            expired = json.loads(json.dumps(events["checkout.session.completed"]))
+            expired |= {"id": "evt_expired", "type": "checkout.session.expired"}
+            expired["data"]["object"]["status"] = "expired"
+            events["checkout.session.expired"] = expired
+            assert len({event["created"] for event in events.values()}) == 1
+            messages = {kind: json.dumps(project(events[kind])) for kind in (*ORDINARY, *WITHDRAWALS)}
+    return Beginning(world, handed.mandate_id, tables, messages)
+
+
+def method_customer(world: World) -> str:
+    (customer,) = (one["id"] for one in world.objects("customer"))
+    return str(customer)
+
+
+def outcome(beginning: Beginning, batches: Sequence[Sequence[Told]]) -> tuple[Any, ...]:
+    """The merged facts of the mandate and of all it may stand on, and its status, after these batches."""
+    world = beginning.world
+    for name, table in world.aws.dynamodb.tables.items():
+        table.items.clear()
+        table.items.update(beginning.tables[name])
+    world.invariants = Invariants(world)
+    with world.entered():
+        for batch in batches:
+            if REVOKE in batch:
+                world.finish(world.revoke(CUSTOMER, beginning.mandate_id))
+            events = [beginning.messages[kind] for kind in batch if kind != REVOKE]
+            if events:
+                failed: list[Any] = []
+                world.finish(
+                    world.start(
+                        "process_webhook",
+                        sqs_event(events),
+                        lambda result, failed=failed: failed.extend(result["batchItemFailures"]),  # type: ignore[misc]
+                    )
+                )
+                assert failed == []
+        world.invariants.check()
+        head = world.aws.items("mandates")[beginning.mandate_id, "head"]
+        subjects = world.aws.items("stripe_subjects")
+        return (
+            head["facts"]["S"],
+            {key: item["facts"]["S"] for key, item in sorted(subjects.items()) if "facts" in item},
+            world.invariants.status(head),
+        )
+
+
+def expected_status(told: frozenset[Told]) -> str:
+    """By the table of docs/architecture.md. The set-up tells which payment method is the mandate's."""
+    set_up = "setup_intent.succeeded" in told
+    of_its_method = {"mandate.updated", "payment_method.detached"} if set_up else set()
+    if told & {REVOKE, "customer.deleted", *of_its_method}:
+        return "revoked"
+    if set_up:
+        return "active"
+    return "expired" if "checkout.session.expired" in told else "pending"
+
+
+def sample(random: Random) -> list[list[Told]]:
+    """Some of the events in some order, one of them twice, cut into batches, perhaps with a revocation."""
+    kinds = random.sample(ORDINARY, random.randint(1, len(ORDINARY)))
+    if random.random() < 0.6:
+        kinds += random.sample(WITHDRAWALS, random.randint(1, len(WITHDRAWALS)))
+    random.shuffle(kinds)
+    kinds.insert(random.randint(0, len(kinds)), random.choice(kinds))
+    batches: list[list[Told]] = [[]]
+    for kind in kinds:
+        if random.random() < 0.4:
+            batches.append([])
+        batches[-1].append(kind)
+    if random.random() < 0.3:
+        batches.insert(random.randint(0, len(batches)), [REVOKE])
+    return [batch for batch in batches if batch]
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_order_of_the_same_events_has_the_same_outcome(part: int, beginning: Beginning) -> None:
+    random = Random(f"any order {part}")
+    known: dict[frozenset[Told], Any] = {}
+    begun = time.process_time()
+    for _ in range(SAMPLES // PARTS):
+        batches = sample(random)
+        told = frozenset(kind for batch in batches for kind in batch)
+        if told not in known:
+            known[told] = outcome(beginning, [[kind] for kind in sorted(told)])
+            assert known[told][2] == expected_status(told), told
+        assert outcome(beginning, batches) == known[told], batches
+    spent = time.process_time() - begun
+    runs = SAMPLES // PARTS + len(known)
+    each = 1000 * spent / runs
+    print(f"{SAMPLES // PARTS} samples of {len(known)} sets of events: {each:.1f} ms of CPU each")
+    assert {expected_status(told) for told in known} == {"revoked", "active", "expired", "pending"}

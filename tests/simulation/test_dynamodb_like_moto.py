@@ -1,0 +1,288 @@
+"""The in-memory DynamoDB answers, refuses and remembers exactly as moto does.
+
+Hypothesis makes sequences of the operations that the store uses, in the words that pynamodb writes them in.
+"""
+
+import copy
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from moto import mock_aws
+
+from tests.component.world import TABLES, template
+from tests.simulation.dynamodb import DynamoDB, Table
+from tests.simulation.expressions import NotSimulated
+
+Json = dict[str, Any]
+Call = tuple[str, Json]
+
+names = itertools.count()
+
+ids = st.sampled_from(["a", "b"])
+records = st.sampled_from(["customer", "checkout", "head", "entry#000001", "entry#000002"])
+words = st.sampled_from(["x", "y"])
+numbers = st.sampled_from(["1", "2", "2.0"])
+sets = st.sets(st.sampled_from(["m1", "m2", "m3"]), min_size=1).map(sorted)
+
+
+def table_of(logical_id: str) -> Json:
+    properties = template()["Resources"][logical_id]["Properties"]
+    wanted = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
+    return {key: properties[key] for key in wanted if key in properties}
+
+
+@st.composite
+def keys(draw: st.DrawFn, table: str) -> Json:
+    match table:
+        case "mandates":
+            return {"mandate_id": {"S": draw(ids)}, "record": {"S": draw(records)}}
+        case "stripe_subjects":
+            return {"subject": {"S": draw(ids)}}
+    return {"event_id": {"S": draw(ids)}, "record": {"S": draw(records)}}
+
+
+@st.composite
+def items(draw: st.DrawFn, table: str) -> Json:
+    more: Json = {}
+    if draw(st.booleans()):
+        more["customer_id"] = {"S": draw(words)}
+        more["created_at"] = {"S": draw(words)}
+    if draw(st.booleans()):
+        more["entries"] = {"N": draw(numbers)}
+    if draw(st.booleans()):
+        more["mandates"] = {"SS": draw(sets)}
+    if draw(st.booleans()):
+        more["withdrawn"] = {"BOOL": True}
+    return draw(keys(table)) | more
+
+
+@st.composite
+def conditions(draw: st.DrawFn, table: str) -> Json:
+    """As the store's conditions come out of pynamodb."""
+    hash_key = table_of(TABLES[table])["KeySchema"][0]["AttributeName"]
+    shape = draw(
+        st.sampled_from(["none", "absent", "equal", "absent or other", "absent or equal", "equal and absent"])
+    )
+    attribute = draw(st.sampled_from(["entries", "customer_id"]))
+    value = {"N": draw(numbers)} if attribute == "entries" else {"S": draw(words)}
+    given_names, given_values = {"#0": attribute}, {":0": value}
+    match shape:
+        case "none":
+            return {}
+        case "absent":
+            return {
+                "ConditionExpression": "attribute_not_exists (#0)",
+                "ExpressionAttributeNames": {"#0": hash_key},
+            }
+        case "equal":
+            text = "#0 = :0"
+        case "absent or other":
+            text = "(attribute_not_exists (#0) OR #0 <> :0)"
+        case "absent or equal":
+            text = "(attribute_not_exists (#0) OR #0 = :0)"
+        case _:
+            text = "(#0 = :0 AND attribute_not_exists (#1))"
+            given_names["#1"] = "withdrawn"
+    return {
+        "ConditionExpression": text,
+        "ExpressionAttributeNames": given_names,
+        "ExpressionAttributeValues": given_values,
+    }
+
+
+UPDATES: dict[str, tuple[Json, Json]] = {
+    "SET #10 = :10, #11 = :11": (
+        {"#10": "entries", "#11": "customer_id"},
+        {":10": {"N": "3"}, ":11": {"S": "z"}},
+    ),
+    "SET #10 = :10 REMOVE #11": ({"#10": "head_hash", "#11": "withdrawn"}, {":10": {"S": "h"}}),
+    "REMOVE #10": ({"#10": "customer_id"}, {}),
+    "ADD #10 :10": ({"#10": "mandates"}, {":10": {"SS": ["m2", "m9"]}}),
+}
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> tuple[str, Json]:
+    """Put, Update or Delete with its parameters, as they stand in a transaction."""
+    table = draw(st.sampled_from(["mandates", "stripe_subjects", "events"]))
+    guard = draw(conditions(table))
+    match draw(st.sampled_from(["Put", "Update", "Update", "Delete"])):
+        case "Put":
+            return "Put", {"TableName": table, "Item": draw(items(table)), **guard}
+        case "Delete":
+            return "Delete", {"TableName": table, "Key": draw(keys(table)), **guard}
+    text = draw(st.sampled_from(sorted(UPDATES)))
+    more_names, more_values = UPDATES[text]
+    update = {"TableName": table, "Key": draw(keys(table)), **guard, "UpdateExpression": text}
+    update["ExpressionAttributeNames"] = guard.get("ExpressionAttributeNames", {}) | more_names
+    if values := guard.get("ExpressionAttributeValues", {}) | more_values:
+        update["ExpressionAttributeValues"] = values
+    return "Update", update
+
+
+@st.composite
+def reads(draw: st.DrawFn) -> Call:
+    table = draw(st.sampled_from(["mandates", "stripe_subjects", "events"]))
+    match draw(st.sampled_from(["batch", "get", "ledger", "index", "index on"])):
+        case "batch":
+            wanted = draw(st.lists(keys(table), min_size=1, max_size=4, unique_by=str))
+            return "BatchGetItem", {"RequestItems": {table: {"Keys": wanted, "ConsistentRead": True}}}
+        case "get":
+            return "GetItem", {"TableName": table, "Key": draw(keys(table)), "ConsistentRead": True}
+        case "ledger":
+            return "Query", {
+                "TableName": "mandates",
+                "KeyConditionExpression": "(#0 = :0 AND begins_with (#1, :1))",
+                "ExpressionAttributeNames": {"#0": "mandate_id", "#1": "record"},
+                "ExpressionAttributeValues": {":0": {"S": draw(ids)}, ":1": {"S": "entry#"}},
+                "ConsistentRead": True,
+            }
+    return "Query", {
+        "TableName": "mandates",
+        "IndexName": "by_customer",
+        "KeyConditionExpression": "#0 = :0",
+        "ExpressionAttributeNames": {"#0": "customer_id"},
+        "ExpressionAttributeValues": {":0": {"S": draw(words)}},
+        "ScanIndexForward": draw(st.booleans()),
+    }
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> Call:
+    match draw(st.sampled_from(["write", "write", "transaction", "transaction", "read"])):
+        case "write":
+            kind, parameters = draw(changes())
+            if kind == "Update" and draw(st.booleans()):
+                parameters["ReturnValues"] = "ALL_NEW"
+            return f"{kind}Item", parameters
+        case "transaction":
+            several = draw(st.lists(changes(), min_size=1, max_size=4, unique_by=target))
+            return "TransactWriteItems", {"TransactItems": [{kind: details} for kind, details in several]}
+    return draw(reads())
+
+
+def target(change: tuple[str, Json]) -> str:
+    _, details = change
+    key = details.get("Key") or details["Item"]
+    return str((details["TableName"], [key[name] for name in sorted(key) if name in KEY_NAMES]))
+
+
+KEY_NAMES = {"mandate_id", "record", "subject", "event_id"}
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Any]:
+    patch = pytest.MonkeyPatch()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        patch.setitem(os.environ, name, "testing")
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        patch.delenv(name, raising=False)
+    with mock_aws():
+        yield botocore.session.get_session().create_client("dynamodb", region_name="us-east-1")
+    patch.undo()
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+@given(sequence=st.lists(calls(), min_size=8, max_size=25))
+def test_any_sequence_of_operations_is_answered_as_by_moto(moto: Any, sequence: list[Call]) -> None:
+    number = next(names)
+    used = {name: f"{name}-{number}" for name in ("mandates", "stripe_subjects", "events")}
+    for name, called in used.items():
+        moto.create_table(TableName=called, **table_of(TABLES[name]))
+    ours = DynamoDB([Table.declared(called, table_of(TABLES[name])) for name, called in used.items()])
+    for operation, parameters in sequence:
+        asked = renamed(parameters, used)
+        theirs = outcome(lambda call=moto._make_api_call, o=operation, p=asked: call(o, copy.deepcopy(p)))
+        mine = outcome(lambda o=operation, p=asked: ours.call(o, p))
+        assert mine == theirs, (operation, asked)
+        event(f"{operation}: {mine.get('Error', 'done')}")
+    for called in used.values():
+        stored = {str(item): item for item in map(normalised, moto.scan(TableName=called)["Items"])}
+        assert {str(item): item for item in map(normalised, ours.tables[called].items.values())} == stored
+        moto.delete_table(TableName=called)
+
+
+def renamed(value: Any, used: dict[str, str]) -> Any:
+    """The same call to this example's own tables."""
+    if isinstance(value, list):
+        return [renamed(item, used) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        used.get(key, key) if isinstance(inner, dict) else key: used[inner]
+        if key == "TableName"
+        else renamed(inner, used)
+        for key, inner in value.items()
+    }
+
+
+def outcome(call: Any) -> Json:
+    """An answer or a refusal, without what only one of the two has to say (capacity, request ids)."""
+    try:
+        answer = call()
+    except ClientError as error:
+        response: Any = error.response
+        reasons = [
+            {name: reason.get(name) for name in ("Code", "Message") if reason.get(name)}
+            for reason in response.get("CancellationReasons", [])
+        ]
+        return {"Error": response["Error"]["Code"], "Reasons": reasons}
+    answer.pop("ResponseMetadata", None)
+    said = answer.keys() - {"ConsumedCapacity", "ItemCollectionMetrics"}
+    return {key: arranged(key, answer[key]) for key in said}
+
+
+def arranged(key: str, value: Any) -> Any:
+    match key:
+        case "Items":
+            return [normalised(item) for item in value]
+        case "Item" | "Attributes":
+            return normalised(value)
+        case "Responses":  # BatchGetItem promises no order
+            return {table: sorted(map(str, map(normalised, found))) for table, found in value.items()}
+    return value
+
+
+def normalised(item: Mapping[str, Any]) -> Json:
+    """Sets have no order, and a number has more than one spelling."""
+    return {
+        name: {
+            kind: sorted(content) if kind == "SS" else str(float(content)) if kind == "N" else content
+            for kind, content in item[name].items()
+        }
+        for name in sorted(item)
+    }
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("Scan", {"TableName": "mandates"}),
+        ("UpdateItem", {"TableName": "mandates", "Key": {}, "AttributeUpdates": {}}),
+        (
+            "PutItem",
+            {
+                "TableName": "mandates",
+                "Item": {"mandate_id": {"S": "a"}, "record": {"S": "head"}},
+                "ConditionExpression": "size(#0) > :0",
+            },
+        ),
+    ],
+)
+def test_what_is_not_simulated_is_a_loud_error(operation: str, parameters: Json) -> None:
+    database = DynamoDB([Table.declared("mandates", table_of("MandatesTable"))])
+    with pytest.raises(NotSimulated):
+        database.call(operation, parameters)

@@ -1,0 +1,92 @@
+"""One journey, and at each of its calls each thing that can go wrong there, one at a time: crashes above all.
+
+The front end asks twice for everything, as one does whose first answer did not come.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mandates.customers import SEARCHABLE_AFTER_SECONDS
+from tests.simulation.tasks import Fault, Task
+from tests.simulation.world import URLS, World
+
+PARTS = 4
+LEAVE_NOTHING_BEHIND = {Fault.THROTTLED, Fault.UNREACHABLE, Fault.LOCKED}
+"""Nothing is done and the caller hears so, as in a crash before the call: random worlds try them, too."""
+EVERY_SO_MANY_READS = 5
+READS_FAIL_WITH = (Fault.CRASH_BEFORE, Fault.THROTTLED)
+
+
+class OneFault(World):
+    """A world in which the call of that number meets that fault, and no other any."""
+
+    def __init__(self, number: int = -1, fault: Fault | None = None) -> None:
+        super().__init__(11)
+        self.calls: list[Any] = []
+        self._number = number
+        self._fault = fault
+
+    def go_on(self, task: Task, fault: Fault | None = None) -> None:
+        if task.call is not None:
+            if len(self.calls) == self._number:
+                fault = self._fault
+            self.calls.append(task.call)
+        super().go_on(task, fault)
+
+
+def journey(world: World) -> None:
+    """Set up, replaced, set up again, active, and withdrawn; then all that follows."""
+    for _ in range(2):
+        world.finish(world.put_customer(email="ann@shop.example"))
+        world.pass_time(SEARCHABLE_AFTER_SECONDS)
+    for url in (URLS[0], URLS[0], URLS[1], URLS[1]):
+        world.finish(world.post_checkout(url=url))
+        world.invariants.check()
+    handed = world.handed[-1]
+    assert world.authorize(handed.checkout_session_id)
+    for _ in range(2):
+        world.finish(world.return_page(handed))
+    world.drain()
+    for _ in range(2):
+        world.finish(world.revoke(handed.customer_id, handed.mandate_id))
+    world.converge()
+    statuses = {head["mandate_id"]["S"]: world.invariants.status(head) for head in world.invariants.heads()}
+    assert statuses.pop(handed.mandate_id) == "revoked"
+    assert set(statuses.values()) == {"expired"}
+
+
+def every_fault() -> Iterator[tuple[int, Fault]]:
+    """All that can go wrong at each call that has an effect, and now and then at a read."""
+    undisturbed = OneFault()
+    with undisturbed.entered():
+        journey(undisturbed)
+    cursors = 0
+    for number, call in enumerate(undisturbed.calls):
+        cursors += _moves_a_cursor(call)
+        if _moves_a_cursor(call) and cursors > 2:
+            continue  # a slice of Stripe's list like any other
+        if call.writes:
+            yield from ((number, fault) for fault in call.faults if fault not in LEAVE_NOTHING_BEHIND)
+        elif number % EVERY_SO_MANY_READS == 0:
+            yield from ((number, fault) for fault in READS_FAIL_WITH)
+
+
+def _moves_a_cursor(call: Any) -> bool:
+    return bool(call.operation == "UpdateItem" and call.parameters["TableName"] == "events")
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_each_fault_at_each_call_of_a_journey(part: int) -> None:
+    tried = list(every_fault())
+    assert len(tried) > 200
+    assert {fault for _, fault in tried} == set(Fault) - {Fault.UNREACHABLE, Fault.LOCKED}
+    for number, fault in tried[part::PARTS]:
+        world = OneFault(number, fault)
+        with world.entered():
+            try:
+                journey(world)
+            except AssertionError as error:
+                call = world.calls[number]
+                pytest.fail(f"call {number}, {call}, meets {fault.value}: {error}")

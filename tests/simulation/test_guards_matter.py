@@ -1,0 +1,272 @@
+"""Each guard, taken away, is missed: the same scenario passes with it, and is a violation without.
+
+A scenario stops an invocation before a certain call, lets others overtake it, and goes on: the race, crash or
+message that the guard is there for. Many more in random worlds: `python -m tests.simulation.soak`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from tests.component.world import CUSTOMER, STRANGER
+from tests.simulation.guards import GUARDS
+from tests.simulation.invariants import Invariants
+from tests.simulation.tasks import Fault, Task
+from tests.simulation.world import Handed, Violation, World
+
+Scenario = Callable[[World], None]
+
+
+def opened(world: World, customer_id: str = CUSTOMER) -> Handed:
+    world.finish(world.put_customer(customer_id))
+    world.finish(world.post_checkout(customer_id))
+    return world.handed[-1]
+
+
+def is_before(task: Task, operation: str, table: str = "") -> bool:
+    """Whether the next call of an invocation is that one (on that table)."""
+    call = task.call
+    return call is not None and operation in str(call) and table in str(call.parameters)
+
+
+def on_to(world: World, task: Task, operation: str, table: str = "") -> None:
+    while not is_before(task, operation, table):
+        assert task in world.tasks.under_way, f"{task} never came to {operation}"
+        world.go_on(task)
+
+
+def worker_with(world: World, kind: str, *, copies: int = 1) -> list[Task]:
+    """An event of that type comes through the endpoint; one invocation per copy is about to begin with it."""
+    world.take_due()
+    (attempt,) = (attempt for attempt in world.held if attempt.event_type == kind)
+    for number in range(copies):
+        world.finish(world.deliver(attempt, copy=number < copies - 1))
+    tasks = [world.poll_webhooks(1) for _ in range(copies)]
+    return [task for task in tasks if task]
+
+
+def told(world: World, kind: str) -> None:
+    for task in worker_with(world, kind):
+        world.finish(task)
+
+
+# ------------------------------------------------------------------------------------- the scenarios
+
+
+def two_workers_with_one_event(world: World) -> None:
+    """The second looks whether it is known before the first has applied it, and for the head afterwards."""
+    world.authorize(opened(world).checkout_session_id)
+    first, second = worker_with(world, "setup_intent.succeeded", copies=2)
+    on_to(world, first, "BatchGetItem", "mandates")
+    world.go_on(first)  # the records; the heads come next
+    world.finish(second)
+    world.finish(first)
+    world.converge()
+
+
+def two_workers_with_one_withdrawal(world: World) -> None:
+    """It is told to no mandate yet, so nothing but its record says that it was applied."""
+    world.authorize(opened(world).checkout_session_id)
+    detach(world)
+    first, second = worker_with(world, "payment_method.detached", copies=2)
+    on_to(world, first, "UpdateItem", "stripe_subjects")
+    world.finish(second)
+    world.finish(first)
+    world.converge()
+
+
+def one_event_again(world: World) -> None:
+    world.authorize(opened(world).checkout_session_id)
+    first, second = worker_with(world, "setup_intent.succeeded", copies=2)
+    world.finish(first)
+    world.finish(second)
+    world.converge()
+
+
+def overtaken_by_a_writer_whose_entry_is_gone(world: World) -> None:
+    """The entries' own condition would refuse it, too; so the entry is taken away."""
+    handed = opened(world)
+    world.authorize(handed.checkout_session_id)
+    (slow,) = worker_with(world, "checkout.session.completed")
+    on_to(world, slow, "TransactWriteItems")
+    told(world, "setup_intent.succeeded")
+    rows = world.aws.dynamodb.tables["mandates"].items
+    del rows[max(key for key in rows if key[0] == handed.mandate_id and key[1].startswith("entry#"))]
+    world.finish(slow)
+    if "setup_succeeded" not in rows[handed.mandate_id, "head"]["facts"]["S"]:
+        world.fail("the head was overwritten, and a fact is lost")
+
+
+def a_head_from_an_old_backup(world: World) -> None:
+    """What the head does not know of any more must not be written over."""
+    handed = opened(world)
+    head = handed.mandate_id, "head"
+    world.authorize(handed.checkout_session_id)
+    rows = world.aws.dynamodb.tables["mandates"].items
+    before = rows[head]
+    told(world, "setup_intent.succeeded")
+    rows[head] = before
+    (late,) = worker_with(world, "checkout.session.completed")
+    late.faults.append(Fault.CONFLICT)  # that it comes back to the queue is right
+    world.finish(late)
+
+
+def an_altered_entry(world: World) -> None:
+    handed = opened(world)
+    world.invariants.check()
+    rows = world.aws.dynamodb.tables["mandates"].items
+    consent = handed.mandate_id, "entry#000001"
+    rows[consent] = {**rows[consent], "text": {"S": "By continuing, you authorize us to do as we like."}}
+    world.invariants = Invariants(world)
+    world.invariants.wrote_to(handed.mandate_id)
+    try:
+        world.invariants.check()
+    except Violation:
+        world.violation = None
+    else:
+        world.fail("an altered entry goes unnoticed")
+
+
+def withdrawn_while_being_activated(withdraw: Callable[[World], Any], kind: str) -> Scenario:
+    def scenario(world: World) -> None:
+        world.authorize(opened(world).checkout_session_id)
+        (slow,) = worker_with(world, "setup_intent.succeeded")
+        on_to(world, slow, "TransactWriteItems")
+        withdraw(world)
+        told(world, kind)
+        world.finish(slow)
+        world.converge()
+
+    return scenario
+
+
+def withdrawn_before_it_is_activated(
+    withdraw: Callable[[World], Any], kind: str, *, mandate: bool = True
+) -> Scenario:
+    """Without a mandate at Stripe, a detached payment method is told of by one event alone."""
+
+    def scenario(world: World) -> None:
+        world.authorize(opened(world).checkout_session_id, mandate=mandate)
+        withdraw(world)
+        told(world, kind)
+        told(world, "setup_intent.succeeded")
+        world.converge()
+
+    return scenario
+
+
+def end_at_amazon(world: World) -> None:
+    world.stripe.revoke_at_amazon(world.objects("payment_method")[-1]["id"])
+
+
+def detach(world: World) -> None:
+    world.stripe.detach(world.objects("payment_method")[-1]["id"])
+
+
+def delete_customer(world: World) -> None:
+    world.stripe.delete_customer(world.objects("customer")[-1]["id"])
+
+
+def crash_after_the_customer_was_made(world: World) -> None:
+    task = world.put_customer()
+    on_to(world, task, "stripe POST /v1/customers")
+    world.go_on(task, Fault.CRASH_AFTER)
+    world.finish(world.put_customer())
+    world.converge()
+
+
+def crash_after_the_session_was_made(world: World) -> None:
+    world.finish(world.put_customer())
+    task = world.post_checkout()
+    on_to(world, task, "stripe POST /v1/checkout/sessions")
+    world.go_on(task, Fault.CRASH_AFTER)
+    world.finish(world.post_checkout())
+    world.converge()
+
+
+def two_first_visits_at_once(world: World) -> None:
+    both = [world.put_customer(), world.put_customer()]
+    for task in both:
+        on_to(world, task, "PutItem", "customers")
+    for task in both:
+        world.finish(task)
+    world.converge()
+
+
+def a_double_click(world: World) -> None:
+    world.finish(world.put_customer())
+    both = [world.post_checkout(), world.post_checkout()]
+    for task in both:
+        on_to(world, task, "TransactWriteItems", "checkout")
+    for task in both:
+        world.finish(task)
+    world.invariants.check()
+    world.converge()
+
+
+def a_session_of_another_customer(world: World) -> None:
+    """It names our mandate and carries our mark."""
+    mandate_id = opened(world).mandate_id
+    opened(world, STRANGER)
+    world.forge(mandate_id, world.objects("customer")[-1]["id"], "test-stack")
+    world.converge()
+
+
+def a_session_of_another_stack(world: World) -> None:
+    """Same mandate id, same Stripe customer: two stacks made from one backup, say."""
+    world.forge(opened(world).mandate_id, world.objects("customer")[-1]["id"], "another-stack")
+    world.converge()
+
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "event record condition": two_workers_with_one_event,
+    "event record condition of what changes no mandate": two_workers_with_one_withdrawal,
+    "head condition": overtaken_by_a_writer_whose_entry_is_gone,
+    "entry condition": a_head_from_an_old_backup,
+    "chain check": an_altered_entry,
+    "payment method's condition of activation": withdrawn_while_being_activated(
+        end_at_amazon, "mandate.updated"
+    ),
+    "customer's condition of activation": withdrawn_while_being_activated(
+        delete_customer, "customer.deleted"
+    ),
+    "payment method read before activation": withdrawn_before_it_is_activated(
+        detach, "payment_method.detached"
+    ),
+    "customer read before activation": withdrawn_before_it_is_activated(delete_customer, "customer.deleted"),
+    "customer's idempotency key": crash_after_the_customer_was_made,
+    "session's idempotency key": crash_after_the_session_was_made,
+    "customer claim": two_first_visits_at_once,
+    "checkout slot condition": a_double_click,
+    "customer match of events": a_session_of_another_customer,
+    "ownership of events": a_session_of_another_stack,
+    "tombstones of withdrawn subjects": withdrawn_before_it_is_activated(
+        detach, "payment_method.detached", mandate=False
+    ),
+    "settled read": one_event_again,
+}
+
+
+def play(scenario: Scenario) -> None:
+    world = World(7)
+    with world.entered():
+        scenario(world)
+        world.raise_violation()
+
+
+def test_every_guard_has_a_scenario() -> None:
+    assert SCENARIOS.keys() == GUARDS.keys()
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_with_the_guard_all_is_well(guard: str) -> None:
+    play(SCENARIOS[guard])
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_without_the_guard_it_is_noticed(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    GUARDS[guard](monkeypatch)
+    with pytest.raises(Violation) as noticed:
+        play(SCENARIOS[guard])
+    print(f"{guard}: {str(noticed.value).partition('\n')[0]}")

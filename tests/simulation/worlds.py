@@ -1,0 +1,190 @@
+"""Many worlds: what happens in one, chosen from its seed, and running a number of them."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from random import Random
+from typing import Any
+
+from tests.simulation.tasks import Fault, Task
+from tests.simulation.world import CUSTOMERS, LOCALES, MOST_UNDER_WAY, URLS, World
+
+HOUR = 3600
+STEPS = (60, 160)
+INTENSITIES = (0.0, 0.03, 0.08, 0.15)
+LONGEST_LIFE = 3 * 24 * HOUR
+"""Well inside the queue's retention: nobody leaves a queue alone for days."""
+
+Step = tuple[float, Callable[[], Any]]
+
+
+def run(seed: int, steps: int | None = None) -> World:
+    """One world from its beginning to convergence. Raises Violation."""
+    choose = Random(f"world {seed}")
+    world = World(seed, faults=choose.choice(INTENSITIES))
+    with world.entered():
+        for _ in range(choose.randint(*STEPS) if steps is None else steps):
+            world.steps += 1
+            one_step(world)
+            world.invariants.check()
+        world.fault_chance = 0.0
+        world.converge()
+    return world
+
+
+def one_step(world: World) -> None:
+    ready = world.ready()
+    if ready and world.random.random() < (0.9 if len(world.tasks.under_way) >= MOST_UNDER_WAY else 0.7):
+        on_with(world, world.random.choice(ready))
+        return
+    if world.tasks.under_way and not ready:
+        world.clock.now = min(task.not_before for task in world.tasks.under_way)
+        return
+    steps = possible_steps(world)
+    world.random.choices([act for _, act in steps], [weight for weight, _ in steps])[0]()
+
+
+def on_with(world: World, task: Task) -> None:
+    world.go_on(task, chosen_fault(world, task))
+
+
+def chosen_fault(world: World, task: Task) -> Fault | None:
+    possible = world.faults_for(task)
+    if not possible:
+        return None
+    assert task.call
+    if task.call.service == "stripe" and world.clock.now < world.stripe_down_until:
+        return world.random.choice([Fault.UNREACHABLE, Fault.UNAVAILABLE])
+    if world.random.random() >= world.fault_chance * (2 if task.call.writes else 0.5):
+        return None
+    return world.random.choice(possible)
+
+
+def possible_steps(world: World) -> Sequence[Step]:
+    """What can happen now that was not begun yet, with its weight."""
+    if len(world.tasks.under_way) >= MOST_UNDER_WAY:
+        return [(1, partial(world.pass_time, 0.5))]
+    return [
+        *_time(world),
+        *_customers(world),
+        *_front_end(world),
+        *_at_stripe(world),
+        *_webhooks(world),
+        *_workers(world),
+    ]
+
+
+def _time(world: World) -> list[Step]:
+    steps: list[Step] = [(2, partial(world.pass_time, world.random.uniform(1, 20))), (1, world.rotate_secret)]
+    if not world.tasks.under_way or world.random.random() < 0.1:  # who is under way then is gone
+        steps.append((2, partial(world.pass_time, world.random.uniform(30, 400))))
+        if world.clock.now - world.started_at < LONGEST_LIFE - 26 * HOUR:
+            jump = world.random.choice([HOUR, 6 * HOUR, 22.99 * HOUR, 23 * HOUR, 23.7 * HOUR, 24 * HOUR])
+            steps.append((1, partial(world.pass_time, jump + world.random.uniform(0, 60))))
+    if world.fault_chance:
+        steps.append((0.3, partial(_stripe_goes_down, world)))
+    return steps
+
+
+def _customers(world: World) -> list[Step]:
+    random = world.random
+    customer_id = random.choice(CUSTOMERS[: 1 + (world.seed % 2)])
+    row = world.aws.items("customers").get((customer_id, "customer"))
+    known = row is not None and "stripe_customer_id" in row
+    put = partial(world.put_customer, customer_id, **_profile(random))
+    open_one = partial(world.post_checkout, customer_id, _mostly(random, URLS), _mostly(random, LOCALES))
+    return [(2 if known else 12, put), (7 if known else 1, open_one)]
+
+
+def _profile(random: Random) -> dict[str, str]:
+    return {"email": f"ann{random.randrange(3)}@shop.example"} if random.random() < 0.5 else {}
+
+
+def _mostly[T](random: Random, choices: Sequence[T]) -> T:
+    return choices[0] if random.random() < 0.75 else random.choice(choices)
+
+
+def _stripe_goes_down(world: World) -> None:
+    world.note("Stripe goes down")
+    world.stripe_down_until = world.clock.now + world.random.choice([5, 60, 600])
+
+
+def _front_end(world: World) -> list[Step]:
+    steps: list[Step] = []
+    if world.handed:
+        handed = world.random.choice(world.handed)
+        by_service = world.random.random() < 0.3
+        steps.append((4, partial(world.return_page, handed)))
+        steps.append((2, partial(world.revoke, handed.customer_id, handed.mandate_id, by_service=by_service)))
+    return steps
+
+
+def _at_stripe(world: World) -> list[Step]:
+    random, stripe = world.random, world.stripe
+    steps: list[Step] = []
+    open_ones = [one["id"] for one in world.objects("checkout.session") if one["status"] == "open"]
+    if open_ones:
+        session = random.choice(open_ones)
+        with_mandate = random.random() < 0.8
+        steps += [
+            (9, partial(world.authorize, session, mandate=with_mandate)),
+            (2, partial(world.at_stripe, "the buyer is declined", partial(stripe.decline, session))),
+            (1, partial(world.at_stripe, "the buyer goes away", partial(stripe.abandon, session))),
+            (2, partial(world.at_stripe, f"{session[:16]} expires", partial(stripe.expire, session))),
+        ]
+    attached = [method["id"] for method in world.objects("payment_method") if method["customer"]]
+    if attached:
+        method = random.choice(attached)
+        steps += [
+            (2, partial(world.at_stripe, f"{method} is detached", partial(stripe.detach, method))),
+            (
+                2,
+                partial(
+                    world.at_stripe, f"{method} ends at Amazon", partial(stripe.revoke_at_amazon, method)
+                ),
+            ),
+        ]
+    living = [one["id"] for one in world.objects("customer") if not one.get("deleted")]
+    if living:
+        customer = random.choice(living)
+        steps.append(
+            (1, partial(world.at_stripe, f"{customer} is deleted", partial(stripe.delete_customer, customer)))
+        )
+    heads = world.invariants.heads()
+    if heads and living:
+        head = random.choice(heads)
+        as_ours = random.random() < 0.5
+        others = [one for one in living if one != head["stripe_customer_id"]["S"]]
+        if not as_ours:
+            steps.append(
+                (1, partial(world.forge, head["mandate_id"]["S"], random.choice(living), "another-stack"))
+            )
+        elif others:
+            steps.append(
+                (1, partial(world.forge, head["mandate_id"]["S"], random.choice(others), "test-stack"))
+            )
+    return steps
+
+
+def _webhooks(world: World) -> list[Step]:
+    steps: list[Step] = [(6, world.take_due)] if world.stripe.next_due() else []
+    if world.held:
+        attempt = world.random.choice(world.held)
+        steps += [
+            (24, partial(world.deliver, attempt)),
+            (2, partial(world.deliver, attempt, copy=True)),
+            (1, partial(world.drop, attempt)),
+            (1, partial(world.lose, attempt)),
+        ]
+    return steps
+
+
+def _workers(world: World) -> list[Step]:
+    random, now = world.random, world.clock.now
+    steps: list[Step] = [(0.7, world.reconcile)]
+    if world.aws.webhooks.due(now):
+        again = random.random() < 0.15
+        steps.append((14, partial(world.poll_webhooks, random.choice([1, 2, 10]), again=again)))
+    if world.aws.work.due(now):
+        steps.append((8, partial(world.poll_work, again=random.random() < 0.1)))
+    idle = [shard for shard in world.aws.shards if not shard.busy and shard.position < len(shard.records)]
+    return [*steps, *((5, partial(world.poll_stream, shard)) for shard in idle)]
