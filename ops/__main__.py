@@ -8,7 +8,7 @@ from ops import customer, dlq, events, evidence, explain, mandate, reconcile, te
 from ops.stack import Stack, StackError
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ops", description="Operate a mandates stack.")
     parser.add_argument("--stack", default="mandates-local", help="the CloudFormation stack (mandates-local)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -21,7 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     events.add_commands(commands)
     dlq.add_commands(commands)
     explain.add_commands(commands)
-    chosen = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    chosen = command_line().parse_args(arguments)
     try:
         return int(chosen.run(Stack(chosen.stack), chosen))
     except StackError as error:

@@ -5,6 +5,8 @@ import time
 from dataclasses import fields
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
+
 from mandates import aws, settings
 from mandates.errors import StripeUnavailable
 from mandates.politeness import BACKGROUND_PER_SECOND
@@ -14,7 +16,7 @@ from mandates.settings import StripeAccess
 from mandates.store import tables
 from mandates.stripe_access import Stripe
 from mandates.sweeping import Sweeper, Swept
-from mandates.telemetry import count, instrumented, logger
+from mandates.telemetry import count, instrumented, logger, measure
 
 
 class Settings(StripeAccess, frozen=True, kw_only=True):
@@ -48,9 +50,10 @@ def handler(_event: Any, context: Any) -> None:
     if found.stopped is None or found.gap:  # of a list that was not read, nobody knows
         count("EventGap", found.gap)
     if found.lag_seconds is not None:
-        count("ReconciliationLagSeconds", found.lag_seconds)
+        measure("ReconciliationLagSeconds", found.lag_seconds, MetricUnit.Seconds)
     count("EventsRecovered", found.queued)
     count("MandatesSwept", swept.decided)
+    count("MandatesStuckPending", len(swept.undecided))
     if found.out_of_reach:
         logger.error("events may be lost: the cursor is older than Stripe's list, which goes back 30 days")
         count("EventsOutOfReach", found.out_of_reach)

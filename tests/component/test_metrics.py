@@ -6,16 +6,22 @@ The alarms on our own metrics are held to what is found here, so none can wait f
 import ast
 import io
 import json
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 
+from mandates.core.stripe_events import HANDLED_TYPES
+from mandates.moment import Moment
+from mandates.reconciling import WINDOW_SECONDS, group_of
+from mandates.store.event_cursors import advance
 from mandates.store.tables import EntryRow
 from tests.component.test_publish_changes import entry, stream_event
 from tests.component.test_revoking import DOWN
-from tests.component.world import ROOT, World, service
+from tests.component.world import ROOT, Context, World, service
 from tests.template.stack import Stack, expand, raw
 from tests.unit.runbook import metrics_listed
 
@@ -74,21 +80,12 @@ def test_alarms_on_our_metrics_are_on_what_is_emitted_under_its_namespace_and_di
     assert {"service": variables["POWERTOOLS_SERVICE_NAME"]} == DIMENSIONS
     assert len(alarms_on_ours()) >= 3
     for alarm in alarms_on_ours().values():
-        assert alarm["MetricName"] in emitted() | still_to_come()
+        assert alarm["MetricName"] in emitted()
         assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == DIMENSIONS
 
 
-FROM_RECONCILE = {"EventGap", "EventsOutOfReach", "MandatesStuckPending"}
-
-
-def still_to_come() -> set[str]:
-    """What reconcile_events measures, as long as there is no such function."""
-    exists = (ROOT / "functions" / "reconcile_events" / "app.py").exists()
-    return set() if exists else FROM_RECONCILE
-
-
 def test_the_runbook_lists_every_metric() -> None:
-    assert metrics_listed() == emitted() | still_to_come()
+    assert metrics_listed() == emitted()
 
 
 def test_names_are_found_in_source() -> None:
@@ -142,12 +139,33 @@ def a_ledger_that_was_written_anew(world: World) -> None:
     )
 
 
+def events_that_stripe_lists_no_more(world: World) -> None:
+    now = int(time.time())
+    advance(group_of(HANDLED_TYPES), now - WINDOW_SECONDS - 3600, HANDLED_TYPES, Moment(now))
+    world.invoke("reconcile_events", {}, Context())
+
+
+def webhooks_that_never_came(world: World) -> None:
+    opened = world.begun()
+    world.stripe.core.authorize(opened["checkout_session_id"])
+    world.function("reconcile_events").time = SimpleNamespace(time=lambda: time.time() + 601)
+    world.invoke("reconcile_events", {}, Context())
+
+
+def a_session_that_has_not_ended_in_its_time(world: World) -> None:
+    world.sweep_is_due(world.begun()["mandate_id"])
+    world.invoke("reconcile_events", {}, Context())
+
+
 SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (a_forged_webhook, {"SignatureFailures"}),
     (an_event_of_a_mandate_that_is_not_there, {"EventsQuarantined"}),
     (a_set_up, {"SetupsStarted", "EventsApplied", "EventLag"}),
     (a_withdrawal_while_stripe_is_down, {"MandatesRevoked", "WithdrawalsNotSettled", "UnsettledFor"}),
     (a_ledger_that_was_written_anew, {"BrokenLedgers"}),
+    (events_that_stripe_lists_no_more, {"EventsOutOfReach"}),
+    (webhooks_that_never_came, {"EventGap", "EventsRecovered"}),
+    (a_session_that_has_not_ended_in_its_time, {"MandatesStuckPending"}),
 ]
 
 
@@ -164,7 +182,7 @@ def test_what_happens_is_measured(
 
 def test_whatever_an_alarm_waits_for_was_seen_to_be_sent() -> None:
     seen = set().union(*(metrics for _, metrics in SCENARIOS))
-    assert {alarm["MetricName"] for alarm in alarms_on_ours().values()} <= seen | FROM_RECONCILE
+    assert {alarm["MetricName"] for alarm in alarms_on_ours().values()} <= seen
 
 
 def test_the_lag_is_from_stripes_own_time_and_never_negative(

@@ -321,7 +321,7 @@ def access_log_names_nobody(stack: Stack) -> list[str]:
 def everything_calls_the_alias(stack: Stack) -> list[str]:
     """What calls a function without its alias gets new code all at once, and a rollback does not reach it.
 
-    CloudFormation's own custom resources do: they belong to the deployment, and must not wait for its end.
+    Nor does the function's EventInvokeConfig apply, which SAM makes for the alias.
     """
     said = stack.api["components"]["securitySchemes"]["BearerToken"]["x-amazon-apigateway-authorizer"]
     (authorizer,) = said["authorizerUri"]["Fn::Sub"][1].values()
@@ -333,6 +333,11 @@ def everything_calls_the_alias(stack: Stack) -> list[str]:
         **{
             name: name_of(schedule["Target"]["Arn"])
             for name, schedule in stack.of("AWS::Scheduler::Schedule")
+        },
+        **{
+            name: name_of(resource["Properties"]["ServiceToken"])
+            for name, resource in stack.resources.items()
+            if "ServiceToken" in resource.get("Properties", {})
         },
     }
     return [

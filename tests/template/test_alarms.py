@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.template.rules import routes
-from tests.template.stack import Json, Stack, expand, raw
+from tests.template.stack import ALIAS, Json, Stack, expand, function_called, raw
 from tests.unit import runbook
 
 GROUPS = {"ApiFunctions", "BackgroundFunctions"}
@@ -53,14 +53,17 @@ def behind_api(stack: Stack) -> set[str]:
     return {route.function for route in routes(stack)} | {"AuthorizeRequest"}
 
 
-def in_background(stack: Stack) -> set[str]:
-    """All others, apart from those that CloudFormation runs while it deploys."""
-    custom = {
-        resource["Properties"]["ServiceToken"]["Fn::GetAtt"][0]
+def in_deployments(stack: Stack) -> set[str]:
+    """What CloudFormation runs while it deploys: an error there is the deployment's."""
+    return {
+        function_called(resource["Properties"]["ServiceToken"])
         for resource in stack.resources.values()
         if "ServiceToken" in resource.get("Properties", {})
     }
-    return stack.functions.keys() - behind_api(stack) - custom
+
+
+def in_background(stack: Stack) -> set[str]:
+    return stack.functions.keys() - behind_api(stack) - in_deployments(stack)
 
 
 # ------------------------------------------------------------------------------------- the problems
@@ -130,10 +133,17 @@ def measured_by_another_time_out(stack: Stack) -> list[str]:
 
 
 def shift_without_a_way_back(stack: Stack) -> list[str]:
-    """Where traffic shifts, every alias does, and alarms that a bad version sets off take it back."""
-    problems = []
-    for function in stack.functions:
-        policy = stack.resources[f"{function}Aliaslive"].get("UpdatePolicy", {})
+    """Where traffic shifts, every alias does, and alarms that a bad version sets off take it back.
+
+    Not so what a deployment itself calls, which would wait for its own end.
+    """
+    problems = [
+        f"{function} is called by a deployment and would wait for its end"
+        for function in in_deployments(stack)
+        if "UpdatePolicy" in stack.resources[f"{function}{ALIAS}"]
+    ]
+    for function in stack.functions.keys() - in_deployments(stack):
+        policy = stack.resources[f"{function}{ALIAS}"].get("UpdatePolicy", {})
         group = policy.get("CodeDeployLambdaAliasUpdate", {}).get("DeploymentGroupName", {}).get("Ref", "")
         if group not in stack.resources:
             problems.append(f"{function} changes all at once")
@@ -232,7 +242,7 @@ SPOILT: list[tuple[Callable[[Stack], list[str]], Callable[[Stack], object], str]
     (
         unwatched,
         lambda s: alarms(s)["FunctionErrors"]["Metrics"].pop(),
-        "PublishChanges is not in FunctionErrors",
+        "ReconcileEvents is not in FunctionErrors",
     ),
     (
         unwatched,
@@ -253,6 +263,11 @@ SPOILT: list[tuple[Callable[[Stack], list[str]], Callable[[Stack], object], str]
         shift_without_a_way_back,
         lambda s: s.resources["ReadTermsAliaslive"].pop("UpdatePolicy"),
         "ReadTerms changes all at once",
+    ),
+    (
+        shift_without_a_way_back,
+        lambda s: s.resources["RegisterWebhookAliaslive"].update(UpdatePolicy={}),
+        "RegisterWebhook is called by a deployment",
     ),
     (
         shift_without_a_way_back,

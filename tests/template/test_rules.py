@@ -123,6 +123,12 @@ CALLS_SPOILT: list[tuple[Spoil, str]] = [
         ),
         "GET /terms/current calls",
     ),
+    (
+        lambda s: s.properties("StripeWebhookEndpoint").update(
+            ServiceToken={"Fn::GetAtt": ["RegisterWebhook", "Arn"]}
+        ),
+        "StripeWebhookEndpoint calls",
+    ),
 ]
 
 STREAM_SPOILT: list[tuple[Spoil, str]] = [

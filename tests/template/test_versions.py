@@ -11,7 +11,7 @@ import pytest
 from samcli.lib.utils.hash import dir_checksum  # type: ignore[import-untyped]
 
 from local.settings import ROOT
-from tests.template.stack import Json, Stack, expand, raw
+from tests.template.stack import Json, Stack, expand, folder_of, raw
 
 
 @pytest.fixture
@@ -23,11 +23,16 @@ def sources(tmp_path: Path) -> Path:
 
 
 def packaged(sources: Path) -> Json:
-    """The template as `sam package` writes it for these folders."""
+    """The template as `sam package` writes it for these folders.
+
+    Of functions/, each function is built from a folder of its own (functions/Makefile).
+    """
     template = raw()
-    for resource in template["Resources"].values():
+    for name, resource in template["Resources"].items():
         for code in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
             folder = sources / resource["Properties"][code]
+            if code == "CodeUri":
+                folder /= folder_of(name)
             resource["Properties"][code] = f"s3://artifacts/{dir_checksum(str(folder))}"
     return template
 

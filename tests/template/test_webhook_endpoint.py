@@ -8,7 +8,7 @@ from mandates.custom_resource import RESERVED_SECONDS
 from mandates.gateway import API_VERSION
 from mandates.webhook_endpoints import KNOWN_SECONDS
 from tests.template.rules import permissions
-from tests.template.stack import Stack, expand, raw
+from tests.template.stack import Stack, expand, name_of, raw
 
 RESOURCE = "StripeWebhookEndpoint"
 
@@ -60,5 +60,8 @@ def test_its_times_nest() -> None:
     function = stack.properties("RegisterWebhook")
     assert function["Timeout"] - RESERVED_SECONDS > 3 * 21 + 2 * 12 + KNOWN_SECONDS + 21
     assert function["Timeout"] < endpoint()["Properties"]["ServiceTimeout"] <= 3600
-    (asynchronous,) = [config for _, config in stack.of("AWS::Lambda::EventInvokeConfig")]
+    asynchronous = stack.properties("RegisterWebhookEventInvokeConfig")
     assert asynchronous["MaximumRetryAttempts"] == 0
+    called = stack.properties(RESOURCE)["ServiceToken"]
+    assert name_of(called) == f"RegisterWebhookAlias{asynchronous['Qualifier']}"  # or the setting is not its
+    assert "RegisterWebhookEventInvokeConfig" in endpoint()["DependsOn"]

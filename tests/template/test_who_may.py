@@ -147,12 +147,12 @@ def test_the_authorizer_sees_only_well_formed_tokens_and_is_asked_once_per_token
 def test_the_scheduler_may_start_reconciliation_and_nothing_else() -> None:
     stack = Stack(expand(raw()))
     ((_, schedule),) = stack.of("AWS::Scheduler::Schedule")
-    assert name_of(schedule["Target"]["Arn"]) == "ReconcileEvents.Arn"
+    assert name_of(schedule["Target"]["Arn"]) == "ReconcileEventsAliaslive"
     role = stack.properties(name_of(schedule["Target"]["RoleArn"]).removesuffix(".Arn"))
     (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trusted["Principal"] == {"Service": ["scheduler.amazonaws.com"]}
     (policy,) = role["Policies"]
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Action"]) == ("Allow", "lambda:InvokeFunction")
-    assert name_of(statement["Resource"]) == "ReconcileEvents.Arn"
+    assert name_of(statement["Resource"]) == "ReconcileEventsAliaslive"  # an alias's Ref is its ARN
     assert not role.get("ManagedPolicyArns")

@@ -1,11 +1,17 @@
 """What the documentation says of the code is what the code says."""
 
+import re
+import shlex
 from pathlib import Path
+
+import pytest
 
 from mandates.core.stripe_events import HANDLED_TYPES
 from mandates.gateway import API_VERSION
+from ops.__main__ import command_line
 
 ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_the_documented_webhook_endpoint_is_the_one_that_is_handled() -> None:
@@ -13,3 +19,42 @@ def test_the_documented_webhook_endpoint_is_the_one_that_is_handled() -> None:
     listed = deploying.partition("event types:\n\n")[2].partition("\n\n")[0]
     assert [word.strip("`,") for word in listed.split()] == list(HANDLED_TYPES)
     assert API_VERSION in deploying
+
+
+def ops_commands(document: str) -> list[str]:
+    """The arguments of each `python -m ops …` (or `$ops …`): lines of code blocks, and code in sentences."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", document, flags=re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    in_sentences = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", document, flags=re.M | re.S))
+    found = (re.match(r"(?:[\w./]*python -m ops|\$ops|ops) (.+)", code) for code in lines + in_sentences)
+    return [match[1].partition("#")[0] for match in found if match]
+
+
+COMMANDS = [
+    (document.name, command)
+    for document in DOCUMENTS
+    for command in ops_commands(document.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("document", "command"), COMMANDS)
+def test_operators_commands_are_ones_that_exist(document: str, command: str) -> None:
+    arguments = shlex.split(command.replace("FINGERPRINT", "0" * 64))
+    if arguments[-1] != "--help":
+        command_line().parse_args(arguments)  # else it exits
+        return
+    with pytest.raises(SystemExit) as end:
+        command_line().parse_args(arguments)
+    assert end.value.code == 0, document
+
+
+def test_operators_commands_are_found_wherever_they_are_written() -> None:
+    document = """Say `python -m ops a b` or `bin/python -m ops --stack s c`, not `make ops`; see `ops d`.
+```sh
+ops="python -m ops --stack s"
+.venv/bin/python -m ops --stack s e   # f
+$ops g
+```
+"""
+    assert ops_commands(document) == ["--stack s e   ", "g", "a b", "--stack s c", "d"]
+    assert {name for name, _ in COMMANDS} >= {"README.md", "runbook.md", "quarantine.md"}
