@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from local.stripe_simulator import FaultPlan, Simulator
-from mandates.errors import StripeRefused
+from mandates.errors import StripeRefused, StripeUnavailable
 from mandates.gateway import Gateway, KeyRefused, RequestRejected
-from mandates.politeness import ATTEMPT_SECONDS
+from mandates.politeness import ATTEMPT_SECONDS, REQUEST_SECONDS
 from mandates.secret_values import KEPT_SECONDS, SOONEST_REFETCH_SECONDS, Secret, plain
 from mandates.store.mandates import read_ledger
 from tests.component.virtual_time import TimedClient, VirtualTime
@@ -285,3 +285,49 @@ def test_a_withdrawal_waits_for_a_valid_key(world: World) -> None:
     assert world.settle(begun["mandate_id"]) == []
     session = world.stripe.core.checkout_session(begun["checkout_session_id"])[0]
     assert session["status"] == "expired"
+
+
+# ------------------------------------------------------------------------------- a slow Secrets Manager
+
+
+@dataclass
+class SlowKey:
+    """A key that takes as long to be had as Secrets Manager may take at worst, in virtual time."""
+
+    account: Account
+    seconds: float = 12
+    key: str = OLD
+
+    def get(self) -> str:
+        self.account.time.sleep(self.seconds)
+        return self.key
+
+    def newer_than(self, refused: str) -> str | None:
+        self.account.time.sleep(12)
+        return NEW
+
+
+def slow(account: Account, key: SlowKey) -> Gateway:
+    account.client.latency = 7.0
+    gateway = Gateway(key, http_client=account.client, clock=account.time, sleep=account.time.sleep)
+    gateway.begin(REQUEST_SECONDS)
+    return gateway
+
+
+def test_no_call_begins_that_could_not_end_in_time_because_its_key_came_late(account: Account) -> None:
+    began = account.time.now
+    with pytest.raises(StripeUnavailable):
+        slow(account, SlowKey(account)).create_customer("ann", "test-stack", idempotency_key="key/ann")
+    assert account.time.now - began <= REQUEST_SECONDS
+    assert account.client.keys == []
+
+
+def test_nor_because_a_newer_key_came_late(account: Account) -> None:
+    account.roll()
+    began = account.time.now
+    with pytest.raises(StripeUnavailable):
+        slow(account, SlowKey(account, seconds=0)).create_customer(
+            "ann", "test-stack", idempotency_key="key/ann"
+        )
+    assert account.time.now - began <= REQUEST_SECONDS - ATTEMPT_SECONDS + 12
+    assert account.client.keys == [OLD]

@@ -53,9 +53,9 @@ class PoliteClient(stripe.HTTPClient):
         _usage: list[str] | None = None,
     ) -> tuple[Any, int, Mapping[str, str]]:
         tries = Tries(self._deadline, self._clock, self._sleep, self._chance)
-        if not tries.may_begin():
-            raise _no_answer("There is no time left for another call to Stripe.")
+        _in_time(tries)
         key = self._api_key.get()
+        _in_time(tries)  # it may have had to be fetched, and slowly
         while True:
             tries.begun()
             signed = {**(headers or {}), "Authorization": f"Bearer {key}"}
@@ -68,6 +68,7 @@ class PoliteClient(stripe.HTTPClient):
                 raise
             _, status, answered = answer
             if status == 401 and tries.may_begin() and (newer := self._api_key.newer_than(key)):
+                _in_time(tries)
                 key = newer
             elif not (is_worth_repeating(status, answered.get("stripe-should-retry")) and tries.pause()):
                 return answer
@@ -76,5 +77,8 @@ class PoliteClient(stripe.HTTPClient):
         self._inner.close()  # type: ignore[no-untyped-call]
 
 
-def _no_answer(message: str) -> stripe.APIConnectionError:
-    return stripe.APIConnectionError(message, should_retry=False)  # type: ignore[no-untyped-call]
+def _in_time(tries: Tries) -> None:
+    if not tries.may_begin():
+        raise stripe.APIConnectionError(  # type: ignore[no-untyped-call]
+            "There is no time left for another call to Stripe.", should_retry=False
+        )
