@@ -71,6 +71,8 @@ class Stack:
                 f"can't read the stack's Stripe key: {error}; use credentials that may "
                 f"secretsmanager:GetSecretValue on {arn}"
             ) from None
+        except ValueError as error:
+            raise StackError(f"the stack's Stripe key can't be used: {error} ({arn})") from None
         pacer = Pacer(BACKGROUND_PER_SECOND, time.monotonic, time.sleep)
         return Gateway(key, api_base=self.parameter("StripeApiBase"), pacer=pacer)
 

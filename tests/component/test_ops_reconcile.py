@@ -90,3 +90,13 @@ def test_a_time_that_is_none(text: str, said: str, capsys: pytest.CaptureFixture
 def test_longer_ago_than_stripe_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert reconcile("--since", "2020-01-01T00:00+02:00") == 0
     assert "Stripe lists 30 days: beginning at" in capsys.readouterr().out
+
+
+def test_a_key_that_no_header_can_carry_is_said_and_not_shown(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.secrets.put_secret_value(SecretId=world.api_key_arn, SecretString="rk_test_placeholder\nmore")
+    assert reconcile() == 1
+    said = capsys.readouterr().err
+    assert "must be the key alone" in said
+    assert "placeholder" not in said

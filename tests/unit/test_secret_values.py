@@ -228,3 +228,29 @@ def test_a_secret_that_is_binary_is_an_error() -> None:
 
     with pytest.raises(KeyError):
         Secret(Binary(""), "arn:example", plain, lambda: 0.0).get()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        " \n",
+        "rk_test_placeholder\nrk_test_other",
+        "rk_test place",
+        "rk_test_pl\u00e4ce",
+        "rk_test_\x00",
+        "\ufeffrk",
+    ],
+)
+def test_what_no_header_can_carry_is_no_key_and_is_not_quoted(value: str) -> None:
+    with pytest.raises(ValueError, match="the key alone") as refused:
+        plain(value)
+    assert "rk" not in str(refused.value)
+
+
+def test_a_key_that_became_unusable_leaves_the_last_one_in_use() -> None:
+    world = World("rk_test_placeholder")
+    world.secret.get()
+    world.aws.answer = "rk_test placeholder"
+    world.now += KEPT_SECONDS
+    assert world.secret.get() == "rk_test_placeholder"

@@ -73,4 +73,12 @@ class Secret[Value]:
 
 
 def plain(text: str) -> str:
-    return text.strip()
+    """A key that is the whole value of its secret.
+
+    Raises ValueError for what no HTTP header can carry: the HTTP client would quote all of it in its error,
+    and it would look as if Stripe could not be reached.
+    """
+    key = text.strip()
+    if not key or not all("!" <= character <= "~" for character in key):
+        raise ValueError("the secret's value must be the key alone: one word of printable ASCII")
+    return key
