@@ -35,6 +35,7 @@ tables.bind(
         "stripe_subjects": configured.stripe_subjects_table,
     }
 )
+tables.warm("events")
 stripe = Stripe(configured, per_second=BACKGROUND_PER_SECOND)
 queue = Queue(aws.client("sqs"), configured.webhook_queue_url)
 

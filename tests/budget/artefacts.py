@@ -34,6 +34,8 @@ CLIENTS: Mapping[str, tuple[str, ...]] = {
     "ReadMandates": ("dynamodb",),
     "ReadTerms": ("dynamodb",),
     "ReceiveWebhook": ("sqs", "secretsmanager"),
+    "ReconcileEvents": ("dynamodb", "secretsmanager", "sqs"),
+    "RegisterWebhook": ("secretsmanager",),
     "RenderEvidence": ("kms", "dynamodb"),
     "RevokeMandate": ("dynamodb",),
     "SettleWithdrawals": ("secretsmanager", "dynamodb", "sqs"),

@@ -16,6 +16,8 @@ FORBIDDEN: Mapping[str, frozenset[str]] = {
     "ReadMandates": frozenset({"stripe", "requests", "jwt", "cryptography"}),
     "ReadTerms": frozenset({"stripe", "requests", "jwt", "cryptography"}),
     "ReceiveWebhook": frozenset({"stripe", "pynamodb", "requests", "jwt", "cryptography"}),
+    "ReconcileEvents": frozenset({"jwt", "cryptography"}),
+    "RegisterWebhook": frozenset({"pynamodb", "jwt", "cryptography"}),
     "RenderEvidence": frozenset({"stripe", "requests", "jwt", "cryptography"}),
     "RevokeMandate": frozenset({"stripe", "requests", "jwt", "cryptography"}),
     "SettleWithdrawals": frozenset({"jwt", "cryptography"}),
