@@ -3,20 +3,20 @@
 The front end asks twice for everything, as one does whose first answer did not come.
 """
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from mandates.customers import SEARCHABLE_AFTER_SECONDS
-from tests.simulation.tasks import Fault, Task
+from tests.simulation.tasks import CRASHES, Fault, Task
 from tests.simulation.world import URLS, World
 
 PARTS = 4
-LEAVE_NOTHING_BEHIND = {Fault.THROTTLED, Fault.UNREACHABLE, Fault.LOCKED}
-"""Nothing is done and the caller hears so, as in a crash before the call: random worlds try them, too."""
-EVERY_SO_MANY_READS = 5
-READS_FAIL_WITH = (Fault.CRASH_BEFORE, Fault.THROTTLED)
+EVERYTHING = os.environ.get("SOAK") == "1"
+ALWAYS = {*CRASHES, Fault.TIMED_OUT, Fault.FAILED_APPLIED}
+"""At each call that has an effect. With SOAK=1 all that can go wrong is tried, at the reads too."""
 
 
 class OneFault(World):
@@ -58,7 +58,6 @@ def journey(world: World) -> None:
 
 
 def every_fault() -> Iterator[tuple[int, Fault]]:
-    """All that can go wrong at each call that has an effect, and now and then at a read."""
     undisturbed = OneFault()
     with undisturbed.entered():
         journey(undisturbed)
@@ -67,10 +66,8 @@ def every_fault() -> Iterator[tuple[int, Fault]]:
         cursors += _moves_a_cursor(call)
         if _moves_a_cursor(call) and cursors > 2:
             continue  # a slice of Stripe's list like any other
-        if call.writes:
-            yield from ((number, fault) for fault in call.faults if fault not in LEAVE_NOTHING_BEHIND)
-        elif number % EVERY_SO_MANY_READS == 0:
-            yield from ((number, fault) for fault in READS_FAIL_WITH)
+        if EVERYTHING or call.writes:
+            yield from ((number, fault) for fault in call.faults if EVERYTHING or fault in ALWAYS)
 
 
 def _moves_a_cursor(call: Any) -> bool:
@@ -80,13 +77,13 @@ def _moves_a_cursor(call: Any) -> bool:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_each_fault_at_each_call_of_a_journey(part: int) -> None:
     tried = list(every_fault())
-    assert len(tried) > 200
-    assert {fault for _, fault in tried} == set(Fault) - {Fault.UNREACHABLE, Fault.LOCKED}
+    assert len(tried) > 100
+    assert {fault for _, fault in tried} == (set(Fault) if EVERYTHING else ALWAYS)
     for number, fault in tried[part::PARTS]:
         world = OneFault(number, fault)
         with world.entered():
             try:
                 journey(world)
-            except AssertionError as error:
+            except (AssertionError, IndexError) as error:
                 call = world.calls[number]
                 pytest.fail(f"call {number}, {call}, meets {fault.value}: {error}")

@@ -145,7 +145,7 @@ class Mandates(RuleBasedStateMachine):
 
 TestMandates = Mandates.TestCase
 TestMandates.settings = settings(
-    max_examples=30,
+    max_examples=20,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
