@@ -54,7 +54,7 @@ def handler(_event: Any, context: Any) -> None:
         measure("ReconciliationLagSeconds", found.lag_seconds, MetricUnit.Seconds)
     count("EventsRecovered", found.queued)
     count("MandatesSwept", swept.decided)
-    count("MandatesStuckPending", len(swept.undecided))
+    count("MandatesStuckPending", stuck(swept))
     if found.out_of_reach:
         logger.error("events may be lost: the cursor is older than Stripe's list, which goes back 30 days")
         count("EventsOutOfReach", found.out_of_reach)
@@ -63,6 +63,12 @@ def handler(_event: Any, context: Any) -> None:
     for error in (found.error, swept.error):
         if error and not isinstance(error, StripeUnavailable):  # the next run may find Stripe well again
             raise error
+
+
+def stuck(swept: Swept) -> int:
+    """Those that stay pending whatever Stripe says; that it can't be asked is no mandate's fault."""
+    failed = [] if isinstance(swept.error, StripeUnavailable) else swept.failed
+    return len(swept.undecided) + len(failed)
 
 
 def report(what: str, result: Found | Swept) -> None:

@@ -15,6 +15,8 @@ import boto3
 import pytest
 
 from mandates.core.stripe_events import HANDLED_TYPES
+from mandates.errors import StripeRefused, StripeUnavailable
+from mandates.gateway import Gateway
 from mandates.moment import Moment
 from mandates.reconciling import WINDOW_SECONDS, group_of
 from mandates.store.event_cursors import advance
@@ -157,6 +159,18 @@ def a_session_that_has_not_ended_in_its_time(world: World) -> None:
     world.invoke("reconcile_events", {}, Context())
 
 
+def a_session_that_stripe_will_not_show(world: World) -> None:
+    world.sweep_is_due(world.begun()["mandate_id"])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Gateway, "read_session", refuses)
+        with pytest.raises(StripeRefused):
+            world.invoke("reconcile_events", {}, Context())
+
+
+def refuses(*_: Any) -> None:
+    raise StripeRefused("no", stripe_code=None, stripe_request_id=None)
+
+
 SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (a_forged_webhook, {"SignatureFailures"}),
     (an_event_of_a_mandate_that_is_not_there, {"EventsQuarantined"}),
@@ -166,6 +180,7 @@ SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (events_that_stripe_lists_no_more, {"EventsOutOfReach"}),
     (webhooks_that_never_came, {"EventGap", "EventsRecovered"}),
     (a_session_that_has_not_ended_in_its_time, {"MandatesStuckPending"}),
+    (a_session_that_stripe_will_not_show, {"MandatesStuckPending"}),
 ]
 
 
@@ -239,3 +254,15 @@ def test_a_mandates_lines_are_found_by_its_id_and_its_events(world: World) -> No
         line.get("mandate_id") for line in about_events if line["event_type"] == "setup_intent.succeeded"
     } == {opened["mandate_id"]}
     assert all(line["event_id"].startswith("evt_") for line in about_events)
+
+
+def test_no_mandate_is_stuck_because_stripe_is_down(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def down(*_: Any) -> None:
+        raise StripeUnavailable("down")
+
+    world.sweep_is_due(world.begun()["mandate_id"])
+    monkeypatch.setattr(Gateway, "read_session", down)
+    world.invoke("reconcile_events", {}, Context())
+    assert sent(capsys)["MandatesStuckPending"] == [0.0]
