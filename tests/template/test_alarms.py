@@ -307,6 +307,13 @@ def test_what_was_spoilt_is_found(
     assert any(found in problem for problem in check(spoilt))
 
 
+def test_an_endpoint_without_events_is_noticed_where_there_are_few(stack: Stack) -> None:
+    """One set-up an hour, of which a third are ten minutes old at the next run: rarely two runs in a row."""
+    missing = alarms(stack)["EventsMissing"]
+    assert missing["DatapointsToAlarm"] == 2
+    assert 4 * 3600 <= missing["Period"] * missing["EvaluationPeriods"] <= 86_400  # CloudWatch's limit
+
+
 def test_elsewhere_nothing_shifts_and_codedeploy_is_not_there() -> None:
     kinds = {resource["Type"] for resource in Stack(expand(raw())).resources.values()}
     assert not {kind for kind in kinds if kind.startswith("AWS::CodeDeploy")}
