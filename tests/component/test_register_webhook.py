@@ -11,6 +11,7 @@ from mandates import custom_resource
 from mandates.core.stripe_events import HANDLED_TYPES
 from mandates.core.webhook_endpoints import QUIET_TYPE
 from mandates.gateway import API_VERSION
+from mandates.politeness import ATTEMPTS
 from mandates.webhook_endpoints import KNOWN_SECONDS
 from tests.component.cloudformation import STACK_ID, URL, CloudFormation
 from tests.component.world import WEBHOOK_SECRET, World, signed
@@ -225,7 +226,10 @@ FAILURES: dict[str, tuple[Callable[[CloudFormation], None], str]] = {
     "too many requests": (fault("rate_limit"), "can't be reached or is busy"),
     "500": (fault("server_error"), "can't be reached or is busy"),
     "503": (fault("server_error", status=503), "can't be reached or is busy"),
-    "a lost answer": (fault("timeout_after_effect", method="POST", times=2), "can't be reached or is busy"),
+    "a lost answer": (
+        fault("timeout_after_effect", method="POST", times=ATTEMPTS),
+        "can't be reached or is busy",
+    ),
     "an update's lost answer": (
         fault("timeout_after_effect", method="POST", path="/v1/webhook_endpoints/"),
         "can't be reached or is busy",
