@@ -13,7 +13,7 @@ from mandates.core.stripe_events import METADATA_MANDATE, is_event_id
 from mandates.ingest import Results, apply_events
 from mandates.store import tables
 from mandates.store.events import APPLIED
-from mandates.telemetry import correlated, count, instrumented, logger, measure
+from mandates.telemetry import count, instrumented, logger, measure, well_formed
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -54,11 +54,11 @@ def done(event: dict[str, Any] | None, results: Results) -> bool:
         logger.error("the message is not an event that we queued")
         return False
     result = results[event["id"]]
-    with correlated(event_id=event["id"], mandate_id=mandate_named_by(event)):
-        if isinstance(result, Exception):
-            logger.warning("event not applied yet", exc_info=result)
-            return False
-        logger.info("event seen", extra={"event_type": event.get("type"), "outcome": result})
+    about = well_formed({"event_id": event["id"], "mandate_id": mandate_named_by(event)})
+    if isinstance(result, Exception):
+        logger.warning("event not applied yet", exc_info=result, extra=about)
+        return False
+    logger.info("event seen", extra={**about, "event_type": event.get("type"), "outcome": result})
     count(f"Events{result.title().replace('_', '')}")
     if result == APPLIED:
         measure("EventLag", max(0.0, time.time() - event["created"]), MetricUnit.Seconds)

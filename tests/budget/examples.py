@@ -4,8 +4,6 @@ import functools
 import json
 from typing import Any
 
-from pynamodb.transactions import TransactWrite
-
 from local.settings import ROOT
 from mandates.core.changes import Contribution, EventRecord, change, stands_on_after
 from mandates.core.changes import Subject as StripeSubject
@@ -17,6 +15,7 @@ from mandates.moment import Moment
 from mandates.store import mandates as store
 from mandates.store import tables
 from mandates.store.connecting import connection
+from mandates.store.writing import Transaction
 
 Json = dict[str, Any]
 
@@ -125,7 +124,7 @@ def three_items(number: int) -> list[Json]:
     return writing.items
 
 
-class _Unsent(TransactWrite):
+class _Unsent(Transaction):
     @property
     def items(self) -> list[Json]:
         puts: list[Json] = [{"Put": {**put}} for put in self._put_items]

@@ -198,17 +198,17 @@ def test_an_entry_that_cant_be_written_holds_up_none_of_the_same_mandate(
     world: World, good: dict[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mandate_id, events = next(iter(good.items()))
-    write = store._entry_row
+    write = store._entry_values
 
     def refusing(entry: Any) -> Any:
         if entry.source == events[1]["id"]:
             raise ValueError("no item can hold this")
         return write(entry)
 
-    monkeypatch.setattr(store, "_entry_row", refusing)
+    monkeypatch.setattr(store, "_entry_values", refusing)
     assert world.process(events[:3]) == ["message-1"]
     assert_all_applied({mandate_id: [events[0], events[2]]})
-    monkeypatch.setattr(store, "_entry_row", write)
+    monkeypatch.setattr(store, "_entry_values", write)
     assert world.process(events[:3]) == []
     assert_all_applied({mandate_id: events[:3]})
 

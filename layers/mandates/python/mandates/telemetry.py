@@ -5,7 +5,7 @@ The metrics are listed in docs/runbook.md. All have one dimension, `service`, wh
 
 import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,17 +39,18 @@ def correlate(**ids: Any) -> None:
 
     Anything that has not the form of such an id is left out of the log.
     """
-    logger.append_keys(**_well_formed(ids))
+    logger.append_keys(**well_formed(ids))
 
 
 @contextmanager
 def correlated(**ids: Any) -> Iterator[None]:
     """The same for the lines logged inside, of one message among others; don't nest it for the same id."""
-    with logger.append_context_keys(**_well_formed(ids)):
+    with logger.append_context_keys(**well_formed(ids)):
         yield
 
 
-def _well_formed(ids: dict[str, Any]) -> dict[str, str]:
+def well_formed(ids: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `event_id` and `mandate_id` that may be logged: the others are not ids."""
     return {
         name: value for name, value in ids.items() if isinstance(value, str) and _IDS[name].fullmatch(value)
     }

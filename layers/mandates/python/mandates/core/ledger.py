@@ -11,7 +11,7 @@ whole and the hash meaningless.
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 from mandates.core.canonical import canonical_json, digest
@@ -60,13 +60,14 @@ class Entry:
 
     def content(self) -> dict[str, Any]:
         """All but the hash, which is taken over exactly this."""
-        plain = asdict(self)
-        del plain["hash"]
-        return plain
+        return {name: getattr(self, name) for name in _CONTENT}
 
     @property
     def kinds(self) -> list[str]:
         return [fact["kind"] for fact in self.facts]
+
+
+_CONTENT = tuple(field.name for field in fields(Entry) if field.name != "hash")
 
 
 def append(
@@ -82,19 +83,18 @@ def append(
     personal: Mapping[str, PersonalValue] | None = None,
 ) -> Entry:
     """The next entry after a ledger of `length` entries whose last hash is `head_hash`."""
-    unhashed = Entry(
-        mandate_id=mandate_id,
-        number=length + 1,
-        recorded_at=recorded_at,
-        source=source,
-        facts=tuple(to_plain(fact) for fact in facts),
-        status=status,
-        text=text,
-        commitments={name: kept.commitment for name, kept in sorted((personal or {}).items())},
-        previous_hash=head_hash,
-        hash="",
-    )
-    return replace(unhashed, hash=digest(unhashed.content()))
+    content: dict[str, Any] = {
+        "mandate_id": mandate_id,
+        "number": length + 1,
+        "recorded_at": recorded_at,
+        "source": source,
+        "facts": tuple(to_plain(fact) for fact in facts),
+        "status": status,
+        "text": text,
+        "commitments": {name: kept.commitment for name, kept in sorted((personal or {}).items())},
+        "previous_hash": head_hash,
+    }
+    return Entry(**content, hash=digest(content))
 
 
 def first_broken(entries: Iterable[Entry], *, length: int, head_hash: str) -> int | None:

@@ -100,7 +100,9 @@ def is_time(value: Any) -> bool:
 
 def _is_storable(text: str) -> bool:
     """Short enough, and UTF-8: JSON can spell half a surrogate pair, which nothing stores."""
-    return len(text) <= _MAX_VALUE_LENGTH and not any("\ud800" <= character <= "\udfff" for character in text)
+    return len(text) <= _MAX_VALUE_LENGTH and (
+        text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+    )
 
 
 def _are_types(values: list[Any]) -> bool:

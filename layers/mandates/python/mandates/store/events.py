@@ -56,17 +56,18 @@ def not_applied_before() -> Condition:
     return condition
 
 
-def applied_event_row(record: EventRecord, mandate_id: str, moment: Moment) -> EventRow:
-    return EventRow(
-        record.event_id,
-        record.scope,
-        outcome=APPLIED,
-        type=record.type,
-        created=record.created,
-        mandate_id=mandate_id,
-        recorded_at=moment.text,
-        expires_at=moment.seconds + KEPT_SECONDS,
-    )
+def applied_event_values(record: EventRecord, mandate_id: str, moment: Moment) -> dict[str, Any]:
+    """By EventRow's attributes."""
+    return {
+        "event_id": record.event_id,
+        "record": record.scope,
+        "outcome": APPLIED,
+        "type": record.type,
+        "created": record.created,
+        "mandate_id": mandate_id,
+        "recorded_at": moment.text,
+        "expires_at": moment.seconds + KEPT_SECONDS,
+    }
 
 
 def record_outcome(

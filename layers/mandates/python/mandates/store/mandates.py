@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import msgspec
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
-from pynamodb.transactions import TransactWrite
 
 from mandates.core.changes import Change, Subject
 from mandates.core.checkout import SESSION_LIFETIME_SECONDS
@@ -17,11 +16,12 @@ from mandates.core.facts import Fact, Facts, from_plain, merge, to_plain
 from mandates.core.ledger import Entry, PersonalValue
 from mandates.core.mandate import Mandate, Status, status, withdrawn
 from mandates.moment import Moment
-from mandates.store.events import applied_event_row, not_applied_before
-from mandates.store.tables import EntryRow, HeadRow, PersonalRow, SubjectRow
+from mandates.store.events import applied_event_values, not_applied_before
+from mandates.store.tables import EntryRow, EventRow, HeadRow, PersonalRow, SubjectRow
 from mandates.store.writing import (
     MAX_TRANSACTION_ITEMS,
     Conflict,
+    Transaction,
     conflicts_named,
     transaction,
     until_no_conflict,
@@ -163,7 +163,7 @@ def commit(changes: Sequence[Change], moment: Moment) -> None:
         _link(writing, changes)
 
 
-def add_change(writing: TransactWrite, change: Change, moment: Moment) -> None:
+def add_change(writing: Transaction, change: Change, moment: Moment) -> None:
     """The head, the ledger entries, the personal values and the event records of one change.
 
     All but the links to the subjects it stands on, which only activation makes (`commit`).
@@ -184,19 +184,18 @@ def add_change(writing: TransactWrite, change: Change, moment: Moment) -> None:
         ]
         if _is_pending(change.before) and not _is_pending(change.after):
             actions += [HeadRow.pending.remove(), HeadRow.sweep_at.remove()]
-        writing.update(
-            HeadRow(change.before.mandate_id, HeadRow.RECORD), actions=actions, condition=nobody_wrote_since
-        )
+        head_key = {"mandate_id": change.before.mandate_id, "record": HeadRow.RECORD}
+        writing.change(HeadRow, head_key, actions, condition=nobody_wrote_since)
     for entry in change.entries:
         entries_are_never_replaced = EntryRow.mandate_id.does_not_exist()
-        writing.save(_entry_row(entry), condition=entries_are_never_replaced)
+        writing.put(EntryRow, _entry_values(entry), condition=entries_are_never_replaced)
     for number, values in change.personal.items():
         kept = {name: {"value": value.value, "salt": value.salt} for name, value in values.items()}
         beside = PersonalRow(change.after.mandate_id, f"{PersonalRow.PREFIX}{number:06}", values=kept)
         writing.save(beside, condition=PersonalRow.mandate_id.does_not_exist())
     for record in change.events:
-        applied = applied_event_row(record, change.after.mandate_id, moment)
-        writing.save(applied, condition=not_applied_before())
+        applied = applied_event_values(record, change.after.mandate_id, moment)
+        writing.put(EventRow, applied, condition=not_applied_before())
 
 
 def sweep_later(due: Due, at: int) -> None:
@@ -244,7 +243,7 @@ def add_subject_facts(key: str, new: Iterable[Fact]) -> Subject:
     return until_no_conflict(attempt)
 
 
-def _link(writing: TransactWrite, changes: Sequence[Change]) -> None:
+def _link(writing: Transaction, changes: Sequence[Change]) -> None:
     """Each subject learns which mandates stand on it, and must be as it was read: not withdrawn meanwhile,
     and if it was before, without a further withdrawal that the ledgers would then miss."""
     linked: dict[str, tuple[Subject, set[str]]] = {}
@@ -252,8 +251,9 @@ def _link(writing: TransactWrite, changes: Sequence[Change]) -> None:
         for subject in change.stands_on:
             linked.setdefault(subject.key, (subject, set()))[1].add(change.after.mandate_id)
     for subject, mandate_ids in linked.values():
-        writing.update(
-            SubjectRow(subject.key),
+        writing.change(
+            SubjectRow,
+            {"subject": subject.key},
             actions=[SubjectRow.mandates.add(mandate_ids)],
             condition=_nobody_wrote_since(subject),
         )
@@ -340,17 +340,18 @@ def entry_of(row: EntryRow) -> Entry:
     )
 
 
-def _entry_row(entry: Entry) -> EntryRow:
-    return EntryRow(
-        entry.mandate_id,
-        f"{EntryRow.PREFIX}{entry.number:06}",
-        number=entry.number,
-        recorded_at=entry.recorded_at,
-        source=entry.source,
-        facts=list(entry.facts),
-        status=entry.status,
-        text=entry.text,
-        commitments=dict(entry.commitments),
-        previous_hash=entry.previous_hash,
-        hash=entry.hash,
-    )
+def _entry_values(entry: Entry) -> dict[str, Any]:
+    """By EntryRow's attributes."""
+    return {
+        "mandate_id": entry.mandate_id,
+        "record": f"{EntryRow.PREFIX}{entry.number:06}",
+        "number": entry.number,
+        "recorded_at": entry.recorded_at,
+        "source": entry.source,
+        "facts": list(entry.facts),
+        "status": entry.status,
+        "text": entry.text,
+        "commitments": dict(entry.commitments),
+        "previous_hash": entry.previous_hash,
+        "hash": entry.hash,
+    }

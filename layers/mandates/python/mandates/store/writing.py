@@ -2,10 +2,21 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-from pynamodb.exceptions import PutError, PynamoDBException, TransactWriteError, UpdateError
+from pynamodb.attributes import Attribute
+from pynamodb.exceptions import (
+    AttributeNullError,
+    PutError,
+    PynamoDBException,
+    TransactWriteError,
+    UpdateError,
+)
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action, Update
+from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from mandates.errors import Busy
@@ -24,10 +35,72 @@ class Conflict(Exception):
     read again and retry."""
 
 
+class Transaction(TransactWrite):
+    """pynamodb's, and a shorter way for what is written by the dozen: straight from the attributes of a kind
+    of row, where pynamodb's own makes the row and looks up its table and keys for each item anew."""
+
+    def put(self, kind: type[Model], values: Mapping[str, Any], condition: Condition | None) -> None:
+        """What saving a row of these values does, without making the row."""
+        put = {"TableName": kind.Meta.table_name, "Item": item_of(kind, values)}
+        self._put_items.append({**put, **_expressions(condition)})
+
+    def change(
+        self,
+        kind: type[Model],
+        key: Mapping[str, Any],
+        actions: Sequence[Action],
+        condition: Condition | None,
+    ) -> None:
+        """What updating the row with this key does, without making the row."""
+        update = {"TableName": kind.Meta.table_name, "Key": _key_of(kind, key)}
+        self._update_items.append({**update, **_expressions(condition, actions)})
+
+
+def item_of(kind: type[Model], values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a row's `serialize(null_check=True)` gives, for rows without maps and lists of attributes."""
+    item: dict[str, dict[str, Any]] = {}
+    for name, attribute in kind.get_attributes().items():
+        value = values.get(name)
+        plain = None if value is None else attribute.serialize(value)
+        if plain is not None:
+            item[attribute.attr_name] = {attribute.attr_type: plain}
+        elif not attribute.null:
+            raise AttributeNullError(name)
+    return item
+
+
+def _key_of(kind: type[Model], values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        attribute.attr_name: {attribute.attr_type: attribute.serialize(values[name])}
+        for name, attribute in kind.get_attributes().items()
+        if _is_key(attribute)
+    }
+
+
+def _is_key(attribute: Attribute[Any]) -> bool:
+    return attribute.is_hash_key or attribute.is_range_key
+
+
+def _expressions(condition: Condition | None, actions: Sequence[Action] = ()) -> dict[str, Any]:
+    """As DynamoDB takes them; the names and values of both share their placeholders."""
+    names: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    made: dict[str, Any] = {}
+    if condition is not None:
+        made["ConditionExpression"] = condition.serialize(names, values)
+    if actions:
+        made["UpdateExpression"] = Update(*actions).serialize(names, values)
+    if names:
+        made["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
+    if values:
+        made["ExpressionAttributeValues"] = values
+    return made
+
+
 @contextmanager
-def transaction() -> Iterator[TransactWrite]:
+def transaction() -> Iterator[Transaction]:
     """All or nothing. Raises Conflict; botocore's own client token makes its retries safe."""
-    with conflicts_named(), TransactWrite(connection=connection()) as writing:
+    with conflicts_named(), Transaction(connection=connection()) as writing:
         yield writing
 
 
