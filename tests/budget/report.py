@@ -101,7 +101,7 @@ def _page(raw: Json, targets: Sequence["Target"], costs: Json) -> Iterator[str]:
         " items that a"
         " completed session is written as. Both are botocore's with its own settings. An event that"
         " activates a"
-        " mandate (`setup_intent.succeeded`) writes five items, two of them links to what the mandate stands on:"
+        " mandate (`setup_intent.succeeded`) writes five items, two of them links to what it stands on:"
         " its ratio is to a bare transaction of three all the same."
     )
     yield from ("", "| what | each | bare call | ratio |", "|---|---|---|---|")

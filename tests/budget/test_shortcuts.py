@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from pynamodb.exceptions import AttributeNullError, GetError
+from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from mandates.core.changes import EventRecord
@@ -36,7 +37,8 @@ def test_an_item_is_written_as_pynamodb_writes_it() -> None:
 
 
 def test_an_update_is_written_as_pynamodb_writes_it() -> None:
-    actions, condition = [HeadRow.entries.set(3), HeadRow.pending.remove()], HeadRow.entries == 2
+    actions: list[Action] = [HeadRow.entries.set(3), HeadRow.pending.remove()]
+    condition = HeadRow.entries == 2
     ours = Transaction(connection=connecting.connection())
     ours.change(HeadRow, {"mandate_id": "mdt_1", "record": "head"}, actions, condition)
     theirs = TransactWrite(connection=connecting.connection())
