@@ -22,6 +22,7 @@ from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import PersonalValue, first_broken
 from mandates.core.mandate import Mandate
 from mandates.core.retention import EVIDENCE_DAYS
+from mandates.customers import SEARCHABLE_AFTER_SECONDS
 from mandates.privacy import EvidenceKept, erase, export, holdings, remains
 from mandates.recording import contribute_ours
 from mandates.store.customers import owner_of, read_customer, read_slot
@@ -729,7 +730,7 @@ def test_looking_for_a_customer_at_stripe_does_not_log_who(captured: Captured) -
     world.faults({"effect": "server_error", "status": 503})
     assert person.put_customer().status == 503
     world.faults()
-    long_ago = int(time.time()) - IDEMPOTENCY_WINDOW_SECONDS - 1
+    long_ago = int(time.time()) - IDEMPOTENCY_WINDOW_SECONDS - SEARCHABLE_AFTER_SECONDS
     CustomerRow(SUBJECT, CustomerRow.RECORD).update([CustomerRow.claimed_at.set(long_ago)])
     assert person.put_customer().status == 201
     assert leaks(captured.written(), captured.secrets) == []

@@ -220,7 +220,8 @@ def mend(stack: CloudFormation) -> None:
 
 
 FAILURES: dict[str, tuple[Callable[[CloudFormation], None], str]] = {
-    "a wrong key": (lambda s: api_key(s, "no key"), "does not accept the API key"),
+    "a wrong key": (lambda s: api_key(s, "not_a_key"), "does not accept the API key"),
+    "more than a key": (lambda s: api_key(s, "the key"), "must be the key alone"),
     "no key": (no_api_key, "ResourceNotFoundException"),
     "no permission": (fault("forbidden"), "Webhook Endpoints: write"),
     "too many requests": (fault("rate_limit"), "can't be reached or is busy"),

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.rules import listed
-from tests.template.stack import ALIAS, Stack, expand, raw
+from tests.template.stack import ALIAS, Stack, expand, listed, raw
 
 MOVES = "lambda:UpdateAlias"
 
