@@ -1,5 +1,6 @@
 """Our guards, each with a way to take it away, as if its line had been deleted from the source."""
 
+import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -7,7 +8,6 @@ from typing import Any
 
 import pytest
 from pynamodb.models import Model
-from pynamodb.transactions import TransactWrite
 
 from mandates import ingest, recording
 from mandates.core import ledger, stripe_events
@@ -18,24 +18,24 @@ from mandates.store import events, mandates
 from mandates.store import together as store_together
 from mandates.store.tables import CheckoutRow, CustomerRow, EntryRow, HeadRow, SubjectRow
 from mandates.store.together import Known
+from mandates.store.writing import Transaction
 
 Removal = Callable[[pytest.MonkeyPatch], None]
 
 
-def _transacts_without(
-    method: str, kind: type[Model], applies: Callable[[Any], bool] = lambda _: True
-) -> Removal:
+def _transacts_without(method: str, kind: type[Model]) -> Removal:
     """One kind of item is written in transactions without its condition."""
 
     def remove(patch: pytest.MonkeyPatch) -> None:
-        real = getattr(TransactWrite, method)
+        real = getattr(Transaction, method)
 
-        def unguarded(self: TransactWrite, model: Any, *arguments: Any, **named: Any) -> None:
-            if isinstance(model, kind) and applies(model):
-                named["condition"] = None
-            real(self, model, *arguments, **named)
+        def unguarded(self: Transaction, what: Any, *arguments: Any, **named: Any) -> None:
+            given = inspect.signature(real).bind(self, what, *arguments, **named)
+            if what is kind or isinstance(what, kind):
+                given.arguments["condition"] = None
+            real(*given.args, **given.kwargs)
 
-        patch.setattr(TransactWrite, method, unguarded)
+        patch.setattr(Transaction, method, unguarded)
 
     return remove
 
@@ -134,8 +134,8 @@ def _never_settled(patch: pytest.MonkeyPatch) -> None:
 GUARDS: Mapping[str, Removal] = {
     "event record condition": _unconditional_records(mandates),
     "event record condition of what changes no mandate": _unconditional_records(events),
-    "head condition": _transacts_without("update", HeadRow),
-    "entry condition": _transacts_without("save", EntryRow),
+    "head condition": _transacts_without("change", HeadRow),
+    "entry condition": _transacts_without("put", EntryRow),
     "chain check": lambda patch: patch.setattr(ledger, "first_broken", lambda *_, **__: None),
     "payment method's condition of activation": _links_without_condition("payment_method#"),
     "customer's condition of activation": _links_without_condition("stripe_customer#"),

@@ -7,6 +7,7 @@ import functools
 import os
 import random
 import sys
+import threading
 import time
 import types
 from collections import Counter
@@ -65,17 +66,24 @@ class Simulated(Protocol):
     def made(self, call: Call, fault: Fault | None, outcome: str) -> None: ...
 
 
-_entered: list[Simulated] = []
+class _Entered(threading.local):
+    """This thread's worlds: other threads, such as a simulator's that serves HTTP, go on with real time."""
+
+    def __init__(self) -> None:
+        self.worlds: list[Simulated] = []
+
+
+_entered = _Entered()
 
 
 @contextmanager
 def entered(world: Simulated) -> Iterator[None]:
     """Within, the handlers live in this world."""
-    _entered.append(world)
+    _entered.worlds.append(world)
     try:
         yield
     finally:
-        _entered.pop()
+        _entered.worlds.pop()
 
 
 def _dispatched[Result](
@@ -83,8 +91,8 @@ def _dispatched[Result](
 ) -> Callable[..., Result]:
     @functools.wraps(real)
     def called(*arguments: Any, **named: Any) -> Result:
-        if _entered:
-            return of_world(_entered[-1], *arguments, **named)
+        if _entered.worlds:
+            return of_world(_entered.worlds[-1], *arguments, **named)
         return real(*arguments, **named)
 
     return called
@@ -149,7 +157,7 @@ class SimulatedStripe(DirectClient):
         *,
         _usage: list[str] | None = None,
     ) -> tuple[str, int, Mapping[str, str]]:
-        world = _entered[-1]
+        world = _entered.worlds[-1]
         self._simulator = world.stripe
         call = Call(
             "stripe", f"{method.upper()} /{url.split('://', 1)[-1].partition('/')[2].partition('?')[0]}"
@@ -238,5 +246,5 @@ def installed() -> Iterator[None]:
 
 
 def _count(*, name: str, value: float, **_: Any) -> None:
-    if _entered:
-        _entered[-1].counted[name] += int(value)
+    if _entered.worlds:
+        _entered.worlds[-1].counted[name] += int(value)
