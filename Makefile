@@ -56,7 +56,7 @@ logs: $(READY) ## what the functions running here have logged
 	@$(BIN)/python -m local logs
 
 test: $(READY) ## every test, with the stack started where it is needed
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n auto
 
 soak: $(READY) ## what takes too long for `make test`, two hours in all: WORLDS, FIRST_SEED, SOAK_MANDATES
 	$(BIN)/python -m tests.simulation.soak --worlds $(WORLDS) --first $(FIRST_SEED)
@@ -71,7 +71,7 @@ check: $(READY) ## what CI runs: style, types, the template and every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n auto
 
 bench: $(READY) ## measure starts, handlers and costs against their targets; writes docs/performance.md
 	$(BIN)/python -m tests.budget.bench

@@ -63,6 +63,7 @@ class RuntimeApi:
 
     def stop(self) -> None:
         self._server.shutdown()
+        self._server.server_close()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Each artefact is zipped by the very code of `sam package`, which dates every fil
 
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from samcli.lib.package.utils import (  # type: ignore[import-untyped]
@@ -17,7 +18,6 @@ from tests.budget.artefacts import Artefact
 from tests.budget.cold import runtime_api, start
 
 FUNCTIONS = artefacts.functions()
-pytestmark = pytest.mark.xdist_group("artefacts")
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +29,9 @@ def build() -> Path:
 def unpacked(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every artefact as it lies in Lambda, by logical id."""
     target = tmp_path_factory.mktemp("unpacked")
+    patch = pytest.MonkeyPatch()
+    uncompressed = SimpleNamespace(**{**vars(zipfile), "ZIP_DEFLATED": zipfile.ZIP_STORED})
+    patch.setattr("samcli.lib.package.utils.zipfile", uncompressed)  # compressing takes 8 s, for the same
     for name in (*FUNCTIONS, *artefacts.LAYERS):
         with (
             zip_folder(str(build / name), zip_method=make_zip_with_lambda_permissions) as (packed, _),
@@ -36,6 +39,7 @@ def unpacked(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ):
             assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
             archive.extractall(target / name)
+    patch.undo()
     return target
 
 

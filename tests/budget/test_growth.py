@@ -1,4 +1,4 @@
-"""Work for one event is the same whether there are ten mandates or a hundred thousand.
+"""Work for one mandate is the same whether there are ten others or a hundred thousand.
 
 Counted, not timed: DynamoDB is asked for items by their keys, so how many others there are can't matter.
 """
@@ -7,14 +7,13 @@ import ast
 import json
 
 import pytest
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
-from moto.dynamodb.models.dynamo_type import DynamoType
 
 from mandates.store import mandates as store
 from tests.budget import examples
-from tests.component.conftest import simulator_server, world  # noqa: F401 - fixtures
-from tests.component.world import World
+from tests.simulation import reality
+from tests.simulation.invariants import Invariants
+from tests.simulation.tasks import Call, Fault
+from tests.simulation.world import World
 from tests.template.stack import raw
 from tests.unit.source_guards import FUNCTIONS, LAYER, sources
 
@@ -48,44 +47,60 @@ def test_a_scan_is_found(source: str) -> None:
     assert scans(source)
 
 
-def asked(world: World) -> list[tuple[str, int, int]]:  # noqa: F811 - the fixture's name
-    """The calls of a batch: the operation, how many items it names, and the length of what is sent."""
-    made: list[tuple[str, int, int]] = []
-    for call in world.calls:
-        if call.function == "process_webhook":
+class Counting(World):
+    """A world that writes down each call: whose it is, how many items it names, and how long it is."""
+
+    def __init__(self, others: int) -> None:
+        self.asked: list[tuple[str, str, int, int]] = []
+        super().__init__(1)
+        with self.entered():
+            head = store._head_row(examples.pending(examples.mandate_id(0))).serialize()
+        mandates = self.aws.dynamodb.tables["mandates"].items
+        for number in range(others):
+            key = examples.mandate_id(number)
+            mandates[(key, "head")] = {**head, "mandate_id": {"S": key}}
+        assert len(mandates) >= others
+
+    def made(self, call: Call, fault: Fault | None, outcome: str) -> None:
+        super().made(call, fault, outcome)
+        if task := self.tasks.current:
             items = call.parameters.get("TransactItems") or [
                 key for of_one in call.parameters.get("RequestItems", {}).values() for key in of_one["Keys"]
             ]
-            made.append((call.operation, len(items), len(json.dumps(call.parameters, default=sorted))))
-    return made
+            length = len(json.dumps(call.parameters, default=sorted))
+            self.asked.append((task.name.partition("#")[0], call.operation, len(items), length))
 
 
-def fill(number: int) -> None:
-    """That many other mandates, laid into moto's own table: a hundred thousand requests would take minutes.
+def asked_for_a_mandate_among(others: int) -> list[tuple[str, str, int, int]]:
+    """The same run of everything, from the customer to the withdrawal's settlement."""
+    world = Counting(others)
+    with world.entered():
+        world.finish(world.put_customer())
+        world.finish(world.post_checkout())
+        (handed,) = world.handed
+        world.authorize(handed.checkout_session_id)
+        world.finish(world.return_page(handed))
+        world.drain()
+        world.finish(world.revoke(handed.customer_id, handed.mandate_id))
+        world.drain()
+    return world.asked
 
-    All are one head under keys of their own: what is asked for by key never comes near them.
-    """
-    table = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables["mandates"]
-    row = store._head_row(examples.pending(examples.mandate_id(0))).serialize()
-    head = table.put_item(row)
-    for one in range(number):
-        key = DynamoType({"S": examples.mandate_id(one)})
-        table.items[key][DynamoType({"S": "head"})] = head
-    assert len(table.items) >= number
 
-
-def test_an_event_asks_for_the_same_among_ten_mandates_and_a_hundred_thousand(
-    world: World,  # noqa: F811 - the fixture's name
+def test_a_mandate_asks_for_the_same_among_ten_others_and_a_hundred_thousand(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    seen = []
-    for others in (10, 100_000):
-        fill(others)
-        opened = world.begun(f"customer-{others:06}")
-        world.stripe.core.authorize(opened["checkout_session_id"])
-        events = world.events("setup_intent.succeeded", "checkout.session.completed")[-2:]
-        world.function("process_webhook")
-        world.calls.clear()
-        assert world.process(events) == []
-        seen.append(asked(world))
-    assert seen[0] == seen[1]
-    assert len(seen[0]) == 2  # one read of all that is to be known, one transaction
+    monkeypatch.setattr(Invariants, "check", lambda _: None)  # the others are heads without ledgers
+    with reality.installed():
+        few, many = asked_for_a_mandate_among(10), asked_for_a_mandate_among(100_000)
+    assert few == many
+    assert {function for function, *_ in few} == {
+        "create_customer",
+        "create_checkout_session",
+        "read_checkout_session",
+        "revoke_mandate",
+        "receive_webhook",
+        "process_webhook",
+        "publish_changes",
+        "reconcile_events",
+        "settle_withdrawals",
+    }

@@ -1,21 +1,19 @@
 """The real handlers, on moto's AWS and the Stripe simulator over real HTTP."""
 
-import os
+import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import botocore.session
 import pytest
 from botocore.client import BaseClient
+from botocore.config import Config
 from moto import mock_aws
 
 from local.stripe_simulator import RunningSimulator, running_simulator
 from mandates import politeness
 from tests.component.world import AwsCall, World, create_tables, running, stripes_clock
-
-# Powertools reads it when telemetry is first imported, which a test module may do before any fixture runs.
-os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "test")
-os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 
 
 @pytest.fixture(scope="session")
@@ -41,9 +39,32 @@ def world(simulator_server: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -
     simulator_server.core.reset()
     calls: list[AwsCall] = []
     one_call_at_a_time(monkeypatch, calls)
+    monkeypatch.setattr(botocore.session.Session, "create_client", made_once())
     with mock_aws():
         create_tables()
         yield World(simulator_server, monkeypatch, calls)
+
+
+@functools.cache
+def made_once() -> Callable[..., BaseClient]:
+    """What makes AWS clients, for the whole run: one takes 40 ms to make, and leads to moto in each test.
+
+    A function's are its own, so that a test may break them. What leads to moto is a handler that every client
+    has (moto.core.botocore_stubber).
+    """
+    make, made = botocore.session.Session.create_client, dict[str, BaseClient]()
+
+    def create_client(
+        self: botocore.session.Session, service_name: str, *arguments: Any, **options: Any
+    ) -> BaseClient:
+        plain = [vars(option) if isinstance(option, Config) else option for option in options.values()]
+        of = (running.get(), service_name, self.get_config_variable("region"))
+        key = repr((of, arguments, list(options), plain))
+        if key not in made:
+            made[key] = make(self, service_name, *arguments, **options)
+        return made[key]
+
+    return create_client
 
 
 def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch, calls: list[AwsCall]) -> None:

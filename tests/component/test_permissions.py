@@ -3,6 +3,7 @@
 Too little would break on AWS alone (no emulator here enforces IAM); too much is a door left open.
 """
 
+import copy
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -203,5 +204,12 @@ def test_the_authorizer_may_do_nothing() -> None:
     assert allowed("authorize_request") == set()
 
 
-def test_a_widened_permission_is_noticed(everything: World) -> None:
-    assert used(everything, "read_terms") | {("dynamodb:Scan", "TermsTable")} != allowed("read_terms")
+def test_a_widened_permission_is_noticed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.call("read_terms", "/terms/current")
+    assert used(world, "read_terms") == allowed("read_terms")
+    widened = copy.deepcopy(template())
+    policy = widened["Resources"]["ReadTermsRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    (statement,) = (one for one in policy["Statement"] if "dynamodb" in str(one["Action"]))
+    statement["Action"] = [*as_list(statement["Action"]), "dynamodb:Scan"]
+    monkeypatch.setattr("tests.component.test_permissions.template", lambda: widened)
+    assert allowed("read_terms") - used(world, "read_terms") == {("dynamodb:Scan", "TermsTable")}

@@ -20,12 +20,10 @@ from local.settings import ROOT, Settings
 StackJson = dict[str, Any]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.stack)
-            item.add_marker(pytest.mark.xdist_group("stack"))  # one worker, one stack
 
 
 @pytest.fixture(scope="session")
