@@ -8,6 +8,7 @@ machine.
 
 import ipaddress
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,10 +43,14 @@ def run(settings: Settings, arguments: Sequence[str]) -> int:
     with relay.relayed(bridge, ports) as needed:
         reaching = ["--add-host", f"{CONTAINERS_HOST}:{bridge}"] if needed else []
         command = [str(Path(sys.executable).with_name("sam")), "local", *arguments[:1], *own, *reaching]
-        finished = subprocess.run(
-            [*command, *arguments[1:]], cwd=ROOT, env=_environment(settings), check=False
-        )
-    return finished.returncode
+        return _attended([*command, *arguments[1:]], _environment(settings))
+
+
+def _attended(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run it to its end, which is ours too: SAM has containers to remove when it is told to stop."""
+    with subprocess.Popen(command, cwd=ROOT, env=environ) as sam:
+        signal.signal(signal.SIGTERM, lambda *_: sam.terminate())
+        return sam.wait()
 
 
 def write(settings: Settings) -> tuple[Path, Path]:

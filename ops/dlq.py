@@ -14,8 +14,11 @@ from ops import queues
 from ops.events import positive
 from ops.stack import Stack, StackError
 
-HELD_SECONDS = 120
-"""How long what was received stays with this command; what it did not move it gives back at its end."""
+HELD_SECONDS = 600
+"""How long what was received stays with this command; what it did not move it gives back at its end.
+
+A queue that takes longer to read shows messages again meanwhile.
+"""
 
 _SHOWN_CHARACTERS = 200
 
@@ -99,8 +102,9 @@ def each(sqs: Any, url: str, limit: int | None, act: Callable[[Message], bool]) 
 
 
 def _received(sqs: Any, url: str, limit: int | None) -> Iterator[Message]:
-    """Each message that can be had, once."""
+    """Each message that can be had, once: until there is none, or only those known, twice over."""
     known: set[str] = set()
+    again = 0
     while limit is None or len(known) < limit:
         wanted = 10 if limit is None else min(10, limit - len(known))
         # A long poll asks all of SQS's servers: a short one may find nothing where there is something.
@@ -111,8 +115,10 @@ def _received(sqs: Any, url: str, limit: int | None) -> Iterator[Message]:
             VisibilityTimeout=HELD_SECONDS,
             MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
         )
-        messages = [one for one in answer.get("Messages", []) if one["MessageId"] not in known]
-        if not messages:
+        received = answer.get("Messages", [])
+        messages = [one for one in received if one["MessageId"] not in known]
+        again = 0 if messages else again + len(received)
+        if not received or again > 2 * len(known):
             return
         for message in messages:
             known.add(message["MessageId"])

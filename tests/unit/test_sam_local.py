@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from local import relay, sam_local
 from local.sam_local import NotPossible, bridge_address, for_containers, variables
-from local.settings import HOST, Settings
+from local.settings import HOST, ROOT, Settings
 
 SETTINGS = Settings(state=Path("/nowhere"), aws_port=4566, stripe_port=4242, storefront_port=4000)
 
@@ -140,3 +141,26 @@ def test_the_relay_leads_to_this_machine_and_only_while_it_runs(echo: int) -> No
 def test_docker_desktop_needs_none() -> None:
     with relay.relayed("198.51.100.1", [4566]) as needed:  # RFC 5737: nobody's
         assert not needed
+
+
+def test_told_to_stop_it_stops_sam_and_waits_for_it(tmp_path: Path) -> None:
+    """As `timeout` and CI do it: a signal for this process alone."""
+    told = tmp_path / "told"
+    sam = (
+        "import pathlib, signal, sys, time\n"
+        f"signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path({str(told)!r}).touch(), sys.exit(3)))\n"
+        "print('up', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    wrapper = (
+        "import os, sys\nfrom local.sam_local import _attended\n"
+        f"sys.exit(_attended([sys.executable, '-c', {sam!r}], dict(os.environ)))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", wrapper], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout
+        assert running.stdout.readline() == "up\n"
+        running.terminate()
+        assert running.wait(20) == 3
+    assert told.exists()

@@ -371,6 +371,14 @@ def test_an_unknown_key_makes_us_look_at_most_once_a_minute(issuer: Issuer) -> N
     assert len(issuer.asked) == 5  # 300 s: at 0 and then each full minute
 
 
+def test_a_clock_that_was_set_back_keeps_no_new_key_out(issuer: Issuer) -> None:
+    verifier = issuer.verifier()
+    verifier.verify(token())
+    issuer.keys = [published("rsa-1"), published("rsa-2")]
+    issuer.now -= 1800
+    assert verifier.verify(token(key="rsa-2"))
+
+
 def test_a_key_that_was_taken_back_is_refused_within_the_hour(issuer: Issuer) -> None:
     issuer.keys = [published("rsa-1"), published("rsa-2")]
     verifier = issuer.verifier()

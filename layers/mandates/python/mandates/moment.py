@@ -11,6 +11,12 @@ RandomBytes = Callable[[int], bytes]
 """That many bytes nobody can guess. `os.urandom` outside tests."""
 
 
+def has_passed(seconds: float, since: float, now: float) -> bool:
+    """Whether that much time has; a clock that was set back must not make anybody wait for it to catch up."""
+    elapsed = now - since
+    return elapsed >= seconds or elapsed < 0
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     epoch: float

@@ -5,7 +5,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any, Protocol
 
-from mandates.moment import Clock
+from mandates.moment import Clock, has_passed
 
 KEPT_SECONDS = 300
 """How long a rotated secret may go unnoticed, where nothing makes us look sooner."""
@@ -33,7 +33,7 @@ class Secret[Value]:
 
     def get(self) -> Value:
         """The value, fetched at most KEPT_SECONDS ago unless Secrets Manager is out of reach."""
-        if self._value is None or self._passed(KEPT_SECONDS, self._fetched_at):
+        if self._value is None or has_passed(KEPT_SECONDS, self._fetched_at, self._clock()):
             self._fetch()
         if self._value is None:
             raise RuntimeError("unreachable: _fetch raises when there is no value to fall back on")
@@ -52,15 +52,11 @@ class Secret[Value]:
         successor without that.
         """
         with self._one_at_a_time:
-            if self._value == refused and self._passed(SOONEST_REFETCH_SECONDS, self._looked_again_at):
-                self._looked_again_at = self._clock()
+            now = self._clock()
+            if self._value == refused and has_passed(SOONEST_REFETCH_SECONDS, self._looked_again_at, now):
+                self._looked_again_at = now
                 self._fetch()
             return self._value if self._value != refused else None
-
-    def _passed(self, seconds: float, since: float) -> bool:
-        """Whether that much time has; a clock that was set back must not make us wait for it to catch up."""
-        elapsed = self._clock() - since
-        return elapsed >= seconds or elapsed < 0
 
     def _fetch(self) -> None:
         try:

@@ -16,7 +16,7 @@ import jwt
 
 from mandates.caller import Caller
 from mandates.core.redirects import LOOPBACK_HOSTS
-from mandates.moment import Clock
+from mandates.moment import Clock, has_passed
 from mandates.settings import Tokens
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -51,8 +51,9 @@ class Keys:
     def get(self, key_id: str) -> jwt.PyJWK:
         """Raises TokenRefused for a key the issuer does not have, or whatever fetching raised."""
         now = self._clock()
-        stale = now - self._fetched_at >= KEYS_KEPT_SECONDS
-        if (stale or key_id not in self._keys) and now - self._tried_at >= SOONEST_REFETCH_SECONDS:
+        stale = has_passed(KEYS_KEPT_SECONDS, self._fetched_at, now)
+        may_look = has_passed(SOONEST_REFETCH_SECONDS, self._tried_at, now)
+        if may_look and (stale or key_id not in self._keys):
             self._tried_at = now
             try:
                 self._keys = self._fetched()
