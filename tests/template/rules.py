@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from mandates import aws, politeness, tokens
+from mandates import aws, cursors, http, politeness, tokens
 from mandates.store import tables
 from tests.template.stack import ALIAS, Json, Stack, function_called, listed, name_of
 
@@ -311,7 +311,7 @@ def access_log_names_nobody(stack: Stack) -> list[str]:
         f"{name}'s access log has {value}"
         for name, stage in stack.of("AWS::ApiGateway::Stage")
         for value in personal
-        if value in stage["AccessLogSetting"]["Format"].replace("$context.resourcePath", "")
+        if value in name_of(stage["AccessLogSetting"]["Format"]).replace("$context.resourcePath", "")
     ]
 
 
@@ -411,6 +411,58 @@ def _statements(stack: Stack, function: Json) -> list[Json]:
     role = stack.properties(name_of(function["Role"]).removesuffix(".Arn"))
     statements = chain.from_iterable(policy["PolicyDocument"]["Statement"] for policy in role["Policies"])
     return [statement for statement in statements if statement["Effect"] == "Allow"]
+
+
+ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
+FOR_OURS_ALONE = {
+    "scheduler.amazonaws.com": f"arn:${{AWS::Partition}}:scheduler:{ACCOUNT}:schedule-group/default",
+    "codedeploy.amazonaws.com": f"arn:${{AWS::Partition}}:codedeploy:{ACCOUNT}:deploymentgroup:*",
+}
+"""By service: the `aws:SourceArn` for which it may assume a role of ours."""
+
+WITHOUT_A_SOURCE = {"lambda.amazonaws.com", "apigateway.amazonaws.com"}
+
+
+def services_act_for_this_account_alone(stack: Stack) -> list[str]:
+    """A service that may assume a role must not do so for another account (the confused deputy).
+
+    - EventBridge Scheduler takes both conditions; the ARN is the schedule's group, never one schedule:
+      https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    - CodeDeploy takes both; the ARN is a deployment group's. A role can't name groups that are made with it:
+      https://docs.aws.amazon.com/codedeploy/latest/userguide/security_confused_deputy.html
+    - Lambda takes a role of its own account only, from who may pass it; AWS documents no source for it:
+      https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+    - API Gateway's log role is a setting of the account itself. AWS documents no source for it, and a
+      condition that it does not meet would stop the logs of every API there:
+      https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+
+    What may call a function names its source in the permission. (Topics and keys: test_alarms.py.)
+    """
+    problems = []
+    for name, role in stack.of("AWS::IAM::Role"):
+        for statement in role["AssumeRolePolicyDocument"]["Statement"]:
+            for service in listed(statement["Principal"].get("Service", [])):
+                if service in WITHOUT_A_SOURCE:
+                    continue
+                if service not in FOR_OURS_ALONE:
+                    problems.append(f"{name}: say in rules.py which source {service} can be held to")
+                elif _source(statement) != (("AWS::AccountId",), (FOR_OURS_ALONE[service],)):
+                    problems.append(f"{name} may be assumed by {service} for another account")
+    return problems + [
+        f"{name} lets {permission['Principal']} call for anybody"
+        for name, permission in stack.of("AWS::Lambda::Permission")
+        if "SourceArn" not in permission
+    ]
+
+
+def _source(statement: Json) -> tuple[tuple[str, ...], ...]:
+    """The accounts and the ARNs of which one must be the source, as far as conditions require it."""
+    required = statement.get("Condition", {})
+    equals, like = required.get("StringEquals", {}), required.get("ArnLike", {})
+    return (
+        tuple(name_of(account) for account in listed(equals.get("aws:SourceAccount", []))),
+        tuple(name_of(arn) for arn in listed((equals | like).get("aws:SourceArn", []))),
+    )
 
 
 # --------------------------------------------------------------------------------------------- API
@@ -565,6 +617,44 @@ NOT_A_WEBHOOK = {
         }
     }
 }
+
+
+LONGEST_ESCAPED = 12
+"""Bytes in a path for one character: four in UTF-8, each a percent sign and two digits."""
+
+REFUSED_ABOVE = {
+    "SizeRestrictions_BODY": 8_192,
+    "SizeRestrictions_URIPATH": 1_024,
+    "SizeRestrictions_QUERYSTRING": 2_048,
+}
+"""Bytes. https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html"""
+
+TAKEN = {
+    "SizeRestrictions_BODY": http.MAX_BODY_BYTES,
+    "SizeRestrictions_URIPATH": http.MAX_CUSTOMER_ID_LENGTH * LONGEST_ESCAPED,
+    "SizeRestrictions_QUERYSTRING": cursors.MAX_LENGTH * 3,
+}
+"""What our own routes take, and openapi.yaml says so. Of the parts of a path or query the longest."""
+
+
+def the_firewall_takes_what_our_routes_take(stack: Stack) -> list[str]:
+    """And looks at all of it. What is larger reaches a handler, whose 413 the API documents."""
+    ((_, firewall),) = stack.of("AWS::WAFv2::WebACL")
+    managed = [
+        rule["Statement"].get("ManagedRuleGroupStatement", {}).get("RuleActionOverrides", [])
+        for rule in firewall["Rules"]
+    ]
+    counted = {one["Name"] for one in chain.from_iterable(managed) if one["ActionToUse"] == {"Count": {}}}
+    problems = [
+        f"{rule} refuses what is over {limit} bytes, our routes take {TAKEN[rule]}: let it count"
+        for rule, limit in REFUSED_ABOVE.items()
+        if TAKEN[rule] > limit and rule not in counted
+    ]
+    bodies = firewall.get("AssociationConfig", {}).get("RequestBody", {}).get("API_GATEWAY", {})
+    looked_at = bodies.get("DefaultSizeInspectionLimit", "KB_16")
+    if looked_at != f"KB_{http.MAX_BODY_BYTES // 1024}":
+        problems.append(f"it looks at {looked_at} of a body, our routes take {http.MAX_BODY_BYTES} bytes")
+    return problems
 
 
 def the_firewall_stands_before_the_stage_only_if_asked_for(stack: Stack) -> list[str]:

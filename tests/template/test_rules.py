@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from local.settings import ROOT
+from mandates.http import MAX_BODY_BYTES, MAX_CUSTOMER_ID_LENGTH
 from tests.template import rules
 from tests.template.rules import Rule, environment
 from tests.template.stack import Json, Stack, expand, name_of, raw
@@ -102,6 +104,58 @@ WAF_SPOILT: list[tuple[Spoil, str]] = [
     (
         lambda s: s.resources.update(Logs={"Type": "AWS::WAFv2::LoggingConfiguration", "Properties": {}}),
         "logs requests",
+    ),
+]
+
+
+def overrides(stack: Stack) -> list[Json]:
+    """What the common rules do otherwise than AWS has it."""
+    found: list[Json] = firewall(stack)["Rules"][2]["Statement"]["ManagedRuleGroupStatement"][
+        "RuleActionOverrides"
+    ]
+    return found
+
+
+WAF_SIZES_SPOILT: list[tuple[Spoil, str]] = [
+    (lambda s: overrides(s).pop(0), "SizeRestrictions_BODY refuses what is over 8192 bytes"),
+    (lambda s: overrides(s)[0].update(ActionToUse={"Block": {}}), "SizeRestrictions_BODY refuses"),
+    (lambda s: overrides(s).pop(1), "SizeRestrictions_URIPATH refuses what is over 1024"),
+    (lambda s: firewall(s).pop("AssociationConfig"), "looks at KB_16 of a body"),
+]
+
+
+def trust(stack: Stack, role: str) -> Json:
+    statement: Json = stack.properties(role)["AssumeRolePolicyDocument"]["Statement"][0]
+    return statement
+
+
+def source(stack: Stack, role: str) -> Json:
+    conditions: Json = trust(stack, role)["Condition"]
+    return conditions
+
+
+TRUST_SPOILT: list[tuple[Spoil, str]] = [
+    (
+        lambda s: trust(s, "StartReconciliationRole").pop("Condition"),
+        "StartReconciliationRole may be assumed",
+    ),
+    (
+        lambda s: source(s, "StartReconciliationRole")["StringEquals"].pop("aws:SourceArn"),
+        "StartReconciliationRole may be assumed",
+    ),
+    (
+        lambda s: source(s, "StartReconciliationRole")["StringEquals"].update({"aws:SourceAccount": "*"}),
+        "StartReconciliationRole may be assumed",
+    ),
+    (lambda s: source(s, "ShiftTrafficRole").pop("StringEquals"), "ShiftTrafficRole may be assumed"),
+    (lambda s: source(s, "ShiftTrafficRole").pop("ArnLike"), "ShiftTrafficRole may be assumed"),
+    (
+        lambda s: trust(s, "ReadTermsRole").update(Principal={"Service": ["pipes.amazonaws.com"]}),
+        "which source pipes.amazonaws.com",
+    ),
+    (
+        lambda s: s.properties("ApiBearerTokenAuthorizerPermission").pop("SourceArn"),
+        "lets apigateway.amazonaws.com call for anybody",
     ),
 ]
 
@@ -394,6 +448,8 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
         lambda s: s.resources.pop("WebFirewallBeforeApi"),
         "before something else",
     ),
+    *((rules.the_firewall_takes_what_our_routes_take, spoil, found) for spoil, found in WAF_SIZES_SPOILT),
+    *((rules.services_act_for_this_account_alone, spoil, found) for spoil, found in TRUST_SPOILT),
     *((rules.everything_calls_the_alias, spoil, found) for spoil, found in CALLS_SPOILT),
     (
         rules.each_alias_has_a_version_of_its_own_function,
@@ -454,3 +510,11 @@ def test_what_the_rules_count_on_is_what_the_functions_say(stack: Stack) -> None
             assert limit == ", within=REQUEST_SECONDS", name
         if name in from_queues:
             assert limit == ", within=BACKGROUND_SECONDS, per_second=BACKGROUND_PER_SECOND", name
+
+
+def test_what_the_api_documents_of_sizes_is_what_the_handlers_take() -> None:
+    said = (ROOT / "openapi.yaml").read_text(encoding="utf-8")
+    bodies = re.findall(r"description: At most (\d+) KB\.", said)
+    assert len(bodies) == 3
+    assert {int(kilobytes) * 1024 for kilobytes in bodies} == {MAX_BODY_BYTES}
+    assert f"1 to {MAX_CUSTOMER_ID_LENGTH} printable characters" in said

@@ -150,9 +150,9 @@ def test_the_scheduler_may_start_reconciliation_and_nothing_else() -> None:
     assert name_of(schedule["Target"]["Arn"]) == "ReconcileEventsAliaslive"
     role = stack.properties(name_of(schedule["Target"]["RoleArn"]).removesuffix(".Arn"))
     (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert trusted["Principal"] == {"Service": ["scheduler.amazonaws.com"]}
+    assert trusted["Principal"] == {"Service": "scheduler.amazonaws.com"}  # of this account: rules.py
     (policy,) = role["Policies"]
     (statement,) = policy["PolicyDocument"]["Statement"]
-    assert (statement["Effect"], statement["Action"]) == ("Allow", "lambda:InvokeFunction")
+    assert (statement["Effect"], statement["Action"]) == ("Allow", ["lambda:InvokeFunction"])
     assert name_of(statement["Resource"]) == "ReconcileEventsAliaslive"  # an alias's Ref is its ARN
     assert not role.get("ManagedPolicyArns")
