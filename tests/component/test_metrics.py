@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from mandates.core.stripe_events import HANDLED_TYPES
-from mandates.errors import StripeRefused, StripeUnavailable
+from mandates.errors import Busy, StripeRefused, StripeUnavailable
 from mandates.gateway import Gateway
 from mandates.moment import Moment
 from mandates.reconciling import WINDOW_SECONDS, group_of
@@ -23,7 +23,7 @@ from mandates.store.event_cursors import advance
 from mandates.store.tables import EntryRow
 from tests.component.test_publish_changes import entry, stream_event
 from tests.component.test_revoking import DOWN
-from tests.component.world import ROOT, Context, World, service
+from tests.component.world import ROOT, Context, World, api_event, service
 from tests.template.stack import Stack, expand, raw
 from tests.unit.runbook import metrics_listed
 
@@ -70,10 +70,24 @@ def emitted() -> set[str]:
     return named | BY_OUTCOME | IN_STREAM
 
 
-def alarms_on_ours() -> dict[str, dict[str, Any]]:
-    """By alarm: its properties."""
-    alarms = dict(Stack(expand(raw())).of("AWS::CloudWatch::Alarm"))
-    return {name: alarm for name, alarm in alarms.items() if alarm.get("Namespace") == NAMESPACE}
+def from_logs() -> set[str]:
+    """Counted by CloudWatch itself, in the API's access log (tests/template/test_alarms.py)."""
+    filters = Stack(expand(raw())).of("AWS::Logs::MetricFilter")
+    transformed = [counted for _, properties in filters for counted in properties["MetricTransformations"]]
+    assert {counted["MetricNamespace"] for counted in transformed} == {NAMESPACE}
+    return {counted["MetricName"] for counted in transformed}
+
+
+def alarms_on_ours() -> list[dict[str, Any]]:
+    """The metrics of ours that alarms watch, calculated with or not."""
+    alarms = [alarm for _, alarm in Stack(expand(raw())).of("AWS::CloudWatch::Alarm")]
+    calculated = [
+        metric["MetricStat"]["Metric"]
+        for alarm in alarms
+        for metric in alarm.get("Metrics", [])
+        if "MetricStat" in metric
+    ]
+    return [watched for watched in [*alarms, *calculated] if watched.get("Namespace") == NAMESPACE]
 
 
 def test_alarms_on_our_metrics_are_on_what_is_emitted_under_its_namespace_and_dimension() -> None:
@@ -81,13 +95,13 @@ def test_alarms_on_our_metrics_are_on_what_is_emitted_under_its_namespace_and_di
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == NAMESPACE
     assert {"service": variables["POWERTOOLS_SERVICE_NAME"]} == DIMENSIONS
     assert len(alarms_on_ours()) >= 3
-    for alarm in alarms_on_ours().values():
-        assert alarm["MetricName"] in emitted()
+    for alarm in alarms_on_ours():
+        assert alarm["MetricName"] in emitted() | from_logs()
         assert {one["Name"]: one["Value"] for one in alarm["Dimensions"]} == DIMENSIONS
 
 
 def test_the_runbook_lists_every_metric() -> None:
-    assert metrics_listed() == emitted()
+    assert metrics_listed() == emitted() | from_logs()
 
 
 def test_names_are_found_in_source() -> None:
@@ -167,6 +181,25 @@ def a_session_that_stripe_will_not_show(world: World) -> None:
             world.invoke("reconcile_events", {}, Context())
 
 
+def a_mandate_that_others_write_all_the_time(world: World) -> None:
+    opened = world.begun()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("mandates.withdrawals.contribute_ours", busy)
+        assert world.revoke(opened["mandate_id"]).status == 503
+
+
+def busy(*_: Any, **__: Any) -> None:
+    raise Busy("others kept changing this at the same time; try again")
+
+
+def a_run_that_hardly_ends_in_time(world: World) -> None:
+    left = iter([10_000, 2_000])
+    context = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: next(left))
+    assert (
+        world.function("read_terms").handler(api_event("GET", "/terms/current"), context)["statusCode"] == 200
+    )
+
+
 def refuses(*_: Any) -> None:
     raise StripeRefused("no", stripe_code=None, stripe_request_id=None)
 
@@ -181,6 +214,8 @@ SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (webhooks_that_never_came, {"EventGap", "EventsRecovered"}),
     (a_session_that_has_not_ended_in_its_time, {"MandatesStuckPending"}),
     (a_session_that_stripe_will_not_show, {"MandatesStuckPending"}),
+    (a_mandate_that_others_write_all_the_time, {"UnavailableHere"}),
+    (a_run_that_hardly_ends_in_time, {"AlmostTimedOut"}),
 ]
 
 
@@ -197,7 +232,15 @@ def test_what_happens_is_measured(
 
 def test_whatever_an_alarm_waits_for_was_seen_to_be_sent() -> None:
     seen = set().union(*(metrics for _, metrics in SCENARIOS))
-    assert {alarm["MetricName"] for alarm in alarms_on_ours().values()} <= seen
+    assert {alarm["MetricName"] for alarm in alarms_on_ours()} <= seen | from_logs()
+
+
+def test_a_503_because_of_stripe_is_not_counted_as_ours(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.faults(DOWN)
+    assert world.put_customer().status == 503
+    assert "UnavailableHere" not in sent(capsys)
 
 
 def test_the_lag_is_from_stripes_own_time_and_never_negative(

@@ -3,16 +3,22 @@
 That our own metrics are sent at all: tests/component/test_metrics.py.
 """
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from http import HTTPStatus
+from itertools import chain
 
 import pytest
 
+from mandates import errors
+from mandates.http import STATUSES
 from tests.template.rules import routes
-from tests.template.stack import ALIAS, Json, Stack, expand, function_called, raw
+from tests.template.stack import ALIAS, Json, Stack, expand, folder_of, function_called, name_of, raw
 from tests.unit import runbook
+from tests.unit.source_guards import FUNCTIONS
 
-GROUPS = {"ApiFunctions", "BackgroundFunctions"}
 ABSENCE_IS_BAD = {"ReconciliationStopped"}
 RUNS = {
     "dlq redrive",
@@ -32,6 +38,13 @@ def stack() -> Stack:
 
 def alarms(stack: Stack) -> dict[str, Json]:
     return dict(stack.of("AWS::CloudWatch::Alarm"))
+
+
+def metrics_in(alarm: Json) -> list[Json]:
+    """The metrics an alarm watches, calculated with or not: namespace, name and dimensions."""
+    if "Metrics" not in alarm:
+        return [{key: alarm.get(key) for key in ("Namespace", "MetricName", "Dimensions")}]
+    return [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
 
 
 def functions_in(alarm: Json) -> dict[str, str]:
@@ -100,36 +113,135 @@ def undecided_without_data(stack: Stack) -> list[str]:
 
 def unwatched(stack: Stack) -> list[str]:
     """A function that no alarm on errors, throttles or duration counts."""
-    groups = {"ApiFunctions": behind_api(stack), "BackgroundFunctions": in_background(stack)}
-    problems = []
-    for group, functions in groups.items():
-        for kind in ("Throttled", "Slow"):
-            named = functions_in(alarms(stack)[group + kind])
-            problems += [
-                f"{function} is not in {group}{kind}" for function in functions - set(named.values())
-            ]
-            problems += [
-                f"{group}{kind} does not calculate with {name}"
-                for name in named
-                if not re.search(rf"\b{name}\b", expression(alarms(stack)[group + kind]))
-            ]
-    counted = set(functions_in(alarms(stack)["FunctionErrors"]).values())
-    problems += [f"{function} is not in FunctionErrors" for function in in_background(stack) - counted]
+    problems = [
+        f"{function} is not in {alarm}: add its metric there, and its id to the expression"
+        for alarm in ("FunctionErrors", "BackgroundFunctionsThrottled")
+        for function in in_background(stack) - set(functions_in(alarms(stack)[alarm]).values())
+    ]
+    problems += [
+        f"{name} does not calculate with {metric['Id']}"
+        for name, alarm in alarms(stack).items()
+        for metric in alarm.get("Metrics", [])
+        if "MetricStat" in metric and not re.search(rf"\b{metric['Id']}\b", expression(alarm))
+    ]
     return problems
 
 
-def measured_by_another_time_out(stack: Stack) -> list[str]:
-    problems = []
-    for group in GROUPS:
-        alarm = alarms(stack)[f"{group}Slow"]
-        divided = dict(re.findall(r"(\w+)/(\d+)", expression(alarm)))
-        for name, function in functions_in(alarm).items():
-            milliseconds = stack.properties(function)["Timeout"] * 1000
-            if divided.get(name) != str(milliseconds):
-                problems.append(
-                    f"{function} ends after {milliseconds} ms, {group}Slow divides by {divided.get(name)}"
-                )
+def untimed(stack: Stack) -> list[str]:
+    """A function that FunctionsSlow does not hear of."""
+    return [
+        f"{function} does not say when it almost timed out: decorate its handler with instrumented or api"
+        for function in stack.functions
+        if not re.search(r"^@(instrumented$|api\()", source_of(function), re.MULTILINE)
+    ]
+
+
+def source_of(function: str) -> str:
+    return (FUNCTIONS / folder_of(function) / "app.py").read_text(encoding="utf-8")
+
+
+METRICS_IN_AN_ALARM = 10
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
+
+
+def at_their_limit(stack: Stack) -> list[str]:
+    """There is always room for one function more, and one for whatever requests wait for needs none."""
+    problems = [
+        f"{name} has no room for another metric: count it in a metric of our own, as FunctionsSlow does, "
+        "or make an alarm for each part"
+        for name, alarm in alarms(stack).items()
+        if len(metrics_in(alarm)) >= METRICS_IN_AN_ALARM
+    ]
+    return problems + [
+        f"{name} counts {function} by itself: watch the stage, the account or a metric of our own instead"
+        for name, alarm in alarms(stack).items()
+        for metric in metrics_in(alarm)
+        for function in (dimensions(metric).get("FunctionName", {}).get("Ref"),)
+        if function in behind_api(stack)
+    ]
+
+
+def dimensions(metric: Json) -> Json:
+    return {one["Name"]: one["Value"] for one in metric.get("Dimensions") or []}
+
+
+def rolled_back_by_stripe(stack: Stack) -> list[str]:
+    """An alarm that takes a deployment back, on something that an outage at Stripe does not leave alone.
+
+    Our answer to one is a 503, and waiting for it takes most of a function's time.
+    """
+    return [
+        f"{alarm} takes deployments back for an outage at Stripe: {metric['MetricName']} counts those too"
+        for alarm in take_back(stack)
+        for metric in metrics_in(alarms(stack)[alarm])
+        if (metric["Namespace"], metric["MetricName"]) not in NOT_FROM_STRIPE
+    ]
+
+
+NOT_FROM_STRIPE = {
+    ("AWS/Lambda", "Errors"),  # of the functions behind the queues: crashes and time-outs
+    ("AmazonPayMandates", "ServerFaults"),
+    ("AmazonPayMandates", "UnavailableHere"),
+}
+
+
+def take_back(stack: Stack) -> set[str]:
+    """The alarms of all deployments that shift traffic."""
+    groups = [group for _, group in stack.of("AWS::CodeDeploy::DeploymentGroup")]
+    return {
+        alarm["Name"]["Ref"]
+        for group in groups
+        for alarm in group["AlarmConfiguration"]["Fn::If"][1]["Alarms"]
+    }
+
+
+FAULTS = {500, 501, 502, 504, 599}
+
+
+def miscounted_faults(stack: Stack) -> list[str]:
+    """Every 5xx but 503 is counted from the access log, under the dimension of all our metrics."""
+    properties = stack.properties("CountApiFaults")
+    (counted,) = properties["MetricTransformations"]
+    problems = [
+        f"{status} is {'not ' * (status in FAULTS)}counted"
+        for status in {200, 302, 400, 404, 429, 503} | FAULTS
+        if matches(properties["FilterPattern"], access_log_line(stack, status)) is not (status in FAULTS)
+    ]
+    line = access_log_line(stack, 500)
+    said = {one["Key"]: line.get(one["Value"].removeprefix("$.")) for one in counted["Dimensions"]}
+    if said != {"service": "${AWS::StackName}"}:
+        problems.append(f"it is counted under {said}, where no alarm looks")
+    (stage,) = (stage for _, stage in stack.of("AWS::ApiGateway::Stage"))
+    if properties["LogGroupName"] != {"Ref": logged_to(stage)}:
+        problems.append("it reads another log than the API's")
     return problems
+
+
+def logged_to(stage: Json) -> str:
+    return name_of(stage["AccessLogSetting"]["DestinationArn"]).removesuffix(".Arn")
+
+
+def access_log_line(stack: Stack, status: int) -> Mapping[str, str]:
+    """As API Gateway writes it: what has no value is a dash."""
+    (stage,) = (stage for _, stage in stack.of("AWS::ApiGateway::Stage"))
+    text = name_of(stage["AccessLogSetting"]["Format"])
+    written = re.sub(r"\$context[.\w]*", "-", text.replace("$context.status", str(status)))
+    line: Mapping[str, str] = json.loads(written)
+    return line
+
+
+def matches(pattern: str, line: Mapping[str, str]) -> bool:
+    """A metric filter's pattern of comparisons with strings, `*` being anything, all of which must hold.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+    """
+    parts = [re.fullmatch(r'\(\$\.(\w+) (=|!=) "([^"]*)"\)', part) for part in pattern[2:-2].split(" && ")]
+    assert all(parts), f"not a pattern that is understood here: {pattern}"
+    return all(
+        (part[1] in line) and fnmatchcase(line[part[1]], part[3]) is (part[2] == "=")
+        for part in parts
+        if part
+    )
 
 
 def shift_without_a_way_back(stack: Stack) -> list[str]:
@@ -150,7 +262,7 @@ def shift_without_a_way_back(stack: Stack) -> list[str]:
             continue
         properties = stack.properties(group)
         watching = properties["AlarmConfiguration"]["Fn::If"][1]["Alarms"]
-        if not {"ApiServerErrors", "FunctionErrors"} <= {alarm["Name"]["Ref"] for alarm in watching}:
+        if not {"ApiFaults", "FunctionErrors"} <= {alarm["Name"]["Ref"] for alarm in watching}:
             problems.append(f"{function} is not taken back when it fails")
         if len(watching) > 10:  # https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html
             problems.append(f"{function} has more alarms than CodeDeploy takes")
@@ -192,7 +304,10 @@ CHECKS: list[Callable[[Stack], list[str]]] = [
     reach_nobody,
     undecided_without_data,
     unwatched,
-    measured_by_another_time_out,
+    untimed,
+    at_their_limit,
+    rolled_back_by_stripe,
+    miscounted_faults,
     shift_without_a_way_back,
     open_topics,
 ]
@@ -206,6 +321,10 @@ def test_there_are_none(check: Callable[[Stack], list[str]], stack: Stack) -> No
 def metric(stack: Stack, alarm: str, number: int) -> Json:
     found: Json = alarms(stack)[alarm]["Metrics"][number]
     return found
+
+
+def faults(stack: Stack) -> Json:
+    return stack.properties("CountApiFaults")
 
 
 def group(stack: Stack) -> Json:
@@ -246,18 +365,57 @@ SPOILT: list[tuple[Callable[[Stack], list[str]], Callable[[Stack], object], str]
     ),
     (
         unwatched,
-        lambda s: alarms(s)["ApiFunctionsThrottled"]["Metrics"].pop(),
-        "is not in ApiFunctionsThrottled",
+        lambda s: s.resources.update(SendNotices=s.resources["PublishChanges"]),
+        "SendNotices is not in BackgroundFunctionsThrottled: add its metric",
     ),
     (
         unwatched,
-        lambda s: metric(s, "ApiFunctionsSlow", 0).update(Expression="MAX([readTerms/15000])"),
-        "does not calculate with createCustomer",
+        lambda s: metric(s, "BackgroundFunctionsThrottled", 0).update(Expression="SUM([publishChanges])"),
+        "does not calculate with processWebhook",
     ),
     (
-        measured_by_another_time_out,
-        lambda s: s.properties("ReadTerms").update(Timeout=20),
-        "ReadTerms ends after 20000 ms",
+        at_their_limit,
+        lambda s: alarms(s)["FunctionErrors"]["Metrics"].extend(
+            alarms(s)["FunctionErrors"]["Metrics"][1:] * 2
+        ),
+        "FunctionErrors has no room",
+    ),
+    (
+        at_their_limit,
+        lambda s: metric(s, "BackgroundFunctionsThrottled", 1)["MetricStat"]["Metric"].update(
+            Dimensions=[{"Name": "FunctionName", "Value": {"Ref": "ReadTerms"}}]
+        ),
+        "counts ReadTerms by itself",
+    ),
+    *(
+        (
+            rolled_back_by_stripe,
+            lambda s, alarm=alarm: group(s)["AlarmConfiguration"]["Fn::If"][1]["Alarms"].append(
+                {"Name": {"Ref": alarm}}
+            ),
+            f"{alarm} takes deployments back",
+        )
+        for alarm in ("ApiServerErrors", "FunctionsSlow", "WithdrawalsUnsettled")
+    ),
+    *(
+        (miscounted_faults, lambda s, pattern=pattern: faults(s).update(FilterPattern=pattern), found)
+        for pattern, found in {
+            '{ ($.status = "5*") }': "503 is counted",
+            '{ ($.status = "500") }': "502 is not counted",
+            '{ ($.stat = "5*") }': "500 is not counted",
+        }.items()
+    ),
+    (
+        miscounted_faults,
+        lambda s: faults(s)["MetricTransformations"][0].update(
+            Dimensions=[{"Key": "service", "Value": "$.api"}]
+        ),
+        "where no alarm looks",
+    ),
+    (
+        miscounted_faults,
+        lambda s: faults(s).update(LogGroupName={"Ref": "ReadTermsLogs"}),
+        "another log",
     ),
     (
         shift_without_a_way_back,
@@ -319,8 +477,80 @@ def test_elsewhere_nothing_shifts_and_codedeploy_is_not_there() -> None:
     assert not {kind for kind in kinds if kind.startswith("AWS::CodeDeploy")}
 
 
-def test_alarms_are_made_wherever_something_evaluates_them(stack: Stack) -> None:
-    assert {stack.resources[name]["Condition"] for name in alarms(stack)} == {"IsProtected"}
+UNDER = {"ReconciliationStopped": "WatchesReconciliation"}
+"""Those that would be on for ever where a parameter stops what they wait for."""
+
+
+def made_elsewhere(stack: Stack) -> list[str]:
+    conditions = stack.template["Conditions"]
+    enabled = {"Fn::Equals": [{"Ref": "ReconcileSchedule"}, "ENABLED"]}
+    problems = [
+        f"{name} is made under another condition than {UNDER.get(name, 'IsProtected')}"
+        for name in alarms(stack)
+        if stack.resources[name].get("Condition") != UNDER.get(name, "IsProtected")
+    ]
+    if conditions["WatchesReconciliation"] != {"Fn::And": [{"Condition": "IsProtected"}, enabled]}:
+        problems.append("ReconciliationStopped does not follow ReconcileSchedule")
+    if stack.properties("ReconcileEventsEveryQuarterHour")["State"] != {"Ref": "ReconcileSchedule"}:
+        problems.append("the schedule does not follow ReconcileSchedule")
+    return problems
+
+
+def test_alarms_are_made_wherever_something_evaluates_them_and_what_they_wait_for_runs(stack: Stack) -> None:
+    assert made_elsewhere(stack) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "found"),
+    [
+        (
+            lambda s: s.resources["ReconciliationStopped"].update(Condition="IsProtected"),
+            "ReconciliationStopped is made",
+        ),
+        (lambda s: s.resources["EventsLost"].pop("Condition"), "EventsLost is made"),
+        (
+            lambda s: s.template["Conditions"].update(WatchesReconciliation={"Condition": "IsProtected"}),
+            "ReconciliationStopped does not follow",
+        ),
+        (
+            lambda s: s.properties("ReconcileEventsEveryQuarterHour").update(State="ENABLED"),
+            "the schedule does not follow",
+        ),
+    ],
+)
+def test_an_alarm_made_elsewhere_is_found(spoil: Callable[[Stack], object], found: str, stack: Stack) -> None:
+    spoilt = stack.copy()
+    spoil(spoilt)
+    assert any(found in problem for problem in made_elsewhere(spoilt))
+
+
+@pytest.mark.parametrize("error", STATUSES, ids=lambda error: error.code)
+def test_a_deployment_is_taken_back_for_what_is_ours_and_not_for_what_is_stripes(
+    error: type[errors.MandatesError], stack: Stack
+) -> None:
+    """Which 503 is counted as UnavailableHere: tests/component/test_metrics.py."""
+    status = STATUSES[error]
+    line = access_log_line(stack, status)
+    counted = matches(faults(stack)["FilterPattern"], line) or (
+        status == HTTPStatus.SERVICE_UNAVAILABLE and error is not errors.StripeUnavailable
+    )
+    assert counted is (status >= 500 and error is not errors.StripeUnavailable)
+
+
+def test_whatever_is_answered_with_a_5xx_reaches_an_operator(stack: Stack) -> None:
+    (watched,) = metrics_in(alarms(stack)["ApiServerErrors"])
+    assert (watched["Namespace"], watched["MetricName"]) == ("AWS/ApiGateway", "5XXError")
+    named = chain.from_iterable(metrics_in(alarms(stack)[alarm]) for alarm in take_back(stack))
+    assert {"ServerFaults", "UnavailableHere"} <= {metric["MetricName"] for metric in named}
+
+
+def test_throttles_are_counted_for_all_functions_and_only_when_requests_fail(stack: Stack) -> None:
+    """`FunctionName` left out, Lambda's metric is the account's: it needs no list of functions."""
+    alarm = alarms(stack)["ApiFunctionsThrottled"]
+    throttles, failed = metrics_in(alarm)
+    assert (throttles["MetricName"], dimensions(throttles)) == ("Throttles", {})
+    assert failed == metrics_in(alarms(stack)["ApiServerErrors"])[0]
+    assert expression(alarm) == "throttles * errors"
 
 
 def test_the_runbook_says_what_it_means_what_to_look_at_and_what_to_run() -> None:

@@ -103,3 +103,43 @@ def test_counts_and_measures_are_sent_when_the_invocation_ends(capsys: pytest.Ca
 def test_an_invocation_that_counts_nothing_sends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     telemetry.instrumented(lambda _event, _context: None)({}, Context())
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("left", "is_told"),
+    [(2_001, False), (2_000, True), (-5, True)],
+)
+def test_a_run_is_told_of_when_it_took_almost_all_of_its_time(
+    log: io.StringIO, capsys: pytest.CaptureFixture[str], left: int, is_told: bool
+) -> None:
+    class Timed(Context):
+        remaining = 10_000
+
+        def get_remaining_time_in_millis(self) -> int:
+            return self.remaining
+
+    @telemetry.instrumented
+    def handler(_event: Any, context: Timed) -> None:
+        context.remaining = left
+
+    handler({}, Timed())
+    assert ("AlmostTimedOut" in capsys.readouterr().out) is is_told
+    lines = [(line["milliseconds"], line["of"], line["request_id"]) for line in logged(log)]
+    assert lines == [(10_000 - left, 10_000, "request-1")] * is_told
+
+
+def test_a_run_that_fails_late_is_told_of_too(log: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    left = iter([10_000, 0])
+
+    class Timed(Context):
+        def get_remaining_time_in_millis(self) -> int:
+            return next(left)
+
+    @telemetry.instrumented
+    def handler(_event: Any, _context: Any) -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        handler({}, Timed())
+    assert "AlmostTimedOut" in capsys.readouterr().out
+    assert logged(log)[0]["of"] == 10_000

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from mandates import errors
-from mandates.telemetry import correlate, instrumented, logger
+from mandates.telemetry import correlate, count, instrumented, logger
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_CUSTOMER_ID_LENGTH = 255
@@ -148,6 +148,10 @@ def api(allowed_origins: frozenset[str]) -> Callable[[Route], LambdaHandler]:
             except errors.MandatesError as error:
                 logger.info("refused", extra={"code": error.code, **_loggable(error.extra)})
                 response = problem(error)
+                if response.status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(
+                    error, errors.StripeUnavailable
+                ):
+                    count("UnavailableHere")  # what the status alone does not tell from an outage at Stripe
             except Exception:
                 logger.exception("unexpected error")
                 response = _UNEXPECTED

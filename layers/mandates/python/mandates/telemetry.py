@@ -23,6 +23,9 @@ _IDS = {
 }
 """What lines of log are found by, and the one form each has. A path may hold anything, a name too."""
 
+ALMOST_ALL = 0.8
+"""Of a function's time: who took more will, a little slower, be ended by Lambda and answer nobody."""
+
 
 def count(name: str, amount: int = 1) -> None:
     """Count a business event; it reaches CloudWatch when the invocation ends."""
@@ -59,6 +62,8 @@ def well_formed(ids: Mapping[str, Any]) -> dict[str, Any]:
 def instrumented(handler: Handler) -> Handler:
     """A Lambda handler whose metrics are emitted when it ends, and whose logs name the invocation.
 
+    One that took almost all of its time is counted and logged, whichever function it is.
+
     What it added to the log's keys is taken out again: a container serves one invocation after the other.
     Powertools' own decorator warns in the log of every invocation that had nothing to count.
     """
@@ -67,11 +72,26 @@ def instrumented(handler: Handler) -> Handler:
     def wrapped(event: Any, context: Any) -> Any:
         before = frozenset(logger.get_current_keys())
         logger.append_keys(request_id=getattr(context, "aws_request_id", None))
+        given = _milliseconds_left(context)
         try:
             return handler(event, context)
         finally:
+            _count_if_almost_timed_out(given, context)
             logger.remove_keys(logger.get_current_keys().keys() - before)
             if _metrics.provider.metric_set:
                 _metrics.flush_metrics()
 
     return wrapped
+
+
+def _milliseconds_left(context: Any) -> int:
+    """0 where there is no limit: that is not Lambda."""
+    ask = getattr(context, "get_remaining_time_in_millis", None)
+    return int(ask()) if ask else 0
+
+
+def _count_if_almost_timed_out(given: int, context: Any) -> None:
+    taken = given - _milliseconds_left(context)
+    if given and taken >= ALMOST_ALL * given:
+        count("AlmostTimedOut")
+        logger.warning("took almost all of its time", extra={"milliseconds": taken, "of": given})
