@@ -13,13 +13,13 @@ FORBIDDEN: Mapping[str, frozenset[str]] = {
     "ProcessWebhook": frozenset({"stripe", "requests", "jwt", "cryptography"}),
     "PublishChanges": frozenset({"stripe", "pynamodb", "requests", "jwt", "cryptography"}),
     "ReadCheckoutSession": frozenset({"jwt", "cryptography"}),
-    "ReadMandates": frozenset({"stripe", "requests", "jwt", "cryptography"}),
+    "ReadMandates": frozenset({"stripe", "requests", "jwt", "cryptography", "zoneinfo"}),
     "ReadTerms": frozenset({"stripe", "requests", "jwt", "cryptography"}),
     "ReceiveWebhook": frozenset({"stripe", "pynamodb", "requests", "jwt", "cryptography"}),
     "ReconcileEvents": frozenset({"jwt", "cryptography"}),
     "RegisterWebhook": frozenset({"pynamodb", "jwt", "cryptography"}),
     "RenderEvidence": frozenset({"stripe", "requests", "jwt", "cryptography"}),
-    "RevokeMandate": frozenset({"stripe", "requests", "jwt", "cryptography"}),
+    "RevokeMandate": frozenset({"stripe", "requests", "jwt", "cryptography", "zoneinfo"}),
     "SettleWithdrawals": frozenset({"jwt", "cryptography"}),
 }
 """By function: packages or modules that must not be loaded once it started, beside those that never may."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mandates.core.facts import Kind
 from mandates.core.ledger import Entry
 from mandates.core.mandate import Mandate, Status
-from mandates.core.terms import Terms
+
+if TYPE_CHECKING:  # terms bring time zones with them, which take long to load and no other view needs
+    from mandates.core.terms import Terms
 
 
 def mandate_view(mandate: Mandate, status: Status) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def ledger_view(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     ]
 
 
-def terms_view(terms: Terms, locale: str) -> dict[str, Any]:
+def terms_view(terms: "Terms", locale: str) -> dict[str, Any]:
     """What a front end shows (`text`, or `sections` one by one) and what it sends back (version, digest)."""
     document = terms.to_plain()
     del document["texts"]
