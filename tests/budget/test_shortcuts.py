@@ -1,19 +1,25 @@
 """What is done in a shorter way than the library's comes to the same."""
 
+import io
 import os
 from typing import Any
 
+import botocore.regions
+import botocore.session
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from pynamodb.exceptions import AttributeNullError, GetError
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
+from urllib3.response import HTTPResponse
 
 from mandates.core.changes import EventRecord
 from mandates.moment import Moment
 from mandates.store import connecting, tables, together
-from mandates.store.events import applied_event_values, not_applied_before
+from mandates.store.events import APPLIED, applied_event_values, not_applied_before
 from mandates.store.tables import EventRow, HeadRow
-from mandates.store.writing import Transaction
+from mandates.store.writing import Transaction, WrittenOut
 
 KEYS = [f"evt_{number}" for number in range(3)]
 
@@ -32,8 +38,34 @@ def test_an_item_is_written_as_pynamodb_writes_it() -> None:
     ours = Transaction(connection=connecting.connection())
     ours.put(EventRow, values, not_applied_before())
     theirs = TransactWrite(connection=connecting.connection())
-    theirs.save(EventRow(**values), condition=not_applied_before())
+    theirs.save(EventRow(**values), EventRow.event_id.does_not_exist() | (EventRow.outcome != APPLIED))
     assert ours._put_items == theirs._put_items
+
+
+def test_a_condition_written_out_is_written_as_pynamodb_writes_it_wherever_it_stands() -> None:
+    condition, other = EventRow.outcome != APPLIED, EventRow.created == 5
+    pairs = [
+        (WrittenOut(condition), condition),
+        (WrittenOut(condition) & other, condition & other),
+        (other & WrittenOut(condition), other & condition),
+    ]
+    for ours, theirs in pairs:
+        written: list[Any] = []
+        for one in (ours, theirs):
+            names: dict[str, str] = {}
+            values: dict[str, Any] = {}
+            written.append((one.serialize(names, values), names, values))
+        assert written[0] == written[1]
+
+
+def test_a_condition_written_out_is_not_changed_by_what_it_was_written_into() -> None:
+    condition = WrittenOut(EventRow.outcome != APPLIED)
+    for _ in range(2):
+        names: dict[str, str] = {}
+        values: dict[str, Any] = {}
+        (condition & (EventRow.created == 5)).serialize(names, values)
+        assert names == {"outcome": "#0", "created": "#1"}
+    assert WrittenOut(EventRow.outcome != APPLIED) == condition
 
 
 def test_an_update_is_written_as_pynamodb_writes_it() -> None:
@@ -49,6 +81,42 @@ def test_an_update_is_written_as_pynamodb_writes_it() -> None:
 def test_an_item_without_what_it_must_have_is_not_written() -> None:
     with pytest.raises(AttributeNullError):
         Transaction(connection=connecting.connection()).put(EventRow, {"event_id": "evt_1"}, None)
+
+
+REQUESTS: dict[str, Any] = {
+    "batch_get_item": {"RequestItems": {"events": {"Keys": [{"event_id": {"S": "evt_1"}}]}}},
+    "transact_write_items": {"TransactItems": [{"Put": {"TableName": "events", "Item": {}}}]},
+}
+
+
+def asked_at(client: Any, operation: str) -> str:
+    """The address that a request of ours goes to; nothing is sent."""
+    addresses: list[str] = []
+
+    def caught(request: Any, **_: Any) -> AWSResponse:
+        addresses.append(request.url)
+        return AWSResponse(
+            request.url, 200, HTTPHeaders(), HTTPResponse(io.BytesIO(b"{}"), preload_content=False)
+        )
+
+    client.meta.events.register("before-send.dynamodb", caught)
+    getattr(client, operation)(**REQUESTS[operation])
+    return addresses[0]
+
+
+@pytest.mark.parametrize("operation", REQUESTS)
+def test_tables_by_name_are_asked_where_botocore_would_ask(operation: str) -> None:
+    botocores = botocore.session.get_session().create_client("dynamodb")
+    assert asked_at(connecting.connection().client, operation) == asked_at(botocores, operation)
+
+
+@pytest.mark.parametrize("operation", REQUESTS)
+def test_items_are_not_searched_for_arns(operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    botocores = botocore.session.get_session().create_client("dynamodb")
+    monkeypatch.setattr(botocore.regions, "jmespath", None)
+    asked_at(connecting.connection().client, operation)
+    with pytest.raises(AttributeError, match="search"):
+        asked_at(botocores, operation)
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, leaves_over: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +41,13 @@ def test_lines_of_an_invocation_name_it_and_what_it_is_about(log: io.StringIO) -
     assert (inside["request_id"], inside["mandate_id"], inside["event_id"]) == ("request-1", MANDATE, "evt_1")
     assert outside["mandate_id"] == MANDATE
     assert "event_id" not in outside
+
+
+def test_a_message_stays_the_text_it_is_and_what_json_has_no_form_for_becomes_text(log: io.StringIO) -> None:
+    telemetry.logger.warning('{"not": "taken apart"}', extra={"where": Path("ü")})
+    (line,) = logged(log)
+    assert (line["message"], line["where"]) == ('{"not": "taken apart"}', "ü")
+    assert "ü" in log.getvalue()
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -4,6 +4,7 @@ The metrics are listed in docs/runbook.md. All have one dimension, `service`, wh
 """
 
 import functools
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,11 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-logger = Logger()
+logger = Logger(
+    # Powertools makes an encoder for each line, and tries first whether the message is itself JSON.
+    json_serializer=json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":")).encode,
+    json_deserializer=str,
+)
 _metrics = Metrics()
 
 Handler = Callable[[Any, Any], Any]

@@ -25,6 +25,8 @@ _LARGEST_EXACT_INTEGER = 2**53
 
 def _refuse_what_rfc8785_writes_otherwise(value: Any) -> None:
     match value:
+        case str() | bool() | None:
+            pass
         case dict():
             for key, inner in value.items():
                 if not (isinstance(key, str) and key.isascii()):
@@ -33,8 +35,6 @@ def _refuse_what_rfc8785_writes_otherwise(value: Any) -> None:
         case list() | tuple():
             for inner in value:
                 _refuse_what_rfc8785_writes_otherwise(inner)
-        case bool() | None | str():
-            pass
         case int() if abs(value) <= _LARGEST_EXACT_INTEGER:
             pass
         case _:

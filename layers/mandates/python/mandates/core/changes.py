@@ -139,7 +139,8 @@ def change(
         if contribution.personal:
             personal[entry.number] = contribution.personal
 
-    newly = [subjects[key] for key in _linked(mandate, facts) if key not in _linked(mandate, mandate.facts)]
+    linked_before = _linked(mandate, mandate.facts)
+    newly = [subjects[key] for key in _linked(mandate, facts) if key not in linked_before]
     for subject in newly:
         for fact in subject.facts.values():
             record = EventRecord(fact.source, scope=mandate.mandate_id)

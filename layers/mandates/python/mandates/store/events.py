@@ -10,6 +10,7 @@ and stays listed, until the event is applied after all or an operator dismisses 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import batched
 from typing import Any
 
@@ -19,7 +20,7 @@ from mandates.core.changes import EVENT, EventRecord
 from mandates.core.stripe_events import is_time, project
 from mandates.moment import Moment
 from mandates.store.tables import EventRow
-from mandates.store.writing import Conflict, conflicts_named
+from mandates.store.writing import Conflict, WrittenOut, conflicts_named
 
 KEPT_SECONDS = 40 * 86_400
 QUARANTINED = "quarantined"
@@ -50,10 +51,10 @@ def recorded(event_ids: Iterable[str]) -> set[str]:
     return found
 
 
+@cache
 def not_applied_before() -> Condition:
     """The condition of every event record: what was applied stays so."""
-    condition: Condition = EventRow.event_id.does_not_exist() | (EventRow.outcome != APPLIED)
-    return condition
+    return WrittenOut(EventRow.event_id.does_not_exist() | (EventRow.outcome != APPLIED))
 
 
 def applied_event_values(record: EventRecord, mandate_id: str, moment: Moment) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from mandates.store.writing import (
     MAX_TRANSACTION_ITEMS,
     Conflict,
     Transaction,
+    WrittenOut,
     conflicts_named,
     transaction,
     until_no_conflict,
@@ -136,6 +137,10 @@ def _index_key(customer_id: str, position: Position) -> dict[str, dict[str, str]
 # ------------------------------------------------------------------------------------------ writing
 
 
+_ENTRIES_ARE_NEVER_REPLACED = WrittenOut(EntryRow.mandate_id.does_not_exist())
+_NO_FACTS_YET = WrittenOut(SubjectRow.version.does_not_exist())
+
+
 def transaction_groups(changes: Sequence[Change]) -> Iterable[list[Change]]:
     """Changes of different mandates, in groups that each fit one transaction.
 
@@ -187,8 +192,7 @@ def add_change(writing: Transaction, change: Change, moment: Moment) -> None:
         head_key = {"mandate_id": change.before.mandate_id, "record": HeadRow.RECORD}
         writing.change(HeadRow, head_key, actions, condition=nobody_wrote_since)
     for entry in change.entries:
-        entries_are_never_replaced = EntryRow.mandate_id.does_not_exist()
-        writing.put(EntryRow, _entry_values(entry), condition=entries_are_never_replaced)
+        writing.put(EntryRow, _entry_values(entry), condition=_ENTRIES_ARE_NEVER_REPLACED)
     for number, values in change.personal.items():
         kept = {name: {"value": value.value, "salt": value.salt} for name, value in values.items()}
         beside = PersonalRow(change.after.mandate_id, f"{PersonalRow.PREFIX}{number:06}", values=kept)
@@ -260,12 +264,10 @@ def _link(writing: Transaction, changes: Sequence[Change]) -> None:
 
 
 def _nobody_wrote_since(subject: Subject) -> Condition:
-    condition: Condition = (
-        SubjectRow.version.does_not_exist()
-        if subject.version is None
-        else SubjectRow.version == subject.version
-    )
-    return condition
+    if subject.version is None:
+        return _NO_FACTS_YET
+    still_as_read: Condition = SubjectRow.version == subject.version
+    return still_as_read
 
 
 def _is_pending(mandate: Mandate) -> bool:

@@ -97,6 +97,26 @@ def _expressions(condition: Condition | None, actions: Sequence[Action] = ()) ->
     return made
 
 
+class WrittenOut(Condition):
+    """A condition that is the same for every item, written out once and not for each."""
+
+    def __init__(self, condition: Condition) -> None:
+        super().__init__(condition.operator, *condition.values)
+        self.format_string = condition.format_string
+        self._names: dict[str, str] = {}
+        self._values: dict[str, Any] = {}
+        self._text = condition.serialize(self._names, self._values)
+
+    def serialize(
+        self, placeholder_names: dict[str, str], expression_attribute_values: dict[str, Any]
+    ) -> str:
+        if placeholder_names or expression_attribute_values:  # then its own placeholders would be others
+            return str(super().serialize(placeholder_names, expression_attribute_values))
+        placeholder_names |= self._names
+        expression_attribute_values |= self._values
+        return self._text
+
+
 @contextmanager
 def transaction() -> Iterator[Transaction]:
     """All or nothing. Raises Conflict; botocore's own client token makes its retries safe."""
