@@ -2,24 +2,27 @@
 
     make bench        exits with 1 if a target is missed
 
-Everything is measured as CPU time of the function's own process, as medians over interleaved runs, and judged
-as ratios within one run: machines differ, and what they have to do at the same time.
+Everything is measured as CPU time of the function's own process, and judged as ratios within one run:
+machines differ, and what they have to do at the same time. What is compared takes turns, and each pair of
+neighbours gives one ratio, of which the median counts: a disturbance reaches both of a pair, or spoils one
+ratio. The rounds go through everything, so that a busy minute is one round of each and not all rounds of one.
 """
 
 import argparse
 import contextlib
 import hashlib
 import hmac
+import itertools
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from local.settings import ROOT
 from mandates.core.stripe_events import project
 from tests.budget import artefacts, cost, examples, report
 from tests.budget.cold import runtime_api, start
+from tests.budget.ratios import median, median_ratio
 
 Json = dict[str, Any]
 
@@ -70,39 +74,55 @@ def canned_aws() -> Iterator[str]:
 def cold_starts(build: Path, into: Path, aws_url: str, names: Sequence[str], runs: int) -> Json:
     """By function and kind of artefact: CPU and wall time of each start, in seconds."""
     client = artefacts.runtime_client(into)
-    measured: Json = {name: {"shipped": [], "plain": [], "floor": []} for name in names}
+    kinds = {
+        name: {
+            "shipped": artefacts.shipped(build, name),
+            "plain": artefacts.plain(name, into),
+            "floor": artefacts.floor(build, name, into),
+        }
+        for name in names
+    }
+    measured: Json = {name: {kind: [] for kind in kinds[name]} for name in names}
     with runtime_api() as api:
-        for name in names:
-            kinds = {
-                "shipped": artefacts.shipped(build, name),
-                "plain": artefacts.plain(name, into),
-                "floor": artefacts.floor(build, name, into),
-            }
+        for run, name in itertools.product(range(runs), names):
             environment = artefacts.environment(name, aws_url)
-            for _ in range(runs):
-                for kind, artefact in kinds.items():
-                    once = start(api, artefact, client, environment)
-                    measured[name][kind].append({"cpu": once.cpu, "wall": once.wall})
-            said = {kind: median([one["cpu"] for one in measured[name][kind]]) for kind in kinds}
-            print(
-                f"  {name:24}" + "  ".join(f"{kind} {ms(value)}" for kind, value in said.items()), flush=True
-            )
+            for kind, artefact in kinds[name].items():
+                once = start(api, artefact, client, environment)
+                measured[name][kind].append({"cpu": once.cpu, "wall": once.wall})
+            if name == names[-1]:
+                print(f"  {run + 1} of {runs}", flush=True)
+    for name in names:
+        said = {kind: median(of(measured[name][kind])) for kind in kinds[name]}
+        print(f"  {name:24}" + "  ".join(f"{kind} {ms(value)}" for kind, value in said.items()), flush=True)
     return measured
 
 
-def warm_handlers(build: Path, into: Path, aws_url: str, runs: int) -> Json:
-    """CPU nanoseconds of each call, for the handler and for the bare AWS call beside it."""
-    measured: Json = {"a webhook": _warm(build, into, aws_url, "ReceiveWebhook", receive_job(runs, aws_url))}
-    for kind in examples.KINDS:
-        for size in (1, 10):
-            job = process_job(kind, size, runs)
-            measured[f"{kind}, batches of {size}"] = {
-                **_warm(build, into, aws_url, "ProcessWebhook", job),
-                "events": size,
-            }
+def of(starts: Sequence[Mapping[str, float]]) -> list[float]:
+    """The CPU of each."""
+    return [one["cpu"] for one in starts]
+
+
+def warm_handlers(build: Path, into: Path, aws_url: str, rounds: int, calls: int) -> Json:
+    """CPU nanoseconds of each call, for the handler and for the bare AWS call beside it.
+
+    Each round has processes of its own: what differs between processes (where things lie in memory) is not
+    measured once and for all. And jobs of its own: a signature is good for five minutes.
+    """
+    jobs: dict[str, tuple[str, Callable[[], Json], int]] = {
+        "a webhook": ("ReceiveWebhook", partial(receive_job, calls, aws_url), 1),
+        **{
+            f"{kind}, batches of {size}": ("ProcessWebhook", partial(process_job, kind, size, calls), size)
+            for kind in examples.KINDS
+            for size in (1, 10)
+        },
+    }
+    measured: Json = {what: {"handler": [], "bare": [], "events": jobs[what][2]} for what in jobs}
+    for _, (what, (function, job, _)) in itertools.product(range(rounds), jobs.items()):
+        for which, times in _warm(build, into, aws_url, function, job()).items():
+            measured[what][which] += times
     for what, one in measured.items():
-        ratio = per_event(one) / median(one["bare"])
-        print(f"  {what:42} {per_event(one) / 1e6:.2f} ms each, {ratio:.2f} of a bare call", flush=True)
+        each = median(one["handler"]) / one["events"]
+        print(f"  {what:42} {each / 1e6:.2f} ms each, {per_event(one):.2f} of a bare call", flush=True)
     return measured
 
 
@@ -157,11 +177,8 @@ def process_job(kind: str, size: int, runs: int) -> Json:
 
 
 def per_event(measured: Json) -> float:
-    return median(measured["handler"]) / float(measured.get("events", 1))
-
-
-def median(values: Sequence[float]) -> float:
-    return statistics.median(values)
+    """What one event costs, in bare calls."""
+    return median_ratio(measured["handler"], measured["bare"]) / float(measured["events"])
 
 
 def ms(seconds: float) -> str:
@@ -171,17 +188,14 @@ def ms(seconds: float) -> str:
 def targets(raw: Json) -> list[Target]:
     found = []
     for name, kinds in raw["cold"].items():
-        cpu = {kind: median([one["cpu"] for one in starts]) for kind, starts in kinds.items()}
-        found.append(
-            Target(f"{name}: init over the plain build's", INIT_OVER_PLAIN, cpu["shipped"] / cpu["plain"])
-        )
+        cpu = {kind: of(starts) for kind, starts in kinds.items()}
+        over_plain = median_ratio(cpu["shipped"], cpu["plain"])
+        found.append(Target(f"{name}: init over the plain build's", INIT_OVER_PLAIN, over_plain))
         if name == "ReceiveWebhook":
-            floor = Target(
-                f"{name}: init over its floor's", RECEIVE_INIT_OVER_FLOOR, cpu["shipped"] / cpu["floor"]
-            )
-            found.append(floor)
+            over_floor = median_ratio(cpu["shipped"], cpu["floor"])
+            found.append(Target(f"{name}: init over its floor's", RECEIVE_INIT_OVER_FLOOR, over_floor))
     for what, one in raw["warm"].items():
-        ratio = per_event(one) / median(one["bare"])
+        ratio = per_event(one)
         if what == "a webhook":
             found.append(Target("a webhook over one bare SQS send", RECEIVE_OVER_SEND, ratio))
         elif one["events"] == 10:
@@ -193,8 +207,9 @@ def targets(raw: Json) -> list[Target]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--starts", type=int, default=7, help="cold starts of each kind and function")
-    parser.add_argument("--calls", type=int, default=150, help="warm calls of each kind")
+    parser.add_argument("--starts", type=int, default=11, help="cold starts of each kind and function")
+    parser.add_argument("--rounds", type=int, default=5, help="processes of each kind for warm calls")
+    parser.add_argument("--calls", type=int, default=60, help="warm calls in each of them")
     parser.add_argument("--only", nargs="*", help="these functions alone, and nothing is written")
     chosen = parser.parse_args()
     # The examples are made by the store's own code, which makes a client, and asks nothing of it.
@@ -204,14 +219,15 @@ def main() -> int:
     names = chosen.only or artefacts.functions()
     with tempfile.TemporaryDirectory() as folder, canned_aws() as aws_url:
         into = Path(folder)
-        print(f"cold starts: medians of {chosen.starts}, CPU")
+        print(f"cold starts: medians of {chosen.starts}, CPU", flush=True)
         cold = cold_starts(build, into, aws_url, names, chosen.starts)
-        print(f"warm calls: medians of {chosen.calls}, CPU")
-        warm = warm_handlers(build, into, aws_url, chosen.calls)
+        print(f"warm calls: medians of {chosen.rounds} times {chosen.calls}, CPU", flush=True)
+        warm = warm_handlers(build, into, aws_url, chosen.rounds, chosen.calls)
     raw = {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "starts": chosen.starts,
+        "rounds": chosen.rounds,
         "calls": chosen.calls,
         "cold": cold,
         "warm": warm,

@@ -26,8 +26,12 @@ KINDS = ("setup_intent.succeeded", "checkout.session.completed")
 """What a set-up that goes well brings. The first activates and links (five items), the second is told."""
 
 
+_DIGITS, _LETTERS = "0123456789abcdef", "abcdefghijklmnop"
+
+
 def mandate_id(number: int) -> str:
-    return f"mdt_{number:024x}"
+    """Of the form that ours have: another would be left out of the log."""
+    return "mdt_" + f"{number:024x}".translate(str.maketrans(_DIGITS, _LETTERS))
 
 
 @functools.cache
@@ -78,7 +82,7 @@ def batch(kind: str, numbers: range) -> Json:
 @functools.lru_cache(maxsize=4096)
 def pending(of: str) -> Mandate:
     """A mandate whose customer has accepted the terms and has a session open at Stripe."""
-    number = int(of.removeprefix("mdt_"), 16)
+    number = int(of.removeprefix("mdt_").translate(str.maketrans(_LETTERS, _DIGITS)), 16)
     created = Mandate(
         mandate_id=of,
         customer_id=f"auth0|{number}",

@@ -1,13 +1,13 @@
 """docs/performance.md, its raw data and its plot, from one run of `make bench`."""
 
 import json
-import statistics
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from local.settings import ROOT
 from tests.budget import cost
+from tests.budget.ratios import median, median_ratio
 
 if TYPE_CHECKING:
     from tests.budget.bench import Target
@@ -43,7 +43,12 @@ def _rounded(raw: Json) -> Json:
 
 
 def _median(raw: Json, name: str, kind: str, of: str = "cpu") -> float:
-    return 1000 * float(statistics.median(one[of] for one in raw["cold"][name][kind]))
+    return 1000 * median([one[of] for one in raw["cold"][name][kind]])
+
+
+def _ratio(raw: Json, name: str, to: str) -> float:
+    shipped, other = ([one["cpu"] for one in raw["cold"][name][kind]] for kind in ("shipped", to))
+    return median_ratio(shipped, other)
 
 
 def _page(raw: Json, targets: Sequence["Target"], costs: Json) -> Iterator[str]:
@@ -58,9 +63,9 @@ def _page(raw: Json, targets: Sequence["Target"], costs: Json) -> Iterator[str]:
     yield ""
     yield (
         f"This run: Python {raw['python']} on {raw['machine']}, {raw['starts']} cold starts of each kind and"
-        f" {raw['calls']} warm calls, medians of the process's own CPU time, taken in turns. Ratios"
-        " carry over to"
-        " other machines, milliseconds do not."
+        f" {raw['rounds']} times {raw['calls']} warm calls, in turns; medians of the process's own CPU time."
+        " A ratio is the median of the ratios of neighbours, so it is not that of the medians beside it."
+        " Ratios carry over to other machines, milliseconds do not."
     )
     yield from (
         "",
@@ -91,8 +96,8 @@ def _page(raw: Json, targets: Sequence["Target"], costs: Json) -> Iterator[str]:
     for name in raw["cold"]:
         shipped, plain, floor = (_median(raw, name, kind) for kind in ("shipped", "plain", "floor"))
         yield (
-            f"| {name} | {shipped:.0f} ms | {plain:.0f} ms | {floor:.0f} ms | {shipped / plain:.2f}"
-            f" | {shipped / floor:.2f} |"
+            f"| {name} | {shipped:.0f} ms | {plain:.0f} ms | {floor:.0f} ms"
+            f" | {_ratio(raw, name, 'plain'):.2f} | {_ratio(raw, name, 'floor'):.2f} |"
         )
     yield from ("", "## Warm handlers", "")
     yield (
@@ -106,9 +111,9 @@ def _page(raw: Json, targets: Sequence["Target"], costs: Json) -> Iterator[str]:
     )
     yield from ("", "| what | each | bare call | ratio |", "|---|---|---|---|")
     for what, one in raw["warm"].items():
-        each = statistics.median(one["handler"]) / one.get("events", 1)
-        bare = statistics.median(one["bare"])
-        yield f"| {what} | {each / 1e6:.2f} ms | {bare / 1e6:.2f} ms | {each / bare:.2f} |"
+        each, bare = median(one["handler"]) / one["events"], median(one["bare"])
+        ratio = median_ratio(one["handler"], one["bare"]) / one["events"]
+        yield f"| {what} | {each / 1e6:.2f} ms | {bare / 1e6:.2f} ms | {ratio:.2f} |"
     yield from _costs(costs)
 
 
