@@ -207,7 +207,7 @@ def targets(raw: Json) -> list[Target]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--starts", type=int, default=11, help="cold starts of each kind and function")
+    parser.add_argument("--starts", type=int, default=15, help="cold starts of each kind and function")
     parser.add_argument("--rounds", type=int, default=5, help="processes of each kind for warm calls")
     parser.add_argument("--calls", type=int, default=60, help="warm calls in each of them")
     parser.add_argument("--only", nargs="*", help="these functions alone, and nothing is written")
