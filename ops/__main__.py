@@ -4,7 +4,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ops import customer, dlq, events, evidence, explain, mandate, reconcile, terms, webhook_secret
+from ops import (
+    customer,
+    dlq,
+    events,
+    evidence,
+    explain,
+    mandate,
+    reconcile,
+    terms,
+    unpublished,
+    webhook_secret,
+)
 from ops.stack import Stack, StackError
 
 
@@ -20,6 +31,7 @@ def command_line() -> argparse.ArgumentParser:
     reconcile.add_commands(commands)
     events.add_commands(commands)
     dlq.add_commands(commands)
+    unpublished.add_commands(commands)
     explain.add_commands(commands)
     return parser
 

@@ -1,18 +1,20 @@
-"""The dead letters: what the worker could not even record, after all its tries."""
+"""The dead letters: what the worker could not even record, and what in the Stripe work queue was no work."""
 
 import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mandates.core.stripe_events import is_event_id
+from mandates.stripe_work import mandate_to_settle
 from ops import queues
 from ops.events import positive
-from ops.stack import Stack, StackError
+from ops.stack import Output, Stack, StackError
 
 HELD_SECONDS = 600
 """How long what was received stays with this command; what it did not move it gives back at its end.
@@ -25,21 +27,53 @@ _SHOWN_CHARACTERS = 200
 Message = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class DeadLetters:
+    """Of a queue: the stack's outputs, and how its own messages are told from others."""
+
+    name: str
+    dead_letters: Output
+    queue: Output
+    is_ours: Callable[[Message], bool]
+
+
 def add_commands(commands: Any) -> None:
-    actions = commands.add_parser("dlq", help="the dead letters of the webhook queue").add_subparsers(
+    actions = commands.add_parser("dlq", help="the dead letters").add_subparsers(
         required=True, metavar="ACTION"
     )
     listing = actions.add_parser("list", help="what is there, and stays there")
     listing.set_defaults(run=run_list)
-    redriving = actions.add_parser("redrive", help="give it back to the webhook queue")
-    redriving.add_argument("--force", action="store_true", help="also what is no event of ours")
+    redriving = actions.add_parser("redrive", help="give it back to its queue")
+    redriving.add_argument("--force", action="store_true", help="also what is no message of ours")
     redriving.set_defaults(run=run_redrive)
     for action in (listing, redriving):
         action.add_argument("--limit", type=positive, metavar="N", help="at most (all)")
+        action.add_argument(
+            "--stripe-work",
+            action="store_const",
+            const=STRIPE_WORK,
+            default=WEBHOOKS,
+            dest="of",
+            help="those of the Stripe work queue (not those of the webhook queue)",
+        )
+
+
+WEBHOOKS = DeadLetters(
+    "webhook queue",
+    "WebhookDeadLettersUrl",
+    "WebhookQueueUrl",
+    lambda message: event_id(message) is not None,
+)
+STRIPE_WORK = DeadLetters(
+    "Stripe work queue",
+    "StripeWorkDeadLettersUrl",
+    "StripeWorkQueueUrl",
+    lambda message: mandate_to_settle(message["Body"]) is not None,
+)
 
 
 def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
-    url = stack.output("WebhookDeadLettersUrl")
+    url = stack.output(chosen.of.dead_letters)
     sqs = queues.client()
 
     def show(message: Message) -> bool:
@@ -52,26 +86,26 @@ def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
 
 
 def run_redrive(stack: Stack, chosen: argparse.Namespace) -> int:
-    """Send each to the webhook queue, then delete it here: a crash in between doubles it, and never loses it.
+    """Send each to its queue, then delete it here: a crash in between doubles it, and never loses it.
 
-    1 if it had to stop, or left something that is no event of ours.
+    1 if it had to stop, or left something that is no message of ours.
     """
-    dead_letters, queue = stack.output("WebhookDeadLettersUrl"), stack.output("WebhookQueueUrl")
+    dead_letters, queue = stack.output(chosen.of.dead_letters), stack.output(chosen.of.queue)
     sqs = queues.client()
     left = 0
 
     def move(message: Message) -> bool:
         nonlocal left
-        if event_id(message) is None and not chosen.force:
+        if not chosen.of.is_ours(message) and not chosen.force:
             left += 1
-            print(f"left here, no event of ours (--force moves it): {line(message)}", file=sys.stderr)
+            print(f"left here, no message of ours (--force moves it): {line(message)}", file=sys.stderr)
             return False
         sqs.send_message(QueueUrl=queue, MessageBody=message["Body"])
         print(f"moved  {line(message)}")
         return True
 
     seen, moved = each(sqs, dead_letters, chosen.limit, move)
-    print(f"{moved} of {seen} moved to the webhook queue")
+    print(f"{moved} of {seen} moved to the {chosen.of.name}")
     return 1 if left else 0
 
 

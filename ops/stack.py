@@ -21,6 +21,10 @@ Output = Literal[
     "TermsTable",
     "WebhookQueueUrl",
     "WebhookDeadLettersUrl",
+    "StripeWorkQueueUrl",
+    "StripeWorkDeadLettersUrl",
+    "OutwardBusName",
+    "UnpublishedEntriesUrl",
     "StripeWebhookSecretsArn",
 ]
 Parameter = Literal["StripeApiBase", "StripeApiKeySecretArn", "StripeLivemode"]

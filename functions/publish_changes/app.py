@@ -1,4 +1,4 @@
-"""The mandates table's stream: tell the bus of every ledger entry, and have withdrawn mandates settled."""
+"""The mandates table's stream: tell the bus of every ledger entry."""
 
 import os
 from typing import Any
@@ -8,13 +8,15 @@ import msgspec
 from mandates import aws, settings
 from mandates.core.ledger import Entry
 from mandates.core.outward import EventType, outward_event
-from mandates.publishing import Publisher, entries_in
+from mandates.ledger_stream import added_entries
+from mandates.publishing import Publisher, Refused
+from mandates.queueing import Queue
 from mandates.telemetry import correlated, count, instrumented, logger
 
 
 class Settings(msgspec.Struct, frozen=True):
     event_bus_name: str
-    stripe_work_queue_url: str
+    unpublished_entries_url: str
 
 
 COUNTED = {
@@ -26,15 +28,19 @@ COUNTED = {
 
 configured = settings.read(Settings, os.environ)
 publisher = Publisher(
-    aws.client("events"), aws.client("sqs"), configured.event_bus_name, configured.stripe_work_queue_url
+    aws.client("events"),
+    configured.event_bus_name,
+    Queue(aws.client("sqs"), configured.unpublished_entries_url),
 )
 
 
 @instrumented
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    outcome = publisher.publish(entries_in(event["Records"]))
+    outcome = publisher.publish(added_entries(event["Records"]))
     for entry in outcome.published:
         report(entry)
+    for refused in outcome.set_aside:
+        report_set_aside(refused)
     if outcome.resume_at is None:
         return {"batchItemFailures": []}
     count("EntriesDelayed")
@@ -55,3 +61,9 @@ def report(entry: Entry) -> None:
     count("EntriesPublished")
     if event.type in COUNTED and event.detail.get("reasons", True):
         count(COUNTED[event.type])
+
+
+def report_set_aside(refused: Refused) -> None:
+    with correlated(mandate_id=refused.added.mandate_id):
+        logger.error("entry set aside", extra={"record": refused.added.record, "code": refused.code})
+    count("EntriesSetAside")

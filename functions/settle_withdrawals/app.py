@@ -1,10 +1,10 @@
 """The Stripe work queue's consumer: detach what withdrawn mandates still have at Stripe.
 
 What Stripe can't do now stays in the queue and is tried again later and later, for as long as the queue
-keeps messages: an outage at Stripe fills no dead-letter queue.
+keeps messages: an outage at Stripe fills no dead-letter queue. So the queue itself gives nothing up, and what
+is no message of ours, and never will be, is moved to the dead letters here.
 """
 
-import json
 import os
 import random
 import time
@@ -20,6 +20,7 @@ from mandates.settings import StripeAccess
 from mandates.settling import settle
 from mandates.store import tables
 from mandates.stripe_access import Stripe
+from mandates.stripe_work import mandate_to_settle
 from mandates.telemetry import correlated, count, instrumented, logger, measure
 
 
@@ -27,6 +28,7 @@ class Settings(StripeAccess, frozen=True, kw_only=True):
     mandates_table: str
     stripe_subjects_table: str
     stripe_work_queue_url: str
+    stripe_work_dead_letters_url: str
 
 
 configured = settings.read(Settings, os.environ)
@@ -45,9 +47,19 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
 
 def settle_one(record: SQSRecord) -> None:
-    mandate_id = json.loads(record.body)["mandate_id"]
+    mandate_id = mandate_to_settle(record.body)
+    if mandate_id is None:
+        set_aside(record)
+        return
     with correlated(mandate_id=mandate_id):
         settle_or_put_off(mandate_id, record)
+
+
+def set_aside(record: SQSRecord) -> None:
+    """Send it to the dead letters; then it is deleted here. A crash in between doubles it."""
+    sqs.send_message(QueueUrl=configured.stripe_work_dead_letters_url, MessageBody=record.body)
+    logger.error("the message is not a withdrawal that we queued", extra={"message_id": record.message_id})
+    count("StripeWorkSetAside")
 
 
 def settle_or_put_off(mandate_id: str, record: SQSRecord) -> None:

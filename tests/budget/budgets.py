@@ -12,6 +12,7 @@ FORBIDDEN: Mapping[str, frozenset[str]] = {
     "ExportEvidence": frozenset({"stripe", "requests", "jwt", "cryptography", "typst"}),
     "ProcessWebhook": frozenset({"stripe", "requests", "jwt", "cryptography"}),
     "PublishChanges": frozenset({"stripe", "pynamodb", "requests", "jwt", "cryptography"}),
+    "QueueWithdrawals": frozenset({"stripe", "pynamodb", "requests", "jwt", "cryptography"}),
     "ReadCheckoutSession": frozenset({"jwt", "cryptography"}),
     "ReadMandates": frozenset({"stripe", "requests", "jwt", "cryptography", "zoneinfo"}),
     "ReadTerms": frozenset({"stripe", "requests", "jwt", "cryptography"}),

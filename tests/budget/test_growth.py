@@ -101,6 +101,7 @@ def test_a_mandate_asks_for_the_same_among_ten_others_and_a_hundred_thousand(
         "receive_webhook",
         "process_webhook",
         "publish_changes",
+        "queue_withdrawals",
         "reconcile_events",
         "settle_withdrawals",
     }

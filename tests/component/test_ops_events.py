@@ -207,7 +207,7 @@ def test_redriven_ones_move_and_what_is_no_event_stays(
         world.sqs.send_message(QueueUrl=dead_letters, MessageBody=body)
     assert main(["dlq", "redrive", "--limit", "5"]) in {0, 1}
     assert main(["dlq", "redrive"]) == 1
-    assert "left here, no event of ours (--force moves it)" in capsys.readouterr().err
+    assert "left here, no message of ours (--force moves it)" in capsys.readouterr().err
     assert sorted(bodies(world, world.queue_url)) == sorted(events)
     assert main(["dlq", "redrive", "--force"]) == 0
     assert "1 of 1 moved" in capsys.readouterr().out

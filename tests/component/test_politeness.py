@@ -217,7 +217,7 @@ class Timed:
         return list(self.heads)
 
     def _withdrawn(self, number: int) -> Mandate:
-        mandate_id = f"mdt_{number}"
+        mandate_id = f"mdt_{number:024}".translate(str.maketrans("0123456789", "abcdefghij"))
         shop = Gateway("sk_test_placeholder", http_client=self.client, clock=self.time, sleep=self.time.sleep)
         customer_id = shop.create_customer(mandate_id, MANAGED_BY, idempotency_key=mandate_id)
         params = setup_session_params(

@@ -1,4 +1,4 @@
-"""The stream function: every ledger entry to the bus, at least once, in order, and withdrawals settled."""
+"""Every ledger entry goes to the bus, at least once, in order; what the bus never takes holds up nothing."""
 
 import itertools
 import json
@@ -7,15 +7,20 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 from jsonschema import Draft202012Validator, FormatChecker
 
 from mandates import publishing
 from mandates.core.ledger import first_broken
 from mandates.core.outward import SOURCE
-from mandates.publishing import entry_of
+from mandates.ledger_stream import entry_of
 from mandates.store.mandates import read_ledger
-from tests.component.world import ROOT, World
+from tests.component.world import ROOT, World, metrics
 from tests.unit.test_outward import SCHEMA
 
 BUS = "bus"
@@ -79,10 +84,6 @@ def entry(
     }
 
 
-def revoked(mandate: str, number: int) -> dict[str, Any]:
-    return entry(mandate, number, status="revoked", kind="detached")
-
-
 def publish(world: World, items: Sequence[Mapping[str, Any]]) -> list[str]:
     """The sequence numbers that the function reports."""
     answer = world.invoke("publish_changes", stream_event(items))
@@ -106,41 +107,35 @@ def who(world: World) -> list[str]:
     return [f"{detail['mandate_id'][4]}{detail['ledger_number']}" for _, detail in published(world)]
 
 
-def settling(world: World) -> list[str]:
-    """The mandates in the Stripe work queue."""
-    found: list[str] = []
-    while messages := world.sqs.receive_message(QueueUrl=world.work_queue_url, MaxNumberOfMessages=10).get(
-        "Messages"
-    ):
-        found += [json.loads(message["Body"])["mandate_id"] for message in messages]
-    return found
-
-
 class Refusing:
-    """An EventBridge client that does not take some events: by letter and number, such as `a1`."""
+    """An EventBridge client that does not take some events: by letter and number, such as `a1`.
 
-    def __init__(self, refused: set[str], error: Exception | None = None) -> None:
+    Where it has an `error`, it is raised: by every call, or (if some are refused) by calls with one of them.
+    """
+
+    def __init__(self, refused: set[str], error: Exception | None, code: str) -> None:
         self.refused = refused
         self.error = error
+        self.code = code
         self.took: list[list[str]] = []
 
     def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
-        if self.error:
-            raise self.error
         details = [json.loads(event["Detail"]) for event in Entries]
         named = [f"{detail['mandate_id'][4]}{detail['ledger_number']}" for detail in details]
+        if self.error and (not self.refused or self.refused.intersection(named)):
+            raise self.error
         self.took.append([name for name in named if name not in self.refused])
         results = [
-            {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}
-            if name in self.refused
-            else {"EventId": name}
+            {"ErrorCode": self.code, "ErrorMessage": "no"} if name in self.refused else {"EventId": name}
             for name in named
         ]
         return {"FailedEntryCount": len(self.refused.intersection(named)), "Entries": results}
 
 
-def refusing(world: World, *refused: str, error: Exception | None = None) -> Refusing:
-    client = Refusing(set(refused), error)
+def refusing(
+    world: World, *refused: str, error: Exception | None = None, code: str = "ThrottlingException"
+) -> Refusing:
+    client = Refusing(set(refused), error, code)
     world.monkeypatch.setattr(world.function("publish_changes").publisher, "_events", client)
     return client
 
@@ -169,7 +164,6 @@ def test_the_journey_of_a_mandate(bus: World) -> None:
     assert types[-1] == "mandate.withdrawn"
     activated = next(detail for detail_type, detail in told if detail_type == "mandate.activated")
     assert activated["stripe"]["payment_method"] == [mandate["payment_method_id"]]
-    assert set(settling(bus)) == {begun["mandate_id"]}
 
 
 def test_the_image_of_an_entry_is_read_as_the_store_reads_it(bus: World) -> None:
@@ -292,53 +286,185 @@ def test_an_outage_of_the_bus_leaves_all_to_be_handed_over_again(bus: World, err
     assert publish(bus, THREE_EACH) == ["101"]
 
 
-def test_an_entry_that_cannot_be_read_fails_the_batch(bus: World) -> None:
-    """Lambda then halves it, until the neighbours are published and that one stands alone."""
-    unreadable = entry("b", 1)
-    del unreadable["hash"]
-    with pytest.raises(KeyError):
-        publish(bus, [entry("a", 1), unreadable])
-    assert put_calls(bus) == []
+# ------------------------------------------------------------------------------------ refused for good
 
 
-# ---------------------------------------------------------------------------------------- withdrawals
+def aside(world: World) -> list[tuple[str, str]]:
+    """What is in the queue of unpublished entries: such as `a1`, and the code."""
+    told = [json.loads(body) for body in world.waiting(world.unpublished_url)]
+    return [(f"{one['mandate_id'][4]}{int(one['record'][-6:])}", one["code"]) for one in told]
 
 
-def test_a_withdrawn_mandate_is_to_be_settled_before_anybody_hears_of_it(bus: World) -> None:
-    publish(bus, [entry("a", 1), revoked("b", 4), revoked("c", 2)])
-    operations = [call.operation for call in bus.calls if call.function == "publish_changes"]
-    assert operations == ["SendMessage", "SendMessage", "PutEvents"]
-    assert settling(bus) == [f"mdt_{letter * 24}" for letter in "bc"]
+def answered(code: str, status: int = 400) -> ClientError:
+    answer: Any = {
+        "Error": {"Code": code, "Message": "x"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, "PutEvents")
 
 
-def test_every_entry_of_a_withdrawn_mandate_asks_again(bus: World) -> None:
-    """A set-up that succeeds on a withdrawn mandate has to be detached, too."""
-    publish(bus, [revoked("a", 3), entry("a", 4, status="revoked", kind="setup_succeeded")])
-    assert len(settling(bus)) == 2
+@pytest.mark.parametrize("code", sorted(publishing.ENTRY_REFUSED))
+@pytest.mark.parametrize("refused", ["a1", "b2", "a3"])
+def test_an_entry_refused_for_good_is_set_aside_and_all_others_go_out(
+    bus: World, code: str, refused: str
+) -> None:
+    client = refusing(bus, refused, code=code)
+    assert publish(bus, THREE_EACH) == []
+    assert aside(bus) == [(refused, code)]
+    taken = list(itertools.chain.from_iterable(client.took))
+    assert taken == [name for name in ("a1", "b1", "a2", "b2", "a3", "b3") if name != refused]
 
 
-def test_without_a_withdrawal_nothing_is_queued(bus: World) -> None:
-    publish(bus, THREE_EACH)
-    assert settling(bus) == []
+@pytest.mark.parametrize("code", sorted(publishing.CALL_REFUSED))
+def test_a_call_refused_for_one_of_its_entries_is_made_without_it(bus: World, code: str) -> None:
+    """As EventBridge does with an entry that is too large: it does not say which."""
+    client = refusing(bus, "b1", error=answered(code))
+    assert publish(bus, [entry(letter, 1) for letter in "abc"]) == []
+    assert aside(bus) == [("b1", code)]
+    assert client.took == [["a1"], ["c1"]]
 
 
-def test_what_the_work_queue_does_not_take_is_not_published(bus: World) -> None:
+def test_what_botocore_will_not_send_is_set_aside(bus: World) -> None:
+    """It checks parameters before it calls: the real client, and a time that is none."""
+    assert publish(bus, [{**entry("a", 1), "recorded_at": {"S": "yesterday"}}, entry("b", 1)]) == []
+    assert aside(bus) == [("a1", "ParamValidationError")]
+    sent = [event["Time"] for call in put_calls(bus)[1:] for event in call["Entries"]]
+    assert sent == ["yesterday", "2026-11-01T00:00:00.000Z"]  # each by itself, after the call of both
+    bus.calls.clear()  # no such event is ever published
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ThrottlingException",
+        "InternalFailure",
+        "InternalException",
+        "AccessDeniedException",
+        "InvalidAccountIdException",
+        "NotAuthorizedForSourceException",
+        "OfALaterVersion",
+    ],
+)
+def test_what_may_pass_is_never_set_aside(bus: World, code: str) -> None:
+    """Neither said of an entry nor of the call. What strikes every entry alike is no entry's fault."""
+    refusing(bus, "a1", code=code)
+    assert publish(bus, THREE_EACH) == ["101"]
+    refusing(bus, error=answered(code))
+    assert publish(bus, THREE_EACH) == ["101"]
+    refusing(bus, "a1", error=answered(code))
+    assert publish(bus, THREE_EACH) == ["101"]
+    assert aside(bus) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ReadTimeoutError(endpoint_url="https://events"),
+        ConnectTimeoutError(endpoint_url="https://events"),
+        EndpointConnectionError(endpoint_url="https://events"),
+        answered("ServiceUnavailable", 503),
+        answered("500", 500),
+        KeyError("Entries"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_time_out_or_an_outage_is_never_set_aside(bus: World, error: Exception) -> None:
+    refusing(bus, error=error)
+    assert publish(bus, THREE_EACH) == ["101"]
+    assert aside(bus) == []
+
+
+def test_an_outage_while_the_refused_one_is_looked_for_sets_nothing_aside(bus: World) -> None:
+    class Busy(Refusing):
+        def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            self.error = answered("ValidationException" if len(Entries) > 1 else "ThrottlingException")
+            return super().put_events(Entries=Entries)
+
+    bus.monkeypatch.setattr(bus.function("publish_changes").publisher, "_events", Busy(set(), None, ""))
+    assert publish(bus, THREE_EACH) == ["101"]
+    assert aside(bus) == []
+
+
+@pytest.mark.parametrize("field", ["hash", "facts", "number", "recorded_at"])
+def test_an_entry_that_cannot_be_read_is_set_aside_too(bus: World, field: str) -> None:
+    unreadable = {**entry("b", 1), field: {"S": "{"}}
+    assert publish(bus, [entry("a", 1), {k: v for k, v in unreadable.items() if v != {"S": "{"}}]) == []
+    assert aside(bus) == [("b1", publishing.UNREADABLE)]
+    assert who(bus) == ["a1"]
+
+
+def test_what_cannot_be_told_is_set_aside_and_its_content_not_quoted(bus: World) -> None:
+    odd = {**entry("a", 1), "facts": {"S": '[{"name": "ann@shop.example"}]'}}
+    assert publish(bus, [odd, entry("a", 2)]) == []
+    (body,) = bus.waiting(bus.unpublished_url)
+    assert "ann" not in body
+    assert json.loads(body) == {
+        "mandate_id": f"mdt_{'a' * 24}",
+        "record": "entry#000001",
+        "sequence_number": "101",
+        "code": publishing.UNREADABLE,
+        "message": "KeyError",
+    }
+    assert who(bus) == ["a2"]
+
+
+def test_during_an_outage_it_is_not_set_aside_anew_with_each_try(bus: World) -> None:
+    """The batch comes again from the first that has to wait; what is refused behind that, too."""
+
+    class Both(Refusing):
+        def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            answer = super().put_events(Entries=Entries)
+            for event, result in zip(Entries, answer["Entries"], strict=True):
+                if "b" * 24 in event["Detail"] and "ErrorCode" in result:
+                    result["ErrorCode"] = "MalformedDetail"
+            return answer
+
+    both = Both({"a1", "b1"}, None, "ThrottlingException")
+    bus.monkeypatch.setattr(bus.function("publish_changes").publisher, "_events", both)
+    batch = [entry("a", 1), entry("b", 1), entry("c", 1)]
+    for _ in range(3):
+        assert publish(bus, batch) == ["101"]
+    assert aside(bus) == []
+    both.refused = {"b1"}
+    assert publish(bus, batch) == []
+    assert aside(bus) == [("b1", "MalformedDetail")]
+
+
+def test_one_refused_before_an_outage_is_set_aside_once_and_does_not_come_again(bus: World) -> None:
+    class Both(Refusing):
+        def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            answer = super().put_events(Entries=Entries)
+            for event, result in zip(Entries, answer["Entries"], strict=True):
+                if "a" * 24 in event["Detail"] and "ErrorCode" in result:
+                    result["ErrorCode"] = "MalformedDetail"
+            return answer
+
+    both = Both({"a1", "b1"}, None, "ThrottlingException")
+    bus.monkeypatch.setattr(bus.function("publish_changes").publisher, "_events", both)
+    batch = [entry("a", 1), entry("b", 1), entry("c", 1)]
+    assert publish(bus, batch) == ["102"]
+    assert aside(bus) == [("a1", "MalformedDetail")]
+
+
+@pytest.mark.parametrize("fails", ["raises", "takes none"])
+def test_what_cannot_be_set_aside_is_handed_over_again(bus: World, fails: str) -> None:
     class Full:
-        def send_message(self, **_: Any) -> None:
-            raise ClientError({"Error": {"Code": "InternalError", "Message": "x"}}, "SendMessage")
+        def send_message_batch(self, **_: Any) -> dict[str, Any]:
+            if fails == "raises":
+                raise answered("InternalError", 500)
+            return {"Failed": [{"Id": "0", "Code": "InternalError"}]}
 
-    bus.monkeypatch.setattr(bus.function("publish_changes").publisher, "_sqs", Full())
-    assert publish(bus, [entry("a", 1), entry("a", 2), revoked("a", 3), entry("b", 1)]) == ["103"]
-    assert who(bus) == ["a1", "a2"]
+    client = refusing(bus, "b1", code="MalformedDetail")
+    queue = bus.function("publish_changes").publisher._unpublished
+    bus.monkeypatch.setattr(queue, "_sqs", Full())
+    assert publish(bus, THREE_EACH) == ["102"]
+    assert list(itertools.chain.from_iterable(client.took)) == ["a1", "a2", "b2", "a3", "b3"]
 
 
-def test_it_is_queued_again_when_the_bus_refused(bus: World) -> None:
-    """At least once: to settle twice does no harm, never to settle would leave it attached."""
-    client = refusing(bus, "a1")
-    assert publish(bus, [revoked("a", 1)]) == ["101"]
-    client.refused = set()
-    assert publish(bus, [revoked("a", 1)]) == []
-    assert len(settling(bus)) == 2
+def test_what_was_set_aside_is_logged_and_counted(bus: World) -> None:
+    refusing(bus, "a1", code="MalformedDetail")
+    found = metrics(lambda: publish(bus, [entry("a", 1), entry("b", 1)]))
+    assert found == {"EntriesSetAside": [1.0], "EntriesPublished": [1.0], "SetupAttemptsFailed": [1.0]}
 
 
 # ------------------------------------------------------------------------------------------- samples

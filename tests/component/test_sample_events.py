@@ -44,6 +44,7 @@ EXPECTED = {
     "process_webhook/set_up": Expected(contains="'batchItemFailures': []"),
     "publish_changes/activated": Expected(contains="'batchItemFailures': []"),
     "publish_changes/withdrawn": Expected(contains="'batchItemFailures': []"),
+    "queue_withdrawals/withdrawn": Expected(contains="'batchItemFailures': []"),
     "read_checkout_session/return_page": Expected(200, "pending"),
     "read_mandates/mandates_of_customer": Expected(200, MANDATE),
     "read_mandates/one_customer": Expected(200, "cus_sample"),

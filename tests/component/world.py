@@ -115,6 +115,8 @@ class World:
         self.sqs, self.secrets = sqs, secrets
         self.queue_url = sqs.create_queue(QueueName="webhooks")["QueueUrl"]
         self.work_queue_url = sqs.create_queue(QueueName="stripe-work")["QueueUrl"]
+        self.work_dead_letters_url = sqs.create_queue(QueueName="stripe-work-dead")["QueueUrl"]
+        self.unpublished_url = sqs.create_queue(QueueName="unpublished")["QueueUrl"]
         self.api_key_arn = secrets.create_secret(Name="key", SecretString="sk_test_placeholder")["ARN"]
         self.webhook_secrets_arn = secrets.create_secret(
             Name="webhooks", SecretString=json.dumps({"secrets": [WEBHOOK_SECRET]})
@@ -133,6 +135,8 @@ class World:
             "STRIPE_API_KEY_SECRET_ARN": self.api_key_arn,
             "STRIPE_LIVEMODE": "false",
             "STRIPE_WORK_QUEUE_URL": self.work_queue_url,
+            "STRIPE_WORK_DEAD_LETTERS_URL": self.work_dead_letters_url,
+            "UNPUBLISHED_ENTRIES_URL": self.unpublished_url,
             "STRIPE_WEBHOOK_SECRETS_ARN": self.webhook_secrets_arn,
             "WEBHOOK_QUEUE_URL": self.queue_url,
             **{f"{name.upper()}_TABLE": name for name in TABLES},
@@ -296,12 +300,14 @@ class World:
 
     def queued(self) -> list[dict[str, Any]]:
         """The messages waiting in the queue (they stay in flight)."""
-        messages: list[dict[str, Any]] = []
-        while some := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get(
-            "Messages"
-        ):
-            messages += [json.loads(message["Body"]) for message in some]
-        return messages
+        return [json.loads(body) for body in self.waiting(self.queue_url)]
+
+    def waiting(self, queue_url: str) -> list[str]:
+        """The bodies of the messages waiting in that queue (they stay in flight)."""
+        bodies: list[str] = []
+        while some := self.sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
+            bodies += [message["Body"] for message in some]
+        return bodies
 
     def process(self, *batches: Sequence[Any]) -> list[str]:
         """The worker handles each batch of queued events; returns the ids of the messages that failed."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
-from mandates.publishing import ENTRY_PREFIX
+from mandates.ledger_stream import ENTRY_PREFIX
 from tests.component.world import TABLES, template
 from tests.simulation.dynamodb import DynamoDB, Table, Write, refusal
 from tests.simulation.expressions import Item, NotSimulated
@@ -18,10 +18,17 @@ from tests.simulation.tasks import Call, Clock, ContainerGone, Fault
 Json = dict[str, Any]
 
 SHARDS = 2
-STREAM_FILTER = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"record": {"S": [{"prefix": ENTRY_PREFIX}]}}}}
+_ENTRIES = {"Keys": {"record": {"S": [{"prefix": ENTRY_PREFIX}]}}}
+STREAM_FILTERS: Mapping[str, Json] = {
+    "publish_changes": _ENTRIES,
+    "queue_withdrawals": {**_ENTRIES, "NewImage": {"status": {"S": ["revoked"]}}},
+}
+"""Of the entries that are added, by who reads the stream; `Aws.__init__` holds it against template.yaml."""
+
 BUS = "outward"
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/"
 WEBHOOK_QUEUE, WORK_QUEUE = f"{QUEUE}webhooks", f"{QUEUE}stripe-work"
+WORK_DEAD_LETTERS, UNPUBLISHED = f"{QUEUE}stripe-work-dead", f"{QUEUE}unpublished"
 
 
 def properties(logical_id: str) -> Json:
@@ -31,8 +38,9 @@ def properties(logical_id: str) -> Json:
 
 @dataclass
 class Shard:
-    """What the event source mapping has still to hand over, and how much at a time."""
+    """What an event source mapping has still to hand over to its function, and how much at a time."""
 
+    function: str
     records: list[Json] = field(default_factory=list)
     position: int = 0
     batch: int = 10
@@ -67,13 +75,22 @@ class Aws:
         self.dead_letters = Queue.declared(f"{QUEUE}webhooks-dlq", properties("WebhookDeadLetters"))
         self.webhooks = Queue.declared(WEBHOOK_QUEUE, properties("WebhookQueue"), self.dead_letters)
         self.work = Queue.declared(WORK_QUEUE, properties("StripeWorkQueue"))
+        self.work_dead_letters = Queue.declared(WORK_DEAD_LETTERS, properties("StripeWorkDeadLetters"))
+        self.unpublished = Queue.declared(UNPUBLISHED, properties("UnpublishedEntries"))
         self.secrets: dict[str, str] = {}
         self.published = Published()
-        self.shards = [Shard() for _ in range(SHARDS)]
-        self._queues = {queue.url: queue for queue in (self.webhooks, self.work)}
-        pattern = properties("PublishChanges")["Events"]["Ledger"]["Properties"]["FilterCriteria"]["Filters"]
-        if [json.loads(one["Pattern"]) for one in pattern] != [STREAM_FILTER]:
-            raise NotSimulated(f"the stream's filter {pattern}")
+        self.refused: Mapping[tuple[str, int], str] = {}
+        """What the bus does not take: mandate and ledger number, and the code it says."""
+        self.shards = [Shard(function) for function in STREAM_FILTERS for _ in range(SHARDS)]
+        queues = (self.webhooks, self.work, self.work_dead_letters, self.unpublished)
+        self._queues = {queue.url: queue for queue in queues}
+        for function, wanted in STREAM_FILTERS.items():
+            mapping = properties(function.title().replace("_", ""))["Events"]["Ledger"]["Properties"]
+            pattern = mapping["FilterCriteria"]["Filters"]
+            if [json.loads(one["Pattern"]) for one in pattern] != [
+                {"eventName": ["INSERT"], "dynamodb": wanted}
+            ]:
+                raise NotSimulated(f"the stream's filter {pattern}")
 
     def items(self, table: str) -> Mapping[tuple[str, ...], Item]:
         return self.dynamodb.tables[table].items
@@ -124,10 +141,16 @@ class Aws:
             case "secretsmanager", "GetSecretValue":
                 return {"SecretString": self.secrets[parameters["SecretId"]]}
             case "events", "PutEvents":
-                for event in parameters["Entries"]:
-                    self.published.take(json.loads(event["Detail"]))
-                return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in parameters["Entries"]]}
+                answers = [self._put(json.loads(event["Detail"])) for event in parameters["Entries"]]
+                return {"FailedEntryCount": sum("ErrorCode" in one for one in answers), "Entries": answers}
         raise NotSimulated(str(call))
+
+    def _put(self, detail: Json) -> Json:
+        code = self.refused.get((detail["mandate_id"], detail["ledger_number"]))
+        if code:
+            return {"ErrorCode": code, "ErrorMessage": ""}
+        self.published.take(detail)
+        return {"EventId": "1"}
 
     def _partly(self, call: Call) -> Json:
         """A part is done and the answer says which."""
@@ -169,8 +192,12 @@ class Aws:
                 keys = {name: write.after[name] for name in write.table.keys}
                 change = {"Keys": keys, "NewImage": write.after, "SequenceNumber": str(self._written)}
                 # Items of one partition share a shard.
-                shard = self.shards[sum(write.key[0].encode()) % SHARDS]
-                shard.records.append({"eventName": "INSERT", "dynamodb": change})
+                place = sum(write.key[0].encode()) % SHARDS
+                for number, shard in enumerate(self.shards):
+                    withdrawn = write.after["status"]["S"] == "revoked"
+                    wanted = withdrawn or "NewImage" not in STREAM_FILTERS[shard.function]
+                    if number % SHARDS == place and wanted:
+                        shard.records.append({"eventName": "INSERT", "dynamodb": change})
         self._watch(writes)
 
 

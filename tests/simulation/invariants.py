@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mandates.core import ledger
 from mandates.core.facts import from_plain, merge, to_plain
 from mandates.core.stripe_events import HANDLED_TYPES
-from mandates.publishing import ENTRY_PREFIX, entry_of
+from mandates.ledger_stream import ENTRY_PREFIX, entry_of
 from tests.simulation.dynamodb import Write
 from tests.simulation.reality import MANAGED_BY
 from tests.simulation.tasks import CRASHES, Task
@@ -84,8 +84,10 @@ class Invariants:
             self._subjects_changed = False
         self._check_nothing_acknowledged_is_lost()
         self._check_stripe()
-        if self._world.aws.dead_letters.messages:
-            self._fail(f"dead letters: {list(self._world.aws.dead_letters.messages.values())}")
+        aws = self._world.aws
+        for queue in (aws.dead_letters, aws.work_dead_letters, *(() if aws.refused else (aws.unpublished,))):
+            if queue.messages:
+                self._fail(f"dead letters: {list(queue.messages.values())}")
 
     def _check_mandate(self, mandate_id: str) -> None:
         head = self._head(mandate_id)

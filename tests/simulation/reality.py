@@ -26,7 +26,7 @@ from mandates import aws, stripe_access, telemetry
 from mandates.gateway import Gateway
 from mandates.store import tables, writing
 from tests.component.world import ORIGIN, ROOT, TABLES
-from tests.simulation.aws import BUS, WEBHOOK_QUEUE, WORK_QUEUE, Aws
+from tests.simulation.aws import BUS, UNPUBLISHED, WEBHOOK_QUEUE, WORK_DEAD_LETTERS, WORK_QUEUE, Aws
 from tests.simulation.tasks import Call, Clock, ContainerGone, Fault, Tasks
 
 API_KEY_SECRET, WEBHOOK_SECRETS = "api-key", "webhook-secrets"
@@ -42,6 +42,8 @@ ENVIRONMENT = {
     "STRIPE_API_KEY_SECRET_ARN": API_KEY_SECRET,
     "STRIPE_LIVEMODE": "false",
     "STRIPE_WORK_QUEUE_URL": WORK_QUEUE,
+    "STRIPE_WORK_DEAD_LETTERS_URL": WORK_DEAD_LETTERS,
+    "UNPUBLISHED_ENTRIES_URL": UNPUBLISHED,
     "STRIPE_WEBHOOK_SECRETS_ARN": WEBHOOK_SECRETS,
     "WEBHOOK_QUEUE_URL": WEBHOOK_QUEUE,
     "AWS_ACCESS_KEY_ID": "testing",

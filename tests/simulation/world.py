@@ -476,9 +476,7 @@ class World:
             shard.busy = False
             shard.batch = max(1, len(waiting) // 2)
 
-        return self.start(
-            "publish_changes", {"Records": waiting}, done, gone, about=f"{len(waiting)} records"
-        )
+        return self.start(shard.function, {"Records": waiting}, done, gone, about=f"{len(waiting)} records")
 
     # --------------------------------------------------------------------------------- secrets, time
 

@@ -3,6 +3,7 @@
 Several are about numbers that only make sense beside each other; a linter sees each by itself.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
@@ -24,7 +25,13 @@ PASSING = {"AlarmKey"}
 EVENT_SOURCE = "AWS::Lambda::EventSourceMapping"
 
 WAIT_FOR_STRIPE = {"StripeWorkQueue"}
-"""Queues whose messages wait for as long as Stripe is down, so that an outage fills no dead letter queue."""
+"""Queues whose messages wait for as long as Stripe is down, so that an outage fills no dead letter queue.
+Their consumers have one nevertheless, for what is no message: DEAD_LETTERS_OF_A_FUNCTION names it."""
+
+DEAD_LETTERS_OF_A_FUNCTION = "_DEAD_LETTERS_URL"
+
+READERS_OF_A_STREAM = 2
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html"""
 
 CALLED_BY_BOTOCORE = ("_QUEUE_URL", "_SECRET_ARN", "_SECRETS_ARN", "_BUS_NAME", "_KEY_IDS")
 """How the variables end that name what a client of mandates/aws.py is for."""
@@ -106,8 +113,15 @@ def every_queue_has_dead_letters_that_outlive_it(stack: Stack) -> list[str]:
     redrives = {name: queue["RedrivePolicy"] for name, queue in queues.items() if "RedrivePolicy" in queue}
     dead = {name_of(redrive["deadLetterTargetArn"]).removesuffix(".Arn") for redrive in redrives.values()}
     dead |= {name_of(where).removesuffix(".Arn") for where in given_up(stack)}
+    dead |= set_aside_by_consumers(stack)
     without = queues.keys() - redrives.keys() - dead - WAIT_FOR_STRIPE
     problems = [f"{name} has no dead letter queue" for name in sorted(without)]
+    problems += [
+        f"{function_called(mapping['FunctionName'])} has nowhere to put what is no message"
+        for _, mapping in queue_consumers(stack)
+        if name_of(mapping["EventSourceArn"]).removesuffix(".Arn") in WAIT_FOR_STRIPE
+        and not _dead_letters_of(stack.properties(function_called(mapping["FunctionName"])))
+    ]
     problems += [
         f"{name} keeps dead letters for less than 14 days"
         for name in sorted(dead)
@@ -162,6 +176,16 @@ def queue_consumers(stack: Stack) -> list[tuple[str, Json]]:
     return [(name, mapping) for name, mapping in stack.of(EVENT_SOURCE) if not _reads_a_stream(mapping)]
 
 
+def set_aside_by_consumers(stack: Stack) -> set[str]:
+    """The queues into which functions themselves put what is no message."""
+    return set().union(*(_dead_letters_of(properties) for properties in stack.functions.values()))
+
+
+def _dead_letters_of(properties: Json) -> set[str]:
+    named = environment(properties).items()
+    return {name_of(queue) for variable, queue in named if variable.endswith(DEAD_LETTERS_OF_A_FUNCTION)}
+
+
 def given_up(stack: Stack) -> list[Any]:
     """Where streams' consumers put what they give up."""
     return [
@@ -175,7 +199,16 @@ def streams_are_read_in_order_and_no_entry_is_lost_unseen(stack: Stack) -> list[
     """A failing entry holds up those behind it, so it must be given up in time to be fetched by hand: a
     stream keeps its records for 24 hours. https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
     """
-    problems = []
+    readers = Counter(
+        name_of(mapping["EventSourceArn"])
+        for _, mapping in stack.of(EVENT_SOURCE)
+        if _reads_a_stream(mapping)
+    )
+    problems = [
+        f"{stream} has {number} readers, and DynamoDB takes {READERS_OF_A_STREAM}"
+        for stream, number in readers.items()
+        if number > READERS_OF_A_STREAM
+    ]
     for name, mapping in stack.of(EVENT_SOURCE):
         if not _reads_a_stream(mapping):
             continue
@@ -194,6 +227,18 @@ def streams_are_read_in_order_and_no_entry_is_lost_unseen(stack: Stack) -> list[
             f"{name}: it does not hold that it {what}" for what, it_does in holds.items() if not it_does
         ]
     return problems
+
+
+def withdrawals_wait_for_nobody(stack: Stack) -> list[str]:
+    """Whoever has mandates detached reads the stream for that alone: no other call comes before."""
+    return [
+        f"{function_called(mapping['FunctionName'])} does more with a withdrawal than to queue it"
+        for _, mapping in stack.of(EVENT_SOURCE)
+        if _reads_a_stream(mapping)
+        and "STRIPE_WORK_QUEUE_URL"
+        in (uses := environment(stack.properties(function_called(mapping["FunctionName"]))))
+        and any(variable.endswith(CALLED_BY_BOTOCORE) for variable in uses.keys() - {"STRIPE_WORK_QUEUE_URL"})
+    ]
 
 
 def _reads_a_stream(mapping: Json) -> bool:

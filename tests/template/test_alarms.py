@@ -28,6 +28,7 @@ RUNS = {
     "explain",
     "reconcile --since",
     "rotate-webhook-secret",
+    "unpublished publish",
 }
 
 

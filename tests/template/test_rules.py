@@ -1,5 +1,6 @@
 """The rules hold for the template; and each can fail: it finds the one thing that was spoilt."""
 
+import copy
 import re
 from collections.abc import Callable
 from typing import Any
@@ -291,8 +292,31 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
     ),
     (
         rules.every_queue_has_dead_letters_that_outlive_it,
-        lambda s: ledger(s).pop("DestinationConfig"),
+        lambda s: [
+            s.properties(name).pop("DestinationConfig")
+            for name in ("PublishChangesLedger", "QueueWithdrawalsLedger")
+        ],
         "UnpublishedEntries has no dead letter",
+    ),
+    (
+        rules.every_queue_has_dead_letters_that_outlive_it,
+        lambda s: environment(s.properties("SettleWithdrawals")).pop("STRIPE_WORK_DEAD_LETTERS_URL"),
+        "SettleWithdrawals has nowhere to put what is no message",
+    ),
+    (
+        rules.every_queue_has_dead_letters_that_outlive_it,
+        lambda s: s.properties("StripeWorkDeadLetters").update(MessageRetentionPeriod=345_600),
+        "StripeWorkDeadLetters keeps dead letters for less",
+    ),
+    (
+        rules.streams_are_read_in_order_and_no_entry_is_lost_unseen,
+        lambda s: s.resources.update(Third=copy.deepcopy(s.resources["PublishChangesLedger"])),
+        "MandatesTable.StreamArn has 3 readers",
+    ),
+    (
+        rules.withdrawals_wait_for_nobody,
+        lambda s: environment(s.properties("PublishChanges")).update(STRIPE_WORK_QUEUE_URL="queue"),
+        "PublishChanges does more with a withdrawal",
     ),
     *(
         (rules.streams_are_read_in_order_and_no_entry_is_lost_unseen, spoil, found)

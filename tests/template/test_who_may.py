@@ -19,6 +19,13 @@ EVIDENCE = {
     "EvidenceKey.Arn": {"kms:GetPublicKey", "kms:Sign"},
 }
 
+STREAM = {
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+}
+
 MAY: dict[str, dict[str, set[str]]] = {
     "AuthorizeRequest": {},
     "ReadTerms": {TERMS: {READ}},
@@ -57,6 +64,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "sqs:GetQueueAttributes",
             "sqs:ChangeMessageVisibility",
         },
+        "StripeWorkDeadLetters.Arn": {"sqs:SendMessage"},
         MANDATES: {READ},
         SUBJECTS: {READ},
         "StripeApiKeySecretArn": {SECRET},
@@ -70,13 +78,12 @@ MAY: dict[str, dict[str, set[str]]] = {
         "StripeApiKeySecretArn": {SECRET},
     },
     "PublishChanges": {
-        "MandatesTable.StreamArn": {
-            "dynamodb:DescribeStream",
-            "dynamodb:GetRecords",
-            "dynamodb:GetShardIterator",
-            "dynamodb:ListStreams",
-        },
+        "MandatesTable.StreamArn": STREAM,
         "OutwardBus.Arn": {"events:PutEvents"},
+        "UnpublishedEntries.Arn": {"sqs:SendMessage"},
+    },
+    "QueueWithdrawals": {
+        "MandatesTable.StreamArn": STREAM,
         "StripeWorkQueue.Arn": {"sqs:SendMessage"},
         "UnpublishedEntries.Arn": {"sqs:SendMessage"},
     },

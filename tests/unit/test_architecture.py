@@ -185,6 +185,7 @@ FORBIDDEN = {
     "authorize_request": {"stripe", "pynamodb", "botocore"},
     "process_webhook": {"stripe", "jwt"},
     "publish_changes": {"stripe", "pynamodb", "jwt"},
+    "queue_withdrawals": {"stripe", "pynamodb", "jwt"},
     "read_mandates": {"stripe", "jwt"},
     "read_terms": {"stripe", "jwt"},
     "receive_webhook": {"stripe", "pynamodb", "jwt"},

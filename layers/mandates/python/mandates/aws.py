@@ -5,6 +5,7 @@ from typing import Any
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ClientError, ParamValidationError
 
 CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 3
@@ -24,6 +25,16 @@ def client(service: str, **options: Any) -> Any:
         **options,
     )
     return _session().create_client(service, config=config)
+
+
+def error_code(error: Exception) -> str | None:
+    """The code that AWS refused a call with; the name of botocore's error if that would not even send it.
+
+    None if nobody refused: no answer, or an error of another kind.
+    """
+    if isinstance(error, ParamValidationError):
+        return type(error).__name__
+    return error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
 
 
 @functools.cache

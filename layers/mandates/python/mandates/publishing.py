@@ -3,21 +3,24 @@
 A stream has the writes in their order, but those of one transaction in any order
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html), and the events
 of one PutEvents call succeed or fail each for itself. So a batch is sorted by ledger number within each
-mandate, no call carries two entries of one mandate, and after a failure nothing more is sent: Lambda
-hands over again whatever follows the first entry that was not published.
+mandate, no call carries two entries of one mandate, and after a failure that will pass nothing more is
+sent: Lambda hands over again whatever follows the first entry that was not published.
+
+What will not pass holds up nothing: an entry that can't be read, or that the bus refuses for what is in it,
+is set aside in a queue for an operator (`python -m ops unpublished`), and what follows it goes out.
 """
 
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from mandates import aws
 from mandates.core.ledger import Entry
-from mandates.core.outward import SOURCE, is_withdrawn, outward_event
-
-ENTRY_PREFIX = "entry#"
-"""What the sort key of a ledger entry begins with; the event source mapping filters by it, too."""
+from mandates.core.outward import SOURCE, outward_event
+from mandates.ledger_stream import Added, entry_of
+from mandates.queueing import Queue
 
 MAX_EVENTS_PER_CALL = 10
 """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html"""
@@ -27,78 +30,205 @@ MAX_BYTES_PER_CALL = 256 * 1024
 
 _TIME_BYTES = 14  # what an event's time counts for, ibid.
 
+ENTRY_REFUSED = frozenset(
+    {"InvalidArgument", "MalformedDetail", "NotAuthorizedForDetailTypeException", "RedactionFailure"}
+)
+"""What PutEvents says of one entry, among others, when it is that entry's own fault and will always be:
+https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
+
+Of the codes it calls non-retryable, AccessDeniedException, InvalidAccountIdException and
+NotAuthorizedForSourceException are left out: those are of the role or the bus, strike every entry alike, and
+pass once somebody mends them. Like InternalFailure, ThrottlingException and any code not known here, they are
+waited out."""
+
+CALL_REFUSED = frozenset(
+    {
+        "413",
+        "ParamValidationError",
+        "RequestEntityTooLargeException",
+        "SerializationException",
+        "ValidationError",
+        "ValidationException",
+    }
+)
+"""What a call fails with for what is in it, such as an entry too large; botocore's own check included:
+https://docs.aws.amazon.com/eventbridge/latest/APIReference/CommonErrors.html"""
+
+UNREADABLE = "Unreadable"
+"""The code of an entry that we can't make an event of."""
+
+_MOST_TOLD = 500
+
 
 class NotAccepted(Exception):
-    """The bus answered, and did not take all events. The message has its error codes."""
+    """The bus answered, and did not take all events for now. The message has its error codes."""
+
+
+class NotSetAside(Exception):
+    """The queue of unpublished entries did not take all that was to be set aside."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A ledger entry, and its place in the stream."""
+    """A ledger entry with its event, and its place in the stream."""
 
-    sequence_number: str
+    added: Added
     entry: Entry
+    event: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An entry that will never be published as it is, and why: a code of EventBridge's, or UNREADABLE."""
+
+    added: Added
+    code: str
+    message: str = ""
+
+    def to_message(self) -> str:
+        """For the queue of unpublished entries. An event holds nothing personal, so no word on it does."""
+        return json.dumps(
+            {
+                "mandate_id": self.added.mandate_id,
+                "record": self.added.record,
+                "sequence_number": self.added.sequence_number,
+                "code": self.code,
+                "message": self.message[:_MOST_TOLD],
+            }
+        )
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of entries: accepted, refused for good, and what stopped the sending of all others."""
+
+    accepted: list[Record] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    error: Exception | None = None
+
+    def add(self, more: "Sent") -> None:
+        self.accepted += more.accepted
+        self.refused += more.refused
+        self.error = self.error or more.error
+
+    @property
+    def done_with(self) -> set[str]:
+        """Sequence numbers."""
+        added = [record.added for record in self.accepted] + [refused.added for refused in self.refused]
+        return {one.sequence_number for one in added}
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`resume_at` is the sequence number of the first record not published, None when all are.
+    """`resume_at` is the sequence number of the first entry neither published nor set aside, if any.
 
     `error` is what stopped it.
     """
 
     published: Sequence[Entry]
+    set_aside: Sequence[Refused] = ()
     resume_at: str | None = None
     error: Exception | None = None
 
 
 class Publisher:
-    def __init__(self, events: Any, sqs: Any, bus: str, work_queue_url: str) -> None:
-        """`events` and `sqs` are botocore clients."""
+    def __init__(self, events: Any, bus: str, unpublished: Queue) -> None:
+        """`events` is a botocore client; `unpublished` is where entries are set aside."""
         self._events = events
-        self._sqs = sqs
         self._bus = bus
-        self._work_queue_url = work_queue_url
+        self._unpublished = unpublished
 
-    def publish(self, records: Iterable[Record]) -> Outcome:
-        """Publish entries, given in the stream's order, up to the first that AWS does not take."""
-        ordered = in_ledger_order(list(records))
-        published: list[Entry] = []
-        for call in calls(ordered):
-            accepted: list[Record] = []
-            error: Exception | None = None
-            try:
-                self._ask_to_settle(call)
-                accepted, error = self._put(call)
-            except Exception as failed:  # whatever it was, what is published stays so
-                error = failed
-            if error:
-                left = [record for record in ordered[len(published) :] if record not in accepted]
-                first = min((record.sequence_number for record in left), key=int)
-                return Outcome([*published, *entries_of(accepted)], first, error)
-            published += entries_of(call)
-        return Outcome(published)
+    def publish(self, added: Sequence[Added]) -> Outcome:
+        """Publish entries, given in the stream's order, up to the first that AWS does not take for now.
 
-    def _ask_to_settle(self, call: Sequence[Record]) -> None:
-        """Queue the end, at Stripe, of what is withdrawn (withdrawals.py), before anybody hears of it."""
+        What is refused behind that one is handed over again with it, and not set aside until then: else each
+        of the tries during an outage would set it aside once more.
+        """
+        sent = self.send(added)
+        done = sent.done_with
+        resume_at = _first(one for one in added if one.sequence_number not in done)
+        aside = [one for one in sent.refused if resume_at is None or _is_before(one.added, resume_at)]
+        published = [record.entry for record in sent.accepted]
+        try:
+            self._set_aside(aside)
+        except Exception as error:  # whatever it was, what is published stays so
+            return Outcome(published, (), _first(one.added for one in aside), error)
+        return Outcome(published, aside, resume_at, sent.error)
+
+    def send(self, added: Iterable[Added]) -> Sent:
+        """Send entries to the bus, and set nothing aside."""
+        records, unreadable = readable(added)
+        sent = Sent(refused=unreadable)
+        for call in calls(in_ledger_order(records)):
+            sent.add(self._put(call))
+            if sent.error:
+                break
+        return sent
+
+    def _put(self, call: Sequence[Record]) -> Sent:
+        try:
+            answer = self._events.put_events(
+                Entries=[{**record.event, "EventBusName": self._bus} for record in call]
+            )
+            return _told(call, answer["Entries"])
+        except Exception as error:
+            code = aws.error_code(error)
+            if code not in CALL_REFUSED:
+                return Sent(error=error)
+            if len(call) == 1:
+                return Sent(refused=[Refused(call[0].added, code, str(error))])
+        return self._put_each(call)
+
+    def _put_each(self, call: Sequence[Record]) -> Sent:
+        """One of them is why the call was refused; which one, it did not say."""
+        sent = Sent()
         for record in call:
-            if is_withdrawn(record.entry):
-                message = json.dumps({"mandate_id": record.entry.mandate_id})
-                self._sqs.send_message(QueueUrl=self._work_queue_url, MessageBody=message)
+            sent.add(self._put([record]))
+            if sent.error:
+                break
+        return sent
 
-    def _put(self, call: Sequence[Record]) -> tuple[list[Record], NotAccepted | None]:
-        """Which of them the bus took, and why not the others."""
-        answer = self._events.put_events(
-            Entries=[{**event_for(record.entry), "EventBusName": self._bus} for record in call]
-        )
-        results = list(zip(call, answer["Entries"], strict=True))
-        codes = sorted({result["ErrorCode"] for _, result in results if result.get("ErrorCode")})
-        accepted = [record for record, result in results if not result.get("ErrorCode")]
-        return accepted, NotAccepted(f"not published: {', '.join(codes)}") if codes else None
+    def _set_aside(self, refused: Sequence[Refused]) -> None:
+        taken = self._unpublished.send([one.to_message() for one in refused])
+        if taken < len(refused):
+            raise NotSetAside(f"{taken} of {len(refused)} were")
 
 
-def entries_of(records: Iterable[Record]) -> list[Entry]:
-    return [record.entry for record in records]
+def _told(call: Sequence[Record], results: Sequence[Mapping[str, str]]) -> Sent:
+    """What the bus said of each."""
+    sent, waiting = Sent(), set()
+    for record, result in zip(call, results, strict=True):
+        code = result.get("ErrorCode")
+        if not code:
+            sent.accepted.append(record)
+        elif code in ENTRY_REFUSED:
+            sent.refused.append(Refused(record.added, code, result.get("ErrorMessage", "")))
+        else:
+            waiting.add(code)
+    if waiting:
+        sent.error = NotAccepted(f"not published: {', '.join(sorted(waiting))}")
+    return sent
+
+
+def _first(added: Iterable[Added]) -> str | None:
+    return min((one.sequence_number for one in added), key=int, default=None)
+
+
+def _is_before(added: Added, sequence_number: str) -> bool:
+    return int(added.sequence_number) < int(sequence_number)
+
+
+def readable(added: Iterable[Added]) -> tuple[list[Record], list[Refused]]:
+    """Entries with their events, and those that can't be read or told: a bug of ours, which will not pass."""
+    records: list[Record] = []
+    unreadable: list[Refused] = []
+    for one in added:
+        try:
+            entry = entry_of(one.image)
+            records.append(Record(one, entry, event_for(entry)))
+        except Exception as error:  # its text could quote the entry
+            unreadable.append(Refused(one, UNREADABLE, type(error).__name__))
+    return records, unreadable
 
 
 def in_ledger_order(records: Sequence[Record]) -> list[Record]:
@@ -115,7 +245,7 @@ def calls(records: Iterable[Record]) -> Iterator[list[Record]]:
     call: list[Record] = []
     size = 0
     for record in records:
-        bytes_more = size_of(event_for(record.entry))
+        bytes_more = size_of(record.event)
         if call and (
             len(call) == MAX_EVENTS_PER_CALL
             or size + bytes_more > MAX_BYTES_PER_CALL
@@ -143,33 +273,3 @@ def event_for(entry: Entry) -> dict[str, str]:
 def size_of(event: Mapping[str, str]) -> int:
     counted = ("Source", "DetailType", "Detail")
     return _TIME_BYTES + sum(len(event[name].encode()) for name in counted)
-
-
-# ----------------------------------------------------------------------------------------- the stream
-
-
-def entries_in(stream_records: Iterable[Mapping[str, Any]]) -> list[Record]:
-    """The ledger entries added, among the records of a stream batch. Raises KeyError or ValueError if one
-    can't be read: then Lambda halves the batch until that one stands alone."""
-    return [
-        Record(str(change["SequenceNumber"]), entry_of(change["NewImage"]))
-        for stream_record in stream_records
-        if (change := stream_record["dynamodb"])["Keys"]["record"]["S"].startswith(ENTRY_PREFIX)
-        and stream_record["eventName"] == "INSERT"
-    ]
-
-
-def entry_of(image: Mapping[str, Mapping[str, str]]) -> Entry:
-    """A ledger entry from its item in DynamoDB's notation, as store/tables.py lays it out."""
-    return Entry(
-        mandate_id=image["mandate_id"]["S"],
-        number=int(image["number"]["N"]),
-        recorded_at=image["recorded_at"]["S"],
-        source=image["source"]["S"],
-        facts=tuple(json.loads(image["facts"]["S"])),
-        status=image["status"]["S"],
-        text=image["text"]["S"] if "text" in image else None,
-        commitments=json.loads(image["commitments"]["S"]),
-        previous_hash=image["previous_hash"]["S"],
-        hash=image["hash"]["S"],
-    )

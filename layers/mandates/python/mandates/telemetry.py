@@ -13,6 +13,8 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
+from mandates.core.ids import MANDATE_ID
+
 logger = Logger(
     # Powertools makes an encoder for each line, and tries first whether the message is itself JSON.
     json_serializer=json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":")).encode,
@@ -24,7 +26,7 @@ Handler = Callable[[Any, Any], Any]
 
 _IDS = {
     "event_id": re.compile(r"evt_[A-Za-z0-9_]{1,251}"),
-    "mandate_id": re.compile(r"mdt_[a-z2-7]{24}"),
+    "mandate_id": MANDATE_ID,
 }
 """What lines of log are found by, and the one form each has. A path may hold anything, a name too."""
 

@@ -1,0 +1,44 @@
+"""The mandates table's stream: have every withdrawn mandate ended at Stripe.
+
+It reads the stream for itself, so that this waits for nobody: not for EventBridge, nor for an entry that
+`publish_changes` stumbles over.
+"""
+
+import os
+from typing import Any
+
+import msgspec
+
+from mandates import aws, settings
+from mandates.ledger_stream import added_entries
+from mandates.queueing import Queue
+from mandates.stripe_work import to_settle
+from mandates.telemetry import correlated, count, instrumented, logger
+
+
+class Settings(msgspec.Struct, frozen=True):
+    stripe_work_queue_url: str
+
+
+configured = settings.read(Settings, os.environ)
+queue = Queue(aws.client("sqs"), configured.stripe_work_queue_url)
+
+
+@instrumented
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Queue each mandate of the batch once: its messages all ask the same, and to ask twice does no harm."""
+    withdrawn = [added for added in added_entries(event["Records"]) if added.is_withdrawn]
+    mandate_ids = list(dict.fromkeys(added.mandate_id for added in withdrawn))
+    try:
+        taken, error = queue.send([to_settle(mandate_id) for mandate_id in mandate_ids]), None
+    except Exception as failed:  # Lambda hands the batch over again, whatever it was
+        taken, error = 0, failed
+    if taken < len(mandate_ids):
+        count("WithdrawalsDelayed")
+        logger.warning("withdrawals not queued yet", extra={"taken": taken}, exc_info=error)
+        return {"batchItemFailures": [{"itemIdentifier": withdrawn[0].sequence_number}]}
+    for mandate_id in mandate_ids:
+        with correlated(mandate_id=mandate_id):
+            logger.info("withdrawal queued")
+        count("WithdrawalsQueued")
+    return {"batchItemFailures": []}

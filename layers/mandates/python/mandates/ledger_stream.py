@@ -1,0 +1,60 @@
+"""The mandates table's stream: ledger entries as they are added.
+
+Two functions read it, each for itself (`publish_changes`, `queue_withdrawals`), which is as many as DynamoDB
+takes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mandates.core.ledger import Entry
+from mandates.core.mandate import Status
+
+ENTRY_PREFIX = "entry#"
+"""What the sort key of a ledger entry begins with; the event source mappings filter by it, too."""
+
+Image = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """An entry, not read yet: `record` is its sort key, `image` its item in DynamoDB's notation."""
+
+    sequence_number: str
+    mandate_id: str
+    record: str
+    image: Image
+
+    @property
+    def is_withdrawn(self) -> bool:
+        return self.image.get("status") == {"S": Status.REVOKED}
+
+
+def added_entries(stream_records: Iterable[Mapping[str, Any]]) -> list[Added]:
+    """The ledger entries added, among the records of a stream batch."""
+    found: list[Added] = []
+    for stream_record in stream_records:
+        change = stream_record["dynamodb"]
+        record = change["Keys"]["record"]["S"]
+        if stream_record["eventName"] == "INSERT" and record.startswith(ENTRY_PREFIX):
+            mandate_id = change["Keys"]["mandate_id"]["S"]
+            found.append(Added(str(change["SequenceNumber"]), mandate_id, record, change["NewImage"]))
+    return found
+
+
+def entry_of(image: Image) -> Entry:
+    """An entry from its item, as store/tables.py lays it out. Raises KeyError, TypeError or ValueError."""
+    return Entry(
+        mandate_id=image["mandate_id"]["S"],
+        number=int(image["number"]["N"]),
+        recorded_at=image["recorded_at"]["S"],
+        source=image["source"]["S"],
+        facts=tuple(json.loads(image["facts"]["S"])),
+        status=image["status"]["S"],
+        text=image["text"]["S"] if "text" in image else None,
+        commitments=json.loads(image["commitments"]["S"]),
+        previous_hash=image["previous_hash"]["S"],
+        hash=image["hash"]["S"],
+    )

@@ -1,0 +1,179 @@
+"""Ledger entries that were not published: refused for good, or given up with their part of the stream."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from mandates.ledger_stream import ENTRY_PREFIX, Added, added_entries
+from mandates.publishing import Publisher
+from mandates.queueing import Queue
+from mandates.stripe_work import to_settle
+from ops import queues
+from ops.dlq import Message, each
+from ops.dlq import line as beginning
+from ops.events import positive
+from ops.stack import Stack
+
+
+@dataclass(frozen=True)
+class OneEntry:
+    """What `publish_changes` sets aside (publishing.py)."""
+
+    mandate_id: str
+    record: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.mandate_id} {self.record}  {self.why}"
+
+
+@dataclass(frozen=True)
+class PartOfStream:
+    """What Lambda gives up after six hours, by its place:
+    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html"""
+
+    stream: str
+    shard: str
+    first: str
+    last: str
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.size} entries of {self.shard} from {self.first} on, given up after six hours"
+
+
+class NotThere(Exception):
+    """What a message is about can't be found any more. The message says where it was looked for."""
+
+
+def add_commands(commands: Any) -> None:
+    actions = commands.add_parser(
+        "unpublished", help="ledger entries that were not published"
+    ).add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="which, and why; they stay")
+    listing.set_defaults(run=run_list)
+    publishing = actions.add_parser("publish", help="publish them, and have withdrawn mandates settled")
+    publishing.set_defaults(run=run_publish)
+    for action in (listing, publishing):
+        action.add_argument("--limit", type=positive, metavar="N", help="at most (all)")
+
+
+def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
+    url, sqs = stack.output("UnpublishedEntriesUrl"), queues.client()
+
+    def show(message: Message) -> bool:
+        print(_line(message))
+        return False
+
+    count, _ = each(sqs, url, chosen.limit, show)
+    print(f"{count} shown, about {queues.depth(sqs, url)} there")
+    return 0
+
+
+def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
+    """Publish each, then delete its message: a crash in between tells it twice. 1 if any stays."""
+    url, sqs = stack.output("UnpublishedEntriesUrl"), queues.client()
+    publisher = Publisher(boto3.client("events"), stack.output("OutwardBusName"), Queue(sqs, url))
+    work = Queue(sqs, stack.output("StripeWorkQueueUrl"))
+    table = stack.output("MandatesTable")
+
+    def publish(message: Message) -> bool:
+        try:
+            problem = _publish(_entries(_about(message), table), publisher, work)
+        except NotThere as error:
+            problem = str(error)
+        if problem:
+            print(f"left here, {problem}: {_line(message)}", file=sys.stderr)
+            return False
+        print(f"published  {_line(message)}")
+        return True
+
+    seen, done = each(sqs, url, chosen.limit, publish)
+    print(f"{done} of {seen} published")
+    return 0 if done == seen else 1
+
+
+def _publish(entries: Sequence[Added], publisher: Publisher, work: Queue) -> str | None:
+    """What went wrong, None if all is published. Nothing is set aside: the message that told of it stays."""
+    withdrawn = list(dict.fromkeys(one.mandate_id for one in entries if one.is_withdrawn))
+    if work.send([to_settle(mandate_id) for mandate_id in withdrawn]) < len(withdrawn):
+        return "the Stripe work queue did not take it"
+    sent = publisher.send(entries)
+    refused = [f"{one.added.record} is refused again ({one.code} {one.message})" for one in sent.refused]
+    stopped = [f"the bus did not take it for now ({sent.error})"] if sent.error else []
+    return "; ".join([*refused, *stopped]) or None
+
+
+def _about(message: Message) -> OneEntry | PartOfStream | None:
+    """What a message is about, None if it is of neither form."""
+    try:
+        told = json.loads(message["Body"])
+        if isinstance(told, Mapping) and "DDBStreamBatchInfo" in told:
+            batch = told["DDBStreamBatchInfo"]
+            return PartOfStream(
+                batch["streamArn"],
+                batch["shardId"],
+                batch["startSequenceNumber"],
+                batch["endSequenceNumber"],
+                int(batch["batchSize"]),
+            )
+        why = " ".join(json.dumps(told[name])[1:-1] for name in ("code", "message"))
+        entry = OneEntry(told["mandate_id"], told["record"], why)
+        return entry if entry.mandate_id.isascii() and entry.record.startswith(ENTRY_PREFIX) else None
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _line(message: Message) -> str:
+    about = _about(message)
+    return str(about) if about else beginning(message)
+
+
+def _entries(about: OneEntry | PartOfStream | None, table: str) -> list[Added]:
+    match about:
+        case OneEntry():
+            return [_of_ledger(about, table)]
+        case PartOfStream():
+            return added_entries(_of_stream(about))
+    raise NotThere("this tells of no entry")
+
+
+def _of_ledger(about: OneEntry, table: str) -> Added:
+    """The ledger keeps every entry, unchanged, so there is no hurry."""
+    key = {"mandate_id": {"S": about.mandate_id}, "record": {"S": about.record}}
+    item = boto3.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+    if item is None:
+        raise NotThere("there is no such entry")
+    image: Any = item
+    return Added("0", about.mandate_id, about.record, image)
+
+
+def _of_stream(about: PartOfStream) -> Iterator[Mapping[str, Any]]:
+    """The records of that part. The stream keeps them for 24 hours."""
+    streams: Any = boto3.client("dynamodbstreams")
+    try:
+        iterator = streams.get_shard_iterator(
+            StreamArn=about.stream,
+            ShardId=about.shard,
+            ShardIteratorType="AT_SEQUENCE_NUMBER",
+            SequenceNumber=about.first,
+        )["ShardIterator"]
+        while iterator:
+            answer = streams.get_records(ShardIterator=iterator)
+            for record in answer["Records"]:
+                if int(record["dynamodb"]["SequenceNumber"]) > int(about.last):
+                    return
+                yield record
+                if record["dynamodb"]["SequenceNumber"] == about.last:
+                    return
+            iterator = answer.get("NextShardIterator")
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"TrimmedDataAccessException", "ResourceNotFoundException"}:
+            raise
+        raise NotThere("the stream has it no more (docs/events.md)") from None

@@ -1,0 +1,116 @@
+"""What is no withdrawal in the Stripe work queue goes to the dead letters at once; what is one never does."""
+
+import json
+from typing import Any
+
+import pytest
+
+from mandates.stripe_work import mandate_to_settle, to_settle
+from ops.__main__ import main
+from ops.stack import Stack
+from tests.component.test_revoking import DOWN
+from tests.component.world import World, metrics, sqs_event
+
+POISON = {
+    "not JSON": "not a withdrawal",
+    "empty text": '""',
+    "a list": "[]",
+    "null": "null",
+    "too deep": "[" * 100_000,
+    "a number too long to read": '{"mandate_id": ' + "9" * 5_000 + "}",
+    "huge and not JSON": "x" * 200_000,
+    "of another kind": '{"payment_method_id": "pm_1"}',
+    "a number for an id": '{"mandate_id": 7}',
+    "a list for an id": '{"mandate_id": ["mdt_aaaaaaaaaaaaaaaaaaaaaaaa"]}',
+    "an empty id": '{"mandate_id": ""}',
+    "an id that no key can be": json.dumps({"mandate_id": "mdt_" + "x" * 3_000}),
+    "an id that is no text": '{"mandate_id": "mdt_\\ud800"}',
+    "an id and more": '{"mandate_id": "mdt_aaaaaaaaaaaaaaaaaaaaaaaa\\n"}',
+}
+
+
+def settled(world: World, *bodies: str) -> list[str]:
+    """As Lambda does: what is not reported as failed is deleted."""
+    return [
+        item["itemIdentifier"]
+        for item in world.invoke("settle_withdrawals", sqs_event(bodies))["batchItemFailures"]
+    ]
+
+
+@pytest.mark.parametrize("kind", POISON)
+def test_poison_is_received_once(world: World, kind: str) -> None:
+    assert settled(world, POISON[kind]) == []
+    assert world.waiting(world.work_dead_letters_url) == [POISON[kind]]
+    assert metrics(lambda: settled(world, POISON[kind])) == {"StripeWorkSetAside": [1.0]}
+
+
+@pytest.fixture
+def withdrawn(world: World) -> str:
+    opened = world.begun()
+    world.stripe.core.authorize(opened["checkout_session_id"])
+    world.run_webhooks()
+    world.revoke(opened["mandate_id"])
+    return str(opened["mandate_id"])
+
+
+def test_neighbours_of_poison_are_settled(world: World, withdrawn: str) -> None:
+    assert settled(world, "not a withdrawal", to_settle(withdrawn), "[]") == []
+    assert len(world.events("payment_method.detached")) == 1
+    assert sorted(world.waiting(world.work_dead_letters_url)) == ["[]", "not a withdrawal"]
+
+
+def test_no_withdrawal_is_taken_for_poison_however_often_stripe_fails(world: World, withdrawn: str) -> None:
+    world.function("settle_withdrawals")
+    world.faults(DOWN)
+    for received in (1, 10, 700, 5_000):
+        event = sqs_event([to_settle(withdrawn), "poison"])
+        event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(received)
+        answer = world.invoke("settle_withdrawals", event)
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
+    assert set(world.waiting(world.work_dead_letters_url)) == {"poison"}
+    world.faults()
+    assert settled(world, to_settle(withdrawn)) == []
+    assert len(world.events("payment_method.detached")) == 1
+
+
+def test_a_withdrawal_that_cant_be_settled_for_another_reason_is_no_poison(
+    world: World, withdrawn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("a head of a later version")
+
+    monkeypatch.setattr(world.function("settle_withdrawals"), "settle", broken)
+    assert settled(world, to_settle(withdrawn)) == ["message-0"]
+    assert world.waiting(world.work_dead_letters_url) == []
+
+
+def test_poison_that_cant_be_moved_comes_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Down:
+        def send_message(self, **_: Any) -> None:
+            raise ConnectionError
+
+    monkeypatch.setattr(world.function("settle_withdrawals"), "sqs", Down())
+    assert settled(world, "poison") == ["message-0"]
+
+
+def test_a_message_is_read_as_it_is_written() -> None:
+    assert mandate_to_settle(to_settle("mdt_" + "a2" * 12)) == "mdt_" + "a2" * 12
+
+
+def test_an_operator_sees_it_and_gives_it_back_once_it_is_understood(
+    world: World, withdrawn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = {
+        "StripeWorkDeadLettersUrl": world.work_dead_letters_url,
+        "StripeWorkQueueUrl": world.work_queue_url,
+    }
+    monkeypatch.setattr(Stack, "_outputs", outputs)
+    for body in ("poison", to_settle(withdrawn)):
+        world.sqs.send_message(QueueUrl=world.work_dead_letters_url, MessageBody=body)
+    assert main(["dlq", "list", "--stripe-work"]) == 0
+    assert '"poison"' in capsys.readouterr().out
+    assert main(["dlq", "redrive", "--stripe-work"]) == 1
+    said = capsys.readouterr()
+    assert "1 of 2 moved to the Stripe work queue" in said.out
+    assert "left here, no message of ours" in said.err
+    assert world.waiting(world.work_queue_url) == [to_settle(withdrawn)]
