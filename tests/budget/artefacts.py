@@ -30,6 +30,7 @@ CLIENTS: Mapping[str, tuple[str, ...]] = {
     "ExportEvidence": ("kms", "dynamodb"),
     "ProcessWebhook": ("dynamodb",),
     "PublishChanges": ("events", "sqs"),
+    "QueueWithdrawals": ("sqs",),
     "ReadCheckoutSession": ("secretsmanager", "dynamodb"),
     "ReadMandates": ("dynamodb",),
     "ReadTerms": ("dynamodb",),

@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from mandates.queueing import Queue
-from ops import queues
+from ops import queues, unpublished
 from ops.__main__ import main
 from ops.stack import Stack
-from tests.component.test_publish_changes import BUS, Refusing, entry, images, publish, refusing
+from tests.component.test_publish_changes import BUS, Refusing, entry, images, publish, refusing, stream_event
 from tests.component.world import World
 
 Printed = pytest.CaptureFixture[str]
@@ -181,6 +181,28 @@ def test_what_lambda_gave_up_is_published_from_the_stream(world: World, bus: Eve
     assert bus.took == [["b1", "c1", "d1"]]
     assert [json.loads(body)["mandate_id"][4] for body in world.waiting(world.work_queue_url)] == ["c"]
     assert left(world) == 0
+
+
+def test_an_open_shard_is_read_no_further_than_the_part(
+    world: World, bus: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its iterator has no end, and there may be nothing behind the part for hours."""
+
+    class Open:
+        asked = 0
+
+        def get_shard_iterator(self, **_: Any) -> dict[str, str]:
+            return {"ShardIterator": "1"}
+
+        def get_records(self, **_: Any) -> dict[str, Any]:
+            self.asked += 1
+            assert self.asked <= 2, "it goes on asking"
+            records = stream_event([entry("a", 1), entry("b", 1)])["Records"] if self.asked == 2 else []
+            return {"Records": records, "NextShardIterator": "1"}
+
+    monkeypatch.setattr("ops.unpublished.boto3.client", lambda _: Open())
+    part = unpublished.PartOfStream("arn", "shard", "101", "102", 2)
+    assert [one["dynamodb"]["SequenceNumber"] for one in unpublished._of_stream(part)] == ["101", "102"]
 
 
 def test_what_the_stream_has_no_more_stays(world: World, bus: Events, capsys: Printed) -> None:

@@ -377,12 +377,15 @@ def test_a_time_out_or_an_outage_is_never_set_aside(bus: World, error: Exception
 def test_an_outage_while_the_refused_one_is_looked_for_sets_nothing_aside(bus: World) -> None:
     class Busy(Refusing):
         def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            asked.append(len(Entries))
             self.error = answered("ValidationException" if len(Entries) > 1 else "ThrottlingException")
             return super().put_events(Entries=Entries)
 
+    asked: list[int] = []
     bus.monkeypatch.setattr(bus.function("publish_changes").publisher, "_events", Busy(set(), None, ""))
     assert publish(bus, THREE_EACH) == ["101"]
     assert aside(bus) == []
+    assert asked == [2, 1]  # each more could take twelve seconds of the function's thirty
 
 
 @pytest.mark.parametrize("field", ["hash", "facts", "number", "recorded_at"])
