@@ -17,7 +17,7 @@ from typing import Any
 
 import hypercorn.asyncio as hypercorn_asyncio
 from ministack import app  # type: ignore[import-untyped]
-from ministack.core import lambda_runtime  # type: ignore[import-untyped]
+from ministack.core import iam_actions, lambda_runtime  # type: ignore[import-untyped]
 from ministack.core.responses import error_response_json, json_response  # type: ignore[import-untyped]
 from ministack.services import apigateway_v1, dynamodb, lambda_svc, secretsmanager  # type: ignore[import-untyped]
 
@@ -105,6 +105,20 @@ def count_loopback_as_tls() -> None:
     """Let policies that refuse what comes without TLS stand as they are: nothing here leaves the machine."""
     pin = app.pin_request_origin
     app.pin_request_origin = lambda source_ip, _secure: pin(source_ip, True)
+
+
+def authorise_batches_as_single_messages() -> None:
+    """Have sqs:SendMessage allow SendMessageBatch, as on AWS; MiniStack looks for an action that is none.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
+    """
+    extract = iam_actions.extract_iam_action
+
+    def extract_single(service: str, *request: Any) -> str | None:
+        action: str | None = extract(service, *request)
+        return action.removesuffix("Batch") if action and service == "sqs" else action
+
+    iam_actions.extract_iam_action = extract_single
 
 
 def heed_failures_in_streams() -> None:
@@ -209,6 +223,7 @@ if __name__ == "__main__":
     unpack_once(Path(os.environ["STATE_DIR"]) / "unpacked")
     import_all_of_an_api()
     count_loopback_as_tls()
+    authorise_batches_as_single_messages()
     heed_failures_in_streams()
     keep_versions_of_secrets()
     keep_streams()
