@@ -1,0 +1,84 @@
+"""No function's start takes much more CPU than that of a handler that only makes its AWS clients."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.budget import artefacts, budgets, starts
+from tests.budget.artefacts import Artefact
+from tests.budget.bench import canned_aws
+from tests.budget.cold import RuntimeApi, runtime_api, start
+
+FUNCTIONS = artefacts.functions()
+
+
+class Starts:
+    """The runtime client, an AWS that answers, and what is shipped."""
+
+    def __init__(self, api: RuntimeApi, aws_url: str, into: Path) -> None:
+        self._api, self._aws_url, self._into = api, aws_url, into
+        self._build, self._client = artefacts.built(), artefacts.runtime_client(into)
+        self._floors: dict[str, Artefact] = {}
+
+    def shipped(self, function: str) -> Artefact:
+        return artefacts.shipped(self._build, function)
+
+    def of(self, artefact: Artefact, function: str) -> float:
+        environment = artefacts.environment(function, self._aws_url)
+        return start(self._api, artefact, self._client, environment).cpu
+
+    def own(self, function: str) -> float:
+        return self.of(self.shipped(function), function)
+
+    def floor(self, function: str) -> float:
+        if function not in self._floors:
+            self._floors[function] = artefacts.floor(self._build, function, self._into)
+        return self.of(self._floors[function], function)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starts]:
+    with ExitStack() as stack:
+        api, aws_url = stack.enter_context(runtime_api()), stack.enter_context(canned_aws())
+        yield Starts(api, aws_url, tmp_path_factory.mktemp("starts"))
+
+
+def test_every_function_starts_in_its_time(measured: Starts) -> None:
+    assert starts.too_slow(FUNCTIONS, measured.own, measured.floor) == []
+
+
+def test_a_function_that_loads_what_it_need_not_takes_too_long(measured: Starts, tmp_path: Path) -> None:
+    name = "ReceiveWebhook"
+    shipped = measured.shipped(name)
+    (tmp_path / "shipped.py").write_bytes((shipped.task / "app.py").read_bytes())
+    (tmp_path / "app.py").write_text("import jwt, pynamodb.models, stripe\nfrom shipped import handler\n")
+    slow = replace(shipped, task=tmp_path)
+    (problem,) = starts.too_slow([name], lambda _: measured.of(slow, name), measured.floor, rounds=2)
+    assert problem.startswith("ReceiveWebhook starts in ")
+
+
+def test_what_takes_too_long_in_every_round_is_named() -> None:
+    cpu = dict.fromkeys(FUNCTIONS, 1.0) | {"ReadTerms": 2.0}
+    found = starts.too_slow(FUNCTIONS, lambda name: cpu[name], lambda _: 1.0)
+    assert found == [
+        f"ReadTerms starts in 2.00 of its floor, and may in {budgets.LONGEST_START['ReadTerms']}"
+    ]
+
+
+def test_what_took_too_long_once_is_asked_again_alone() -> None:
+    asked: list[str] = []
+
+    def own(name: str) -> float:
+        asked.append(name)
+        return 9.0 if name == "ReadTerms" and asked.count(name) < 3 else 1.0
+
+    assert starts.too_slow(FUNCTIONS, own, lambda _: 1.0) == []
+    assert {name: asked.count(name) for name in FUNCTIONS} == dict.fromkeys(FUNCTIONS, 1) | {"ReadTerms": 3}
+
+
+def test_a_function_without_a_longest_start_is_named() -> None:
+    assert budgets.LONGEST_START.keys() == set(FUNCTIONS)
+    assert budgets.starts_in_time("ANewOne", 1.0) != []
