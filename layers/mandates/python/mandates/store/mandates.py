@@ -30,6 +30,9 @@ from mandates.store.writing import (
 
 _MOST_KEYS_PER_READ = 100  # BatchGetItem's limit
 
+MANDATES_PER_PAGE = 50
+"""How many are read at a time where all of a customer's are wanted."""
+
 SWEPT_AFTER_SECONDS = 30 * 60
 """Stripe says within seconds that a session has ended. What has not come this long after is asked for."""
 
@@ -92,7 +95,7 @@ def mandates_of(customer_id: str) -> Iterator[Mandate]:
     """All of a customer's mandates, newest first, as `page_of_mandates` finds them."""
     after = None
     while True:
-        page, after = page_of_mandates(customer_id, 50, after)
+        page, after = page_of_mandates(customer_id, MANDATES_PER_PAGE, after)
         yield from page
         if after is None:
             return
