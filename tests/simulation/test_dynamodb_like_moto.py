@@ -4,7 +4,6 @@ Hypothesis makes sequences of the operations that the store uses, in the words t
 """
 
 import copy
-import itertools
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,6 +14,8 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
 
 from tests.component.world import TABLES, template
 from tests.simulation.dynamodb import DynamoDB, Table
@@ -23,7 +24,7 @@ from tests.simulation.expressions import NotSimulated
 Json = dict[str, Any]
 Call = tuple[str, Json]
 
-names = itertools.count()
+USED = ("mandates", "stripe_subjects", "events")
 
 ids = st.sampled_from(["a", "b"])
 records = st.sampled_from(["customer", "checkout", "head", "entry#000001", "entry#000002"])
@@ -111,7 +112,7 @@ UPDATES: dict[str, tuple[Json, Json]] = {
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[str, Json]:
     """Put, Update or Delete with its parameters, as they stand in a transaction."""
-    table = draw(st.sampled_from(["mandates", "stripe_subjects", "events"]))
+    table = draw(st.sampled_from(USED))
     guard = draw(conditions(table))
     match draw(st.sampled_from(["Put", "Update", "Update", "Delete"])):
         case "Put":
@@ -129,7 +130,7 @@ def changes(draw: st.DrawFn) -> tuple[str, Json]:
 
 @st.composite
 def reads(draw: st.DrawFn) -> Call:
-    table = draw(st.sampled_from(["mandates", "stripe_subjects", "events"]))
+    table = draw(st.sampled_from(USED))
     match draw(st.sampled_from(["batch", "get", "ledger", "index", "index on"])):
         case "batch":
             wanted = draw(st.lists(keys(table), min_size=1, max_size=4, unique_by=str))
@@ -185,7 +186,10 @@ def moto() -> Iterator[Any]:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         patch.delenv(name, raising=False)
     with mock_aws():
-        yield botocore.session.get_session().create_client("dynamodb", region_name="us-east-1")
+        client: Any = botocore.session.get_session().create_client("dynamodb", region_name="us-east-1")
+        for name in USED:
+            client.create_table(TableName=name, **table_of(TABLES[name]))
+        yield client
     patch.undo()
 
 
@@ -198,35 +202,17 @@ def moto() -> Iterator[Any]:
 )
 @given(sequence=st.lists(calls(), min_size=8, max_size=25))
 def test_any_sequence_of_operations_is_answered_as_by_moto(moto: Any, sequence: list[Call]) -> None:
-    number = next(names)
-    used = {name: f"{name}-{number}" for name in ("mandates", "stripe_subjects", "events")}
-    for name, called in used.items():
-        moto.create_table(TableName=called, **table_of(TABLES[name]))
-    ours = DynamoDB([Table.declared(called, table_of(TABLES[name])) for name, called in used.items()])
-    for operation, parameters in sequence:
-        asked = renamed(parameters, used)
+    for table in dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables.values():
+        table.items.clear()  # making tables anew for each example would be a third of the work
+    ours = DynamoDB([Table.declared(name, table_of(TABLES[name])) for name in USED])
+    for operation, asked in sequence:
         theirs = outcome(lambda call=moto._make_api_call, o=operation, p=asked: call(o, copy.deepcopy(p)))
         mine = outcome(lambda o=operation, p=asked: ours.call(o, p))
         assert mine == theirs, (operation, asked)
         event(f"{operation}: {mine.get('Error', 'done')}")
-    for called in used.values():
-        stored = {str(item): item for item in map(normalised, moto.scan(TableName=called)["Items"])}
-        assert {str(item): item for item in map(normalised, ours.tables[called].items.values())} == stored
-        moto.delete_table(TableName=called)
-
-
-def renamed(value: Any, used: dict[str, str]) -> Any:
-    """The same call to this example's own tables."""
-    if isinstance(value, list):
-        return [renamed(item, used) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        used.get(key, key) if isinstance(inner, dict) else key: used[inner]
-        if key == "TableName"
-        else renamed(inner, used)
-        for key, inner in value.items()
-    }
+    for name in USED:
+        stored = {str(item): item for item in map(normalised, moto.scan(TableName=name)["Items"])}
+        assert {str(item): item for item in map(normalised, ours.tables[name].items.values())} == stored
 
 
 def outcome(call: Any) -> Json:
