@@ -84,6 +84,17 @@ def test_a_batch_of_several_mandates_is_one_transaction(world: World) -> None:
         assert_chain_holds(mandate_id)
 
 
+def test_redelivered_events_do_not_cancel_their_neighbours(world: World) -> None:
+    _, known = authorised(world, "customer-1")
+    assert world.process(known) == []
+    mandate_id, new = authorised(world, "customer-2")
+    about_both = [event for event in (*known, *new) if event["type"] in ABOUT_A_MANDATE]
+    world.calls.clear()
+    assert world.process(about_both) == []
+    assert [call.operation for call in world.calls].count("TransactWriteItems") == 1
+    assert status_of(world, mandate_id) == "active"
+
+
 def test_a_poisoned_event_leaves_its_neighbours_alone(world: World) -> None:
     mandate_id, events = authorised(world)
     succeeded = next(event for event in events if event["type"] == "setup_intent.succeeded")
