@@ -1,12 +1,23 @@
 """Conditions that others of the same write would usually stand in for, each by itself."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from mandates.core.changes import Change
+from mandates.core.facts import Fact, Facts, Kind, merge
 from mandates.core.ledger import PersonalValue
 from mandates.core.mandate import Mandate
 from mandates.moment import Moment
-from mandates.store.mandates import commit, read_heads, read_personal
+from mandates.store.customers import (
+    Customer,
+    claim_customer,
+    creation_failed,
+    read_customer,
+    renew_claim,
+    resolve_claim,
+)
+from mandates.store.mandates import add_subject_facts, commit, read_heads, read_personal
 from mandates.store.writing import Conflict
 from tests.component.world import World
 from tests.unit.examples import NEW_MANDATE
@@ -34,3 +45,50 @@ def test_personal_values_are_never_replaced(world: World) -> None:
     with pytest.raises(Conflict):
         written(head, head, source_ip=PersonalValue("203.0.113.9", "02" * 32))
     assert read_personal(head.mandate_id) == kept != {}
+
+
+def test_two_withdrawals_of_one_subject_at_once_both_stay(world: World) -> None:
+    key = "payment_method#pm_1"
+    detached, inactive = Fact(Kind.DETACHED, 7, "evt_1"), Fact(Kind.MANDATE_INACTIVE, 7, "evt_2")
+    with pytest.MonkeyPatch.context() as patch:
+
+        def overtaken(known: Facts, new: Iterable[Fact]) -> Facts:
+            """Between reading and writing, another worker writes."""
+            patch.undo()
+            add_subject_facts(key, [inactive])
+            return merge(known, new)
+
+        patch.setattr("mandates.store.mandates.merge", overtaken)
+        subject = add_subject_facts(key, [detached])
+    assert {fact.kind for fact in subject.facts.values()} == {Kind.DETACHED, Kind.MANDATE_INACTIVE}
+
+
+CLAIM = Customer("auth0|ann", 1, "claim-1", NOW.seconds, NOW.text)
+
+
+def test_one_of_two_renews_a_claim(world: World) -> None:
+    claim_customer(CLAIM)
+    renewed = renew_claim(CLAIM, "claim-2", 1, NOW.seconds)
+    with pytest.raises(Conflict):
+        renew_claim(CLAIM, "claim-3", 1, NOW.seconds)
+    assert read_customer(CLAIM.customer_id) == renewed
+
+
+def test_a_resolved_customer_is_renewed_only_if_it_is_still_the_one_that_was_read(world: World) -> None:
+    claim_customer(CLAIM)
+    resolve_claim(CLAIM, "cus_1")
+    with pytest.raises(Conflict):
+        renew_claim(CLAIM, "claim-2", 2, NOW.seconds)
+
+
+def test_a_failed_creation_is_noted_on_its_own_unresolved_claim_alone(world: World) -> None:
+    claim_customer(CLAIM)
+    renewed = renew_claim(CLAIM, "claim-2", 1, NOW.seconds)
+    with pytest.raises(Conflict):
+        creation_failed(CLAIM, NOW.seconds)
+    resolve_claim(renewed, "cus_1")
+    with pytest.raises(Conflict):
+        creation_failed(renewed, NOW.seconds)
+    found = read_customer(CLAIM.customer_id)
+    assert found is not None
+    assert found.failed_at is None
