@@ -13,11 +13,22 @@ from mandates.store.customers import (
     Customer,
     claim_customer,
     creation_failed,
+    owner_of,
     read_customer,
     renew_claim,
     resolve_claim,
 )
-from mandates.store.mandates import add_subject_facts, commit, read_heads, read_personal
+from mandates.store.erasing import disown, release_stripe_customer
+from mandates.store.mandates import (
+    Due,
+    add_subject_facts,
+    commit,
+    read_heads,
+    read_personal,
+    sweep_later,
+    sweep_no_more,
+)
+from mandates.store.tables import HeadRow
 from mandates.store.writing import Conflict
 from tests.component.world import World
 from tests.unit.examples import NEW_MANDATE
@@ -92,3 +103,35 @@ def test_a_failed_creation_is_noted_on_its_own_unresolved_claim_alone(world: Wor
     found = read_customer(CLAIM.customer_id)
     assert found is not None
     assert found.failed_at is None
+
+
+def sweep_time(mandate_id: str) -> int | None:
+    (row,) = HeadRow.batch_get([(mandate_id, HeadRow.RECORD)], consistent_read=True)
+    return None if row.sweep_at is None else int(row.sweep_at)
+
+
+def test_a_mandate_that_was_put_off_or_decided_meanwhile_is_left_as_it_is(world: World) -> None:
+    mandate_id = NEW_MANDATE.mandate_id
+    written(NEW_MANDATE, NEW_MANDATE)
+    due = Due(mandate_id, sweep_time(mandate_id) or 0)
+    sweep_later(due, due.sweep_at + 1)
+    sweep_later(due, due.sweep_at + 2)
+    sweep_no_more(due)
+    assert sweep_time(mandate_id) == due.sweep_at + 1
+    sweep_no_more(Due(mandate_id, due.sweep_at + 1))
+    sweep_later(due, due.sweep_at + 3)
+    assert sweep_time(mandate_id) is None
+
+
+def test_a_pseudonym_is_given_once(world: World) -> None:
+    written(NEW_MANDATE, NEW_MANDATE)
+    disown(NEW_MANDATE.mandate_id, NEW_MANDATE.customer_id, "erased:1")
+    disown(NEW_MANDATE.mandate_id, NEW_MANDATE.customer_id, "erased:2")
+    assert read_heads([NEW_MANDATE.mandate_id])[NEW_MANDATE.mandate_id].customer_id == "erased:1"
+
+
+def test_a_stripe_customer_is_released_by_its_own_customer_alone(world: World) -> None:
+    claim_customer(CLAIM)
+    resolve_claim(CLAIM, "cus_1")
+    release_stripe_customer("cus_1", "auth0|somebody-else")
+    assert owner_of("cus_1") == CLAIM.customer_id
