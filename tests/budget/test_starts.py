@@ -56,7 +56,8 @@ def test_a_function_that_loads_what_it_need_not_takes_too_long(measured: Starts,
     (tmp_path / "shipped.py").write_bytes((shipped.task / "app.py").read_bytes())
     (tmp_path / "app.py").write_text("import jwt, pynamodb.models, stripe\nfrom shipped import handler\n")
     slow = replace(shipped, task=tmp_path)
-    (problem,) = starts.too_slow([name], lambda _: measured.of(slow, name), measured.floor, rounds=2)
+    bare = min(measured.floor(name) for _ in range(3))  # one that was disturbed would hide it
+    (problem,) = starts.too_slow([name], lambda _: measured.of(slow, name), lambda _: bare, rounds=2)
     assert problem.startswith("ReceiveWebhook starts in ")
 
 
