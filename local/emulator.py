@@ -195,10 +195,13 @@ def stop_still(folder: Path) -> None:
 
         await serve(application, config, shutdown_trigger=still)
 
+    def saved_at() -> dict[str, int]:
+        return {path.stem: path.stat().st_mtime_ns for path in folder.glob("*.json")}
+
     def save_all_and_say_so(services: dict[str, Any]) -> None:
-        began = time.time()
+        before = saved_at()
         save_all(services)
-        written = {path.stem for path in folder.glob("*.json") if path.stat().st_mtime >= began}
+        written = {service for service, at in saved_at().items() if at != before.get(service)}
         if services.keys() <= written:
             (folder / EMULATOR_SAVED).touch()
 

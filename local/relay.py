@@ -10,7 +10,7 @@ import errno
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 from local.settings import HOST
 
@@ -48,12 +48,13 @@ def relayed(address: str, ports: Sequence[int]) -> Iterator[bool]:
 
 async def _serve(address: str, port: int) -> asyncio.Server:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            onward_reader, onward_writer = await asyncio.open_connection(HOST, port)
-        except OSError:
-            writer.close()
-            return
-        await asyncio.gather(_pass_on(reader, onward_writer), _pass_on(onward_reader, writer))
+        with closing(writer):
+            try:
+                onward_reader, onward_writer = await asyncio.open_connection(HOST, port)
+            except OSError:
+                return
+            with closing(onward_writer):
+                await asyncio.gather(_pass_on(reader, onward_writer), _pass_on(onward_reader, writer))
 
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     return await asyncio.start_server(connected, sock=socket.create_server((address, port), family=family))

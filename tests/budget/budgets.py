@@ -44,6 +44,7 @@ LONGEST_START: Mapping[str, float] = {
     "ExportEvidence": 1.8,  # pynamodb
     "ProcessWebhook": 1.8,
     "PublishChanges": 1.4,  # nothing but its clients
+    "QueueWithdrawals": 1.4,
     "ReadCheckoutSession": 2.6,
     "ReadMandates": 2.0,
     "ReadTerms": 1.8,
