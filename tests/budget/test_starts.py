@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,15 +22,12 @@ class Starts:
         self._build, self._client = artefacts.built(), artefacts.runtime_client(into)
         self._floors: dict[str, Artefact] = {}
 
-    def shipped(self, function: str) -> Artefact:
-        return artefacts.shipped(self._build, function)
-
     def of(self, artefact: Artefact, function: str) -> float:
         environment = artefacts.environment(function, self._aws_url)
         return start(self._api, artefact, self._client, environment).cpu
 
     def own(self, function: str) -> float:
-        return self.of(self.shipped(function), function)
+        return self.of(artefacts.shipped(self._build, function), function)
 
     def floor(self, function: str) -> float:
         if function not in self._floors:
@@ -48,17 +44,6 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starts]:
 
 def test_every_function_starts_in_its_time(measured: Starts) -> None:
     assert starts.too_slow(FUNCTIONS, measured.own, measured.floor) == []
-
-
-def test_a_function_that_loads_what_it_need_not_takes_too_long(measured: Starts, tmp_path: Path) -> None:
-    name = "ReceiveWebhook"
-    shipped = measured.shipped(name)
-    (tmp_path / "shipped.py").write_bytes((shipped.task / "app.py").read_bytes())
-    (tmp_path / "app.py").write_text("import jwt, pynamodb.models, stripe\nfrom shipped import handler\n")
-    slow = replace(shipped, task=tmp_path)
-    bare = min(measured.floor(name) for _ in range(3))  # one that was disturbed would hide it
-    (problem,) = starts.too_slow([name], lambda _: measured.of(slow, name), lambda _: bare, rounds=2)
-    assert problem.startswith("ReceiveWebhook starts in ")
 
 
 def test_what_takes_too_long_in_every_round_is_named() -> None:

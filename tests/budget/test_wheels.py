@@ -42,7 +42,7 @@ def run_recipe(name: str, target: Path, platform_: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-@pytest.mark.parametrize("platform_", MACHINES)
+@pytest.mark.parametrize("platform_", [name for name in MACHINES if not name.startswith(platform.machine())])
 def test_a_build_has_the_files_of_the_machine_it_is_for(name: str, platform_: str, tmp_path: Path) -> None:
     built = tmp_path / "built"
     run_recipe(name, built, platform_)

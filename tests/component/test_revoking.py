@@ -80,7 +80,14 @@ def test_stripe_down_it_is_withdrawn_here_and_settled_later(world: World) -> Non
     assert attached_to(world, payment_method_id) is None
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(["authorise", "webhooks", "revoke", "settle"])))
+ORDERS = [
+    order
+    for order in itertools.permutations(["authorise", "webhooks", "revoke", "settle"])
+    if order.index("revoke") < order.index("settle")  # before, there is nothing to settle
+]
+
+
+@pytest.mark.parametrize("order", ORDERS)
 def test_revocation_and_activation_in_every_order_end_revoked_and_detached(
     world: World, order: tuple[str, ...]
 ) -> None:

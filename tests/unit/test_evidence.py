@@ -4,6 +4,7 @@ import argparse
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -262,13 +263,13 @@ def spans(data: bytes) -> Iterator[tuple[range, str]]:
 
 
 def test_one_flipped_bit_anywhere_is_noticed_and_located() -> None:
-    """Of every byte of the file: either the byte is named, or the part it lies in."""
+    """Of every fifth byte (of all with SOAK=1): either the byte is named, or the part it lies in."""
     short = replace(TERMS, texts={"en": dict.fromkeys(TERMS.texts["en"], "A few words.")})
     one = replace(record(terms=short), charges=[{"charge_id": "chg_1"}], refusals=[{"code": "too_much"}])
     data = file(page(one))
     parts = list(spans(data))
     located = set()
-    for at in range(len(data)):
+    for at in range(0, len(data), 1 if os.environ.get("SOAK") == "1" else 5):
         flipped = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
         found = problems(flipped)
         assert found, at
