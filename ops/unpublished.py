@@ -43,9 +43,16 @@ class PartOfStream:
     first: str
     last: str
     size: int
+    function: str
+
+    @property
+    def is_of_withdrawals(self) -> bool:
+        """`queue_withdrawals` sees withdrawals alone: what lies between them is not its part."""
+        return "QueueWithdrawals" in self.function
 
     def __str__(self) -> str:
-        return f"{self.size} entries of {self.shard} from {self.first} on, given up after six hours"
+        what = "withdrawals" if self.is_of_withdrawals else "entries"
+        return f"{self.size} {what} of {self.shard} from {self.first} on, given up after six hours"
 
 
 class NotThere(Exception):
@@ -85,7 +92,11 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
 
     def publish(message: Message) -> bool:
         try:
-            problem = _publish(_entries(_about(message), table), publisher, work)
+            about = _about(message)
+            entries = _entries(about, table)
+            problem = _settle(entries, work)
+            if not problem and not (isinstance(about, PartOfStream) and about.is_of_withdrawals):
+                problem = _publish(entries, publisher)
         except NotThere as error:
             problem = str(error)
         if problem:
@@ -99,11 +110,15 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
     return 0 if done == seen else 1
 
 
-def _publish(entries: Sequence[Added], publisher: Publisher, work: Queue) -> str | None:
-    """What went wrong, None if all is published. Nothing is set aside: the message that told of it stays."""
+def _settle(entries: Sequence[Added], work: Queue) -> str | None:
+    """What went wrong, None if all that is withdrawn among them is queued to be ended at Stripe."""
     withdrawn = list(dict.fromkeys(one.mandate_id for one in entries if one.is_withdrawn))
-    if work.send([to_settle(mandate_id) for mandate_id in withdrawn]) < len(withdrawn):
-        return "the Stripe work queue did not take it"
+    taken = work.send([to_settle(mandate_id) for mandate_id in withdrawn])
+    return "the Stripe work queue did not take it" if taken < len(withdrawn) else None
+
+
+def _publish(entries: Sequence[Added], publisher: Publisher) -> str | None:
+    """What went wrong, None if all is published. Nothing is set aside: the message that told of it stays."""
     sent = publisher.send(entries)
     refused = [f"{one.added.record} is refused again ({one.code} {one.message})" for one in sent.refused]
     stopped = [f"the bus did not take it for now ({sent.error})"] if sent.error else []
@@ -122,6 +137,7 @@ def _about(message: Message) -> OneEntry | PartOfStream | None:
                 batch["startSequenceNumber"],
                 batch["endSequenceNumber"],
                 int(batch["batchSize"]),
+                str(told.get("requestContext", {}).get("functionArn", "")),
             )
         why = " ".join(json.dumps(told[name])[1:-1] for name in ("code", "message"))
         entry = OneEntry(told["mandate_id"], told["record"], why)

@@ -130,7 +130,7 @@ def test_what_tells_of_no_entry_stays_and_is_harmless_to_print(
 # ----------------------------------------------------------------------------- given up by Lambda
 
 
-def streamed(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def streamed(items: Sequence[dict[str, Any]], function: str = "PublishChanges") -> dict[str, Any]:
     """The items go through a real stream; Lambda's message about all but the first and the last of them."""
     dynamodb, streams = boto3.client("dynamodb"), boto3.client("dynamodbstreams")
     dynamodb.create_table(
@@ -157,8 +157,12 @@ def streamed(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
         record["dynamodb"]["SequenceNumber"]
         for record in streams.get_records(ShardIterator=iterator)["Records"]
     ]
+    functions = "arn:aws:lambda:us-east-1:123456789012:function"
     return {
-        "requestContext": {"condition": "RecordAgeExceededMaximumAge"},
+        "requestContext": {
+            "condition": "RecordAgeExceededMaximumAge",
+            "functionArn": f"{functions}:mandates-dev-{function}-1A2B3C:live",
+        },
         "DDBStreamBatchInfo": {
             "shardId": shard["ShardId"],
             "startSequenceNumber": numbers[1],
@@ -183,6 +187,22 @@ def test_what_lambda_gave_up_is_published_from_the_stream(world: World, bus: Eve
     assert left(world) == 0
 
 
+def test_of_withdrawals_that_were_given_up_the_bus_hears_nothing_again(
+    world: World, bus: Events, capsys: Printed
+) -> None:
+    """What lies between two of them has been published long ago."""
+    between = [entry("b", 1, status="revoked"), entry("c", 1), entry("d", 1, status="revoked")]
+    message = streamed([entry("a", 1), *between, entry("e", 1)], function="QueueWithdrawals")
+    world.sqs.send_message(QueueUrl=world.unpublished_url, MessageBody=json.dumps(message))
+    assert main(["unpublished", "list"]) == 0
+    assert "3 withdrawals of " in capsys.readouterr().out
+    assert main(["unpublished", "publish"]) == 0
+    assert bus.took == []
+    asked = [json.loads(body)["mandate_id"][4] for body in world.waiting(world.work_queue_url)]
+    assert sorted(asked) == ["b", "d"]
+    assert left(world) == 0
+
+
 def test_an_open_shard_is_read_no_further_than_the_part(
     world: World, bus: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,7 +221,7 @@ def test_an_open_shard_is_read_no_further_than_the_part(
             return {"Records": records, "NextShardIterator": "1"}
 
     monkeypatch.setattr("ops.unpublished.boto3.client", lambda _: Open())
-    part = unpublished.PartOfStream("arn", "shard", "101", "102", 2)
+    part = unpublished.PartOfStream("arn", "shard", "101", "102", 2, "PublishChanges")
     assert [one["dynamodb"]["SequenceNumber"] for one in unpublished._of_stream(part)] == ["101", "102"]
 
 
