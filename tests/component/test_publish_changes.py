@@ -132,6 +132,25 @@ class Refusing:
         return {"FailedEntryCount": len(self.refused.intersection(named)), "Entries": results}
 
 
+class Both(Refusing):
+    """One of what it does not take is malformed, the others have to wait."""
+
+    def __init__(self, refused: set[str], *, malformed: str) -> None:
+        super().__init__(refused, None, "ThrottlingException")
+        self._malformed = malformed
+
+    def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        answer = super().put_events(Entries=Entries)
+        for event, result in zip(Entries, answer["Entries"], strict=True):
+            detail = json.loads(event["Detail"])
+            if (
+                f"{detail['mandate_id'][4]}{detail['ledger_number']}" == self._malformed
+                and "ErrorCode" in result
+            ):
+                result["ErrorCode"] = "MalformedDetail"
+        return answer
+
+
 def refusing(
     world: World, *refused: str, error: Exception | None = None, code: str = "ThrottlingException"
 ) -> Refusing:
@@ -414,15 +433,7 @@ def test_what_cannot_be_told_is_set_aside_and_its_content_not_quoted(bus: World)
 def test_during_an_outage_it_is_not_set_aside_anew_with_each_try(bus: World) -> None:
     """The batch comes again from the first that has to wait; what is refused behind that, too."""
 
-    class Both(Refusing):
-        def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
-            answer = super().put_events(Entries=Entries)
-            for event, result in zip(Entries, answer["Entries"], strict=True):
-                if "b" * 24 in event["Detail"] and "ErrorCode" in result:
-                    result["ErrorCode"] = "MalformedDetail"
-            return answer
-
-    both = Both({"a1", "b1"}, None, "ThrottlingException")
+    both = Both({"a1", "b1"}, malformed="b1")
     bus.monkeypatch.setattr(bus.function("publish_changes").publisher, "_events", both)
     batch = [entry("a", 1), entry("b", 1), entry("c", 1)]
     for _ in range(3):
@@ -434,15 +445,7 @@ def test_during_an_outage_it_is_not_set_aside_anew_with_each_try(bus: World) -> 
 
 
 def test_one_refused_before_an_outage_is_set_aside_once_and_does_not_come_again(bus: World) -> None:
-    class Both(Refusing):
-        def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
-            answer = super().put_events(Entries=Entries)
-            for event, result in zip(Entries, answer["Entries"], strict=True):
-                if "a" * 24 in event["Detail"] and "ErrorCode" in result:
-                    result["ErrorCode"] = "MalformedDetail"
-            return answer
-
-    both = Both({"a1", "b1"}, None, "ThrottlingException")
+    both = Both({"a1", "b1"}, malformed="a1")
     bus.monkeypatch.setattr(bus.function("publish_changes").publisher, "_events", both)
     batch = [entry("a", 1), entry("b", 1), entry("c", 1)]
     assert publish(bus, batch) == ["102"]
