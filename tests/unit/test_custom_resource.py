@@ -139,6 +139,67 @@ def test_a_watchdog_is_called_off_when_the_work_is_done() -> None:
     assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
 
 
+class Container:
+    """A function's time, and a send that takes as long as it's told to. Frozen, it sends nothing any more."""
+
+    def __init__(self, seconds: float) -> None:
+        self.asked = CloudFormation()
+        self.sending = threading.Event()
+        self.taken = threading.Event()
+        self.frozen = False
+        self._ends_at = time.monotonic() + seconds
+
+    def remaining(self) -> float:
+        return self._ends_at - time.monotonic()
+
+    def send(self, url: str, body: bytes) -> None:
+        self.sending.set()
+        self.taken.wait(10)
+        if not self.frozen:
+            self.asked.send(url, body)
+
+    def runs(self, work: Work) -> None:
+        serve(
+            EVENT,
+            self.remaining,
+            physical_id=lambda *_: "x",
+            work=work,
+            explain=str,
+            send=self.send,
+            sleep=self.asked.paused.append,
+        )
+        self.frozen = True
+
+
+@pytest.mark.parametrize("ends", [works, fails])
+def test_what_the_watchdog_is_sending_is_waited_for_when_the_work_ends_meanwhile(ends: Work) -> None:
+    container = Container(ANSWER_SECONDS + 0.05)
+
+    def until_the_watchdog_is_sending(request: Any, go_on: Callable[[], None]) -> None:
+        assert container.sending.wait(5)
+        threading.Timer(0.2, container.taken.set).start()
+        ends(request, go_on)
+
+    container.runs(until_the_watchdog_is_sending)
+    (answer,) = container.asked.answers
+    assert "time was up" in answer["Reason"]
+
+
+def test_a_send_that_never_ends_is_not_waited_for_beyond_the_functions_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(custom_resource, "ENDING_SECONDS", ANSWER_SECONDS - 0.3)
+    container = Container(ANSWER_SECONDS + 0.05)
+
+    def until_the_watchdog_is_sending(*_: Any) -> None:
+        assert container.sending.wait(5)
+
+    container.runs(until_the_watchdog_is_sending)
+    assert ANSWER_SECONDS - 2 < container.remaining() < ANSWER_SECONDS - 0.3
+    assert container.asked.answers == []
+    container.taken.set()
+
+
 def test_a_long_reason_is_cut() -> None:
     asked = CloudFormation()
     serve(

@@ -26,6 +26,10 @@ RESERVED_SECONDS = ANSWER_SECONDS + 30.0
 """No effect is begun later than this before the function's end: the longest takes 21 s (Stripe, twice), and
 its answer must still go out."""
 
+ENDING_SECONDS = 1.0
+"""Waiting for the watchdog's answer stops so long before the function's end: a function that Lambda ends has
+failed, and an address can take longer than its time-outs say, which are for each step of a connection."""
+
 MAX_REASON_LENGTH = 1000  # of the 4,096 bytes an answer may have
 
 TIME_IS_UP = "The time was up before all was done. Deploy again: it goes on from there."
@@ -93,6 +97,9 @@ def serve(
         answer.success()
     finally:
         watchdog.cancel()
+        # It may be answering just now, and once the function returns, Lambda freezes what has not been sent:
+        # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+        watchdog.join(max(0.0, remaining_seconds() - ENDING_SECONDS))
 
 
 def parse(event: Any) -> Request:
