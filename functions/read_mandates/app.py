@@ -16,7 +16,7 @@ from mandates.recording import statuses
 from mandates.settings import normalised_origins
 from mandates.store import tables
 from mandates.store.customers import read_customer
-from mandates.store.mandates import Position, page_of_mandates, read_ledger
+from mandates.store.mandates import LedgerPosition, Position, page_of_ledger, page_of_mandates
 from mandates.views import ledger_view, mandate_view
 
 MOST_PER_PAGE = 100
@@ -51,8 +51,16 @@ def handler(request: Request) -> Response:
 
 def one_mandate(request: Request, caller: Caller) -> Response:
     mandate = mandate_for(caller, request.path_id("mandate_id"), Scope.MANDATES_READ)
-    view = mandate_view(mandate, statuses([mandate])[mandate.mandate_id])
-    return Response(200, {**view, "ledger": ledger_view(read_ledger(mandate.mandate_id))})
+    after = from_cursor(request.query.get("cursor"), LedgerPosition)
+    entries, position = page_of_ledger(mandate, limit(request), after)
+    return Response(
+        200,
+        {
+            **mandate_view(mandate, statuses([mandate])[mandate.mandate_id]),
+            "ledger": ledger_view(entries),
+            "next_cursor": to_cursor(position) if position else None,
+        },
+    )
 
 
 def mandates_of_customer(request: Request, caller: Caller) -> Response:

@@ -44,4 +44,7 @@ def handler(request: Request) -> Response:
     revoke(mandate_id, by="service" if caller.is_service else "customer", reason=body.reason, clock=time.time)
     count("MandatesRevoked")
     withdrawn = read_heads([mandate_id])[mandate_id]
-    return Response(200, mandate_view(withdrawn, statuses([withdrawn])[mandate_id]))
+    status = statuses([withdrawn])[mandate_id]
+    if not caller.may_read:
+        return Response(200, {"mandate_id": mandate_id, "status": str(status)})
+    return Response(200, mandate_view(withdrawn, status))

@@ -456,14 +456,21 @@ def a_page_of_several(world: World, me: str) -> Answer:
     return page
 
 
+def a_page_of_a_ledger(world: World, me: str) -> Answer:
+    mandate_id = world.begun(me)["mandate_id"]
+    page = send(world, GET_MANDATE, mandate_id, caller=customer(me), query={"limit": "1"})
+    assert page.body["next_cursor"]
+    return page
+
+
 def gone_at_stripe(world: World, opened: Any) -> None:
     world.stripe.core.authorize(opened["checkout_session_id"])
     mandate = world.get_mandate(opened["mandate_id"], BACK_END).body
     world.stripe.core.delete_customer(mandate["stripe_customer_id"])
 
 
-def a_mandate(caller: Mapping[str, str]) -> Callable[[World, str], Answer]:
-    return lambda world, me: send(world, GET_MANDATE, world.begun(me)["mandate_id"], caller=caller)
+def a_mandate(caller: Mapping[str, str], **words: Any) -> Callable[[World, str], Answer]:
+    return lambda world, me: send(world, GET_MANDATE, world.begun(me)["mandate_id"], caller=caller, **words)
 
 
 def evidence(
@@ -632,6 +639,8 @@ CASES = [
     Case(GET_MANDATE, 404, "not_found", lambda w, me: send(w, GET_MANDATE, "unknown", caller=BACK_END)),
     Case(GET_MANDATE, 403, "insufficient_scope", a_mandate({**BACK_END, "scopes": "mandates:write"})),
     Case(GET_MANDATE, 200, "", a_mandate({**BACK_END, "scopes": "mandates:read"})),
+    Case(GET_MANDATE, 400, "invalid_request", a_mandate(BACK_END, query={"cursor": "x"})),
+    Case(GET_MANDATE, 200, "", a_page_of_a_ledger),
     Case(GET_MANDATE, 200, "", mandate_after(authorized)),
     Case(GET_MANDATE, 200, "", mandate_after(declined)),
     Case(GET_MANDATE, 200, "", mandate_after(expired)),
@@ -680,6 +689,14 @@ CASES = [
     Case(REVOKE, 200, "", revoked_after(nothing)),
     Case(REVOKE, 200, "", revoked_after(authorized, {"reason": "account_closed"})),
     Case(REVOKE, 200, "", revoked_after(expired, {})),
+    Case(
+        REVOKE,
+        200,
+        "",
+        lambda w, me: send(
+            w, REVOKE, w.begun(me)["mandate_id"], caller={**BACK_END, "scopes": "mandates:write"}
+        ),
+    ),
     Case(REVOKE, 503, "busy", revoked_while_others_win),
     *evidence_cases(EVIDENCE),
     *evidence_cases(EVIDENCE_PDF),
@@ -883,14 +900,16 @@ def test_the_document_takes_the_paths_that_the_handler_takes(world: World, opera
         assert (answer.status != 400) is documented, length
 
 
-def test_the_document_takes_the_page_sizes_that_the_handler_takes(world: World) -> None:
+@pytest.mark.parametrize("operation", [LIST_MANDATES, GET_MANDATE])
+def test_the_document_takes_the_page_sizes_that_the_handler_takes(world: World, operation: str) -> None:
     limit = CONTRACT.document["components"]["parameters"]["Limit"]["schema"]
+    subject = {LIST_MANDATES: CUSTOMER, GET_MANDATE: world.begun()["mandate_id"]}[operation]
     for text in ("-1", "0", "1", "1.5", "20", "100", "101", "999", "1000", "x", ""):
-        answer = send(world, LIST_MANDATES, CUSTOMER, query={"limit": text})
+        answer = send(world, operation, subject, caller=BACK_END, query={"limit": text})
         value = int(text) if re.fullmatch("-?[0-9]+", text) else text
         documented = not CONTRACT.against(limit, value)
         assert (answer.status != 400) is documented, text
-    assert send(world, LIST_MANDATES, CUSTOMER, query={"cursor": "a" * 501}).status == 400
+    assert send(world, operation, subject, caller=BACK_END, query={"cursor": "a" * 501}).status == 400
 
 
 # ------------------------------------------------------------------------------- the document itself

@@ -1,10 +1,23 @@
-"""Lists of mandates, page by page; customers; terms."""
+"""Lists of mandates and ledgers, page by page; customers; terms."""
 
 import base64
 from typing import Any
 
+import msgspec
 import pytest
 
+from mandates.core.ledger import Entry
+from mandates.cursors import to_cursor
+from mandates.store import mandates as mandates_store
+from mandates.store.mandates import (
+    LedgerPosition,
+    Position,
+    entry_of,
+    page_of_ledger,
+    read_heads,
+    read_ledger,
+)
+from mandates.store.tables import EntryRow
 from tests.component.world import CUSTOMER, STRANGER, Answer, World, customer, service
 
 EMPTY = base64.urlsafe_b64encode(b'{"created_at":"","mandate_id":""}').decode().rstrip("=")
@@ -45,6 +58,89 @@ def test_a_cursor_reaches_no_other_customers_mandates(world: World) -> None:
     assert cursor
     assert CUSTOMER not in cursor
     assert listed(world, {"cursor": cursor}, STRANGER).body["mandates"] == []
+
+
+def read_mandate(world: World, mandate_id: str, query: dict[str, str]) -> Answer:
+    return world.call(
+        "read_mandates",
+        "/mandates/{mandate_id}",
+        path={"mandate_id": mandate_id},
+        query=query,
+        caller=customer(),
+    )
+
+
+def with_a_ledger_of(world: World, length: int) -> str:
+    """A mandate that was set up; each of the attempts before was declined."""
+    begun = world.begun()
+    for _ in range(length - 4):  # consent, session, and the two events of the set-up
+        world.stripe.core.decline(begun["checkout_session_id"])
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    world.run_webhooks()
+    mandate_id = str(begun["mandate_id"])
+    assert len(read_ledger(mandate_id)) == length
+    return mandate_id
+
+
+def test_a_ledger_comes_page_by_page_oldest_first_with_the_mandate_on_each(world: World) -> None:
+    mandate_id = with_a_ledger_of(world, 7)
+    found: list[list[int]] = []
+    query = {"limit": "3"}
+    while True:
+        page = read_mandate(world, mandate_id, query).body
+        assert (page["status"], page["mandate_id"]) == ("active", mandate_id)
+        found.append([entry["number"] for entry in page["ledger"]])
+        if page["next_cursor"] is None:
+            break
+        query = {"limit": "3", "cursor": page["next_cursor"]}
+    assert found == [[1, 2, 3], [4, 5, 6], [7]]
+
+
+def test_a_page_of_a_ledger_has_twenty_entries_unless_it_is_asked_for_more(world: World) -> None:
+    mandate_id = with_a_ledger_of(world, 21)
+    assert len(read_mandate(world, mandate_id, {}).body["ledger"]) == 20
+    assert len(read_mandate(world, mandate_id, {"limit": "100"}).body["ledger"]) == 21
+
+
+def test_only_the_page_asked_for_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    mandate_id = with_a_ledger_of(world, 12)
+    read: list[int] = []
+
+    def noted(row: EntryRow) -> Entry:
+        read.append(int(row.number))
+        return entry_of(row)
+
+    monkeypatch.setattr(mandates_store, "entry_of", noted)
+    first = read_mandate(world, mandate_id, {"limit": "5"}).body
+    assert read == [1, 2, 3, 4, 5]
+    read_mandate(world, mandate_id, {"limit": "5", "cursor": first["next_cursor"]})
+    assert read == list(range(1, 11))
+
+
+def test_a_ledger_ends_where_the_mandate_that_was_read_does(world: World) -> None:
+    mandate_id = with_a_ledger_of(world, 5)
+    before = read_heads([mandate_id])[mandate_id]
+    world.revoke(mandate_id)
+    entries, after = page_of_ledger(before, 100, None)
+    assert [entry.number for entry in entries] == [1, 2, 3, 4, 5]
+    assert after is None
+    assert page_of_ledger(before, 100, LedgerPosition(5)) == ([], None)
+
+
+def test_a_cursor_beyond_the_end_of_a_ledger_finds_nothing(world: World) -> None:
+    mandate_id = with_a_ledger_of(world, 5)
+    beyond = to_cursor(LedgerPosition(10**30))
+    page = read_mandate(world, mandate_id, {"cursor": beyond})
+    assert (page.status, page.body["ledger"], page.body["next_cursor"]) == (200, [], None)
+
+
+@pytest.mark.parametrize("entry", [0, -1, 1.5, "1", None, True])
+def test_a_cursor_that_we_did_not_make_for_a_ledger_is_refused(world: World, entry: Any) -> None:
+    mandate_id = world.begun()["mandate_id"]
+    made_up = base64.urlsafe_b64encode(msgspec.json.encode({"entry": entry})).decode().rstrip("=")
+    for cursor in (made_up, to_cursor(Position("2026-11-01", "mdt_a"))):
+        refused = read_mandate(world, mandate_id, {"cursor": cursor})
+        assert (refused.status, refused.body["code"]) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,15 @@ def test_repeating_it_changes_nothing_and_the_first_words_stand(world: World) ->
     assert world.settle(mandate_id) == world.settle(mandate_id) == []
 
 
+def test_a_service_that_may_only_write_learns_the_status_and_no_more(world: World) -> None:
+    mandate_id, payment_method_id = active(world)
+    status_only = {"mandate_id": mandate_id, "status": "revoked"}
+    assert world.revoke(mandate_id, service("mandates:write")).body == status_only
+    assert world.revoke(mandate_id, service("mandates:write", "charges:write")).body == status_only
+    for may_read in (service("mandates:write", "mandates:read"), customer()):
+        assert world.revoke(mandate_id, may_read).body["payment_method_id"] == payment_method_id
+
+
 def test_a_pending_one_can_no_longer_be_completed(world: World) -> None:
     begun = world.begun()
     assert world.revoke(begun["mandate_id"]).body["status"] == "revoked"

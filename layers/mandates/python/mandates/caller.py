@@ -37,6 +37,11 @@ class Caller:
         elif self.subject != customer_id:
             raise NotFound(NOT_YOURS)
 
+    @property
+    def may_read(self) -> bool:
+        """Whether what they may reach may be shown to them, and not only changed by them."""
+        return not self.is_service or Scope.MANDATES_READ in self.scopes
+
     def must_be_customer(self) -> str:
         """The customer's id. A service can't consent in a customer's place."""
         if self.is_service:

@@ -46,6 +46,13 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerPosition:
+    """A place in a mandate's ledger: after the entry with this number."""
+
+    entry: Annotated[int, msgspec.Meta(ge=1)]
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """A mandate to be swept, since `sweep_at` (epoch seconds)."""
 
@@ -76,6 +83,22 @@ def read_subjects(keys: Iterable[str]) -> dict[str, Subject]:
 def read_ledger(mandate_id: str) -> list[Entry]:
     rows = EntryRow.query(mandate_id, EntryRow.record.startswith(EntryRow.PREFIX), consistent_read=True)
     return [entry_of(row) for row in rows]
+
+
+def page_of_ledger(
+    mandate: Mandate, limit: int, after: LedgerPosition | None
+) -> tuple[list[Entry], LedgerPosition | None]:
+    """Up to `limit` entries of a mandate's ledger, oldest first, and where to go on (None at the end).
+
+    It ends where the mandate that was read does: entries added since never say more than its status.
+    """
+    first = after.entry + 1 if after else 1
+    last = min(first + limit - 1, mandate.entries)
+    if first > last:
+        return [], None
+    on_this_page = EntryRow.record.between(EntryRow.key(first), EntryRow.key(last))
+    rows = EntryRow.query(mandate.mandate_id, on_this_page, consistent_read=True)
+    return [entry_of(row) for row in rows], LedgerPosition(last) if last < mandate.entries else None
 
 
 def read_personal(mandate_id: str) -> dict[int, dict[str, PersonalValue]]:
@@ -349,7 +372,7 @@ def _entry_values(entry: Entry) -> dict[str, Any]:
     """By EntryRow's attributes."""
     return {
         "mandate_id": entry.mandate_id,
-        "record": f"{EntryRow.PREFIX}{entry.number:06}",
+        "record": EntryRow.key(entry.number),
         "number": entry.number,
         "recorded_at": entry.recorded_at,
         "source": entry.source,

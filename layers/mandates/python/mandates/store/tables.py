@@ -144,6 +144,11 @@ class EntryRow(Model):
     previous_hash = UnicodeAttribute()
     hash = UnicodeAttribute()
 
+    @classmethod
+    def key(cls, number: int) -> str:
+        """The sort key of the entry with this number. Keys sort as the numbers do."""
+        return f"{cls.PREFIX}{number:06}"
+
 
 class PersonalRow(Model):
     """The personal values that an entry only commits to. Erasing this item leaves the chain whole."""
