@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from mandates.core.canonical import canonical_json
-from mandates.core.evidence import ALGORITHM, page_problems, set_problems
+from mandates.core.evidence import ALGORITHM
+from mandates.core.evidence_check import page_problems, set_problems
 from ops.stack import Stack
 
 UNUSABLE = 2

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mandates.core.evidence import first_unsound, head_follows
 from mandates.core.facts import Kind
-from mandates.core.ledger import Entry, PersonalValue
+from mandates.core.ledger import Entry, PersonalValue, first_unsound
 from mandates.core.mandate import Mandate
+from mandates.core.record import head_follows
 from mandates.store.as_stored import read_as_stored
 from mandates.store.mandates import read_heads
 from mandates.store.terms import Published, read_terms

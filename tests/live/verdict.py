@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mandates.core.changes import stands_on
-from mandates.core.evidence import first_unsound, head_follows
 from mandates.core.facts import Facts, Kind, from_plain, has
-from mandates.core.ledger import Entry
+from mandates.core.ledger import Entry, first_unsound
 from mandates.core.mandate import Mandate, Status, status
+from mandates.core.record import head_follows
 from mandates.core.stripe_events import HANDLED_TYPES, METADATA_CUSTOMER, METADATA_MANDATE
 from mandates.store.mandates import entry_of
 from mandates.store.tables import EntryRow, EventRow, HeadRow, SubjectRow

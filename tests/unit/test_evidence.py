@@ -19,8 +19,9 @@ from stripe.params import DisputeModifyParamsEvidence
 from mandates.core import evidence as core
 from mandates.core.canonical import canonical_json, digest
 from mandates.core.changes import Contribution, Subject, change
-from mandates.core.evidence import Agreed, Record, build, first_unsound, head_follows
-from mandates.core.ledger import GENESIS, Entry, PersonalValue
+from mandates.core.evidence import build
+from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_unsound
+from mandates.core.record import Agreed, Record, head_follows
 from mandates.core.terms import Terms
 from mandates.errors import InvalidRequest
 from mandates.evidence import Signer, keys_view, page_asked_for

@@ -12,9 +12,10 @@ import msgspec
 from mandates.caller import NOT_YOURS, Caller, Scope
 from mandates.core.canonical import canonical_json
 from mandates.core.changes import stands_on
-from mandates.core.evidence import ALGORITHM, Agreed, Record, build
+from mandates.core.evidence import ALGORITHM, build
 from mandates.core.ledger import Entry
 from mandates.core.mandate import Mandate
+from mandates.core.record import Agreed, Record
 from mandates.errors import InsufficientScope, InvalidRequest, LedgerUnreadable, NotFound
 from mandates.moment import Clock, Moment
 from mandates.store import tables

@@ -114,6 +114,21 @@ def first_broken(entries: Iterable[Entry], *, length: int, head_hash: str) -> in
     return None if previous == head_hash else number
 
 
+def first_unsound(stored: Sequence[tuple[int, Entry | None]], *, length: int, head_hash: str) -> int | None:
+    """`first_broken` for a ledger that may hold entries nobody can read any more.
+
+    `stored` are the entries in the order of their keys: the number in the key, and the entry or None.
+    """
+    readable: list[Entry] = []
+    for position, (number, entry) in enumerate(stored, start=1):
+        if entry is None or number != position:
+            tip = readable[-1].hash if readable else GENESIS
+            broken = first_broken(readable, length=len(readable), head_hash=tip)
+            return broken if broken is not None else position
+        readable.append(entry)
+    return first_broken(readable, length=length, head_hash=head_hash)
+
+
 def _unaltered(entry: Entry) -> bool:
     try:
         return digest(entry.content()) == entry.hash
