@@ -5,7 +5,7 @@ import time
 
 from mandates import settings
 from mandates.caller import NOT_YOURS, caller_of
-from mandates.errors import NotFound, StripeRefused, StripeUnavailable
+from mandates.errors import NotFound, StripeRefused, StripeUnavailable, UnknownAtStripe
 from mandates.http import Request, Response, api
 from mandates.politeness import REQUEST_SECONDS
 from mandates.recording import statuses
@@ -52,6 +52,8 @@ def handler(request: Request) -> Response:
         # The webhook will say; until then our own data is the answer.
         logger.warning("Stripe could not be asked", extra={"code": error.code, **error.extra})
         count("ReturnPagesWithoutStripe")
+        if isinstance(error, UnknownAtStripe):
+            count("UnknownAtStripe")
     return Response(
         200,
         {

@@ -34,6 +34,11 @@ add up. The effects:
     429 ``lock_timeout`` with ``Stripe-Should-Retry: true``: another request holds the object.
 ``forbidden``
     403: a restricted key without the permission for this.
+``rejected``
+    400 for a request that could have been carried out, finding fault with ``param``, with Stripe's ``code``.
+``resource_missing``
+    Stripe does not know an object that exists: what a key of another account is told. 404 if ``param`` is
+    "id", as the path names it, else 400.
 ``server_error``
     ``status`` 500 happens inside the endpoint, hence is kept and replayed under the idempotency key; 502, 503
     and 504 come from in front of it and are not. ``applied``: the effect took place all the same.
@@ -50,7 +55,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from .errors import StripeError
+from .errors import StripeError, invalid
 
 type Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 type Count = Annotated[int, Meta(ge=1)]
@@ -91,6 +96,15 @@ class Forbidden(_ApiFault, frozen=True, tag="forbidden"):
     pass
 
 
+class Rejected(_ApiFault, frozen=True, tag="rejected", kw_only=True):
+    param: str | None = None
+    code: str | None = None
+
+
+class Missing(_ApiFault, frozen=True, tag="resource_missing", kw_only=True):
+    param: str = "id"
+
+
 class ServerError(_ApiFault, frozen=True, tag="server_error", kw_only=True):
     status: Literal[500, 502, 503, 504] = 500
     applied: bool = False
@@ -104,7 +118,9 @@ class TimeoutAfterEffect(_ApiFault, frozen=True, tag="timeout_after_effect", kw_
     seconds: Seconds = 0.0
 
 
-type ApiFault = RateLimit | LockTimeout | Forbidden | ServerError | Latency | TimeoutAfterEffect
+type ApiFault = (
+    RateLimit | LockTimeout | Forbidden | Rejected | Missing | ServerError | Latency | TimeoutAfterEffect
+)
 
 
 class FaultPlan(Struct, frozen=True, forbid_unknown_fields=True):
@@ -145,6 +161,10 @@ class Verdict(Struct):
                 self.refusal = _locked()
             case Forbidden():
                 self.refusal = _forbidden()
+            case Rejected():
+                self.refusal = invalid("Stripe will not do this.", fault.param, fault.code)
+            case Missing():
+                self.refusal = _unknown(fault.param)
             case ServerError():
                 self.server_error = fault
         return True
@@ -209,6 +229,16 @@ def _locked() -> StripeError:
     )
     headers = {"Stripe-Should-Retry": "true"}
     return StripeError(429, message, code="lock_timeout", executed=False, headers=headers)
+
+
+def _unknown(param: str) -> StripeError:
+    return StripeError(
+        404 if param == "id" else 400,
+        "No such object.",
+        code="resource_missing",
+        param=param,
+        executed=False,
+    )
 
 
 def _forbidden() -> StripeError:

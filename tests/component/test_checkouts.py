@@ -116,6 +116,47 @@ def test_a_session_completed_just_before_it_was_to_be_replaced_stays_set_up(worl
     assert status_of(world, first["mandate_id"]) == "active"
 
 
+OTHER: dict[str, Any] = {"success_url": f"{ORIGIN}/elsewhere"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault", "code"),
+    [
+        (OTHER, {"effect": "rejected", "method": "POST"}, "stripe_refused"),
+        (OTHER, {"effect": "resource_missing"}, "unknown_at_stripe"),
+        (OTHER, {"effect": "resource_missing", "method": "POST"}, "unknown_at_stripe"),
+        ({}, {"effect": "resource_missing"}, "unknown_at_stripe"),
+        ({}, {"effect": "rejected"}, "stripe_refused"),
+    ],
+)
+def test_no_other_session_is_opened_while_the_first_may_be_open(
+    world: World, changes: dict[str, Any], fault: dict[str, Any], code: str
+) -> None:
+    first, slot = world.begun(), read_slot(CUSTOMER)
+    world.faults({**fault, "path": f"{SESSIONS}/"})
+    refused = world.post_checkout(**changes)
+    assert (refused.status, refused.body["code"]) == (502, code)
+    assert read_slot(CUSTOMER) == slot
+    assert status_of(world, first["mandate_id"]) == "pending"
+    assert sessions_made(world) == 1
+    world.faults()
+    again = world.post_checkout(**changes)
+    assert again.status == (201 if changes else 200)
+    open_sessions = world.stripe_client().v1.checkout.sessions.list({"status": "open"}).data
+    assert [session.id for session in open_sessions] == [again.body["checkout_session_id"]]
+
+
+def test_a_creation_that_was_refused_needs_no_end(world: World) -> None:
+    world.put_customer()
+    world.faults(DOWN)
+    assert world.post_checkout().status == 503
+    unresolved = read_slot(CUSTOMER)
+    assert unresolved
+    world.faults({"effect": "rejected", "path": SESSIONS, "times": 1})
+    assert world.post_checkout(**OTHER).status == 201
+    assert status_of(world, unresolved.mandate_id) == "expired"
+
+
 @pytest.mark.parametrize("fault", [LOST_ANSWERS, DOWN])
 def test_a_retry_goes_on_where_the_answer_was_lost(world: World, fault: dict[str, Any]) -> None:
     world.put_customer()
@@ -187,7 +228,7 @@ def test_stripe_refusing_leaves_nothing_pending(world: World) -> None:
     world.put_customer()
     world.stripe.core.delete_customer(world.put_customer().body["stripe_customer_id"])  # no webhook yet
     refused = world.post_checkout()
-    assert (refused.status, refused.body["code"]) == (502, "stripe_refused")
+    assert (refused.status, refused.body["code"]) == (502, "unknown_at_stripe")
     slot = read_slot(CUSTOMER)
     assert slot
     assert status_of(world, slot.mandate_id) == "expired"

@@ -192,6 +192,12 @@ def busy(*_: Any, **__: Any) -> None:
     raise Busy("others kept changing this at the same time; try again")
 
 
+def a_session_that_stripe_does_not_know(world: World) -> None:
+    world.begun()
+    world.faults({"effect": "resource_missing", "path": "/v1/checkout/sessions/"})
+    assert world.post_checkout().status == 502
+
+
 def a_run_that_hardly_ends_in_time(world: World) -> None:
     left = iter([10_000, 2_000])
     context = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: next(left))
@@ -215,6 +221,7 @@ SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (a_session_that_has_not_ended_in_its_time, {"MandatesStuckPending"}),
     (a_session_that_stripe_will_not_show, {"MandatesStuckPending"}),
     (a_mandate_that_others_write_all_the_time, {"UnavailableHere"}),
+    (a_session_that_stripe_does_not_know, {"UnknownAtStripe"}),
     (a_run_that_hardly_ends_in_time, {"AlmostTimedOut"}),
 ]
 

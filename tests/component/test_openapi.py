@@ -367,11 +367,21 @@ def one_of_another(world: World, me: str) -> str:
     return str(world.put_customer(f"{me} before").body["stripe_customer_id"])
 
 
-def deleted_unheard(play: Callable[[World, str], Answer]) -> Callable[[World, str], Answer]:
-    """Stripe's customer is gone, and its webhook has not come yet."""
+def refused_by_stripe(play: Callable[[World, str], Answer]) -> Callable[[World, str], Answer]:
+    return after_saving(play, effect="rejected")
+
+
+def unknown_there(play: Callable[[World, str], Answer]) -> Callable[[World, str], Answer]:
+    """Stripe's customer is one of another account, as far as the key can tell."""
+    return after_saving(play, effect="resource_missing")
+
+
+def after_saving(play: Callable[[World, str], Answer], **fault: str) -> Callable[[World, str], Answer]:
+    """The fault lasts from the customer's first visit until the case is over."""
 
     def played(world: World, me: str) -> Answer:
-        world.stripe.core.delete_customer(world.put_customer(me).body["stripe_customer_id"])
+        world.put_customer(me)
+        world.faults(fault)
         return play(world, me)
 
     return played
@@ -602,7 +612,8 @@ CASES = [
     ),
     Case(PUT_CUSTOMER, 409, "customer_already_linked", adopt(one_of_another)),
     Case(PUT_CUSTOMER, 422, "stripe_customer_unknown", adopt(lambda w, me: "cus_unknown")),
-    Case(PUT_CUSTOMER, 502, "stripe_refused", deleted_unheard(lambda w, me: w.put_customer(me, name="A"))),
+    Case(PUT_CUSTOMER, 502, "stripe_refused", refused_by_stripe(lambda w, me: w.put_customer(me, name="A"))),
+    Case(PUT_CUSTOMER, 502, "unknown_at_stripe", unknown_there(lambda w, me: w.put_customer(me, name="A"))),
     Case(
         PUT_CUSTOMER,
         503,
@@ -657,7 +668,8 @@ CASES = [
     Case(CHECKOUT, 422, "consent_required", checkout(accepted=False)),
     Case(CHECKOUT, 422, "redirect_not_allowed", checkout(success_url="https://elsewhere.example/")),
     Case(CHECKOUT, 422, "redirect_not_allowed", checkout(cancel_url=f"{ORIGIN}/#cart")),
-    Case(CHECKOUT, 502, "stripe_refused", deleted_unheard(lambda w, me: w.post_checkout(me))),
+    Case(CHECKOUT, 502, "stripe_refused", refused_by_stripe(World.post_checkout)),
+    Case(CHECKOUT, 502, "unknown_at_stripe", unknown_there(World.post_checkout)),
     Case(
         CHECKOUT,
         503,

@@ -236,11 +236,9 @@ def test_one_whose_session_may_still_be_completed_is_not_asked_for(world: World)
     assert status(world, begun["mandate_id"]) == "pending"
 
 
-def test_a_session_that_stripe_does_not_know_is_given_up_only_after_thirty_days(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_session_that_stripe_does_not_know_is_given_up_only_after_thirty_days(world: World) -> None:
     begun = world.begun()
-    monkeypatch.setattr(Gateway, "read_session", lambda *_: None)
+    world.faults({"effect": "resource_missing", "path": "/v1/checkout/sessions/"})
     world.sweep_is_due(begun["mandate_id"])
     assert world.reconcile()["MandatesSwept"] == [0]
     assert head(begun["mandate_id"]).sweep_at >= time.time() + 3590

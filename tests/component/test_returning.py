@@ -8,7 +8,7 @@ import pytest
 from mandates.core.facts import Kind
 from mandates.core.ledger import first_broken
 from mandates.store.mandates import read_heads, read_ledger
-from tests.component.world import STRANGER, World, customer, service
+from tests.component.world import STRANGER, Answer, World, customer, metrics, service
 
 
 def asked(world: World) -> int:
@@ -85,6 +85,16 @@ def test_stripe_down_our_own_data_is_the_answer(world: World) -> None:
     world.faults({"effect": "server_error", "status": 503})
     page = world.return_page(begun["checkout_session_id"])
     assert (page.status, page.body["status"]) == (200, "pending")
+
+
+def test_a_session_that_stripe_does_not_know_is_counted_and_our_own_data_is_the_answer(world: World) -> None:
+    begun = world.begun()
+    world.function("read_checkout_session")
+    world.faults({"effect": "resource_missing", "path": "/v1/checkout/sessions/"})
+    pages: list[Answer] = []
+    counted = metrics(lambda: pages.append(world.return_page(begun["checkout_session_id"])))
+    assert [(page.status, page.body["status"]) for page in pages] == [(200, "pending")]
+    assert counted == {"ReturnPagesWithoutStripe": [1], "UnknownAtStripe": [1]}
 
 
 @pytest.mark.parametrize(

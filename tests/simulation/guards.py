@@ -3,6 +3,7 @@
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 from pynamodb.models import Model
 
 from mandates import ingest, recording
+from mandates.checkouts import Checkouts
 from mandates.core import ledger, stripe_events
 from mandates.core.changes import Subject
 from mandates.core.facts import Fact
-from mandates.gateway import Gateway
+from mandates.gateway import Gateway, RequestRejected, ResourceMissing
 from mandates.store import events, mandates
 from mandates.store import together as store_together
 from mandates.store.tables import CheckoutRow, CustomerRow, EntryRow, HeadRow, SubjectRow
@@ -131,6 +133,29 @@ def _never_settled(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ingest, "read_together", lambda *given: replace(together(*given), settled=frozenset()))
 
 
+def _any_refusal_is_an_end(patch: pytest.MonkeyPatch) -> None:
+    """That Stripe won't end an open session is taken for its end."""
+    real = Checkouts._end
+
+    def end(self: Checkouts, *arguments: Any) -> None:
+        with suppress(RequestRejected):
+            real(self, *arguments)
+
+    patch.setattr(Checkouts, "_end", end)
+
+
+def _what_stripe_does_not_know_has_ended(patch: pytest.MonkeyPatch) -> None:
+    real = Checkouts._still_open
+
+    def still_open(self: Checkouts, *arguments: Any) -> bool:
+        try:
+            return real(self, *arguments)
+        except ResourceMissing:
+            return False
+
+    patch.setattr(Checkouts, "_still_open", still_open)
+
+
 GUARDS: Mapping[str, Removal] = {
     "event record condition": _unconditional_records(mandates),
     "event record condition of what changes no mandate": _unconditional_records(events),
@@ -145,6 +170,8 @@ GUARDS: Mapping[str, Removal] = {
     "session's idempotency key": _new_key_each_time("create_session"),
     "customer claim": _saves_without_claim,
     "checkout slot condition": _transacts_without("save", CheckoutRow),
+    "end of the session before": _any_refusal_is_an_end,
+    "session that Stripe does not know": _what_stripe_does_not_know_has_ended,
     "customer match of events": lambda patch: patch.setattr(
         ingest, "_impossible_for", lambda reading, head: None if head else "no mandate"
     ),

@@ -21,7 +21,15 @@ import stripe
 from botocore.client import BaseClient
 
 from local.stripe_simulator import DirectClient, FaultPlan, Simulator
-from local.stripe_simulator.faults import Latency, LockTimeout, RateLimit, ServerError, TimeoutAfterEffect
+from local.stripe_simulator.faults import (
+    Latency,
+    LockTimeout,
+    Missing,
+    RateLimit,
+    Rejected,
+    ServerError,
+    TimeoutAfterEffect,
+)
 from mandates import aws, stripe_access, telemetry
 from mandates.gateway import Gateway
 from mandates.store import tables, writing
@@ -140,7 +148,11 @@ _STRIPE_FAULTS: Mapping[Fault, Any] = {
     Fault.UNAVAILABLE: ServerError(status=503, times=1),
     Fault.UNAVAILABLE_APPLIED: ServerError(status=503, applied=True, times=1),
     Fault.SLOW: Latency(seconds=SLOW_SECONDS, times=1),
+    Fault.REJECTED: Rejected(times=1),
+    Fault.MISSING: Missing(times=1),
 }
+_CUSTOMER_MISSING = Missing(param="customer", times=1)
+"""Where no id is in the path."""
 NO_FAULTS = FaultPlan(search_lag=SEARCH_LAG_SECONDS)
 
 
@@ -169,8 +181,9 @@ class SimulatedStripe(DirectClient):
             world.made(call, fault, "unreachable")
             raise stripe.APIConnectionError("unreachable", should_retry=True)  # type: ignore[no-untyped-call]
         if fault is not None and fault in _STRIPE_FAULTS:
-            plan = FaultPlan(api=(_STRIPE_FAULTS[fault],), search_lag=SEARCH_LAG_SECONDS)
-            world.stripe.set_faults(plan)
+            by_parameter = fault is Fault.MISSING and call.operation == "POST /v1/checkout/sessions"
+            effect = _CUSTOMER_MISSING if by_parameter else _STRIPE_FAULTS[fault]
+            world.stripe.set_faults(FaultPlan(api=(effect,), search_lag=SEARCH_LAG_SECONDS))
         try:
             answer = super().request(method, url, headers, post_data)
             outcome = str(answer[1])

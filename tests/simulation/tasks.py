@@ -5,6 +5,7 @@ fault, when and as whoever drives the world decides. So one seed decides one who
 """
 
 import enum
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,8 @@ class Fault(enum.Enum):
     UNAVAILABLE = "503"
     UNAVAILABLE_APPLIED = "503 after its effect"
     SLOW = "slow"
+    REJECTED = "rejected"
+    MISSING = "an object is not known"
 
 
 CRASHES = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER)
@@ -45,7 +48,9 @@ _STRIPE = (
     Fault.UNAVAILABLE,
     Fault.UNAVAILABLE_APPLIED,
     Fault.SLOW,
+    Fault.REJECTED,
 )
+_NAMES_AN_OBJECT = re.compile(r"\w+ /v1/checkout/sessions.*|\w+ /v1/customers/cus_\w+")
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class Call:
     def faults(self) -> tuple[Fault, ...]:
         """All that can happen to this call."""
         match self.service, self.operation:
+            case "stripe", operation if _NAMES_AN_OBJECT.fullmatch(operation):
+                return (*_STRIPE, Fault.MISSING)
             case "stripe", _:
                 return _STRIPE
             case "dynamodb", "TransactWriteItems":

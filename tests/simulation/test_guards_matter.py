@@ -13,7 +13,7 @@ from tests.component.world import CUSTOMER, STRANGER
 from tests.simulation.guards import GUARDS
 from tests.simulation.invariants import Invariants
 from tests.simulation.tasks import Fault, Task
-from tests.simulation.world import Handed, Violation, World
+from tests.simulation.world import URLS, Handed, Violation, World
 
 Scenario = Callable[[World], None]
 
@@ -205,6 +205,32 @@ def a_double_click(world: World) -> None:
     world.converge()
 
 
+def stripe_will_not_end_it(fault: Fault) -> Scenario:
+    """Another checkout begins, and what Stripe says of the open session is not that it has ended."""
+
+    def scenario(world: World) -> None:
+        opened(world)
+        task = world.post_checkout(url=URLS[1])
+        on_to(world, task, "/expire")
+        world.go_on(task, fault)
+        world.finish(task)
+        world.invariants.check()
+        world.finish(world.post_checkout(url=URLS[1]))
+        world.converge()
+
+    return scenario
+
+
+def stripe_does_not_know_it(world: World) -> None:
+    opened(world)
+    task = world.post_checkout()
+    on_to(world, task, "stripe GET /v1/checkout/sessions/")
+    world.go_on(task, Fault.MISSING)
+    world.finish(task)
+    world.invariants.check()
+    world.converge()
+
+
 def a_session_of_another_customer(world: World) -> None:
     """It names our mandate and carries our mark."""
     mandate_id = opened(world).mandate_id
@@ -239,6 +265,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "session's idempotency key": crash_after_the_session_was_made,
     "customer claim": two_first_visits_at_once,
     "checkout slot condition": a_double_click,
+    "end of the session before": stripe_will_not_end_it(Fault.REJECTED),
+    "session that Stripe does not know": stripe_does_not_know_it,
     "customer match of events": a_session_of_another_customer,
     "ownership of events": a_session_of_another_stack,
     "tombstones of withdrawn subjects": withdrawn_before_it_is_activated(

@@ -63,6 +63,25 @@ class TestApi:
         plan(shop)
         assert shop.session().status == "open"
 
+    def test_what_could_have_been_done_may_be_rejected(self, shop: Shop, client: stripe.StripeClient) -> None:
+        api_fault(shop, effect="rejected", param="success_url", code="url_invalid", times=1)
+        refused = error_of(shop.session)
+        assert (refused["status"], refused["type"]) == (400, "invalid_request_error")
+        assert (refused["param"], refused["code"]) == ("success_url", "url_invalid")
+        assert client.v1.checkout.sessions.list().data == []
+        assert shop.session().status == "open"
+
+    def test_what_exists_may_be_unknown_as_to_another_accounts_key(
+        self, shop: Shop, client: stripe.StripeClient
+    ) -> None:
+        session = shop.session()
+        api_fault(shop, effect="resource_missing", path="/v1/checkout/sessions/", times=1)
+        unknown = error_of(lambda: client.v1.checkout.sessions.retrieve(session.id))
+        assert (unknown["status"], unknown["code"], unknown["param"]) == (404, "resource_missing", "id")
+        assert client.v1.checkout.sessions.retrieve(session.id).status == "open"
+        api_fault(shop, effect="resource_missing", param="customer")
+        assert error_of(shop.session)["status"] == 400
+
     def test_an_error_may_come_after_the_effect(self, shop: Shop, client: stripe.StripeClient) -> None:
         api_fault(shop, effect="server_error", status=502, applied=True, times=1)
         assert (

@@ -68,7 +68,8 @@ class Checkouts:
         """Record the consent and open a session for it, or hand out the one that is open for the same.
 
         Raises CustomerRequired, StripeUnavailable, StripeRefused or Busy. After any of them the same
-        request can be made again, and goes on from where this one stopped.
+        request can be made again, and goes on from where this one stopped. UnknownAtStripe, a StripeRefused,
+        means that Stripe does not know the session of before: while that may be open, no other is opened.
         """
         return until_no_conflict(lambda: self._attempt(consent))
 
@@ -102,8 +103,8 @@ class Checkouts:
         If it has ended, its webhook is on the way; what Stripe says of it is contributed already now.
         """
         session = self._gateway.read_session(checkout_session_id)
-        if session is None or session.get("status") == "open":
-            return session is not None
+        if session.get("status") == "open":
+            return True
         facts = tuple(facts_of(session, SOURCE, Moment(self._clock()).seconds))
         contribute(mandate_id, [Contribution(SOURCE, facts)], self._clock)
         return False
@@ -190,14 +191,20 @@ class Checkouts:
         return session
 
     def _end(self, customer_id: str, slot: Slot) -> None:
-        """End the session of an earlier request, so that the customer can't complete both."""
+        """End the session of an earlier request, so that the customer can't complete both.
+
+        If Stripe won't end it, or does not know it, it may still be open: then no other is begun.
+        """
+        session_id = slot.checkout_session_id
+        if session_id is None:
+            try:
+                session_id = self._create(customer_id, slot, created=False).checkout_session_id
+            except (RequestRejected, AnswerReplayed):
+                return  # nobody was ever given its URL, and nobody will be
         try:
-            session_id = (
-                slot.checkout_session_id or self._create(customer_id, slot, created=False).checkout_session_id
-            )
             self._gateway.expire_session(session_id)
-        except (SessionNotOpen, RequestRejected, AnswerReplayed):
-            return  # completed or expired, and its webhook says which; or it never came to be
+        except SessionNotOpen:
+            return  # completed or expired, and its webhook says which
         self._cancelled(slot.mandate_id, "replaced_by_another_checkout")
 
     def _cancelled(self, mandate_id: str, reason: str) -> None:

@@ -102,3 +102,9 @@ class StripeRefused(MandatesError):
     """Stripe says the request is wrong: our bug or the account's settings, never the caller's."""
 
     code = "stripe_refused"
+
+
+class UnknownAtStripe(StripeRefused):
+    """Stripe does not know what it once gave us the id of: the key is of another account, most likely."""
+
+    code = "unknown_at_stripe"

@@ -37,6 +37,7 @@ STATUSES: Mapping[type[errors.MandatesError], HTTPStatus] = {
     errors.StripeCustomerUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.LedgerUnreadable: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.StripeRefused: HTTPStatus.BAD_GATEWAY,
+    errors.UnknownAtStripe: HTTPStatus.BAD_GATEWAY,
     errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StripeUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -148,10 +149,7 @@ def api(allowed_origins: frozenset[str]) -> Callable[[Route], LambdaHandler]:
             except errors.MandatesError as error:
                 logger.info("refused", extra={"code": error.code, **_loggable(error.extra)})
                 response = problem(error)
-                if response.status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(
-                    error, errors.StripeUnavailable
-                ):
-                    count("UnavailableHere")  # what the status alone does not tell from an outage at Stripe
+                _count(error, response.status)
             except Exception:
                 logger.exception("unexpected error")
                 response = _UNEXPECTED
@@ -160,6 +158,14 @@ def api(allowed_origins: frozenset[str]) -> Callable[[Route], LambdaHandler]:
         return handler
 
     return decorate
+
+
+def _count(error: errors.MandatesError, status: int) -> None:
+    """What the status alone does not tell: a 503 from an outage at Stripe, a 502 from another 502."""
+    if isinstance(error, errors.UnknownAtStripe):
+        count("UnknownAtStripe")
+    if status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(error, errors.StripeUnavailable):
+        count("UnavailableHere")
 
 
 def problem(error: errors.MandatesError) -> Response:

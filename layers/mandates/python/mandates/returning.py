@@ -45,7 +45,7 @@ def brought_up_to_date(
     if statuses([mandate])[mandate.mandate_id] is not Status.PENDING:
         return mandate
     session = gateway.read_session(checkout_session_id)
-    if session is None or not is_about(session, mandate, managed_by):
+    if not is_about(session, mandate, managed_by):
         return mandate
     facts = tuple(facts_of(session, SOURCE, Moment(clock()).seconds))
     if facts:

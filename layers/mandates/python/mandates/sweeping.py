@@ -12,7 +12,7 @@ from datetime import datetime
 from mandates.core.changes import Contribution
 from mandates.core.facts import Fact, Kind
 from mandates.core.mandate import Mandate, Status, status
-from mandates.gateway import Gateway
+from mandates.gateway import Gateway, ResourceMissing
 from mandates.moment import Clock, Moment
 from mandates.recording import contribute
 from mandates.returning import facts_of, is_about
@@ -108,8 +108,9 @@ class Sweeper:
         if head.checkout_session_id is None:
             # Nobody was ever given its URL, and under its key it can't be created any more.
             return (_cancelled("creation_never_confirmed", now),)
-        session = self.gateway.read_session(head.checkout_session_id)
-        if session is None:
+        try:
+            session = self.gateway.read_session(head.checkout_session_id)
+        except ResourceMissing:
             # Neither does a key of another account. Should it be set up all the same, that counts more.
             long_ago = _age(head, now) > EVENTS_LISTED_SECONDS
             return (_cancelled("session_unknown_at_stripe", now),) if long_ago else ()

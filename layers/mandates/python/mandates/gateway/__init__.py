@@ -54,6 +54,7 @@ __all__ = [
     "KeyLacksPermission",
     "KeyRefused",
     "RequestRejected",
+    "ResourceMissing",
     "SessionNotOpen",
     "setup_session_params",
 ]
@@ -178,18 +179,16 @@ class Gateway:
             raise StripeRefused(REFUSED, stripe_request_id=None)
         return CheckoutSession(session.id, session.url, session.expires_at)
 
-    def read_session(self, checkout_session_id: str) -> Mapping[str, Any] | None:
-        """The session as Stripe has it now, with its SetupIntent; None if Stripe does not know it.
+    def read_session(self, checkout_session_id: str) -> Mapping[str, Any]:
+        """The session as Stripe has it now, with its SetupIntent.
 
-        Plain values in the shapes of the objects in Stripe's events.
+        Plain values in the shapes of the objects in Stripe's events. Raises ResourceMissing, which says
+        nothing of how the session ended: a key of another account does not know it, either.
         """
-        try:
-            with errors_ours():
-                session = self._stripe.v1.checkout.sessions.retrieve(
-                    checkout_session_id, {"expand": ["setup_intent"]}
-                )
-        except ResourceMissing:
-            return None
+        with errors_ours():
+            session = self._stripe.v1.checkout.sessions.retrieve(
+                checkout_session_id, {"expand": ["setup_intent"]}
+            )
         return session.to_dict()
 
     def list_events(
@@ -263,11 +262,17 @@ class Gateway:
             return
 
     def expire_session(self, checkout_session_id: str) -> None:
-        """End an open session, so that it can't be completed any more. Raises SessionNotOpen."""
+        """End an open session, so that it can't be completed any more.
+
+        Raises SessionNotOpen if it has ended. After RequestRejected it is open still; after ResourceMissing
+        nobody knows.
+        """
         sessions = self._stripe.v1.checkout.sessions
         try:
             with errors_ours():
                 sessions.expire(checkout_session_id)
+        except ResourceMissing:
+            raise
         except RequestRejected:
             # Stripe has no code of its own for "not open": only the session can tell.
             with errors_ours():

@@ -2,9 +2,10 @@
 
 import stripe
 
-from mandates.errors import StripeRefused, StripeUnavailable
+from mandates.errors import StripeRefused, StripeUnavailable, UnknownAtStripe
 
 REFUSED = "Stripe refused the request: this service or its Stripe account is set up wrongly"
+UNKNOWN = "Stripe does not know what it gave us before: the operator has to check its account and API key"
 
 
 class RequestRejected(StripeRefused):
@@ -36,7 +37,7 @@ class SessionNotOpen(Exception):
     """It was completed or has expired already; a webhook says which."""
 
 
-class ResourceMissing(RequestRejected):
+class ResourceMissing(RequestRejected, UnknownAtStripe):
     """Stripe has no object by that id."""
 
 
@@ -55,7 +56,7 @@ class errors_ours:  # noqa: N801 - reads as a word in `with errors_ours():`
             case stripe.AuthenticationError():
                 raise KeyRefused(REFUSED, **about) from error
             case stripe.InvalidRequestError() if code == "resource_missing":
-                raise ResourceMissing("Stripe does not know this object", **about) from error
+                raise ResourceMissing(UNKNOWN, **about) from error
             case stripe.InvalidRequestError():
                 rejected = RequestRejected(REFUSED, **about)
                 rejected.param = error.param
