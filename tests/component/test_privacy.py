@@ -331,6 +331,23 @@ def test_after_a_crash_anywhere_running_it_again_finishes_it(
     assert crashes >= 6
 
 
+def test_no_earlier_stripe_customer_is_forgotten_in_a_crash(world: World) -> None:
+    """Once its mandates have lost their customer id, nothing says any more that it was this customer's."""
+    before = active(world)
+    world.stripe.core.delete_customer(head_of(before).stripe_customer_id)
+    world.run_webhooks()
+    active(world)  # as another Stripe customer
+
+    def dies(step: str) -> None:
+        if step == f"{before}: put a random pseudonym in place of the customer id":
+            raise Crash
+
+    with pytest.raises(Crash):
+        erase(holdings(CUSTOMER), override=None, clock=later, random_bytes=lambda n: b"r" * n, say=dies)
+    run()
+    assert CUSTOMER not in everything_stored()
+
+
 def test_erasing_twice_changes_nothing(world: World) -> None:
     active(world)
     run()

@@ -230,7 +230,10 @@ class DynamoDB:
         for action in actions:
             ((kind, details),) = action.items()
             try:
-                writes.append(self._prepared(kind, details))
+                if kind == "ConditionCheck":
+                    self._condition_check(details)
+                else:
+                    writes.append(self._prepared(kind, details))
                 reasons.append({"Code": "None"})
             except Cancelled:
                 reasons.append({"Code": "ConditionalCheckFailed", "Message": CONDITION_FAILED})
@@ -259,6 +262,12 @@ class DynamoDB:
         if prepare is None:
             raise NotSimulated(f"{kind} in a transaction")
         return prepare(details)
+
+    def _condition_check(self, parameters: Json) -> None:
+        """It writes nothing."""
+        _known(parameters, {"TableName", "Key", *_CONDITIONAL})
+        table = self.tables[parameters["TableName"]]
+        self._allowed(table, table.key(parameters["Key"]), parameters)
 
     def _put(self, parameters: Json) -> Write:
         _known(parameters, {"TableName", "Item", *_CONDITIONAL})

@@ -110,10 +110,12 @@ UPDATES: dict[str, tuple[Json, Json]] = {
 
 
 @st.composite
-def changes(draw: st.DrawFn) -> tuple[str, Json]:
-    """Put, Update or Delete with its parameters, as they stand in a transaction."""
+def changes(draw: st.DrawFn, *, alone: bool = True) -> tuple[str, Json]:
+    """Put, Update or Delete with its parameters, as in a transaction; not alone, ConditionCheck too."""
     table = draw(st.sampled_from(USED))
     guard = draw(conditions(table))
+    if "ConditionExpression" in guard and not alone and draw(st.booleans()):
+        return "ConditionCheck", {"TableName": table, "Key": draw(keys(table)), **guard}
     match draw(st.sampled_from(["Put", "Update", "Update", "Delete"])):
         case "Put":
             return "Put", {"TableName": table, "Item": draw(items(table)), **guard}
@@ -164,7 +166,7 @@ def calls(draw: st.DrawFn) -> Call:
                 parameters["ReturnValues"] = "ALL_NEW"
             return f"{kind}Item", parameters
         case "transaction":
-            several = draw(st.lists(changes(), min_size=1, max_size=4, unique_by=target))
+            several = draw(st.lists(changes(alone=False), min_size=1, max_size=4, unique_by=target))
             return "TransactWriteItems", {"TransactItems": [{kind: details} for kind, details in several]}
     return draw(reads())
 

@@ -7,6 +7,7 @@ READ = "dynamodb:BatchGetItem"
 QUERY = "dynamodb:Query"
 PUT = "dynamodb:PutItem"
 UPDATE = "dynamodb:UpdateItem"
+CHECK = "dynamodb:ConditionCheckItem"
 SECRET = "secretsmanager:GetSecretValue"
 
 CUSTOMERS, MANDATES, SUBJECTS = "CustomersTable.Arn", "MandatesTable.Arn", "StripeSubjectsTable.Arn"
@@ -35,7 +36,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "StripeApiKeySecretArn": {SECRET},
     },
     "CreateCheckoutSession": {
-        CUSTOMERS: {READ, PUT, UPDATE},
+        CUSTOMERS: {READ, CHECK, PUT, UPDATE},
         MANDATES: {READ, PUT, UPDATE},
         SUBJECTS: {READ, UPDATE},
         EVENTS: {PUT},

@@ -29,7 +29,7 @@ from mandates.gateway import (
 from mandates.moment import Clock, Moment, RandomBytes
 from mandates.recording import contribute, contribute_ours, statuses
 from mandates.returning import facts_of
-from mandates.store.customers import fill_slot, read_customer, read_slot, take_slot
+from mandates.store.customers import Customer, fill_slot, read_customer, read_slot, take_slot
 from mandates.store.mandates import read_heads, read_subjects
 from mandates.store.writing import until_no_conflict
 
@@ -74,7 +74,7 @@ class Checkouts:
         return until_no_conflict(lambda: self._attempt(consent))
 
     def _attempt(self, consent: Consent) -> Opened:
-        stripe_customer_id = self._stripe_customer_of(consent.customer_id)
+        customer, stripe_customer_id = self._linked_customer(consent.customer_id)
         slot = read_slot(consent.customer_id)
         match self._next_step(slot, consent):
             case Step.REUSE if slot and slot.checkout_session_id and slot.url:
@@ -89,7 +89,7 @@ class Checkouts:
                 self._end(consent.customer_id, slot)
             case Step.ABANDON if slot:
                 self._cancelled(slot.mandate_id, "creation_never_confirmed")
-        begun = self._begin(consent, stripe_customer_id, replaces=slot)
+        begun = self._begin(consent, customer, stripe_customer_id, replaces=slot)
         return self._create(consent.customer_id, begun, created=True)
 
     def _next_step(self, slot: Slot | None, consent: Consent) -> Step:
@@ -109,16 +109,18 @@ class Checkouts:
         contribute(mandate_id, [Contribution(SOURCE, facts)], self._clock)
         return False
 
-    def _stripe_customer_of(self, customer_id: str) -> str:
+    def _linked_customer(self, customer_id: str) -> tuple[Customer, str]:
         customer = read_customer(customer_id)
         stripe_customer_id = customer.stripe_customer_id if customer else None
-        if stripe_customer_id:
+        if customer and stripe_customer_id:
             key = stripe_customer_subject(stripe_customer_id)
             if not read_subjects([key])[key].withdrawn:
-                return stripe_customer_id
+                return customer, stripe_customer_id
         raise CustomerRequired("there is no Stripe customer for you yet: PUT /customers/{customer_id} first")
 
-    def _begin(self, consent: Consent, stripe_customer_id: str, replaces: Slot | None) -> Slot:
+    def _begin(
+        self, consent: Consent, customer: Customer, stripe_customer_id: str, replaces: Slot | None
+    ) -> Slot:
         """Write consent, mandate and slot in one transaction, before Stripe hears of any of it."""
         moment = Moment(self._clock())
         mandate_id = _new_mandate_id(self._random_bytes)
@@ -147,8 +149,8 @@ class Checkouts:
             text=consent.terms.wording(consent.request.locale),
             personal=keep_beside(consent.personal, self._random_bytes),
         )
-        customer = Subject(stripe_customer_subject(stripe_customer_id))
-        begun = change(mandate, [contribution], subjects={customer.key: customer}, recorded_at=moment.text)
+        at_stripe = Subject(stripe_customer_subject(stripe_customer_id))
+        begun = change(mandate, [contribution], subjects={at_stripe.key: at_stripe}, recorded_at=moment.text)
         expires_at = moment.seconds + SESSION_LIFETIME_SECONDS
         params = setup_session_params(
             mandate_id=mandate_id,
@@ -161,7 +163,7 @@ class Checkouts:
             expires_at=expires_at,
         )
         slot = Slot(mandate_id, consent.request, params, moment.seconds, expires_at)
-        take_slot(consent.customer_id, slot, replaces, begun, moment)
+        take_slot(customer, slot, replaces, begun, moment)
         return slot
 
     def _create(self, customer_id: str, slot: Slot, *, created: bool) -> Opened:

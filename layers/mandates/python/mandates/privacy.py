@@ -31,14 +31,8 @@ from mandates.core.retention import ERASURE, erasure_begun, evidence_ends, last_
 from mandates.core.stripe_events import stripe_customer_subject
 from mandates.moment import Clock, Moment
 from mandates.recording import contribute_ours, statuses
-from mandates.store.customers import Customer, read_customer, read_slot
-from mandates.store.erasing import (
-    delete_checkout,
-    delete_customer,
-    delete_personal,
-    disown,
-    release_stripe_customer,
-)
+from mandates.store.customers import Customer, delete_customer, delete_slot, read_customer, read_slot
+from mandates.store.erasing import delete_personal, disown, release_stripe_customer
 from mandates.store.mandates import (
     mandates_of,
     read_heads,
@@ -46,12 +40,15 @@ from mandates.store.mandates import (
     read_personal,
     read_subjects,
 )
+from mandates.store.writing import Conflict
 from mandates.views import mandate_view
 
 PSEUDONYM_PREFIX = "erased:"
 
 RESTORABLE_DAYS = 35
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html"""
+
+MEANWHILE = "the customer did something meanwhile: run this again"
 
 RandomBytes = Callable[[int], bytes]
 Say = Callable[[str], None]
@@ -158,6 +155,10 @@ def erase(
     why it goes all the same: a word for the ledger, never anything personal. An erasure that was begun is
     finished without asking again. After a crash anywhere it goes on when it is run again; `say` is told
     each step once it is done.
+
+    The order is what makes that so. The customer goes before the slot, and the slot last of all: with the
+    customer no checkout can begin any more, and the slot names the newest mandate, which the index may not
+    know yet. Each goes only as it was read, so a checkout that began meanwhile is never lost sight of.
     """
     ledgers = {mandate.mandate_id: read_ledger(mandate.mandate_id) for mandate in held.mandates}
     kept = {
@@ -171,19 +172,28 @@ def erase(
         if not erasure_begun(ledgers[mandate.mandate_id]):
             _revoke(mandate.mandate_id, override if mandate.mandate_id in kept else None, clock)
         say(f"{mandate.mandate_id}: revoked")
-    for mandate in held.mandates:
-        values = delete_personal(mandate.mandate_id)
-        say(f"{mandate.mandate_id}: deleted the personal values of {values} ledger entries, and their salts")
-        disown(mandate.mandate_id, held.customer_id, PSEUDONYM_PREFIX + random_bytes(16).hex())
-        say(f"{mandate.mandate_id}: put a random pseudonym in place of the customer id")
-    delete_checkout(held.customer_id)
-    say("deleted the checkout")
     for stripe_customer_id in held.stripe_customer_ids:
         release_stripe_customer(stripe_customer_id, held.customer_id)
         say(f"{stripe_customer_id}: forgot whose it is")
-    delete_customer(held.customer_id)
-    say("deleted the customer")
+    try:
+        if held.customer:
+            delete_customer(held.customer)
+            say("deleted the customer")
+        for mandate in held.mandates:
+            _depersonalise(mandate.mandate_id, held.customer_id, random_bytes, say)
+        if held.slot:
+            delete_slot(held.customer_id, held.slot["mandate_id"])
+            say("deleted the checkout")
+    except Conflict:
+        return [MEANWHILE]
     return [*_broken(held.mandates, say), *_made_meanwhile(held.customer_id)]
+
+
+def _depersonalise(mandate_id: str, customer_id: str, random_bytes: RandomBytes, say: Say) -> None:
+    values = delete_personal(mandate_id)
+    say(f"{mandate_id}: deleted the personal values of {values} ledger entries, and their salts")
+    disown(mandate_id, customer_id, PSEUDONYM_PREFIX + random_bytes(16).hex())
+    say(f"{mandate_id}: put a random pseudonym in place of the customer id")
 
 
 def kept_until(entries: Sequence[Entry]) -> datetime | None:
@@ -225,7 +235,7 @@ def _broken(mandates: Sequence[Mandate], say: Say) -> list[str]:
 
 def _made_meanwhile(customer_id: str) -> list[str]:
     again = holdings(customer_id)
-    return [] if again.is_empty else ["the customer did something meanwhile: run this again"]
+    return [] if again.is_empty else [MEANWHILE]
 
 
 def remains(held: Holdings, clock: Clock) -> list[str]:

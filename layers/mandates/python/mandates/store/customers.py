@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass, replace
 
+from pynamodb.expressions.condition import Condition
+
 from mandates.core.changes import Change
 from mandates.core.checkout import CheckoutRequest, Slot
 from mandates.core.stripe_events import stripe_customer_subject
@@ -54,11 +56,6 @@ def renew_claim(before: Customer, claim_id: str, generation: int, now: int) -> C
 
     Raises Conflict if somebody renewed or resolved the claim meanwhile.
     """
-    the_claim_we_read = (CustomerRow.claim_id == before.claim_id) & (
-        CustomerRow.stripe_customer_id.does_not_exist()
-        if before.stripe_customer_id is None
-        else CustomerRow.stripe_customer_id == before.stripe_customer_id
-    )
     with conflicts_named():
         _row(before).update(
             [
@@ -68,7 +65,7 @@ def renew_claim(before: Customer, claim_id: str, generation: int, now: int) -> C
                 CustomerRow.failed_at.remove(),
                 CustomerRow.stripe_customer_id.remove(),
             ],
-            condition=the_claim_we_read,
+            condition=_still_as_read(before),
         )
     return replace(
         before,
@@ -119,6 +116,27 @@ def owner_of(stripe_customer_id: str) -> str | None:
     return None
 
 
+def delete_customer(customer: Customer) -> None:
+    """From then on no checkout can begin, until the customer is saved anew.
+
+    Raises Conflict if the claim was resolved or renewed since it was read; done before, it is done.
+    """
+    gone_or_as_read = CustomerRow.claim_id.does_not_exist() | _still_as_read(customer)
+    with conflicts_named():
+        _row(customer).delete(condition=gone_or_as_read)
+
+
+def _still_as_read(customer: Customer) -> Condition:
+    """The claim is the one that was read, and so is the Stripe customer that it led to, if any."""
+    same_stripe_customer = (
+        CustomerRow.stripe_customer_id.does_not_exist()
+        if customer.stripe_customer_id is None
+        else CustomerRow.stripe_customer_id == customer.stripe_customer_id
+    )
+    as_read: Condition = (CustomerRow.claim_id == customer.claim_id) & same_stripe_customer
+    return as_read
+
+
 def _row(customer: Customer) -> CustomerRow:
     plain = asdict(customer)
     return CustomerRow(plain.pop("customer_id"), CustomerRow.RECORD, **plain)
@@ -141,15 +159,18 @@ def read_slot(customer_id: str) -> Slot | None:
     return None
 
 
-def take_slot(customer_id: str, slot: Slot, replaces: Slot | None, consent: Change, moment: Moment) -> None:
-    """Write the new mandate with its consent, and the slot, in one. Raises Conflict if the slot changed."""
+def take_slot(customer: Customer, slot: Slot, replaces: Slot | None, consent: Change, moment: Moment) -> None:
+    """Write the new mandate with its consent, and the slot, in one.
+
+    Raises Conflict if the slot changed, or if `customer` is no longer as it was read: erased meanwhile, say.
+    """
     the_slot_we_read = (
         CheckoutRow.mandate_id.does_not_exist()
         if replaces is None
         else CheckoutRow.mandate_id == replaces.mandate_id
     )
     row = CheckoutRow(
-        customer_id,
+        customer.customer_id,
         CheckoutRow.RECORD,
         mandate_id=slot.mandate_id,
         request=asdict(slot.request),
@@ -158,6 +179,9 @@ def take_slot(customer_id: str, slot: Slot, replaces: Slot | None, consent: Chan
         expires_at=slot.expires_at,
     )
     with transaction() as writing:
+        writing.condition_check(
+            CustomerRow, customer.customer_id, CustomerRow.RECORD, condition=_still_as_read(customer)
+        )
         writing.save(row, condition=the_slot_we_read)
         add_change(writing, consent, moment)
 
@@ -170,3 +194,10 @@ def fill_slot(customer_id: str, mandate_id: str, checkout_session_id: str, url: 
             [CheckoutRow.checkout_session_id.set(checkout_session_id), CheckoutRow.url.set(url)],
             condition=still_this_mandates,
         )
+
+
+def delete_slot(customer_id: str, mandate_id: str) -> None:
+    """Raises Conflict if the slot is another mandate's by now; done before, it is done."""
+    gone_or_this_mandates = CheckoutRow.mandate_id.does_not_exist() | (CheckoutRow.mandate_id == mandate_id)
+    with conflicts_named():
+        CheckoutRow(customer_id, CheckoutRow.RECORD).delete(condition=gone_or_this_mandates)

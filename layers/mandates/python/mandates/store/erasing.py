@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from mandates.core.stripe_events import stripe_customer_subject
-from mandates.store.tables import CheckoutRow, CustomerRow, HeadRow, PersonalRow, SubjectRow
+from mandates.store.tables import HeadRow, PersonalRow, SubjectRow
 from mandates.store.writing import Conflict, conflicts_named
 
 
@@ -33,11 +33,3 @@ def release_stripe_customer(stripe_customer_id: str, customer_id: str) -> None:
         SubjectRow(stripe_customer_subject(stripe_customer_id)).update(
             [SubjectRow.customer_id.remove()], condition=is_theirs
         )
-
-
-def delete_checkout(customer_id: str) -> None:
-    CheckoutRow(customer_id, CheckoutRow.RECORD).delete()
-
-
-def delete_customer(customer_id: str) -> None:
-    CustomerRow(customer_id, CustomerRow.RECORD).delete()

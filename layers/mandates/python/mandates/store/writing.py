@@ -9,6 +9,7 @@ from typing import Any
 from pynamodb.attributes import Attribute
 from pynamodb.exceptions import (
     AttributeNullError,
+    DeleteError,
     PutError,
     PynamoDBException,
     TransactWriteError,
@@ -136,7 +137,7 @@ def conflicts_named() -> Iterator[None]:
         if error.cause_response_code in {"TransactionInProgressException", "TransactionConflictException"}:
             raise Conflict from error
         raise
-    except (PutError, UpdateError) as error:
+    except (PutError, UpdateError, DeleteError) as error:
         if error.cause_response_code in _SINGLE_ITEM_CONFLICTS:
             raise Conflict from error
         raise
