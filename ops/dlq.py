@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mandates.core.stripe_events import is_event_id
+from mandates.core.ids import is_stripe_id
 from mandates.stripe_work import mandate_to_settle
 from ops import queues
 from ops.events import positive
@@ -170,7 +170,7 @@ def _event(message: Message) -> dict[str, Any] | None:
         event = json.loads(message["Body"])
     except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and is_event_id(event.get("id")) else None
+    return event if isinstance(event, dict) and is_stripe_id(event.get("id")) else None
 
 
 def line(message: Message) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.constructor import ConstructorError
 
 from mandates.core.canonical import canonical_json
 from mandates.core.terms import Terms, checked
@@ -104,9 +105,22 @@ def run_retire(stack: Stack, chosen: argparse.Namespace) -> int:
 def load(path: Path) -> Terms:
     """Raises OSError, or ValueError that lists everything wrong with the document."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), _EachKeyOnce)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        raise ValueError(f"not YAML: {error}") from None
+        raise ValueError(f"can't be read as YAML: {error}") from None
     if not isinstance(document, dict):
         raise ValueError("not a mapping")
     return checked(document)
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """Of two values for one key PyYAML takes the last; in terms, that would be a wording nobody checked."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        given: set[str] = set()
+        for key, _value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in given:
+                problem = f"the key {key.value!r} is given twice"
+                raise ConstructorError(problem=problem, problem_mark=key.start_mark)
+            given.add(str(key.value))
+        return super().construct_mapping(node, deep)

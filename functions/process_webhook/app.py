@@ -9,7 +9,8 @@ import msgspec
 from aws_lambda_powertools.metrics import MetricUnit
 
 from mandates import settings
-from mandates.core.stripe_events import METADATA_MANDATE, is_event_id
+from mandates.core.ids import is_stripe_id
+from mandates.core.stripe_events import METADATA_MANDATE
 from mandates.ingest import Results, apply_events
 from mandates.store import tables
 from mandates.store.events import APPLIED
@@ -74,7 +75,7 @@ def parsed(body: str) -> dict[str, Any] | None:
         event = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and is_event_id(event.get("id")) else None
+    return event if isinstance(event, dict) and is_stripe_id(event.get("id")) else None
 
 
 def mandate_named_by(event: Any) -> Any:

@@ -887,6 +887,22 @@ def test_the_document_takes_the_bodies_that_the_handler_takes(
     assert broken == []
 
 
+@pytest.mark.parametrize("operation", WITH_BODY)
+def test_a_field_given_twice_is_refused_on_every_route(
+    world: World, broken: list[str], operation: str
+) -> None:
+    subject = world.begun()["mandate_id"] if operation == REVOKE else CUSTOMER
+    for name, value in VALID[operation](world).items():
+        twice = json.dumps(VALID[operation](world))[:-1] + f", {json.dumps(name)}: {json.dumps(value)}}}"
+        if operation == WEBHOOK:
+            refused = world.post_webhook(twice)
+        else:
+            caller = customer() if operation == CHECKOUT else BACK_END
+            refused = send(world, operation, subject, body=twice, caller=caller)
+        assert (refused.status, f'"{name}" is given twice' in refused.body["detail"]) == (400, True)
+    assert broken == []
+
+
 @pytest.mark.parametrize("operation", [name for name in WITH_BODY if name != WEBHOOK])
 def test_the_limits_are_those_of_the_handlers_types(world: World, operation: str) -> None:
     body = msgspec.json.schema(world.function(functions()[operation]).Body)["$defs"]["Body"]

@@ -58,6 +58,24 @@ def test_what_is_missing_is_said_all_at_once(tmp_path: Path, capsys: pytest.Capt
     assert main(["terms", "publish", str(tmp_path / "nowhere.yaml")]) == 1
 
 
+def test_a_wording_that_is_given_twice_is_not_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """PyYAML takes the last one, which need not be the one that was read and approved."""
+    path = Path(document(tmp_path, version="twice"))
+    written = path.read_text(encoding="utf-8")
+    path.write_text(f"{written}\nbusiness_name: Another Shop\n", encoding="utf-8")
+    assert main(["terms", "publish", str(path)]) == 1
+    assert "the key 'business_name' is given twice" in capsys.readouterr().err
+    path.write_text(
+        written.replace("permission:", "permission: Anything\n    permission:", 1), encoding="utf-8"
+    )
+    assert main(["terms", "publish", str(path)]) == 1
+    assert "the key 'permission' is given twice" in capsys.readouterr().err
+    path.write_text("? [a, b]\n: c\n", encoding="utf-8")  # a key that is a list
+    assert main(["terms", "publish", str(path)]) == 1
+
+
 def test_listed_shown_and_retired(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["terms", "publish", document(tmp_path, version="2027-01-01")])
     capsys.readouterr()

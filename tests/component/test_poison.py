@@ -62,6 +62,7 @@ def unrecordable(event: dict[str, Any]) -> dict[str, str]:
         "an empty id": json.dumps(changed(event, "")),
         "a number for an id": json.dumps(changed(event, 7)),
         "an id that no key can be": json.dumps(changed(event, "evt_" + "x" * 3_000)),
+        "an id that our own sources could have": json.dumps(changed(event, "api:revoke_mandate")),
         "an id that is no text": json.dumps(changed(event, "evt_" + HALF_A_PAIR)),
     }
 
@@ -82,12 +83,16 @@ def recordable(event: dict[str, Any]) -> dict[str, tuple[dict[str, Any], str]]:
                 changed(event, "evt_types", object__payment_method_types={"0": "amazon_pay"}),
                 "not for Amazon Pay",
             ),
-            (changed(event, "evt_customer", object__customer=7), "data.object.customer is not a text"),
+            (changed(event, "evt_customer", object__customer=7), "data.object.customer is not an id"),
             (
                 changed(event, "evt_method", object__payment_method=HALF_A_PAIR),
-                "payment_method is not a text",
+                "payment_method is not an id",
             ),
-            (changed(event, "evt_long", object__payment_method="p" * 10_000), "payment_method is not a text"),
+            (changed(event, "evt_long", object__payment_method="p" * 10_000), "payment_method is not an id"),
+            (
+                changed(event, "evt_turned", object__payment_method="pm_\u202e"),
+                "payment_method is not an id",
+            ),
             (
                 changed(event, "evt_huge", object__metadata={**metadata, "mandate_id": "m" * 200_000}),
                 "it carries our mark and no mandate id",

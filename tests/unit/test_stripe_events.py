@@ -291,6 +291,44 @@ def test_a_needed_field_that_is_missing_or_odd_makes_the_event_impossible(kind: 
         assert found.reason.startswith(f"unreadable: data.object.{field} is ")
 
 
+IDS = [(kind, field) for kind, field in NEEDED if field not in {"type", "status"}]
+
+NO_IDS = (
+    "x" * 256,
+    "cus_a b",
+    "cus_a\n",
+    "cus_a#event",
+    "cus_a:b",
+    "cus_a|b",
+    "cus-a",
+    "cus_\u202ea",
+    "\x1b[2J",
+    "cus_é",
+    "cus_１",
+    " cus_a",
+)
+"""What a text may be, and no id of Stripe's."""
+
+
+@pytest.mark.parametrize("text", NO_IDS)
+def test_what_is_no_id_is_impossible_wherever_an_id_is_kept(text: str) -> None:
+    for kind, field in [*IDS, *OPTIONAL]:
+        for value in (text, {"id": text}):
+            found = reading_of(event(kind, {**EVERY_EVENT[kind]["data"]["object"], field: value}))
+            assert isinstance(found, Impossible), (kind, field)
+            assert text not in found.reason
+    odd = setup_intent(metadata={**OUR_METADATA, "mandate_id": text})
+    assert isinstance(reading_of(event("setup_intent.succeeded", odd)), Impossible)
+    with pytest.raises(ValueError, match="without an id"):
+        reading_of({**EVERY_EVENT["customer.deleted"], "id": text})
+
+
+def test_an_id_of_255_characters_is_one() -> None:
+    for kind, field in [*IDS, *OPTIONAL]:
+        found = reading_of(event(kind, {**EVERY_EVENT[kind]["data"]["object"], field: "x" * 255}))
+        assert isinstance(found, AboutMandate | AboutSubject), (kind, field)
+
+
 OPTIONAL = [
     ("checkout.session.completed", "setup_intent"),
     ("setup_intent.succeeded", "mandate"),

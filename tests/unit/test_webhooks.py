@@ -158,6 +158,11 @@ def test_only_a_signature_that_matches_nothing_makes_us_look() -> None:
         b'{"id":"evt_1","type":["x"]}',
         b'{"id":"evt_1","type":{}}',
         b'{"id":"' + b"x" * 256 + b'","type":"x"}',
+        b'{"id":"evt 1","type":"x"}',
+        b'{"id":"evt_1\\n","type":"x"}',
+        b'{"id":"api:revoke_mandate","type":"x"}',
+        b'{"id":"cursor#1","type":"x"}',
+        b'{"id":"evt_\xe2\x80\xae1","type":"x"}',
         b'{"id":"evt_1","type":"' + b"x" * 256 + b'"}',
     ],
     ids=lambda body: repr(body[:40]),
@@ -173,11 +178,25 @@ def test_ids_of_255_characters_are_taken(endpoint: Endpoint) -> None:
     assert endpoint.post(json.dumps(longest)) == longest
 
 
+def test_odd_json_leaves_nothing_odd_in_the_message(endpoint: Endpoint) -> None:
+    assert endpoint.post('{"id":"evt_1","type":"x","a":NaN}').keys() == {"id", "type"}
+
+
 @pytest.mark.parametrize(
-    "body", ['{"id":"evt_1","type":"x","a":NaN}', '{"id":"evt_1","type":"x","id":"evt_2"}']
+    ("body", "field"),
+    [
+        ('{"id":"evt_1","type":"x","id":"evt_2"}', '"id"'),
+        ('{"id":"evt_1","type":"x","id":"evt_1"}', '"id"'),
+        ('{"id":"evt_1","type":"x","data":{"object":{"customer":"cus_a","customer":"cus_b"}}}', '"customer"'),
+        ('{"id":"evt_1","type":"x","a":[{"\\u202eb":1,"\\u202eb":2}]}', r'"\u202eb"'),
+    ],
 )
-def test_odd_json_leaves_nothing_odd_in_the_message(endpoint: Endpoint, body: str) -> None:
-    assert endpoint.post(body).keys() == {"id", "type"}
+def test_an_event_with_a_field_given_twice_is_refused_by_its_name(
+    endpoint: Endpoint, body: str, field: str
+) -> None:
+    with pytest.raises(EventRefused, match="is given twice") as refused:
+        endpoint.post(body)
+    assert f"the field {field} is" in str(refused.value)
 
 
 def test_the_largest_body_is_the_limit(endpoint: Endpoint) -> None:

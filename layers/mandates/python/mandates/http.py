@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from mandates import errors
+from mandates.core import strict_json
 from mandates.telemetry import correlate, count, instrumented, logger
 
 MAX_BODY_BYTES = 64 * 1024
@@ -102,7 +103,8 @@ class Request:
     def body[Body](self, kind: type[Body]) -> Body:
         """The JSON body as a `kind`, a msgspec Struct that forbids unknown fields.
 
-        Raises InvalidRequest that names the field, UnsupportedMediaType or RequestTooLarge.
+        Raises InvalidRequest that names the field, UnsupportedMediaType or RequestTooLarge. A field that is
+        given twice is refused: msgspec alone would take the last one.
         """
         content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type != "application/json":
@@ -111,11 +113,13 @@ class Request:
         if len(body) > MAX_BODY_BYTES:
             raise errors.RequestTooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes")
         try:
-            return msgspec.json.decode(body, type=kind)
-        except msgspec.ValidationError as error:
+            decoded = msgspec.json.decode(body, type=kind)
+            strict_json.parsed(body.decode())
+        except (msgspec.ValidationError, strict_json.FieldGivenTwice) as error:
             raise errors.InvalidRequest(str(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, ValueError, RecursionError):
             raise errors.InvalidRequest("the body is not JSON") from None
+        return decoded
 
 
 def raw_body(event: Mapping[str, Any]) -> bytes:

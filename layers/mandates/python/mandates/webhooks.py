@@ -7,9 +7,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mandates.core import strict_json
+from mandates.core.ids import MAX_ID_LENGTH, is_stripe_id
 from mandates.core.signature import NoMatchingSignature, SignatureRefused, verify
 from mandates.core.signing_secrets import valid_secrets
-from mandates.core.stripe_events import MAX_ID_LENGTH, is_event_id, project
+from mandates.core.stripe_events import MAX_TYPE_LENGTH, is_event_type, project
 from mandates.moment import Clock
 from mandates.secret_values import Secret
 
@@ -57,16 +59,19 @@ def message_of(event: Mapping[str, Any]) -> str:
 
 def _event(payload: bytes) -> dict[str, Any]:
     try:
-        event = json.loads(payload.decode())
+        event = strict_json.parsed(payload.decode())
     except UnicodeDecodeError:
         raise EventRefused("the body is not UTF-8") from None
+    except strict_json.FieldGivenTwice as twice:
+        raise EventRefused(str(twice)) from None
     except (ValueError, RecursionError):
         raise EventRefused("the body is not JSON") from None
     if not isinstance(event, dict):
         raise EventRefused("the body is not a JSON object")
-    for name in ("id", "type"):
-        if not is_event_id(event.get(name)):
-            raise EventRefused(f"the event's {name} must be a text of 1 to {MAX_ID_LENGTH} characters")
+    if not is_stripe_id(event.get("id")):
+        raise EventRefused(f"the event's id must be 1 to {MAX_ID_LENGTH} letters, digits and underscores")
+    if not is_event_type(event.get("type")):
+        raise EventRefused(f"the event's type must be a text of 1 to {MAX_TYPE_LENGTH} characters")
     return event
 
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mandates.core.facts import Fact, Kind, ids
+from mandates.core.ids import is_stripe_id
 
 METADATA_MANDATE = "mandate_id"
 METADATA_MANAGED_BY = "managed_by"
 METADATA_CUSTOMER = "customer_id"
 
-MAX_ID_LENGTH = 255
-"""https://docs.stripe.com/upgrades: ids may be up to 255 characters."""
+MAX_TYPE_LENGTH = 255
 
 _MAX_VALUE_LENGTH = 500  # the longest metadata value Stripe takes, and longer than any id
 _MAX_TYPES = 20  # payment method types on one object
@@ -88,9 +88,9 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, bool | int) or (isinstance(value, str) and _is_storable(value))
 
 
-def is_event_id(value: Any) -> bool:
-    """Whether an event can be recorded under this id: a text of 1 to MAX_ID_LENGTH characters of UTF-8."""
-    return isinstance(value, str) and 1 <= len(value) <= MAX_ID_LENGTH and _is_storable(value)
+def is_event_type(value: Any) -> bool:
+    """Whether it can be an event's type, perhaps one that Stripe is yet to invent."""
+    return isinstance(value, str) and 1 <= len(value) <= MAX_TYPE_LENGTH and _is_storable(value)
 
 
 def is_time(value: Any) -> bool:
@@ -169,7 +169,7 @@ def stripe_customer_subject(stripe_customer_id: str) -> str:
 def read(event: Mapping[str, Any], *, managed_by: str, livemode: bool) -> Reading:
     """What a projected event says to the stack called `managed_by`, which runs in that `livemode`."""
     event_id = event.get("id")
-    if not isinstance(event_id, str) or not event_id:
+    if not is_stripe_id(event_id):
         raise ValueError("an event without an id is refused before it is queued")
     reader = _READERS.get(str(event.get("type")))
     if reader is None:
@@ -209,18 +209,24 @@ class _Event:
         return int(created)
 
     def text(self, name: str) -> str:
-        value = self.optional_text(name)
+        value = self._object.get(name)
+        if not (isinstance(value, str) and value and _is_storable(value)):
+            raise _Unreadable(f"data.object.{name} is not a text")
+        return value
+
+    def id_of(self, name: str) -> str:
+        value = self.optional_id_of(name)
         if value is None:
             raise _Unreadable(f"data.object.{name} is missing")
         return value
 
-    def optional_text(self, name: str) -> str | None:
+    def optional_id_of(self, name: str) -> str | None:
         value = self._object.get(name)
         if isinstance(value, Mapping):  # an expanded object
             value = value.get("id")
-        if value is not None and not (isinstance(value, str) and value and _is_storable(value)):
-            raise _Unreadable(f"data.object.{name} is not a text")
-        return value
+        if value is None or is_stripe_id(value):
+            return value
+        raise _Unreadable(f"data.object.{name} is not an id")
 
     def nested_text(self, name: str, inner: str) -> str | None:
         value = self._object.get(name)
@@ -236,7 +242,7 @@ class _Event:
         if self.nested_text("metadata", METADATA_MANAGED_BY) != self._managed_by:
             return None
         mandate_id = self.nested_text("metadata", METADATA_MANDATE)
-        if not mandate_id:
+        if not is_stripe_id(mandate_id):  # as ours are, too
             raise _Unreadable("it carries our mark and no mandate id")
         return mandate_id
 
@@ -251,10 +257,10 @@ def _session(kind: Kind) -> Callable[[_Event], Reading]:
             return NotOurs(event.id, "foreign")
         fact = event.fact(
             kind,
-            checkout_session=event.text("id"),
-            setup_intent=event.optional_text("setup_intent"),
+            checkout_session=event.id_of("id"),
+            setup_intent=event.optional_id_of("setup_intent"),
         )
-        return AboutMandate(event.id, mandate_id, fact, event.text("customer"))
+        return AboutMandate(event.id, mandate_id, fact, event.id_of("customer"))
 
     return reader
 
@@ -267,11 +273,11 @@ def _setup_succeeded(event: _Event) -> Reading:
         return Impossible(event.id, "the SetupIntent is not for Amazon Pay alone")
     fact = event.fact(
         Kind.SETUP_SUCCEEDED,
-        setup_intent=event.text("id"),
-        payment_method=event.text("payment_method"),
-        stripe_mandate=event.optional_text("mandate"),
+        setup_intent=event.id_of("id"),
+        payment_method=event.id_of("payment_method"),
+        stripe_mandate=event.optional_id_of("mandate"),
     )
-    return AboutMandate(event.id, mandate_id, fact, event.text("customer"))
+    return AboutMandate(event.id, mandate_id, fact, event.id_of("customer"))
 
 
 def _setup_failed(event: _Event) -> Reading:
@@ -279,16 +285,16 @@ def _setup_failed(event: _Event) -> Reading:
     if mandate_id is None:
         return NotOurs(event.id, "foreign")
     code = event.nested_text("last_setup_error", "code") or "unknown"
-    fact = event.fact(Kind.SETUP_FAILED, detail={"code": code}, setup_intent=event.text("id"))
-    return AboutMandate(event.id, mandate_id, fact, event.optional_text("customer"))
+    fact = event.fact(Kind.SETUP_FAILED, detail={"code": code}, setup_intent=event.id_of("id"))
+    return AboutMandate(event.id, mandate_id, fact, event.optional_id_of("customer"))
 
 
 def _setup_canceled(event: _Event) -> Reading:
     mandate_id = event.our_mandate()
     if mandate_id is None:
         return NotOurs(event.id, "foreign")
-    fact = event.fact(Kind.SETUP_CANCELED, setup_intent=event.text("id"))
-    return AboutMandate(event.id, mandate_id, fact, event.optional_text("customer"))
+    fact = event.fact(Kind.SETUP_CANCELED, setup_intent=event.id_of("id"))
+    return AboutMandate(event.id, mandate_id, fact, event.optional_id_of("customer"))
 
 
 def _detached(event: _Event) -> Reading:
@@ -296,7 +302,7 @@ def _detached(event: _Event) -> Reading:
         return NotOurs(event.id, "foreign")
     # The object's customer is already null and it carries no metadata of ours, so it can't be told
     # whether it is ours. Recording a stranger's costs an item; dropping ours would cost the withdrawal.
-    subject = payment_method_subject(event.text("id"))
+    subject = payment_method_subject(event.id_of("id"))
     return AboutSubject(event.id, subject, event.fact(Kind.DETACHED))
 
 
@@ -305,12 +311,14 @@ def _mandate_updated(event: _Event) -> Reading:
         return NotOurs(event.id, "foreign")
     if event.text("status") != "inactive":
         return NotOurs(event.id, "ignored")
-    subject = payment_method_subject(event.text("payment_method"))
-    return AboutSubject(event.id, subject, event.fact(Kind.MANDATE_INACTIVE, stripe_mandate=event.text("id")))
+    subject = payment_method_subject(event.id_of("payment_method"))
+    return AboutSubject(
+        event.id, subject, event.fact(Kind.MANDATE_INACTIVE, stripe_mandate=event.id_of("id"))
+    )
 
 
 def _customer_deleted(event: _Event) -> Reading:
-    return AboutSubject(event.id, stripe_customer_subject(event.text("id")), event.fact(Kind.DELETED))
+    return AboutSubject(event.id, stripe_customer_subject(event.id_of("id")), event.fact(Kind.DELETED))
 
 
 _READERS: Mapping[str, Callable[[_Event], Reading]] = {

@@ -81,8 +81,8 @@ def record_outcome(
 ) -> None:
     """Record an event that changed no mandate by itself. Only if it is quarantined, its projection is kept.
 
-    Whatever the event's shape (its id aside: `is_event_id`), this makes an item that DynamoDB takes: an event
-    that can be told apart must not end among the dead letters because something else in it is odd.
+    Whatever the event's shape (its id aside: `is_stripe_id`), this makes an item that DynamoDB takes: an
+    event that can be told apart must not end among the dead letters because something else in it is odd.
     """
     created = event.get("created")
     quarantined = outcome == QUARANTINED
