@@ -1,6 +1,7 @@
 """A customer's way from the terms to an active mandate, over HTTP, as a front end and a browser go it."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
@@ -35,14 +36,7 @@ class Customer:
         return self._answer(self._http.put(f"/customers/{self.customer_id}", json={}))
 
     def accept(self, terms: dict[str, Any], *, success_url: str, cancel_url: str) -> dict[str, Any]:
-        body = {
-            "terms_version": terms["version"],
-            "terms_digest": terms["digest"],
-            "accepted": True,
-            "success_url": success_url,
-            "cancel_url": cancel_url,
-            "locale": "en",
-        }
+        body = {**consent_to(terms), "success_url": success_url, "cancel_url": cancel_url}
         return self._answer(self._http.post("/checkout-sessions", json=body))
 
     def mandate(self, mandate_id: str) -> dict[str, Any]:
@@ -65,6 +59,17 @@ class Customer:
             )
         answer: dict[str, Any] = response.json()
         return answer
+
+
+def consent_to(terms: Mapping[str, Any]) -> dict[str, Any]:
+    """What a front end sends once its customer has accepted what `GET /terms/current` answered."""
+    return {
+        "terms_version": terms["version"],
+        "terms_digest": terms["digest"],
+        "locale": terms["locale"],
+        "wording_digest": terms["wording_digest"],
+        "accepted": True,
+    }
 
 
 def pay_with_amazon(checkout_url: str, *, authorize: bool = True) -> str:

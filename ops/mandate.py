@@ -10,6 +10,7 @@ from mandates.core.facts import Kind
 from mandates.core.ledger import Entry, PersonalValue, first_unsound
 from mandates.core.mandate import Mandate
 from mandates.core.record import head_follows
+from mandates.core.terms import Terms
 from mandates.store.as_stored import read_as_stored
 from mandates.store.mandates import read_heads
 from mandates.store.terms import Published, read_terms
@@ -131,12 +132,12 @@ def _consent_problems(mandate: Mandate, entries: list[Entry], published: Publish
         for fact in entry.facts:
             if fact["kind"] != Kind.CONSENT_ACCEPTED:
                 continue
-            if fact["detail"].get("terms_digest") != mandate.terms_digest:
+            if not mandate.shown.items() <= fact["detail"].items():
                 yield f"the consent in entry {entry.number} is to other terms than the mandate names"
-            elif entry.text not in _wordings(published, mandate.locale):
+            elif (entry.text, mandate.wording_digest) != _wording(published.terms, mandate.locale):
                 yield f"the text in entry {entry.number} is not that of the terms {mandate.terms_version}"
 
 
-def _wordings(published: Published, locale: str) -> list[str]:
-    terms = published.terms
-    return [terms.wording(locale)] if locale in terms.texts else []
+def _wording(terms: Terms, locale: str) -> tuple[str, str] | None:
+    """With its digest."""
+    return (terms.wording(locale), terms.wording_digest(locale)) if locale in terms.texts else None

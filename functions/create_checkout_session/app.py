@@ -40,10 +40,11 @@ Locale = Annotated[str, msgspec.Meta(max_length=35, pattern=r"^[A-Za-z]{2,3}([-_
 class Body(msgspec.Struct, forbid_unknown_fields=True):
     terms_version: Text
     terms_digest: Text
+    locale: Locale
+    wording_digest: Text
     success_url: Url
     cancel_url: Url
     accepted: bool = False
-    locale: Locale | None = None
 
 
 configured = settings.read(Settings, os.environ)
@@ -68,14 +69,15 @@ def handler(request: Request) -> Response:
     body = request.body(Body)
     if not body.accepted:
         raise ConsentRequired("the customer has to accept the terms: send accepted: true once they have")
-    terms = terms_accepted(body)
+    terms = terms_shown(body)
     consent = Consent(
         customer_id=customer_id,
         terms=terms,
         request=CheckoutRequest(
-            terms_version=terms.version,
-            terms_digest=terms.digest,
-            locale=terms.locale_for(body.locale),
+            terms_version=body.terms_version,
+            terms_digest=body.terms_digest,
+            locale=body.locale,
+            wording_digest=body.wording_digest,
             success_url=redirect("success_url", body.success_url),
             cancel_url=redirect("cancel_url", body.cancel_url),
         ),
@@ -102,16 +104,20 @@ def handler(request: Request) -> Response:
     )
 
 
-def terms_accepted(body: Body) -> Terms:
-    """The current terms, if they are what the customer saw."""
+def terms_shown(body: Body) -> Terms:
+    """The current terms, if the customer was shown them word for word. Raises NoTerms or TermsChanged."""
     terms = current_terms()
     if terms is None:
         raise NoTerms("no terms are published yet: python -m ops terms publish FILE")
-    if (body.terms_version, body.terms_digest) != (terms.version, terms.digest):
+    locale = terms.locale_for(body.locale)
+    current = (terms.version, terms.digest, locale, terms.wording_digest(locale))
+    if (body.terms_version, body.terms_digest, body.locale, body.wording_digest) != current:
         raise TermsChanged(
-            "the terms have changed: show the current ones and ask again",
+            "what the customer was shown is not the current terms: show those and ask again",
             current_version=terms.version,
             current_digest=terms.digest,
+            current_locale=locale,
+            current_wording_digest=terms.wording_digest(locale),
         )
     return terms
 

@@ -91,11 +91,12 @@ def pending(of: str) -> Mandate:
         terms_version="2026-11-01",
         terms_digest="a" * 64,
         locale="en",
+        wording_digest="b" * 64,
     )
     told = [
         Contribution(
             "api:create_checkout_session",
-            (Fact(Kind.CONSENT_ACCEPTED, 1793491200, "api:consent", detail={"locale": "en"}),),
+            (Fact(Kind.CONSENT_ACCEPTED, 1793491200, "api:consent", detail=created.shown),),
             text="The text of the terms.",
             personal=keep_beside({"source_ip": "203.0.113.7"}, lambda size: b"\0" * size),
         ),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from stripe import AuthenticationError, SetupIntent
 
+from local.journey import consent_to
 from mandates import checkouts
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
 from mandates.core.ledger import first_broken
@@ -15,7 +16,7 @@ from mandates.moment import Moment
 from mandates.store.customers import read_slot
 from mandates.store.mandates import read_heads, read_ledger, read_personal
 from mandates.store.terms import publish_terms
-from tests.component.world import CUSTOMER, ORIGIN, World, customer, service
+from tests.component.world import CUSTOMER, ORIGIN, Answer, World, checkout_body, customer, service
 
 SESSIONS = "/v1/checkout/sessions"
 LOST_ANSWERS = {"effect": "timeout_after_effect", "method": "POST", "path": SESSIONS}
@@ -57,6 +58,7 @@ def test_the_consent_is_recorded_word_for_word_and_its_author_beside_the_chain(w
         "terms_version": world.terms.version,
         "terms_digest": world.terms.digest,
         "locale": "en",
+        "wording_digest": world.terms.wording_digest("en"),
     }
     kept = read_personal(mandate_id)[1]
     assert {name: value.value for name, value in kept.items()} == {
@@ -240,20 +242,61 @@ def test_terms_must_be_the_current_ones_and_accepted(world: World) -> None:
         refused = world.post_checkout(accepted=accepted)
         assert (refused.status, refused.body["code"]) == (422, "consent_required")
     assert world.post_checkout(accepted="yes").status == 400
-    wrong = world.post_checkout(terms_digest="0" * 64)
-    assert (wrong.status, wrong.body["code"]) == (409, "terms_changed")
-    old = world.terms.version
     publish_terms(replace(world.terms, version="2027-01-01"), Moment(time.time()))
-    superseded = world.post_checkout(terms_version=old)
+    superseded = world.post_checkout()
     assert superseded.status == 409
     assert superseded.body["current_version"] == "2027-01-01"
     assert world.stripe_client().v1.checkout.sessions.list().data == []
 
 
-def test_the_text_recorded_is_the_one_of_the_locale_shown(world: World) -> None:
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"terms_version": "2026-10-01"},
+        {"terms_digest": "0" * 64},
+        {"wording_digest": "0" * 64},
+        {"locale": "de"},
+        {"locale": "de-AT"},
+        {"locale": "fr"},
+    ],
+)
+def test_what_was_not_shown_word_for_word_is_not_recorded(world: World, shown: dict[str, str]) -> None:
     world.put_customer()
-    mandate_id = world.post_checkout(locale="de-AT").body["mandate_id"]
-    assert read_ledger(mandate_id)[0].text == world.terms.wording("de")
+    sent = {**checkout_body(world.terms), **shown}
+    refused = post(world, sent)
+    assert (refused.status, refused.body["code"]) == (409, "terms_changed")
+    assert read_slot(CUSTOMER) is None
+    current = world.call("read_terms", "/terms/current", query={"locale": sent["locale"]}).body
+    for name in ("version", "digest", "locale", "wording_digest"):
+        assert refused.body[f"current_{name}"] == current[name]
+    assert post(world, {**sent, **consent_to(current)}).status == 201
+
+
+@pytest.mark.parametrize("left_out", ["terms_version", "terms_digest", "locale", "wording_digest"])
+def test_what_was_shown_is_never_guessed(world: World, left_out: str) -> None:
+    world.put_customer()
+    change: dict[str, Any] = {left_out: ...}
+    refused = world.post_checkout(**change)
+    assert (refused.status, refused.body["code"]) == (400, "invalid_request")
+    assert left_out in refused.body["detail"]
+    assert read_slot(CUSTOMER) is None
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_what_was_shown_is_what_is_recorded(world: World, locale: str) -> None:
+    world.put_customer()
+    shown = world.call("read_terms", "/terms/current", query={"locale": f"{locale}-AT"}).body
+    mandate_id = post(world, {**checkout_body(world.terms), **consent_to(shown)}).body["mandate_id"]
+    (consent,) = read_ledger(mandate_id)[0].facts
+    assert read_ledger(mandate_id)[0].text == shown["text"]
+    for name in ("locale", "wording_digest"):
+        assert consent["detail"][name] == shown[name] == world.get_mandate(mandate_id).body[name]
+
+
+def post(world: World, body: dict[str, Any]) -> Answer:
+    return world.call(
+        "create_checkout_session", "/checkout-sessions", method="POST", body=body, caller=customer()
+    )
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from tests.component.world import (
     TABLES,
     Answer,
     World,
+    checkout_body,
     customer,
     service,
     template,
@@ -326,14 +327,7 @@ def without_tables(operation: str) -> Callable[[World, str], Answer]:
 
 
 def a_checkout(world: World, **changes: Any) -> Json:
-    return {
-        "terms_version": world.terms.version,
-        "terms_digest": world.terms.digest,
-        "accepted": True,
-        "success_url": f"{ORIGIN}/return",
-        "cancel_url": f"{ORIGIN}/cart",
-        **changes,
-    }
+    return checkout_body(world.terms, **changes)
 
 
 def checkout(**changes: Any) -> Callable[[World, str], Answer]:
@@ -659,12 +653,13 @@ CASES = [
     *tokens(CHECKOUT),
     *bodies(CHECKOUT),
     Case(CHECKOUT, 201, "", checkout()),
-    Case(CHECKOUT, 201, "", checkout(locale=...)),
+    Case(CHECKOUT, 201, "", checkout(locale="de")),
     Case(CHECKOUT, 200, "", lambda w, me: [w.begun(me), w.post_checkout(me)][1]),
     Case(CHECKOUT, 403, "insufficient_scope", lambda w, me: w.post_checkout(caller=BACK_END)),
     Case(CHECKOUT, 404, "no_terms", without_terms(checkout())),
     Case(CHECKOUT, 409, "customer_required", lambda w, me: w.post_checkout(me)),
     Case(CHECKOUT, 409, "terms_changed", checkout(terms_digest="0" * 64)),
+    Case(CHECKOUT, 409, "terms_changed", checkout(locale="fr")),
     Case(CHECKOUT, 422, "consent_required", checkout(accepted=False)),
     Case(CHECKOUT, 422, "redirect_not_allowed", checkout(success_url="https://elsewhere.example/")),
     Case(CHECKOUT, 422, "redirect_not_allowed", checkout(cancel_url=f"{ORIGIN}/#cart")),

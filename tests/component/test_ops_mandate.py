@@ -207,6 +207,19 @@ def test_a_value_the_chain_does_not_commit_to_is_noticed(
 # -------------------------------------------------------------------------------------------- terms
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("locale", "de"), ("terms_digest", "0" * 64), ("wording_digest", "0" * 64)],
+)
+def test_a_head_that_names_other_terms_than_its_consent_is_noticed(
+    mandate_id: str, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    (head,) = items(mandate_id, "head")
+    put({**head, name: {"S": value}})
+    assert verify(mandate_id) == 1
+    assert "the consent in entry 1 is to other terms than the mandate names" in capsys.readouterr().err
+
+
 def test_terms_that_were_altered_or_are_gone_are_noticed(
     world: World, mandate_id: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

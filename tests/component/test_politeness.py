@@ -4,7 +4,7 @@ import itertools
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +31,7 @@ from mandates.politeness import (
 )
 from tests.component.virtual_time import TimedClient, VirtualTime
 from tests.component.world import Context, World, sqs_event, template
+from tests.unit.examples import NEW_MANDATE
 
 DAY = 86_400
 MANAGED_BY = "test-stack"
@@ -233,8 +234,8 @@ class Timed:
         session = shop.create_session(params, idempotency_key=f"{mandate_id}/session").checkout_session_id
         self.core.authorize(session)
         payment_method = self.core.checkout_session(session)[1]["payment_method"]
-        mandate = Mandate(
-            mandate_id, mandate_id, customer_id, "2026-11-24T00:00:00.000Z", "2026-11-01", "ab" * 32, "en"
+        mandate = replace(
+            NEW_MANDATE, mandate_id=mandate_id, customer_id=mandate_id, stripe_customer_id=customer_id
         )
         told = (
             Fact(Kind.SETUP_SUCCEEDED, 1, "evt_1", ids(payment_method=payment_method)),

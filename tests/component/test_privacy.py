@@ -39,6 +39,7 @@ from tests.component.world import (
     World,
     answer,
     api_event,
+    checkout_body,
     customer,
     runs,
     signed,
@@ -555,14 +556,7 @@ class Person:
         )
 
     def checkout(self, **changes: Any) -> Answer:
-        body = {
-            "terms_version": self.world.terms.version,
-            "terms_digest": self.world.terms.digest,
-            "accepted": True,
-            "success_url": f"{ORIGIN}/return",
-            "cancel_url": f"{ORIGIN}/cart",
-            **changes,
-        }
+        body = checkout_body(self.world.terms, **changes)
         return self.call("create_checkout_session", "POST", "/checkout-sessions", body)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,13 @@ import pytest
 from mandates import custom_resource
 from mandates.core.changes import Contribution, Subject, change
 from mandates.core.facts import Fact, Kind, ids
-from mandates.core.mandate import Mandate
 from mandates.core.stripe_events import stripe_customer_subject
 from mandates.moment import Moment
 from mandates.recording import statuses
 from mandates.store.customers import Customer, claim_customer, resolve_claim
 from mandates.store.mandates import commit, read_heads
 from tests.component.world import ROOT, Context, World
+from tests.unit.examples import NEW_MANDATE
 
 SAMPLES = sorted(path for path in (ROOT / "events").glob("*/*.json") if path.parent.name != "schemas")
 MANDATE = "mdt_aaaaaaaaaaaaaaaaaaaaaaaa"
@@ -108,7 +108,9 @@ def a_customer_with_a_mandate(stripe_customer_id: str) -> None:
     claim = Customer("customer-1", 1, "claim", moment.seconds, moment.text)
     claim_customer(claim)
     resolve_claim(claim, stripe_customer_id)
-    mandate = Mandate(MANDATE, "customer-1", stripe_customer_id, moment.text, "2026-11-01", "digest", "en")
+    mandate = replace(
+        NEW_MANDATE, mandate_id=MANDATE, customer_id="customer-1", stripe_customer_id=stripe_customer_id
+    )
     consent = Fact(Kind.CONSENT_ACCEPTED, moment.seconds, "api:create_checkout_session")
     opened = Fact(
         Kind.SESSION_CREATED, moment.seconds, consent.source, ids(checkout_session="cs_test_sample")

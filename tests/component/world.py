@@ -19,11 +19,14 @@ import boto3
 import pytest
 from stripe import StripeClient, WebhookSignature
 
+from local.journey import consent_to
 from local.stripe_simulator import FaultPlan, RunningSimulator
+from mandates.core.terms import Terms
 from mandates.moment import Moment
 from mandates.store import tables
 from mandates.store.tables import HeadRow
 from mandates.store.terms import publish_terms
+from mandates.views import terms_view
 from ops.terms import load
 from tests.template.stack import raw
 
@@ -204,21 +207,12 @@ class World:
     def post_checkout(
         self, customer_id: str = CUSTOMER, *, caller: Mapping[str, str] | None = None, **changes: Any
     ) -> Answer:
-        """POST /checkout-sessions with a valid body and these changes; a field that is `...` is left out."""
-        body = {
-            "terms_version": self.terms.version,
-            "terms_digest": self.terms.digest,
-            "accepted": True,
-            "success_url": f"{ORIGIN}/return",
-            "cancel_url": f"{ORIGIN}/cart",
-            "locale": "en",
-            **changes,
-        }
+        """POST /checkout-sessions with a `checkout_body` that has these changes."""
         return self.call(
             "create_checkout_session",
             "/checkout-sessions",
             method="POST",
-            body={name: value for name, value in body.items() if value is not ...},
+            body=checkout_body(self.terms, **changes),
             caller=caller or customer(customer_id),
         )
 
@@ -349,6 +343,22 @@ def create_tables(*names: str) -> None:
         wanted = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
         given = {key: properties[key] for key in wanted if key in properties}
         dynamodb.create_table(TableName=name, **given)
+
+
+def checkout_body(terms: Terms, locale: Any = "en", **changes: Any) -> dict[str, Any]:
+    """What a front end posts that has shown these terms in that locale, with these changes.
+
+    A field that is `...` is left out. A locale that the terms don't have is sent all the same.
+    """
+    shown = terms_view(terms, locale if locale in terms.texts else terms.default_locale)
+    body = {
+        **consent_to(shown),
+        "success_url": f"{ORIGIN}/return",
+        "cancel_url": f"{ORIGIN}/cart",
+        "locale": locale,
+        **changes,
+    }
+    return {name: value for name, value in body.items() if value is not ...}
 
 
 def customer(customer_id: str = CUSTOMER, **changes: str) -> dict[str, str]:

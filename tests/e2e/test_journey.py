@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.journey import Customer, pay_with_amazon
+from local.journey import Customer, consent_to, pay_with_amazon
 from tests.e2e.conftest import StackJson
 
 WARM_SECONDS = 5.0
@@ -186,9 +186,7 @@ def test_a_foreign_redirect_is_refused(stack: StackJson, http: httpx.Client, url
     terms = http.get(f"{stack['api_url']}/terms/current").json()
     port = stack["storefront_url"].rpartition(":")[2]
     body = {
-        "terms_version": terms["version"],
-        "terms_digest": terms["digest"],
-        "accepted": True,
+        **consent_to(terms),
         "success_url": url.replace("{port}", port),
         "cancel_url": f"{stack['storefront_url']}/",
     }

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import jwt
 
+from local.journey import consent_to
 from tests.live.stack import Json, LiveStack
 
 CONCURRENCY = 4  # on two cores more only wait for each other
@@ -119,12 +120,9 @@ class Shopping:
         """A new session: no two ask for the same return address."""
         shop = f"{self._stack.described['storefront_url']}/{uuid.uuid4()}"
         body = {
-            "terms_version": self._terms["version"],
-            "terms_digest": self._terms["digest"],
-            "accepted": True,
+            **consent_to(self._terms),
             "success_url": f"{shop}/return",
             "cancel_url": f"{shop}/cart",
-            "locale": "en",
         }
         return self._stack.call("POST", "/checkout-sessions", shopper.token, body)
 

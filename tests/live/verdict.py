@@ -15,7 +15,7 @@ from mandates.core.ledger import Entry, first_unsound
 from mandates.core.mandate import Mandate, Status, status
 from mandates.core.record import head_follows
 from mandates.core.stripe_events import HANDLED_TYPES, METADATA_CUSTOMER, METADATA_MANDATE
-from mandates.store.mandates import entry_of
+from mandates.store.mandates import entry_of, mandate_of
 from mandates.store.tables import EntryRow, EventRow, HeadRow, SubjectRow
 from tests.live.stack import Json, LiveStack
 
@@ -85,7 +85,7 @@ def read(stack: LiveStack) -> Stored:
     for item in stack.items("mandates"):
         mandate_id, record = item["mandate_id"]["S"], item["record"]["S"]
         if record == HeadRow.RECORD:
-            stored.heads[mandate_id] = _mandate(HeadRow.from_raw_data(item))
+            stored.heads[mandate_id] = mandate_of(HeadRow.from_raw_data(item))
         elif record.startswith(EntryRow.PREFIX):
             entry = entry_of(EntryRow.from_raw_data(item))
             stored.ledgers[mandate_id].append((int(record.removeprefix(EntryRow.PREFIX)), entry))
@@ -183,21 +183,6 @@ def _doubled_customers(stack: LiveStack) -> Iterator[str]:
     for customer_id, times in ours.items():
         if customer_id is not None and times > 1:
             yield f"customer {customer_id} is {times} customers at Stripe"
-
-
-def _mandate(row: HeadRow) -> Mandate:
-    return Mandate(
-        mandate_id=row.mandate_id,
-        customer_id=row.customer_id,
-        stripe_customer_id=row.stripe_customer_id,
-        created_at=row.created_at,
-        terms_version=row.terms_version,
-        terms_digest=row.terms_digest,
-        locale=row.locale,
-        facts=_facts(row.facts),
-        entries=int(row.entries),
-        head_hash=row.head_hash,
-    )
 
 
 def _facts(plain: Mapping[str, Any] | None) -> Facts:

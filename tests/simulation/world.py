@@ -32,6 +32,7 @@ from tests.component.world import (
     Context,
     answer,
     api_event,
+    checkout_body,
     customer,
     service,
     sqs_event,
@@ -286,14 +287,7 @@ class World:
                 if handed not in self.handed:
                     self.handed.append(handed)
 
-        body = {
-            "terms_version": self.terms.version,
-            "terms_digest": self.terms.digest,
-            "accepted": True,
-            "success_url": url,
-            "cancel_url": f"{ORIGIN}/cart",
-            "locale": locale,
-        }
+        body = checkout_body(self.terms, locale, success_url=url)
         return self._api(
             "create_checkout_session",
             "POST",

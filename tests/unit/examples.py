@@ -19,7 +19,12 @@ CONSENT = Fact(
     Kind.CONSENT_ACCEPTED,
     AT,
     "api:create_checkout_session",
-    detail={"terms_version": "2026-11-01", "terms_digest": "ab" * 32, "locale": "en"},
+    detail={
+        "terms_version": "2026-11-01",
+        "terms_digest": "ab" * 32,
+        "locale": "en",
+        "wording_digest": "cd" * 32,
+    },
 )
 SESSION_CREATED = Fact(
     Kind.SESSION_CREATED, AT, "api:create_checkout_session", ids(checkout_session="cs_test_example")
@@ -93,6 +98,7 @@ NEW_MANDATE = Mandate(
     terms_version="2026-11-01",
     terms_digest="ab" * 32,
     locale="en",
+    wording_digest="cd" * 32,
 )
 
 

@@ -18,7 +18,7 @@ from mandates.core.mandate import Status
 HOUR = 3600
 BEGUN = 1_790_000_000
 REQUEST = CheckoutRequest(
-    "2026-11-01", "ab" * 32, "en", "https://shop.example/return", "https://shop.example/cart"
+    "2026-11-01", "ab" * 32, "en", "cd" * 32, "https://shop.example/return", "https://shop.example/cart"
 )
 UNRESOLVED = Slot(
     mandate_id="mdt_example",
@@ -79,6 +79,7 @@ def test_the_next_step(
         {"terms_version": "2026-12-01"},
         {"terms_digest": "cd" * 32},
         {"locale": "de"},
+        {"wording_digest": "ef" * 32},
         {"success_url": "https://shop.example/other"},
         {"cancel_url": "https://shop.example/other"},
     ],

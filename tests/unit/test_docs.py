@@ -1,10 +1,12 @@
 """What the documentation says of the code is what the code says."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mandates.core.stripe_events import HANDLED_TYPES
 from mandates.gateway import API_VERSION
@@ -19,6 +21,27 @@ def test_the_documented_webhook_endpoint_is_the_one_that_is_handled() -> None:
     listed = deploying.partition("event types:\n\n")[2].partition("\n\n")[0]
     assert [word.strip("`,") for word in listed.split()] == list(HANDLED_TYPES)
     assert API_VERSION in deploying
+
+
+CHECKOUT = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))["components"]["schemas"][
+    "CheckoutRequest"
+]
+
+
+def test_readmes_checkout_is_one_that_is_taken() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    body = re.search(r"POST \"\$API/checkout-sessions\" -d '(.*?)'", readme, flags=re.DOTALL)
+    assert body
+    assert json.loads(body[1]).keys() == {*CHECKOUT["required"], "accepted"}
+    assert json.loads(body[1]).keys() <= CHECKOUT["properties"].keys()
+
+
+def test_the_shop_sends_all_that_a_checkout_takes() -> None:
+    """There is no engine to run it in; a member is `name: value`."""
+    shop = (ROOT / "local/storefront/pages/static/consent.js").read_text(encoding="utf-8")
+    body = re.search(r"call\('POST', '/checkout-sessions', \{(.*?)\n  \}\)", shop, flags=re.DOTALL)
+    assert body
+    assert set(re.findall(r"^    (\w+):", body[1], flags=re.MULTILINE)) == CHECKOUT["properties"].keys()
 
 
 def ops_commands(document: str) -> list[str]:

@@ -21,6 +21,7 @@ from mandates.core.canonical import canonical_json, digest
 from mandates.core.changes import Contribution, Subject, change
 from mandates.core.evidence import build
 from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_unsound
+from mandates.core.mandate import Mandate
 from mandates.core.record import Agreed, Record, head_follows
 from mandates.core.terms import Terms
 from mandates.errors import InvalidRequest
@@ -80,14 +81,20 @@ def record(
     failures: int = 0, *, terms: Terms = TERMS, revoked: bool = True, agent: str = "Mozilla/5.0"
 ) -> Record:
     """A mandate that was set up, after so many failed attempts, and perhaps revoked."""
-    consent = replace(CONSENT, detail={**CONSENT.detail, "terms_digest": terms.digest})
+    begun = replace(
+        NEW_MANDATE,
+        terms_version=terms.version,
+        terms_digest=terms.digest,
+        wording_digest=terms.wording_digest("en"),
+    )
+    consent = replace(CONSENT, detail=begun.shown)
     kept = {**PERSONAL, "user_agent": PersonalValue(agent, "02" * 32)}
     attempts = [
         told_by_stripe(replace(SETUP_FAILED, source=f"evt_failed_{number}", qualifier=f"setatt_{number}"))
         for number in range(failures)
     ]
     worked_out = change(
-        replace(NEW_MANDATE, terms_version=terms.version, terms_digest=terms.digest),
+        begun,
         [
             Contribution(consent.source, (consent,), text=terms.wording("en"), personal=kept),
             our_own(SESSION_CREATED),
@@ -346,6 +353,29 @@ def test_other_terms_than_were_agreed_to_are_noticed() -> None:
         "1.json: terms: the document does not have the digest that the mandate names"
     ]
     assert "was not found" in problems(file(page(replace(one, agreed=None))))[0]
+
+
+@pytest.mark.parametrize("name", ["terms_version", "terms_digest", "locale", "wording_digest"])
+def test_a_consent_to_anything_but_what_the_mandate_names_is_noticed(name: str) -> None:
+    one = record()
+    other: dict[str, Any] = {name: "other"}
+    found = problems(file(page(replace(one, mandate=replace(one.mandate, **other)))))
+    assert f"1.json: consent: its {name} is not the one that the mandate names" in found
+
+
+def test_a_wording_that_is_not_that_of_the_terms_is_noticed() -> None:
+    one = record()
+    for locale, wording_digest in (("en", TERMS.wording_digest("de")), ("fr", TERMS.wording_digest("en"))):
+        mandate = replace(one.mandate, locale=locale, wording_digest=wording_digest)
+        found = problems(file(page(replace(one, mandate=mandate, entries=consented(one, mandate)))))
+        assert "1.json: consent: the wording shown is not that of the terms in its language" in found
+
+
+def consented(one: Record, mandate: Mandate) -> list[Entry]:
+    """The ledger with a consent that names what that mandate names."""
+    first = one.entries[0]
+    (fact,) = first.facts
+    return [replace(first, facts=({**fact, "detail": mandate.shown},)), *one.entries[1:]]
 
 
 # ------------------------------------------------------------------------------------------ bytes

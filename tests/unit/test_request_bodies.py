@@ -56,6 +56,7 @@ CHECKOUT = {
     "success_url": "https://shop.example/return",
     "cancel_url": "https://shop.example/cart",
     "locale": "en",
+    "wording_digest": "cd" * 32,
 }
 
 
@@ -68,7 +69,6 @@ CHECKOUT = {
         ("create_customer", {"stripe_customer_id": "cus_example"}),
         ("create_customer", {"stripe_customer_id": None}),
         ("create_checkout_session", CHECKOUT),
-        ("create_checkout_session", {**CHECKOUT, "locale": None}),
         ("create_checkout_session", {**CHECKOUT, "locale": "zh-Hant-TW"}),
         ("create_checkout_session", {**CHECKOUT, "locale": "es_419"}),
         ("create_checkout_session", {**CHECKOUT, "accepted": False}),
@@ -101,16 +101,22 @@ def test_a_body_of_these_is_taken(bodies: dict[str, Any], name: str, body: dict[
         ("create_checkout_session", {**CHECKOUT, "accepted": 1}, "accepted"),
         ("create_checkout_session", {**CHECKOUT, "accepted": None}, "accepted"),
         ("create_checkout_session", {**CHECKOUT, "locale": ""}, "locale"),
+        ("create_checkout_session", {**CHECKOUT, "locale": None}, "locale"),
+        ("create_checkout_session", {**CHECKOUT, "wording_digest": None}, "wording_digest"),
         ("create_checkout_session", {**CHECKOUT, "locale": "../../etc"}, "locale"),
         ("create_checkout_session", {**CHECKOUT, "locale": "en-" + "a" * 40}, "locale"),
         ("create_checkout_session", {**CHECKOUT, "success_url": ""}, "success_url"),
         ("create_checkout_session", {**CHECKOUT, "cancel_url": "https://" + "a" * 2041}, "cancel_url"),
         ("create_checkout_session", {**CHECKOUT, "terms_version": 20261101}, "terms_version"),
         ("create_checkout_session", {**CHECKOUT, "customer_id": "auth0|bob"}, "customer_id"),
-        (
-            "create_checkout_session",
-            {key: CHECKOUT[key] for key in CHECKOUT if key != "cancel_url"},
-            "cancel_url",
+        *(
+            (
+                "create_checkout_session",
+                {key: CHECKOUT[key] for key in CHECKOUT if key != left_out},
+                left_out,
+            )
+            for left_out in CHECKOUT
+            if left_out != "accepted"
         ),
         ("create_customer", {"email": "a@b\n"}, "email"),
         ("create_customer", {"stripe_customer_id": "cus_a\n"}, "stripe_customer_id"),

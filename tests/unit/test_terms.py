@@ -386,6 +386,26 @@ def test_the_wording_is_every_section_in_its_order() -> None:
     )
 
 
+def test_the_wording_digest_is_over_what_is_shown_and_nothing_else() -> None:
+    terms = checked(PLAIN)
+    shown = {"version": "2026-11-01", "locale": "de", "sections": PLAIN["texts"]["de"]}
+    rfc8785 = json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert terms.wording_digest("de") == hashlib.sha256(rfc8785).hexdigest()
+    for same in (changed("business_name", "Another Shop"), backwards(PLAIN)):
+        assert checked(same).wording_digest("de") == terms.wording_digest("de")
+
+
+@pytest.mark.parametrize(("path", "value"), [("version", "2026-12-01"), ("texts/de/timing", "Sofort.")])
+def test_another_wording_has_another_digest(path: str, value: str) -> None:
+    assert checked(changed(path, value)).wording_digest("de") != checked(PLAIN).wording_digest("de")
+
+
+def test_the_same_words_in_another_locale_have_another_digest() -> None:
+    terms = in_locales("en", "en-GB")
+    assert terms.wording("en") == terms.wording("en-GB")
+    assert terms.wording_digest("en") != terms.wording_digest("en-GB")
+
+
 def test_the_wording_leaves_out_what_there_is_not() -> None:
     terms = checked(changed("texts/en/cancellation"))
     assert terms.wording("en").endswith("The order's total.")

@@ -25,6 +25,7 @@ def test_a_mandate_shows_its_status_and_stripes_ids() -> None:
         "terms_version": "2026-11-01",
         "terms_digest": "ab" * 32,
         "locale": "en",
+        "wording_digest": "cd" * 32,
         "stripe_customer_id": "cus_example",
         "checkout_session_id": "cs_test_example",
         "setup_intent_id": "seti_example",
@@ -70,6 +71,7 @@ def test_terms_show_what_a_consent_has_to_name_and_the_promises_as_values() -> N
     assert (view["version"], view["digest"], view["locale"]) == (terms.version, terms.digest, "de")
     assert view["text"] == "\n\n".join(view["sections"][section] for section in SECTIONS)
     assert view["sections"] == PLAIN["texts"]["de"]
+    assert view["wording_digest"] == terms.wording_digest("de")
     assert view["locales"] == ["de", "en"]
     for name in ("business_name", "frequency", "amount", "limits"):
         assert view[name] == PLAIN[name]

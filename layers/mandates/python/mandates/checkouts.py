@@ -132,17 +132,9 @@ class Checkouts:
             terms_version=consent.request.terms_version,
             terms_digest=consent.request.terms_digest,
             locale=consent.request.locale,
+            wording_digest=consent.request.wording_digest,
         )
-        accepted = Fact(
-            Kind.CONSENT_ACCEPTED,
-            moment.seconds,
-            SOURCE,
-            detail={
-                "terms_version": consent.request.terms_version,
-                "terms_digest": consent.request.terms_digest,
-                "locale": consent.request.locale,
-            },
-        )
+        accepted = Fact(Kind.CONSENT_ACCEPTED, moment.seconds, SOURCE, detail=mandate.shown)
         contribution = Contribution(
             accepted.source,
             (accepted,),

@@ -19,9 +19,7 @@ def mandate_view(mandate: Mandate, status: Status) -> dict[str, Any]:
         "status": str(status),
         "label": label(mandate),
         "created_at": mandate.created_at,
-        "terms_version": mandate.terms_version,
-        "terms_digest": mandate.terms_digest,
-        "locale": mandate.locale,
+        **mandate.shown,
         "stripe_customer_id": mandate.stripe_customer_id,
         "checkout_session_id": mandate.checkout_session_id,
         "setup_intent_id": mandate.setup_intent_id,
@@ -55,14 +53,16 @@ def ledger_view(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def terms_view(terms: "Terms", locale: str) -> dict[str, Any]:
-    """What a front end shows (`text`, or `sections` one by one) and what it sends back (version, digest)."""
+    """What a front end shows (`text`, or `sections` one by one), and what it sends back to say so (`version`,
+    `digest`, `locale` and `wording_digest`)."""
     document = terms.to_plain()
     del document["texts"]
     return {
         **document,
         "digest": terms.digest,
         "locale": locale,
+        "wording_digest": terms.wording_digest(locale),
         "text": terms.wording(locale),
-        "sections": dict(terms.texts[locale]),
+        "sections": terms.sections(locale),
         "locales": sorted(terms.texts),
     }

@@ -7,9 +7,9 @@ const HEADINGS = {
 }
 let terms
 
-async function loadTerms(language) {
-  // No sign-in: anybody may read what they would agree to.
-  const response = await fetch(`/api/terms/current${language ? `?locale=${encodeURIComponent(language)}` : ''}`)
+async function loadTerms(language, cache = 'default') {
+  // No sign-in: anybody may read what they would agree to. Any language will do: the answer says which it is in.
+  const response = await fetch(`/api/terms/current?locale=${encodeURIComponent(language)}`, { cache })
   if (!response.ok) throw new Error('The terms can not be shown right now.')
   terms = await response.json()
   find('sections').lang = terms.locale
@@ -36,10 +36,11 @@ async function setUp() {
   const session = await call('POST', '/checkout-sessions', {
     terms_version: terms.version,
     terms_digest: terms.digest,
+    locale: terms.locale,
+    wording_digest: terms.wording_digest,
     accepted: accepted.checked,
     success_url: `${location.origin}/return`,
     cancel_url: `${location.origin}/?cancelled=1`,
-    locale: terms.locale,
   })
   sessionStorage.setItem('mandate', session.mandate_id)
   location.assign(session.url)
@@ -60,7 +61,8 @@ find('consent').addEventListener('submit', async (event) => {
     show(progress, '')
     button.disabled = false
     show(problem, error.code === 'terms_changed' ? 'The terms have changed. Please read them again.' : error.message)
-    if (error.code === 'terms_changed') await loadTerms(terms.locale).catch(() => {})
+    // The answer may be cached for a minute, and what it says is what has just been refused.
+    if (error.code === 'terms_changed') await loadTerms(terms.locale, 'no-cache').catch(() => {})
   }
 })
 
@@ -69,7 +71,7 @@ find('cancelled').hidden = !new URLSearchParams(location.search).has('cancelled'
 // Coming back with the browser's button shows the page as it was left, and left it was busy.
 window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload() })
 customer().then(({ customer_id: id }) => { find('who').textContent = `Signed in as ${id}` }).catch(() => {})
-loadTerms().catch((error) => {
+loadTerms(navigator.language).catch((error) => {
   find('sections').replaceChildren()
   show(problem, error.message)
 })

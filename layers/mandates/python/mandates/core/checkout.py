@@ -27,6 +27,7 @@ class CheckoutRequest:
     terms_version: str
     terms_digest: str
     locale: str
+    wording_digest: str
     success_url: str
     cancel_url: str
 

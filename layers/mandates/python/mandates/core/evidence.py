@@ -77,9 +77,7 @@ def build(record: Record, *, page: int, generated_at: str) -> dict[str, Any]:
             "customer_id": mandate.customer_id,
             "status": record.status,
             "created_at": mandate.created_at,
-            "terms_version": mandate.terms_version,
-            "terms_digest": mandate.terms_digest,
-            "locale": mandate.locale,
+            **mandate.shown,
         },
         "stripe": {
             "customer_id": mandate.stripe_customer_id,
@@ -88,7 +86,7 @@ def build(record: Record, *, page: int, generated_at: str) -> dict[str, Any]:
             "payment_method_id": mandate.payment_method_id,
             "mandate_id": mandate.stripe_mandate_id,
         },
-        "consent": _consent(record.entries),
+        "consent": _consent(mandate, record.entries),
         "terms": _terms(mandate, record.agreed),
         "withdrawals": _withdrawals(record),
         "ledger": {
@@ -110,7 +108,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
     return {**entry.content(), "facts": list(entry.facts), "hash": entry.hash}
 
 
-def _consent(entries: Iterable[Entry]) -> dict[str, Any] | None:
+def _consent(mandate: Mandate, entries: Iterable[Entry]) -> dict[str, Any] | None:
     found = consent_entry(entries)
     if found is None:
         return None
@@ -120,7 +118,7 @@ def _consent(entries: Iterable[Entry]) -> dict[str, Any] | None:
         "accepted_at": utc(fact["at"]),
         "recorded_at": entry.recorded_at,
         "told_by": entry.source,
-        **{name: fact["detail"].get(name) for name in ("terms_version", "terms_digest", "locale")},
+        **{name: fact["detail"].get(name) for name in mandate.shown},
         "text_shown": entry.text,
     }
 

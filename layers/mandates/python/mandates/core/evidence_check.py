@@ -9,6 +9,7 @@ from mandates.core.canonical import digest
 from mandates.core.evidence import FORMAT
 from mandates.core.ledger import GENESIS, PersonalValue
 from mandates.core.record import Json
+from mandates.core.terms import wording_digest
 
 
 def page_problems(evidence: Json) -> Iterator[str]:
@@ -96,11 +97,20 @@ def _consent_problems(evidence: Json) -> Iterator[str]:
     if consent is None:
         yield "consent: the ledger has none"
         return
-    if consent["terms_digest"] != evidence["mandate"]["terms_digest"]:
-        yield "consent: it was given to other terms than the mandate names"
+    for name in ("terms_version", "terms_digest", "locale", "wording_digest"):
+        if consent[name] != evidence["mandate"][name]:
+            yield f"consent: its {name} is not the one that the mandate names"
+    document = evidence["terms"]["document"]
+    if document is not None and consent["wording_digest"] != _wording_digest(document, consent["locale"]):
+        yield "consent: the wording shown is not that of the terms in its language"
     for entry in evidence["ledger"]["entries"]:
         if entry["number"] == consent["entry"] and entry["text"] != consent["text_shown"]:
             yield f"consent: the text is not the one in entry {consent['entry']}"
+
+
+def _wording_digest(document: Json, locale: str) -> str | None:
+    sections = document["texts"].get(locale)
+    return None if sections is None else wording_digest(document["version"], locale, sections)
 
 
 def set_problems(pages: Sequence[Json]) -> Iterator[str]:

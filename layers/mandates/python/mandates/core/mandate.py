@@ -62,9 +62,20 @@ class Mandate:
     terms_version: str
     terms_digest: str
     locale: str
+    wording_digest: str
     facts: Facts = field(default_factory=dict)
     entries: int = 0
     head_hash: str = GENESIS
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """What the customer was shown before they consented; their consent names the same."""
+        return {
+            "terms_version": self.terms_version,
+            "terms_digest": self.terms_digest,
+            "locale": self.locale,
+            "wording_digest": self.wording_digest,
+        }
 
     @property
     def checkout_session_id(self) -> str | None:

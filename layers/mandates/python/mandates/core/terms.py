@@ -123,10 +123,22 @@ class Terms:
             tag = tag.rpartition("-")[0]
         return self.default_locale
 
-    def wording(self, locale: str) -> str:
-        """The exact text a customer is shown in that locale: what their consent records."""
+    def sections(self, locale: str) -> dict[str, str]:
+        """What a customer is shown in that locale, in the order to show it."""
         text = self.texts[locale]
-        return "\n\n".join(text[section] for section in SECTIONS if section in text)
+        return {section: text[section] for section in SECTIONS if section in text}
+
+    def wording(self, locale: str) -> str:
+        """The sections as one text: what a consent records."""
+        return "\n\n".join(self.sections(locale).values())
+
+    def wording_digest(self, locale: str) -> str:
+        return wording_digest(self.version, locale, self.sections(locale))
+
+
+def wording_digest(version: str, locale: str, sections: Mapping[str, str]) -> str:
+    """SHA-256 over the RFC 8785 bytes of exactly what a customer is shown, in hex."""
+    return digest({"version": version, "locale": locale, "sections": dict(sections)})
 
 
 class TermsRefused(ValueError):

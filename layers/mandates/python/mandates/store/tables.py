@@ -116,6 +116,7 @@ class HeadRow(Model):
     terms_version = UnicodeAttribute()
     terms_digest = UnicodeAttribute()
     locale = UnicodeAttribute()
+    wording_digest = UnicodeAttribute()
     facts = JSONAttribute()
     entries = NumberAttribute()
     head_hash = UnicodeAttribute()
