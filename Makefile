@@ -80,9 +80,10 @@ bench: $(READY) ## measure starts, handlers and costs against their targets; wri
 build: $(READY) ## build for AWS
 	$(BIN)/sam build --no-cached --build-dir $(BUILD)
 
-deploy: build ## deploy to AWS with your own credentials: STAGE=dev, staging or prod
-	$(BIN)/sam deploy --template-file $(BUILD)/template.yaml --config-file $(CURDIR)/samconfig.toml \
-	  --config-env $(STAGE) $(DEPLOY_OPTIONS)
+deploy: $(READY) ## deploy to AWS with your own credentials: STAGE=dev, staging or prod
+	@$(BIN)/python -m ops.deploy $(STAGE)
+	@$(MAKE) --no-print-directory build
+	@$(BIN)/python -m ops.deploy $(STAGE) --built $(BUILD) $(DEPLOY_OPTIONS)
 
 LOCK := $(BIN)/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-emit-index-url \
   --no-header --no-annotate

@@ -19,6 +19,7 @@ import yaml
 
 from local import environment
 from local.settings import ROOT, Settings
+from ops.parameters import as_overrides, digest, effective, stamped
 
 _BUILDS = ROOT / ".aws-sam" / "local"
 _BUILDS_KEPT = 3
@@ -61,11 +62,15 @@ def build(settings: Settings) -> Path:
 
 
 def deploy(settings: Settings, template: Path, parameters: Mapping[str, str]) -> None:
-    overrides = [f"{name}={value}" for name, value in parameters.items()]
+    """Deploy what was built, as `make deploy` does (ops/deploy.py)."""
+    packed = json.loads(template.with_name(_PACKED).read_text())
+    values = effective(packed, parameters)
+    # A name of its own: two stacks may deploy the same build at a time, with other values.
+    to_deploy = template.with_name(f"deployed-{digest(values)}.json")
+    to_deploy.write_text(json.dumps(stamped(packed, values)))
     config = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
-    packed = template.with_name(_PACKED)
-    command = ["deploy", *config, "--template-file", str(packed), "--no-progressbar"]
-    run_sam(settings, "deploy", [*command, "--parameter-overrides", *overrides])
+    command = ["deploy", *config, "--template-file", str(to_deploy), "--no-progressbar"]
+    run_sam(settings, "deploy", [*command, "--parameter-overrides", *as_overrides(values)])
 
 
 def _pack(built: Path) -> None:

@@ -18,6 +18,7 @@ from local import aws, deployment, environment
 from local.processes import NotStarted, NotStopped, Processes, is_listening
 from local.progress import say, step
 from local.settings import EMULATOR_SAVED, HOST, PLACEHOLDER_STRIPE_KEY, REGION, ROOT, STACK_NAME, Settings
+from ops.parameters import digest
 
 TERMS = ROOT / "terms" / "example.yaml"
 _OUTPUTS = {  # by the name in stack.json
@@ -161,15 +162,16 @@ def _emulator(settings: Settings, folder: Path) -> dict[str, str]:
 
 
 def _deploy(settings: Settings) -> dict[str, Any]:
-    """Deploy unless this very code is deployed; then what an operator does once per stack."""
+    """Deploy unless this very code and these parameters are deployed; then what an operator does once."""
     state = _state(settings)
     identity = aws.Identity.from_dict(state["identity"])
-    built = deployment.fingerprint()
-    if state.get("deployed") != built:
+    parameters = _parameters(settings, identity, state["stripe_key_arn"])
+    wanted = f"{deployment.fingerprint()} {digest(parameters)}"
+    if state.get("deployed") != wanted:
         template = deployment.build(settings)
         with step("Deploying with SAM"):
-            deployment.deploy(settings, template, _parameters(settings, identity, state["stripe_key_arn"]))
-        _remember(settings, deployed=built)
+            deployment.deploy(settings, template, parameters)
+        _remember(settings, deployed=wanted)
     tokens = aws.tokens(settings, identity)
     found = aws.outputs(settings, STACK_NAME)
     with step("Publishing the terms, waking the functions"):

@@ -10,6 +10,7 @@ from typing import Any
 
 from mandates import aws, cursors, http, politeness, tokens
 from mandates.store import tables
+from ops.account import ENOUGH_CONCURRENCY
 from tests.template.stack import ALIAS, Json, Stack, function_called, listed, name_of
 
 GATEWAY_SECONDS = 29
@@ -165,10 +166,11 @@ def consumers_report_single_failures_and_are_bounded(stack: Stack) -> list[str]:
         for name, mapping in queue_consumers(stack)
         if not mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
     ]
+    polled = {function_called(mapping["FunctionName"]) for _, mapping in stack.of(EVENT_SOURCE)}
     return problems + [
         f"{name} reserves concurrency: bound the queue's workers instead"
-        for name, properties in stack.functions.items()
-        if "ReservedConcurrentExecutions" in properties
+        for name in sorted(polled)
+        if "ReservedConcurrentExecutions" in stack.properties(name)
     ]
 
 
@@ -368,7 +370,7 @@ def everything_calls_the_alias(stack: Stack) -> list[str]:
 
     Nor does the function's EventInvokeConfig apply, which SAM makes for the alias.
     """
-    said = stack.api["components"]["securitySchemes"]["BearerToken"]["x-amazon-apigateway-authorizer"]
+    said = stack.api["securityDefinitions"]["BearerToken"]["x-amazon-apigateway-authorizer"]
     (authorizer,) = said["authorizerUri"]["Fn::Sub"][1].values()
     callers = {
         "the authorizer": name_of(authorizer),
@@ -588,6 +590,11 @@ def _as_path(resource_path: str) -> str:
     return "/*" if resource_path == "/*" else resource_path.removeprefix("/").replace("~1", "/")
 
 
+WEBHOOK_SECONDS = 0.05
+MOST_FOR_WEBHOOKS = ENOUGH_CONCURRENCY - 50
+"""Of the functions that an account should be able to run at a time (ops/account.py)."""
+
+
 def throttles_spare_stripe_and_let_its_backlog_in(stack: Stack) -> list[str]:
     set_for = throttles(stack)
     known = {route.name for route in routes(stack)} | {"* /*"}
@@ -601,8 +608,10 @@ def throttles_spare_stripe_and_let_its_backlog_in(stack: Stack) -> list[str]:
         if not rate or in_one_second > at_most:
             problems.append(f"{route} lets through more than Stripe takes")
     rate, burst = _rate_and_burst(set_for.get(WEBHOOKS, {}))
-    if rate < STRIPE_PER_SECOND * 5 or burst < rate:
+    if rate < STRIPE_PER_SECOND * 5:
         problems.append(f"{WEBHOOKS} keeps out what Stripe has kept back, or shares others' throttle")
+    if burst + rate * WEBHOOK_SECONDS > MOST_FOR_WEBHOOKS:
+        problems.append(f"{WEBHOOKS} may take all functions of an account, the authorizer's too")
     return problems
 
 

@@ -55,7 +55,7 @@ def version_of(stack: Stack, function: str) -> str:
 
 
 def authorizer_uri(stack: Stack) -> list[Any]:
-    scheme = stack.api["components"]["securitySchemes"]["BearerToken"]
+    scheme = stack.api["securityDefinitions"]["BearerToken"]
     uri: list[Any] = scheme["x-amazon-apigateway-authorizer"]["authorizerUri"]["Fn::Sub"]
     return uri
 
@@ -70,6 +70,7 @@ THROTTLES_SPOILT: list[tuple[Spoil, str]] = [
     (lambda s: throttle(s, "PUT /customers/{customer_id}").pop("ThrottlingRateLimit"), "more than Stripe"),
     (lambda s: throttle(s, "PUT /customers/{customer_id}").update(ResourcePath="/~1people"), "no route PUT"),
     (lambda s: throttle(s, "POST /webhooks/stripe").update(ThrottlingRateLimit=100), "kept back"),
+    (lambda s: throttle(s, "POST /webhooks/stripe").update(ThrottlingBurstLimit=200), "the authorizer's too"),
     (lambda s: stage(s)["MethodSettings"].pop(), "shares others' throttle"),
 ]
 

@@ -145,7 +145,7 @@ def test_a_route_without_authorizer_is_noticed() -> None:
 
 
 def test_the_authorizer_sees_only_well_formed_tokens_and_is_asked_once_per_token() -> None:
-    schemes = Stack(expand(raw())).api["components"]["securitySchemes"]
+    schemes = Stack(expand(raw())).api["securityDefinitions"]
     authorizer = schemes["BearerToken"]["x-amazon-apigateway-authorizer"]
     assert authorizer["type"] == "token"
     assert authorizer["identityValidationExpression"].startswith("^[Bb]earer ")

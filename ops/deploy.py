@@ -1,0 +1,76 @@
+"""`make deploy`: checks before the build, then `sam deploy` with all of a stage's parameters."""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import boto3
+import yaml
+from botocore.exceptions import BotoCoreError, ClientError
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
+
+from ops import account
+from ops.parameters import ParametersRefused, StageConfig, as_overrides, effective, read_stage, stamped
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMCONFIG = ROOT / "samconfig.toml"
+TEMPLATE = ROOT / "template.yaml"
+
+
+class DeploymentRefused(Exception):
+    """The message says what to do first."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m ops.deploy", description=__doc__)
+    parser.add_argument("stage", help="a section of samconfig.toml: dev, staging, prod")
+    parser.add_argument("--built", type=Path, help="the folder of `sam build`; left out: only check")
+    chosen, options = parser.parse_known_args(arguments)
+    try:
+        config = read_stage(SAMCONFIG, chosen.stage)
+        values = checked_values(config)
+        return deploy(chosen.stage, chosen.built, values, options) if chosen.built else 0
+    except (ParametersRefused, DeploymentRefused) as refused:
+        print(refused, file=sys.stderr)
+        return 1
+
+
+def checked_values(config: StageConfig) -> dict[str, str]:
+    """Every parameter's value, after a look at the account. Prints warnings; raises if it can't go well."""
+    template = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+    effective(template, config.given)
+    session = boto3.Session(region_name=config.region)
+    if session.region_name is None:
+        raise DeploymentRefused("say which region: set `region` in the stage's section of samconfig.toml")
+    given = dict(config.given)
+    try:
+        found = account.look_at(session, config.stack)
+    except (BotoCoreError, ClientError) as error:
+        raise DeploymentRefused(f"the account can't be looked at: {error}") from None
+    given.setdefault(account.LOGGING_PARAMETER, account.manages_logging(found))
+    values = effective(template, given)
+    print(f"{config.stack} in {session.region_name}, account {found.account_id}")
+    for warning in account.warnings(found, values):
+        print(f"warning: {warning}", file=sys.stderr)
+    return values
+
+
+def deploy(stage: str, built: Path, values: dict[str, str], options: Sequence[str]) -> int:
+    """`sam deploy` of what was built, with these values and their digest. Returns its exit code."""
+    if any(option.startswith("--parameter-overrides") for option in options):
+        raise DeploymentRefused(
+            "parameters belong in samconfig.toml: the next deployment must find them, too"
+        )
+    template = yaml.safe_load((built / "template.yaml").read_text(encoding="utf-8"))
+    to_deploy = built / "template.json"
+    to_deploy.write_text(json.dumps(stamped(template, values)), encoding="utf-8")
+    config = ["--config-file", str(SAMCONFIG), "--config-env", stage]
+    command = ["sam", "deploy", "--template-file", str(to_deploy), *config, *options]
+    return subprocess.run([*command, "--parameter-overrides", *as_overrides(values)], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
