@@ -5,9 +5,11 @@ import time
 from typing import Any
 
 from mandates.caller import to_context
+from mandates.core.token_claims import TokenRefused
+from mandates.issuer_keys import fetch_json
 from mandates.settings import Tokens, read
 from mandates.telemetry import count, instrumented, logger
-from mandates.tokens import TokenRefused, Verifier, fetch_json
+from mandates.tokens import Verifier
 
 verifier = Verifier(read(Tokens, os.environ), fetch_json, time.time)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from mandates import aws, cursors, http, politeness, tokens
+from mandates import aws, cursors, http, issuer_keys, politeness
 from mandates.store import tables
 from ops.account import ENOUGH_CONCURRENCY
 from tests.template.stack import ALIAS, Json, Stack, function_called, listed, name_of
@@ -59,7 +59,7 @@ def clients_give_up_before_their_function(stack: Stack) -> list[str]:
     """
     one_aws_call = (aws.CONNECT_TIMEOUT_SECONDS + aws.READ_TIMEOUT_SECONDS) * aws.ATTEMPTS
     one_table_call = (tables.CONNECT_TIMEOUT_SECONDS + tables.READ_TIMEOUT_SECONDS) * 3
-    two_fetches = 2 * tokens.FETCH_SECONDS  # an issuer's discovery document, then its keys
+    two_fetches = 2 * issuer_keys.FETCH_SECONDS  # an issuer's discovery document, then its keys
     behind_api = {route.function for route in routes(stack)}
     problems = []
     for name, properties in stack.functions.items():

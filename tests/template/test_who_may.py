@@ -1,5 +1,7 @@
 """Who may do what, in full: a permission is added here or it is not added."""
 
+import re
+
 from tests.template.rules import permissions, routes
 from tests.template.stack import Stack, expand, name_of, raw
 
@@ -148,7 +150,17 @@ def test_the_authorizer_sees_only_well_formed_tokens_and_is_asked_once_per_token
     schemes = Stack(expand(raw())).api["securityDefinitions"]
     authorizer = schemes["BearerToken"]["x-amazon-apigateway-authorizer"]
     assert authorizer["type"] == "token"
-    assert authorizer["identityValidationExpression"].startswith("^[Bb]earer ")
+    expression = authorizer["identityValidationExpression"]
+    for scheme in ("Bearer ", "bearer ", "BEARER ", "bEaReR ", "Bearer  "):
+        assert re.fullmatch(expression, f"{scheme}e30.e30.A-_9")
+    for other in (
+        "Basic e30.e30.A",
+        "Bearere30.e30.A",
+        "Bearer\te30.e30.A",
+        "Bearer e30.e30",
+        "Bearer e30.e30.A b",
+    ):
+        assert not re.fullmatch(expression, other)
     assert 0 < authorizer["authorizerResultTtlInSeconds"] <= 300
 
 

@@ -10,13 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from mandates.core.token_claims import TokenRefused
 from mandates.settings import Tokens
 from mandates.tokens import Verifier
+
+Curve = ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1
 
 ISSUER = "https://issuer.example"
 AUDIENCE = "https://api.shop.example"
@@ -29,14 +36,21 @@ def rsa_key(name: str) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-@functools.cache
-def ec_key() -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
+CURVES: dict[str, tuple[str, Curve]] = {
+    "ec-1": ("ES256", ec.SECP256R1()),
+    "ec-384": ("ES384", ec.SECP384R1()),
+    "ec-521": ("ES512", ec.SECP521R1()),
+}
 
 
 @functools.cache
-def ed_key() -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.generate()
+def ec_key(name: str = "ec-1") -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(CURVES[name][1])
+
+
+@functools.cache
+def ed_key(name: str = "ed-1") -> Ed25519PrivateKey | Ed448PrivateKey:
+    return Ed448PrivateKey.generate() if name == "ed-448" else Ed25519PrivateKey.generate()
 
 
 def public_pem(name: str) -> bytes:
@@ -46,13 +60,15 @@ def public_pem(name: str) -> bytes:
 def published(name: str, **changes: Any) -> dict[str, Any]:
     """The public half, as the issuer's JWKS has it. The name is the key id."""
     if name.startswith("ec"):
-        key = ECAlgorithm.to_jwk(ec_key().public_key(), as_dict=True)
+        key = ECAlgorithm.to_jwk(ec_key(name).public_key(), as_dict=True)
     elif name.startswith("ed"):
-        key = OKPAlgorithm.to_jwk(ed_key().public_key(), as_dict=True)
+        key = OKPAlgorithm.to_jwk(ed_key(name).public_key(), as_dict=True)
     else:
         key = RSAAlgorithm.to_jwk(rsa_key(name).public_key(), as_dict=True)
-    whole = {**key, "kid": name, "use": "sig", **changes}
-    return {field: value for field, value in whole.items() if value is not ... and field != "key_ops"}
+    whole = {"key_ops": ..., **key, "kid": name, "use": "sig", **changes}
+    if "key_ops" not in changes:
+        del whole["key_ops"]
+    return {field: value for field, value in whole.items() if value is not ...}
 
 
 def customer_claims(**changes: Any) -> dict[str, Any]:
@@ -77,19 +93,33 @@ def cognito_claims(**changes: Any) -> dict[str, Any]:
 
 
 def token(claims: Mapping[str, Any] | None = None, key: str = "rsa-1", **header: Any) -> str:
-    """Signed with that key, which the header names unless it is told to name another."""
+    """An access token (RFC 9068), signed with that key, which the header names unless it is told otherwise.
+
+    `...` takes a field out of the header.
+    """
     given = customer_claims() if claims is None else dict(claims)
-    headers = {"kid": key, **header}
+    headers = {"kid": key, "typ": "at+jwt", **header}
+    without = {name: value for name, value in headers.items() if value is not ...}
+    if "typ" not in without:
+        without["typ"] = ""  # else PyJWT writes `JWT`
     if key.startswith("ec"):
-        return jwt.encode(given, ec_key(), "ES256", headers=headers)
+        return jwt.encode(given, ec_key(key), CURVES[key][0], headers=without)
     if key.startswith("ed"):
-        return jwt.encode(given, ed_key(), "EdDSA", headers=headers)
-    return jwt.encode(given, rsa_key(key), "RS256", headers=headers)
+        return jwt.encode(given, ed_key(key), "EdDSA", headers=without)
+    return jwt.encode(given, rsa_key(key), header.get("alg", "RS256"), headers=without)
 
 
 def base64url(data: bytes | Mapping[str, Any]) -> str:
     raw = data if isinstance(data, bytes) else json.dumps(data).encode()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def signed(header: Mapping[str, Any], claims: Mapping[str, Any] | bytes) -> str:
+    """Properly signed, with any header and any claims. `...` takes a field out of the header."""
+    whole = {"alg": "RS256", "kid": "rsa-1", **header}
+    head = {name: value for name, value in whole.items() if value is not ...}
+    text = f"{base64url(head)}.{base64url(claims)}"
+    return f"{text}.{base64url(rsa_key('rsa-1').sign(text.encode(), PKCS1v15(), SHA256()))}"
 
 
 def forged(header: Mapping[str, Any], claims: Mapping[str, Any] | bytes, secret: bytes | None = None) -> str:
@@ -127,3 +157,10 @@ class Issuer:
             **changes,
         }
         return Verifier(Tokens(**values), self.fetch_json, lambda: self.now)
+
+
+def refused(issuer: Issuer, text: str, **settings: Any) -> str:
+    """Why the token is refused, with the stack's parameters changed as told."""
+    with pytest.raises(TokenRefused) as error:
+        issuer.verifier(**settings).verify(text)
+    return str(error.value)

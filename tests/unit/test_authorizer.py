@@ -1,6 +1,7 @@
 """authorize_request: from the gateway's event to a policy and an identity."""
 
 import importlib.util
+import logging
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,7 +39,7 @@ def authorize(app: ModuleType, header: Any) -> Any:
     return app.handler(event, None)
 
 
-@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", " Bearer  "])
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", "bEaReR ", " Bearer  "])
 def test_a_good_token_opens_every_route_of_its_stage_and_no_other(app: ModuleType, scheme: str) -> None:
     answer = authorize(app, scheme + token())
     assert answer["principalId"] == "auth0|ann"
@@ -73,15 +74,31 @@ def test_a_token_without_its_scheme_is_unauthorized(app: ModuleType) -> None:
         authorize(app, token())
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [vars(record) for record in caplog.records]
+
+
 def test_a_refused_token_is_unauthorized_and_not_logged(
-    app: ModuleType, capsys: pytest.CaptureFixture[str]
+    app: ModuleType, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     text = token(customer_claims(exp=1, sub="ann@private.example"))
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         authorize(app, f"Bearer {text}")
-    written = "".join(capsys.readouterr())
+    written = f"{capsys.readouterr()} {logged(caplog)}"
+    assert "it has expired" in written
     assert text.split(".")[1] not in written
     assert "private" not in written
+
+
+def test_the_log_says_why_an_unlisted_clients_own_token_is_refused(
+    app: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with pytest.raises(Exception, match=r"^Unauthorized$"):
+        authorize(app, f"Bearer {token(customer_claims(sub='reports', client_id='reports'))}")
+    (line,) = logged(caplog)
+    assert line["reason"] == "it is a client's own, and ServiceClientIds does not list that client"
 
 
 def test_an_issuer_out_of_reach_is_not_the_callers_fault(

@@ -1,19 +1,13 @@
 """Bearer tokens: who gets in as whom, and the many who don't."""
 
-import io
 import json
-import threading
-import urllib.error
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-import jwt
 import pytest
 
-from mandates import tokens
 from mandates.caller import Caller
-from mandates.tokens import LEEWAY_SECONDS, MAX_TOKEN_LENGTH, TokenRefused, fetch_json
+from mandates.core.token_claims import TokenRefused
+from mandates.tokens import LATEST, LEEWAY_SECONDS, MAX_TOKEN_LENGTH
 from tests.unit.issuer import (
     AUDIENCE,
     ISSUER,
@@ -26,7 +20,8 @@ from tests.unit.issuer import (
     forged,
     public_pem,
     published,
-    rsa_key,
+    refused,
+    signed,
     token,
 )
 
@@ -34,12 +29,6 @@ from tests.unit.issuer import (
 @pytest.fixture
 def issuer() -> Issuer:
     return Issuer()
-
-
-def refused(issuer: Issuer, text: str, **settings: Any) -> str:
-    with pytest.raises(TokenRefused) as error:
-        issuer.verifier(**settings).verify(text)
-    return str(error.value)
 
 
 # ------------------------------------------------------------------------------------- who gets in
@@ -62,60 +51,6 @@ def test_a_service_is_its_client_id_and_has_its_scopes(issuer: Issuer) -> None:
     assert caller == Caller(
         "back-end", ISSUER, is_service=True, scopes=frozenset({"mandates:read", "charges:write"})
     )
-
-
-def test_a_client_id_may_be_called_azp(issuer: Issuer) -> None:
-    claims = customer_claims(sub="back-end", client_id=..., azp="back-end", scope="mandates:read")
-    assert issuer.verifier().verify(token(claims))[0].is_service
-
-
-def test_client_id_goes_before_azp(issuer: Issuer) -> None:
-    claims = customer_claims(client_id="storefront", azp="back-end")
-    assert not issuer.verifier().verify(token(claims))[0].is_service
-
-
-def test_nobody_is_a_service_by_subject_or_without_a_client_id(issuer: Issuer) -> None:
-    for claims in (
-        customer_claims(sub="back-end"),
-        customer_claims(client_id=..., scope="charges:write"),
-        customer_claims(client_id=""),
-        customer_claims(client_id=["back-end"]),
-        customer_claims(client_id="Back-End"),
-    ):
-        caller, _ = issuer.verifier().verify(token(claims))
-        assert not caller.is_service
-        assert caller.scopes == frozenset()
-
-
-@pytest.mark.parametrize(
-    ("prefix", "claim", "expected"),
-    [
-        ("", {"scope": "mandates:read mandates:write"}, {"mandates:read", "mandates:write"}),
-        ("", {"scope": ""}, set()),
-        ("", {"scope": "  mandates:read  "}, {"mandates:read"}),
-        ("", {"scope": ["mandates:read", "charges:write"]}, {"mandates:read", "charges:write"}),
-        ("", {"scope": ..., "scp": "mandates:read"}, {"mandates:read"}),
-        ("", {"scope": ..., "scp": ["mandates:read"]}, {"mandates:read"}),
-        ("", {"scope": ...}, set()),
-        ("", {"scope": "mandates:read", "scp": "charges:write"}, {"mandates:read"}),
-        ("shop/", {"scope": "shop/mandates:read openid other/charges:write"}, {"mandates:read"}),
-        ("shop/", {"scope": "mandates:read"}, set()),
-        ("shop/", {"scope": "shop/shop/mandates:read"}, {"shop/mandates:read"}),
-        ("https://api.example/", {"scope": "https://api.example/charges:write"}, {"charges:write"}),
-    ],
-)
-def test_scopes_are_those_behind_the_prefix(
-    issuer: Issuer, prefix: str, claim: dict[str, Any], expected: set[str]
-) -> None:
-    claims = customer_claims(sub="back-end", client_id="back-end", **claim)
-    caller, _ = issuer.verifier(scope_prefix=prefix).verify(token(claims))
-    assert caller.scopes == expected
-
-
-@pytest.mark.parametrize("key", ["rsa-1", "ec-1", "ed-1"])
-def test_keys_of_every_usual_kind(issuer: Issuer, key: str) -> None:
-    issuer.keys = [published("rsa-1"), published("ec-1"), published("ed-1")]
-    assert issuer.verifier().verify(token(key=key))[0].subject == "auth0|ann"
 
 
 @pytest.mark.parametrize(
@@ -162,11 +97,15 @@ def test_a_token_that_is_not_valid_yet_is_refused(issuer: Issuer, ahead: int) ->
 
 def raw_token(claims: bytes) -> str:
     """Properly signed claims that jwt.encode would not write."""
-    return jwt.PyJWS().encode(claims, rsa_key("rsa-1"), "RS256", headers={"kid": "rsa-1"})
+    return signed({"typ": "at+jwt"}, claims)
 
 
 @pytest.mark.parametrize("name", ["exp", "nbf"])
-@pytest.mark.parametrize("value", ["soon", "1790000600", None, True, [], {}])
+@pytest.mark.parametrize(
+    "value",
+    ["soon", "1790000600", None, True, [], {}, int("9" * 400), -int("9" * 400), LATEST + 1, 1e300],
+    ids=lambda value: str(value)[:12],
+)
 def test_a_time_that_is_not_a_number_is_refused(issuer: Issuer, name: str, value: Any) -> None:
     claims = {**customer_claims(), name: value}
     assert refused(issuer, raw_token(json.dumps(claims).encode()))
@@ -183,7 +122,8 @@ def test_a_time_that_is_not_a_number_is_refused(issuer: Issuer, name: str, value
         (customer_claims(iss=f"{ISSUER}.evil.example"), "InvalidIssuerError"),
         (customer_claims(iss=...), "MissingRequiredClaimError"),
         (customer_claims(exp=...), "MissingRequiredClaimError"),
-        (customer_claims(sub=...), "MissingRequiredClaimError"),
+        (customer_claims(sub=...), "1 to 255 printable"),
+        (customer_claims(sub=None), "1 to 255 printable"),
         (customer_claims(aud="https://other.example"), "another audience"),
         (customer_claims(aud=[]), "another audience"),
         (customer_claims(aud=["https://other.example"]), "another audience"),
@@ -193,14 +133,8 @@ def test_a_time_that_is_not_a_number_is_refused(issuer: Issuer, name: str, value
         (customer_claims(aud="https://other.example", client_id="app-client"), "another audience"),
         (cognito_claims(client_id="other-app"), "another audience"),
         (cognito_claims(client_id=...), "another audience"),
-        (cognito_claims(token_use="id", aud="app-client", client_id=...), "not an access token"),
-        (cognito_claims(token_use="id"), "not an access token"),
-        (cognito_claims(token_use="refresh"), "not an access token"),
-        (cognito_claims(token_use=None), "not an access token"),
-        (cognito_claims(token_use=["access"]), "not an access token"),
-        (customer_claims(at_hash="x"), "not an access token"),
-        (customer_claims(c_hash="x"), "not an access token"),
-        (customer_claims(at_hash=None), "not an access token"),
+        (cognito_claims(client_id=..., azp="app-client"), "another audience"),
+        (cognito_claims(aud="https://other.example"), "another audience"),
         (customer_claims(sub=""), "1 to 255 printable"),
         (customer_claims(sub="a" * 256), "1 to 255 printable"),
         (customer_claims(sub="a\n"), "1 to 255 printable"),
@@ -275,10 +209,20 @@ def test_a_token_of_another_kind_of_key_is_refused(issuer: Issuer) -> None:
 
 
 @pytest.mark.parametrize("kid", [None, 5, ["rsa-1"], {"kid": "rsa-1"}, True])
-def test_a_token_that_names_no_key_is_refused(issuer: Issuer, kid: Any) -> None:
+def test_a_key_id_that_is_not_text_is_refused(issuer: Issuer, kid: Any) -> None:
     assert refused(issuer, forged({"alg": "RS256", "kid": kid}, customer_claims(), b"x"))
-    assert refused(issuer, forged({"alg": "RS256"}, customer_claims(), b"x")) == "it names no key"
     assert issuer.asked == []
+
+
+def test_a_token_may_name_no_key(issuer: Issuer) -> None:
+    for keys in (["rsa-1"], ["ec-1", "rsa-2", "rsa-1"]):
+        issuer.keys = [published(name) for name in keys]
+        assert issuer.verifier().verify(token(kid=...))
+        issuer.keys = [published(name, kid=...) for name in keys]
+        assert issuer.verifier().verify(token(kid=...))
+    issuer.keys = [published("rsa-2"), published("ec-1")]
+    assert "InvalidSignatureError" in refused(issuer, token(kid=...))
+    assert "InvalidSignatureError" in refused(issuer, forged({"alg": "RS256"}, customer_claims(), b"x"))
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
@@ -342,170 +286,31 @@ def test_a_refusal_never_shows_the_token(issuer: Issuer) -> None:
         assert "auth0|ann" not in message
 
 
-# ------------------------------------------------------------------------------------------ keys
-
-
-def test_the_keys_are_fetched_once(issuer: Issuer) -> None:
-    verifier = issuer.verifier()
-    for _ in range(3):
-        verifier.verify(token())
-    assert issuer.asked == [JWKS_URL]
-
-
-def test_a_key_added_later_is_found(issuer: Issuer) -> None:
-    verifier = issuer.verifier()
-    verifier.verify(token())
-    issuer.keys.append(published("rsa-2"))
-    issuer.now += 60
-    assert verifier.verify(token(key="rsa-2"))
-    assert len(issuer.asked) == 2
-
-
-def test_an_unknown_key_makes_us_look_at_most_once_a_minute(issuer: Issuer) -> None:
-    verifier = issuer.verifier()
-    verifier.verify(token())
-    for _ in range(300):
-        with pytest.raises(TokenRefused, match="a key its issuer does not have"):
-            verifier.verify(token(kid="unknown"))
-        issuer.now += 1
-    assert len(issuer.asked) == 5  # 300 s: at 0 and then each full minute
-
-
-def test_a_clock_that_was_set_back_keeps_no_new_key_out(issuer: Issuer) -> None:
-    verifier = issuer.verifier()
-    verifier.verify(token())
-    issuer.keys = [published("rsa-1"), published("rsa-2")]
-    issuer.now -= 1800
-    assert verifier.verify(token(key="rsa-2"))
-
-
-def test_a_key_that_was_taken_back_is_refused_within_the_hour(issuer: Issuer) -> None:
-    issuer.keys = [published("rsa-1"), published("rsa-2")]
-    verifier = issuer.verifier()
-    late = customer_claims(exp=NOW + 86_400)
-    verifier.verify(token(late))
-    issuer.keys = [published("rsa-2")]
-    issuer.now += 3599
-    assert verifier.verify(token(late))
-    issuer.now += 1
-    with pytest.raises(TokenRefused, match="a key its issuer does not have"):
-        verifier.verify(token(late))
-    assert verifier.verify(token(late, key="rsa-2"))
-
-
-def test_a_key_that_was_taken_back_is_refused_at_once_when_a_new_one_shows_up(issuer: Issuer) -> None:
-    verifier = issuer.verifier()
-    verifier.verify(token())
-    issuer.keys = [published("rsa-2")]
-    issuer.now += 60
-    verifier.verify(token(key="rsa-2"))
-    with pytest.raises(TokenRefused, match="a key its issuer does not have"):
-        verifier.verify(token())
-
-
-def test_known_keys_go_on_while_the_issuer_is_down(issuer: Issuer) -> None:
-    verifier = issuer.verifier()
-    late = token(customer_claims(exp=NOW + 86_400))
-    verifier.verify(late)
-    issuer.is_down = True
-    issuer.now += 7200
-    for _ in range(3):
-        assert verifier.verify(late)
-    assert len(issuer.asked) == 2  # the outage is noticed once a minute
-    issuer.is_down = False
-    issuer.now += 60
-    assert verifier.verify(late)
-    assert len(issuer.asked) == 3
-
-
-def test_a_cold_start_while_the_issuer_is_down_is_our_failure_and_not_the_tokens(issuer: Issuer) -> None:
-    issuer.is_down = True
-    verifier = issuer.verifier()
-    for _ in range(2):
-        with pytest.raises(OSError, match="out of reach"):
-            verifier.verify(token())
-    issuer.is_down = False
-    assert verifier.verify(token())
-
-
-def test_an_unknown_key_asks_an_issuer_that_is_down_at_most_once_a_minute(issuer: Issuer) -> None:
-    verifier = issuer.verifier()
-    verifier.verify(token())
-    issuer.is_down = True
-    issuer.now += 60
-    for _ in range(10):
-        with pytest.raises((TokenRefused, OSError)):
-            verifier.verify(token(kid="unknown"))
-    assert len(issuer.asked) == 2
-
-
-@pytest.mark.parametrize("document", [{}, {"keys": None}, [], None, "x"])
-def test_a_jwks_that_is_none_is_our_failure_and_not_the_tokens(issuer: Issuer, document: Any) -> None:
-    issuer.documents["https://odd.example/"] = document
-    with pytest.raises((KeyError, TypeError, AttributeError)):
-        issuer.verifier(oidc_jwks_url="https://odd.example/").verify(token())
-
-
-def test_keys_that_are_of_no_use_are_passed_over(issuer: Issuer) -> None:
-    issuer.keys = [
-        {"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"},
-        {"kty": "unheard-of", "kid": "new"},
-        {"kid": "nothing"},
-        published("rsa-2", kid=...),
-        published("rsa-2", kid=""),
-        published("rsa-2", use="enc", kid="encryption"),
-        published("rsa-1", use=...),
-    ]
-    verifier = issuer.verifier()
-    assert verifier.verify(token())
-    for kid in ("broken", "new", "nothing", "", "encryption"):
-        with pytest.raises(TokenRefused):
-            verifier.verify(token(key="rsa-2", kid=kid))
-
-
-@pytest.mark.parametrize("algorithm", ["HS256", "RS256"])
-def test_a_symmetric_key_is_of_no_use_either(issuer: Issuer, algorithm: str) -> None:
-    secret = b"0123456789abcdef0123456789abcdef"
-    issuer.keys.append({"kty": "oct", "kid": "shared", "k": base64url(secret)})
-    assert refused(issuer, forged({"alg": algorithm, "kid": "shared"}, customer_claims(), secret))
-
-
-@pytest.mark.parametrize("oidc_issuer", [ISSUER, f"{ISSUER}/", f"{ISSUER}/pool"])
-def test_without_an_address_the_keys_are_found_by_discovery(issuer: Issuer, oidc_issuer: str) -> None:
-    discovery = f"{oidc_issuer.rstrip('/')}/.well-known/openid-configuration"
-    issuer.documents[discovery] = {"issuer": oidc_issuer, "jwks_uri": JWKS_URL}
-    verifier = issuer.verifier(oidc_jwks_url="", oidc_issuer=oidc_issuer)
-    caller, _ = verifier.verify(token(customer_claims(iss=oidc_issuer)))
-    assert caller.issuer == oidc_issuer
-    assert issuer.asked == [discovery, JWKS_URL]
-
-
 # ------------------------------------------------------------- signed by the issuer, and odd all the same
 
 
 @pytest.mark.parametrize(
     "claims",
-    [
-        {"aud": 5},
-        {"aud": [["x"]]},
-        {"aud": [{"x": 1}]},
-        {"client_id": "back-end", "scope": None},
-        {"client_id": "back-end", "scope": 5},
-        {"exp": float("nan")},
-        {"exp": float("inf")},
-        {"nbf": float("inf")},
-    ],
+    [{"aud": 5}, {"aud": [["x"]]}, {"aud": [{"x": 1}]}, {"exp": float("nan")}, {"exp": float("inf")}],
     ids=str,
 )
 def test_odd_claims_are_refused(issuer: Issuer, claims: dict[str, Any]) -> None:
-    text = raw_token(json.dumps({**customer_claims(), **claims}).encode())
-    try:
-        issuer.verifier().verify(text)
-    except TokenRefused:
-        return
-    except (TypeError, ValueError, OverflowError) as error:
-        pytest.fail(f"raised {type(error).__name__}")
-    assert "scope" in claims  # a scope of null may also mean none
+    assert refused(issuer, raw_token(json.dumps({**customer_claims(), **claims}).encode()))
+
+
+BOMBS = [
+    b'{"a":' * 2000 + b"1" + b"}" * 2000,
+    b"[" * 5000,
+    b'{"exp":' + b"9" * 5000 + b"}",
+    b'{"exp":1e999}',
+    b'{"a":"\\ud800","a":' + b"1" * 4301 + b"}",
+]
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=range(len(BOMBS)))
+def test_what_json_itself_chokes_on_is_refused(issuer: Issuer, bomb: bytes) -> None:
+    assert refused(issuer, raw_token(bomb))
+    assert refused(issuer, f"{base64url(bomb)}.e30.e30")
 
 
 def test_an_audience_is_no_object(issuer: Issuer) -> None:
@@ -515,97 +320,3 @@ def test_an_audience_is_no_object(issuer: Issuer) -> None:
 
 def test_half_a_surrogate_pair_is_no_token(issuer: Issuer) -> None:
     refused(issuer, "\ud800.e30.x")
-
-
-# -------------------------------------------------------------------------------------- fetch_json
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "http://issuer.example/jwks",
-        "http://10.0.0.1/jwks",
-        "http://169.254.169.254/latest/meta-data",
-        "http://localhost.evil.example/jwks",
-        "http://host.docker.internal.evil.example/jwks",
-        "http://docker.internal/jwks",
-        "http://127.0.0.1.evil.example/jwks",
-        "http://localhost@evil.example/jwks",
-        "http://127.0.0.2/jwks",
-        "http:///jwks",
-        "http:localhost/jwks",
-        "file:///etc/passwd",
-        "ftp://issuer.example/jwks",
-        "data:application/json,{}",
-        "issuer.example/jwks",
-        "",
-    ],
-)
-def test_keys_are_fetched_over_tls_or_from_this_machine(address: str) -> None:
-    with pytest.raises(ValueError, match="https"):
-        fetch_json(address)
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
-    calls: list[tuple[str, float]] = []
-
-    def urlopen(address: str, timeout: float) -> io.BytesIO:
-        calls.append((address, timeout))
-        return io.BytesIO(b'{"keys": []}')
-
-    monkeypatch.setattr(tokens._opener(), "open", urlopen)
-    return calls
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "https://issuer.example/jwks",
-        "HTTPS://issuer.example/jwks",
-        "http://localhost:4566/jwks",
-        "http://LOCALHOST/jwks",
-        "http://127.0.0.1:4566/jwks",
-        "http://[::1]:4566/jwks",
-        "http://host.docker.internal:4566/jwks",
-    ],
-)
-def test_other_addresses_are_read_with_a_time_out(opened: list[tuple[str, float]], address: str) -> None:
-    assert fetch_json(address) == {"keys": []}
-    assert [(address, 3)] == opened
-
-
-class Redirecting(BaseHTTPRequestHandler):
-    """Sends whoever asks on, to the same machine by a name that is not on our list."""
-
-    def do_GET(self) -> None:
-        if self.path == "/jwks":
-            self.send_response(302)
-            self.send_header("Location", f"http://127.1:{self.headers['Host'].partition(':')[2]}/elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        pass
-
-
-@pytest.fixture
-def redirecting() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Redirecting) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/jwks"
-        server.shutdown()
-        thread.join()
-
-
-def test_a_redirect_is_not_followed(redirecting: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "*")
-    with pytest.raises(urllib.error.HTTPError, match="302") as refused:
-        fetch_json(redirecting)
-    refused.value.close()
