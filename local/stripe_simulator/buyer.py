@@ -68,6 +68,14 @@ def revoke_at_amazon(world: World, method: Json) -> None:
     mandates.deactivate(world, method)
 
 
+def end_another_mandate(world: World, method: Json, *, for_one_payment: bool) -> Json:
+    """A mandate that somebody else's payment made on this payment method, and that ends: one for a single
+    payment because it was used. Returns it."""
+    mandate = mandates.add(world, method, Acceptance(), for_one_payment=for_one_payment)
+    mandates.end(world, mandate)
+    return mandate
+
+
 def offer(world: World, session: Json, kinds: list[str]) -> None:
     """Change what a session offers, as a change in the Dashboard or at Stripe could."""
     session["payment_method_types"] = kinds

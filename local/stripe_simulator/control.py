@@ -6,6 +6,7 @@
     POST /_control/sessions/{id}/expire
     POST /_control/payment_methods/{id}/detach
     POST /_control/payment_methods/{id}/revoke_at_amazon
+    POST /_control/payment_methods/{id}/end_another_mandate  {"for_one_payment": true}
     POST /_control/customers/{id}/delete
     POST /_control/api_keys/expire                  {"key": "sk_test_..."}
     POST /_control/faults                           a plan, see ``faults``; {} clears
@@ -54,6 +55,10 @@ class Decline(Struct, forbid_unknown_fields=True):
     code: Annotated[str, Meta(pattern=r"^[a-z0-9_]+$")] = DECLINED
 
 
+class EndAnotherMandate(Struct, forbid_unknown_fields=True):
+    for_one_payment: bool = True
+
+
 class ExpireApiKey(Struct, forbid_unknown_fields=True):
     key: Annotated[str, Meta(pattern=r"^(sk|rk)_")]
 
@@ -83,6 +88,7 @@ class Control:
             _post("/sessions/{id}/expire", Nothing, self.expire),
             _post("/payment_methods/{id}/detach", Nothing, self.detach),
             _post("/payment_methods/{id}/revoke_at_amazon", Nothing, self.revoke_at_amazon),
+            _post("/payment_methods/{id}/end_another_mandate", EndAnotherMandate, self.end_another_mandate),
             _post("/customers/{id}/delete", Nothing, self.delete_customer),
             _post("/api_keys/expire", ExpireApiKey, self.expire_api_key),
             _post("/faults", FaultPlan, self.set_faults),
@@ -120,6 +126,10 @@ class Control:
     async def revoke_at_amazon(self, method: str, _: Nothing) -> Any:
         self._simulator.revoke_at_amazon(method)
         return {"payment_method": method}
+
+    async def end_another_mandate(self, method: str, body: EndAnotherMandate) -> Any:
+        ended = self._simulator.end_another_mandate(method, for_one_payment=body.for_one_payment)
+        return {"payment_method": method, "mandate": ended}
 
     async def delete_customer(self, customer: str, _: Nothing) -> Any:
         self._simulator.delete_customer(customer)

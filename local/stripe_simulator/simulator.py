@@ -111,6 +111,12 @@ class Simulator:
         with self._turn() as world:
             buyer.revoke_at_amazon(world, world.find("payment_method", payment_method))
 
+    def end_another_mandate(self, payment_method: str, *, for_one_payment: bool = True) -> str:
+        """Another payment's mandate on the same payment method ends. Returns its id."""
+        with self._turn() as world:
+            method = world.find("payment_method", payment_method)
+            return str(buyer.end_another_mandate(world, method, for_one_payment=for_one_payment)["id"])
+
     def expire_api_key(self, key: str) -> None:
         """Someone rolls it in the Dashboard, and lets it expire now."""
         with self._turn() as world:

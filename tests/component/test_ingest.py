@@ -187,6 +187,65 @@ def test_a_withdrawal_ends_it_in_whichever_order(
     assert len(read_ledger(mandate_id)) == len(entries)
 
 
+@pytest.mark.parametrize("late_activation", [False, True])
+@pytest.mark.parametrize(("for_one_payment", "status"), [(True, "active"), (False, "revoked")])
+def test_another_mandate_on_the_same_payment_method_ends(
+    world: World, for_one_payment: bool, status: str, late_activation: bool
+) -> None:
+    """One for a single payment is inactive because it was used. Of any other the id says nothing."""
+    mandate_id, events = authorised(world)
+    succeeded = next(event for event in events if event["type"] == "setup_intent.succeeded")
+    method = succeeded["data"]["object"]["payment_method"]
+    world.stripe.core.end_another_mandate(method, for_one_payment=for_one_payment)
+    world.deliver(world.events("mandate.updated")[-1])
+    ended = world.queued()
+    assert world.process(*([ended, events] if late_activation else [events, ended])) == []
+    assert status_of(world, mandate_id) == status
+    assert outcome(ended[0]["id"])[0] == ("ignored" if for_one_payment else "applied")
+
+
+def of_another_checkout(world: World, mandate_id: str, customer_id: str) -> list[dict[str, Any]]:
+    """The events of a session that somebody else makes for the same Stripe customer, with our metadata."""
+    metadata = {"mandate_id": mandate_id, "managed_by": "test-stack"}
+    made = world.stripe_client().v1.checkout.sessions.create(
+        {
+            "mode": "setup",
+            "allowed_payment_method_types": ["amazon_pay"],
+            "customer": customer_id,
+            "success_url": "https://elsewhere.example/",
+            "metadata": metadata,
+            "setup_intent_data": {"metadata": metadata},
+        }
+    )
+    seen = {event["id"] for event in world.events()}
+    world.stripe.core.decline(made.id)
+    world.stripe.core.authorize(made.id)
+    world.deliver(*[event for event in world.events() if event["id"] not in seen])
+    return world.queued()
+
+
+def test_another_session_and_its_setup_intent_are_not_believed_of_our_mandate(world: World) -> None:
+    opened = world.begun()
+    mandate_id = opened["mandate_id"]
+    (head,) = read_heads([mandate_id]).values()
+    foreign = of_another_checkout(world, mandate_id, head.stripe_customer_id)
+    about = [event for event in foreign if event["type"] in {*ABOUT_A_MANDATE, "setup_intent.setup_failed"}]
+    assert len(about) == 3
+    expired = copy.deepcopy(next(e for e in about if e["type"] == "checkout.session.completed"))
+    about.append(expired | {"id": "evt_anothers_expiry", "type": "checkout.session.expired"})
+    assert world.process([*foreign, about[-1]]) == []
+    for event in about:
+        assert outcome(event["id"]) == (
+            "quarantined",
+            "it is not about the Checkout Session that was created for the mandate",
+        )
+    assert read_heads([mandate_id])[mandate_id] == head
+    world.stripe.core.authorize(opened["checkout_session_id"])
+    world.deliver(*world.events(*ABOUT_A_MANDATE))
+    assert world.process(world.queued()) == []
+    assert status_of(world, mandate_id) == "active"
+
+
 def test_a_withdrawal_of_something_unknown_is_kept_as_a_tombstone(world: World) -> None:
     detached = {
         "id": "evt_detached",
@@ -286,15 +345,15 @@ def test_more_events_of_one_mandate_than_a_transaction_holds(world: World) -> No
 
 def test_a_thousand_failures_leave_room_for_a_revocation(world: World) -> None:
     mandate_id = world.begun()["mandate_id"]
-    stripe_customer_id = read_heads([mandate_id])[mandate_id].stripe_customer_id
+    head = read_heads([mandate_id])[mandate_id]
     failed = {
         "type": "setup_intent.setup_failed",
         "livemode": False,
         "data": {
             "object": {
-                "id": "seti_1",
+                "id": head.setup_intent_id,
                 "object": "setup_intent",
-                "customer": stripe_customer_id,
+                "customer": head.stripe_customer_id,
                 "metadata": {"mandate_id": mandate_id, "managed_by": "test-stack"},
                 "last_setup_error": {"code": "payment_method_customer_decline"},
             }

@@ -220,7 +220,7 @@ def test_an_entry_that_cant_be_written_holds_up_none_of_the_same_mandate(
 
 def test_a_failure_code_of_no_text_is_not_believed(world: World) -> None:
     mandate_id = world.begun()["mandate_id"]
-    stripe_customer_id = read_heads([mandate_id])[mandate_id].stripe_customer_id
+    head = read_heads([mandate_id])[mandate_id]
     failed = {
         "id": "evt_failed",
         "type": "setup_intent.setup_failed",
@@ -228,9 +228,9 @@ def test_a_failure_code_of_no_text_is_not_believed(world: World) -> None:
         "livemode": False,
         "data": {
             "object": {
-                "id": "seti_1",
+                "id": head.setup_intent_id,
                 "object": "setup_intent",
-                "customer": stripe_customer_id,
+                "customer": head.stripe_customer_id,
                 "metadata": {"mandate_id": mandate_id, "managed_by": "test-stack"},
                 "last_setup_error": {"code": HALF_A_PAIR},
             }

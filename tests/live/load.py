@@ -148,23 +148,27 @@ class Load:
         self._random = random.Random(seed)
         self._shopping = Shopping(stack, seed)
         self._about: list[tuple[Json, str]] = []
-        """Sessions to send webhooks about, each with its customer at Stripe."""
+        """Mandates to send webhooks about, each with its customer at Stripe."""
 
     def prepare(self, set_ups: int) -> list[Shopper]:
         """Customers and mandates, before any clock runs. Returns the customers who will come."""
         shoppers = sign_up(self._stack, MANDATES + set_ups)
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(self._shopping.become_customer, shoppers))
-            sessions = list(pool.map(self._shopping.begin, shoppers[:MANDATES]))
+            mandates = list(pool.map(self._begun, shoppers[:MANDATES]))
         self._about = [
-            (session, shopper.stripe_customer_id)
-            for session, shopper in zip(sessions, shoppers, strict=False)
+            (mandate, shopper.stripe_customer_id)
+            for mandate, shopper in zip(mandates, shoppers, strict=False)
         ]
         # Workers start one by one, as more are busy at once: that is not measured.
         with ThreadPoolExecutor(CALLERS) as pool:
             list(pool.map(self._stack.post_webhook, [self._event() for _ in range(10 * CALLERS)]))
         until(lambda: not self._stack.waiting(self._stack.described["queue_url"]), seconds=DRAINED_WITHIN)
         return shoppers[MANDATES:]
+
+    def _begun(self, shopper: Shopper) -> Json:
+        session = self._shopping.begin(shopper)
+        return self._stack.call("GET", f"/mandates/{session['mandate_id']}", shopper.token)
 
     def closed(self, seconds: float, callers: int) -> Phase:
         phase = Phase(f"webhooks, closed loop of {callers}")
@@ -239,7 +243,7 @@ class Load:
 
     def _event(self) -> Json:
         """A failed attempt to set up: there may be any number of them, each a fact of its own."""
-        session, stripe_customer_id = self._random.choice(self._about)
+        mandate, stripe_customer_id = self._random.choice(self._about)
         attempt = uuid.uuid4().hex
         return {
             "id": f"evt_{attempt}",
@@ -249,12 +253,12 @@ class Load:
             "livemode": False,
             "data": {
                 "object": {
-                    "id": f"seti_{session['mandate_id']}",
+                    "id": mandate["setup_intent_id"],
                     "object": "setup_intent",
                     "customer": stripe_customer_id,
                     "last_setup_error": {"code": "setup_intent_authentication_failure"},
                     "metadata": {
-                        METADATA_MANDATE: session["mandate_id"],
+                        METADATA_MANDATE: mandate["mandate_id"],
                         METADATA_MANAGED_BY: "mandates-local",
                     },
                 }

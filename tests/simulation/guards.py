@@ -173,7 +173,10 @@ GUARDS: Mapping[str, Removal] = {
     "end of the session before": _any_refusal_is_an_end,
     "session that Stripe does not know": _what_stripe_does_not_know_has_ended,
     "customer match of events": lambda patch: patch.setattr(
-        ingest, "_impossible_for", lambda reading, head: None if head else "no mandate"
+        ingest, "_is_of_another_customer", lambda *_: False
+    ),
+    "checkout match of events": lambda patch: patch.setattr(
+        ingest, "_is_of_another_checkout", lambda *_: False
     ),
     "ownership of events": _believes_any_metadata,
     "tombstones of withdrawn subjects": _no_tombstones,

@@ -16,6 +16,7 @@ from mandates.core.stripe_events import project
 from tests.component.world import CUSTOMER, sqs_event
 from tests.simulation.expressions import Item
 from tests.simulation.invariants import Invariants
+from tests.simulation.reality import MANAGED_BY
 from tests.simulation.world import World
 
 SAMPLES, PARTS = 2_000, 2
@@ -31,11 +32,15 @@ ORDINARY = (
     "checkout.session.completed",
     "checkout.session.expired",
 )
+USED_UP = "another payment's mandate is used up"
+ANOTHERS = ("another's setup_intent.succeeded", "another's session.completed", "another's session.expired")
+NOT_OURS = (USED_UP, *ANOTHERS)
+"""What is not about our mandate, though it names our payment method, or our mandate itself."""
 WITHDRAWALS = ("mandate.updated", "payment_method.detached", "customer.deleted")
 
 Tables = Mapping[str, Mapping[tuple[str, ...], Item]]
 Told = str
-"""A type of event, or REVOKE."""
+"""A type of event, one of what is another's, or REVOKE."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,12 @@ def beginning() -> Beginning:
             (handed,) = world.handed
             tables = {name: dict(table.items) for name, table in world.aws.dynamodb.tables.items()}
             session = handed.checkout_session_id
+            anothers = events_of_another_session(world, handed.mandate_id)
             world.stripe.decline(session)
             world.authorize(session)
-            (method,) = (one for one in world.objects("payment_method") if one["customer"])
+            method = world.objects("payment_method")[-1]
+            world.stripe.end_another_mandate(method["id"])
+            used_up = world.objects("event")[-1]
             world.stripe.detach(method["id"])  # says mandate.updated, too
             world.stripe.delete_customer(method_customer(world))
             events = {event["type"]: event for event in world.objects("event")}
@@ -71,9 +79,24 @@ def beginning() -> Beginning:
             expired |= {"id": "evt_expired", "type": "checkout.session.expired"}
             expired["data"]["object"]["status"] = "expired"
             events["checkout.session.expired"] = expired
+            events |= {USED_UP: used_up} | anothers
             assert len({event["created"] for event in events.values()}) == 1
-            messages = {kind: json.dumps(project(events[kind])) for kind in (*ORDINARY, *WITHDRAWALS)}
+            messages = {
+                kind: json.dumps(project(events[kind])) for kind in (*ORDINARY, *WITHDRAWALS, *NOT_OURS)
+            }
     return Beginning(world, handed.mandate_id, tables, messages)
+
+
+def events_of_another_session(world: World, mandate_id: str) -> dict[Told, Any]:
+    """Somebody with the account's key has made a session for the same customer, with our metadata."""
+    begun = len(world.objects("event"))
+    session = world.forge(mandate_id, method_customer(world), MANAGED_BY)
+    made = {event["type"]: event for event in world.objects("event")[begun:]}
+    completed = made["checkout.session.completed"]
+    assert completed["data"]["object"]["id"] == session
+    expired = json.loads(json.dumps(completed))
+    expired |= {"id": "evt_anothers_expired", "type": "checkout.session.expired"}
+    return dict(zip(ANOTHERS, (made["setup_intent.succeeded"], completed, expired), strict=True))
 
 
 def method_customer(world: World) -> str:
@@ -114,7 +137,8 @@ def outcome(beginning: Beginning, batches: Sequence[Sequence[Told]]) -> tuple[An
 
 
 def expected_status(told: frozenset[Told]) -> str:
-    """By the table of docs/architecture.md. The set-up tells which payment method is the mandate's."""
+    """By the table of docs/architecture.md. The set-up tells which payment method is the mandate's; what is
+    another's counts for nothing."""
     set_up = "setup_intent.succeeded" in told
     of_its_method = {"mandate.updated", "payment_method.detached"} if set_up else set()
     if told & {REVOKE, "customer.deleted", *of_its_method}:
@@ -129,6 +153,8 @@ def sample(random: Random) -> list[list[Told]]:
     kinds = random.sample(ORDINARY, random.randint(1, len(ORDINARY)))
     if random.random() < 0.6:
         kinds += random.sample(WITHDRAWALS, random.randint(1, len(WITHDRAWALS)))
+    if random.random() < 0.4:
+        kinds += random.sample(NOT_OURS, random.randint(1, len(NOT_OURS)))
     random.shuffle(kinds)
     kinds.insert(random.randint(0, len(kinds)), random.choice(kinds))
     batches: list[list[Told]] = [[]]

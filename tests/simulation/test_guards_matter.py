@@ -231,17 +231,33 @@ def stripe_does_not_know_it(world: World) -> None:
     world.converge()
 
 
+def begun_and_broken_off(world: World) -> str:
+    """A mandate that does not know its session yet: its customer is all that an event can be held against."""
+    world.finish(world.put_customer())
+    task = world.post_checkout()
+    on_to(world, task, "stripe POST /v1/checkout/sessions")
+    world.go_on(task, Fault.CRASH_BEFORE)
+    (head,) = world.invariants.heads()
+    return str(head["mandate_id"]["S"])
+
+
 def a_session_of_another_customer(world: World) -> None:
     """It names our mandate and carries our mark."""
-    mandate_id = opened(world).mandate_id
+    mandate_id = begun_and_broken_off(world)
     opened(world, STRANGER)
     world.forge(mandate_id, world.objects("customer")[-1]["id"], "test-stack")
     world.converge()
 
 
+def another_session_of_the_same_customer(world: World) -> None:
+    """With our mark and the mandate's id in its metadata, made by somebody with a key of the account."""
+    world.forge(opened(world).mandate_id, world.objects("customer")[-1]["id"], "test-stack")
+    world.converge()
+
+
 def a_session_of_another_stack(world: World) -> None:
     """Same mandate id, same Stripe customer: two stacks made from one backup, say."""
-    world.forge(opened(world).mandate_id, world.objects("customer")[-1]["id"], "another-stack")
+    world.forge(begun_and_broken_off(world), world.objects("customer")[-1]["id"], "another-stack")
     world.converge()
 
 
@@ -268,6 +284,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "end of the session before": stripe_will_not_end_it(Fault.REJECTED),
     "session that Stripe does not know": stripe_does_not_know_it,
     "customer match of events": a_session_of_another_customer,
+    "checkout match of events": another_session_of_the_same_customer,
     "ownership of events": a_session_of_another_stack,
     "tombstones of withdrawn subjects": withdrawn_before_it_is_activated(
         detach, "payment_method.detached", mandate=False

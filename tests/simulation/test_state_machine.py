@@ -71,6 +71,7 @@ class Mandates(RuleBasedStateMachine):
                 ("expire", "checkout.session"),
                 ("detach", "payment_method"),
                 ("revoke_at_amazon", "payment_method"),
+                ("end_another_mandate", "payment_method"),
                 ("delete_customer", "customer"),
             ]
         ),

@@ -134,7 +134,9 @@ def _at_stripe(world: World) -> list[Step]:
     attached = [method["id"] for method in world.objects("payment_method") if method["customer"]]
     if attached:
         method = random.choice(attached)
+        used_up = partial(stripe.end_another_mandate, method)
         steps += [
+            (1, partial(world.at_stripe, f"another's mandate on {method} is used up", used_up)),
             (2, partial(world.at_stripe, f"{method} is detached", partial(stripe.detach, method))),
             (
                 2,
@@ -153,7 +155,10 @@ def _at_stripe(world: World) -> list[Step]:
     if heads and living:
         head = random.choice(heads)
         as_ours = random.random() < 0.5
-        others = [one for one in living if one != head["stripe_customer_id"]["S"]]
+        # Until it knows its session, a mandate can't tell another one of its own customer's from it.
+        knows_its_session = "session_created" in head["facts"]["S"]
+        believed = None if knows_its_session else head["stripe_customer_id"]["S"]
+        others = [one for one in living if one != believed]
         if not as_ours:
             steps.append(
                 (1, partial(world.forge, head["mandate_id"]["S"], random.choice(living), "another-stack"))

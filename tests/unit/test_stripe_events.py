@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stripe.params.checkout import SessionCreateParamsSetupIntentData
 
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import GENESIS, append
@@ -167,6 +168,39 @@ def test_a_mandate_that_is_not_inactive_is_ignored(status: str) -> None:
 def test_a_mandate_that_does_not_say_its_type_may_be_ours(details: Any) -> None:
     inactive = event("mandate.updated", stripe_mandate(payment_method_details=details))
     assert reading_of(inactive) == EXPECTED["mandate.updated"]
+
+
+@pytest.mark.parametrize("of", ["pm_example", "pm_another"])
+def test_a_mandate_for_one_payment_that_was_used_withdraws_nothing(of: str) -> None:
+    """Inactive is also "previously used": https://docs.stripe.com/api/mandates/object"""
+    used = stripe_mandate(
+        id="mandate_other",
+        type="single_use",
+        single_use={"amount": 4200, "currency": "usd"},
+        payment_method=of,
+    )
+    assert reading_of(event("mandate.updated", used)) == NotOurs(EVENT_ID, "ignored")
+    assert project(event("mandate.updated", used))["data"]["object"]["type"] == "single_use"
+
+
+@pytest.mark.parametrize(
+    "kind", ["multi_use", ..., None, "", "some_new_type", "SINGLE_USE", 5, {"id": "single_use"}]
+)
+def test_every_other_inactive_mandate_on_our_payment_method_withdraws(kind: Any) -> None:
+    ended = stripe_mandate(id="mandate_other", type=kind)
+    if kind is ...:
+        del ended["type"]
+    assert reading_of(event("mandate.updated", ended)) == AboutSubject(
+        EVENT_ID, "payment_method#pm_example", fact(Kind.MANDATE_INACTIVE, stripe_mandate="mandate_other")
+    )
+
+
+def test_a_set_up_names_no_mandate_for_one_payment() -> None:
+    """Checkout can't ask for one (its `setup_intent_data` has no `single_use`), and by a SetupIntent Amazon
+    Pay has none: the list in stripe.params.SetupIntentCreateParams is without it."""
+    assert "single_use" not in SessionCreateParamsSetupIntentData.__annotations__
+    found = reading_of(event("setup_intent.succeeded", setup_intent(single_use_mandate="mandate_other")))
+    assert found == EXPECTED["setup_intent.succeeded"]
 
 
 # --------------------------------------------------------------------------------------- not ours

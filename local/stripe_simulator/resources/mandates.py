@@ -14,8 +14,9 @@ class Acceptance:
     user_agent: str = "Stripe simulator"
 
 
-def add(world: World, method: Json, acceptance: Acceptance) -> Json:
-    """A mandate for any number of payments. Creating one is not announced; only its changes are."""
+def add(world: World, method: Json, acceptance: Acceptance, *, for_one_payment: bool = False) -> Json:
+    """For any number of payments, or for one. Creating one is not announced; only its changes are."""
+    kind = "single_use" if for_one_payment else "multi_use"
     return world.add(
         {
             "id": world.new_id("mandate"),
@@ -26,13 +27,18 @@ def add(world: World, method: Json, acceptance: Acceptance) -> Json:
                 "type": "online",
             },
             "livemode": False,
-            "multi_use": {},
+            kind: {"amount": 4200, "currency": "usd"} if for_one_payment else {},
             "payment_method": method["id"],
             "payment_method_details": {method["type"]: {}, "type": method["type"]},
             "status": "active",
-            "type": "multi_use",
+            "type": kind,
         }
     )
+
+
+def end(world: World, mandate: Json) -> None:
+    """Inactive: "rejected, revoked, or previously used" (https://docs.stripe.com/api/mandates/object)."""
+    world.update(mandate, {"status": "inactive"}, "mandate.updated")
 
 
 def deactivate(world: World, method: Json, *, announce: bool = True) -> None:

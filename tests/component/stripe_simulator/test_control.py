@@ -23,11 +23,14 @@ def test_what_happens_elsewhere(shop: Shop, control: httpx.Client) -> None:
     assert control.post(f"/payment_methods/{first.id}/revoke_at_amazon").json() == {
         "payment_method": first.id
     }
+    ended = control.post(f"/payment_methods/{second.id}/end_another_mandate").json()
+    assert shop.client.v1.mandates.retrieve(ended["mandate"]).type == "single_use"
     assert control.post(f"/payment_methods/{second.id}/detach").json() == {"payment_method": second.id}
     assert control.post(f"/customers/{first.customer}/delete").json() == {"customer": first.customer}
     assert shop.event_types()[before:] == [
         "setup_intent.canceled",
         "checkout.session.expired",
+        "mandate.updated",
         "mandate.updated",
         "mandate.updated",
         "payment_method.detached",

@@ -68,6 +68,21 @@ def test_the_buyer_withdraws_at_amazon(shop: Shop, client: stripe.StripeClient) 
         shop.simulator.core.revoke_at_amazon(method.id)
 
 
+@pytest.mark.parametrize(("for_one_payment", "kind"), [(True, "single_use"), (False, "multi_use")])
+def test_anothers_mandate_on_it_ends_alone(
+    shop: Shop, client: stripe.StripeClient, for_one_payment: bool, kind: str
+) -> None:
+    method = shop.saved()
+    before = len(shop.event_types())
+    ended = shop.simulator.core.end_another_mandate(method.id, for_one_payment=for_one_payment)
+    assert shop.event_types()[before:] == ["mandate.updated"]
+    told = client.v1.events.list({"type": "mandate.updated"}).data[0].data.to_dict()
+    assert (told["object"]["id"], told["object"]["payment_method"]) == (ended, method.id)
+    assert (told["object"]["type"], told["object"]["status"]) == (kind, "inactive")
+    assert told["previous_attributes"] == {"status": "active"}
+    assert mandate_of(shop, method).status == "active"
+
+
 def test_updating_metadata_is_announced(shop: Shop, client: stripe.StripeClient) -> None:
     method = shop.saved()
     client.v1.payment_methods.update(method.id, {"metadata": {"a": "1"}})

@@ -178,7 +178,10 @@ class Checkouts:
                 Kind.SESSION_CREATED,
                 now,
                 SOURCE,
-                ids(checkout_session=session.checkout_session_id),
+                ids(
+                    checkout_session=session.checkout_session_id,
+                    setup_intent=session.setup_intent_id,
+                ),
             ),
             self._clock,
         )

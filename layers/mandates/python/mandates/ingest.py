@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any
 
 from mandates.core.changes import EVENT, Contribution, EventRecord, Subject
+from mandates.core.facts import Kind
 from mandates.core.mandate import Mandate
 from mandates.core.stripe_events import AboutMandate, AboutSubject, Impossible, NotOurs, Reading, read
 from mandates.errors import Busy
@@ -195,6 +196,25 @@ def _impossible_for(reading: AboutMandate, head: Mandate | None) -> str | None:
     """Why this can't be about that mandate. Stripe's answer is believed only as far as it matches ours."""
     if head is None:
         return f"there is no mandate {reading.mandate_id}"
-    if reading.stripe_customer_id not in {None, head.stripe_customer_id}:
+    if _is_of_another_customer(reading, head):
         return "its Stripe customer is not the mandate's"
+    if _is_of_another_checkout(reading, head):
+        return "it is not about the Checkout Session that was created for the mandate"
     return None
+
+
+def _is_of_another_customer(reading: AboutMandate, head: Mandate) -> bool:
+    return reading.stripe_customer_id not in {None, head.stripe_customer_id}
+
+
+def _is_of_another_checkout(reading: AboutMandate, head: Mandate) -> bool:
+    """Whether it names another session or SetupIntent than Stripe's answer to the creation did.
+
+    That answer is recorded before anybody is given the session's URL or the mandate's id, so whatever is told
+    of either comes after it. Where it got lost, there is nothing to hold an event against but its customer.
+    """
+    created = head.facts.get(Kind.SESSION_CREATED)
+    if created is None:
+        return False
+    said = reading.fact.ids
+    return any(name in said and not said[name] <= ours for name, ours in created.ids.items())

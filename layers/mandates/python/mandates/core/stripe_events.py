@@ -43,7 +43,7 @@ _OBJECT_FIELDS: Mapping[str, tuple[str, ...]] = {
         "metadata",
     ),
     "payment_method": ("id", "object", "type"),
-    "mandate": ("id", "object", "status", "payment_method", "payment_method_details"),
+    "mandate": ("id", "object", "type", "status", "payment_method", "payment_method_details"),
     "customer": ("id", "object"),
 }
 _NESTED_FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -116,7 +116,8 @@ def _are_types(values: list[Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AboutMandate:
-    """A fact about one of our mandates, believed only if the mandate has that Stripe customer (if any)."""
+    """A fact about one of our mandates, believed only as far as it matches what the mandate knows of itself
+    (ingest.py): anybody with a key of the account can write our metadata on objects of their own."""
 
     event_id: str
     mandate_id: str
@@ -237,6 +238,10 @@ class _Event:
         value = self._object.get(name)
         return value if isinstance(value, list) else []
 
+    def says(self, name: str, value: str) -> bool:
+        """Whether it says exactly this, whatever else its shape may be."""
+        return self._object.get(name) == value
+
     def our_mandate(self) -> str | None:
         """The id of the mandate it is about; None if another stack, or nobody's, made the object."""
         if self.nested_text("metadata", METADATA_MANAGED_BY) != self._managed_by:
@@ -310,6 +315,12 @@ def _mandate_updated(event: _Event) -> Reading:
     if event.nested_text("payment_method_details", "type") not in {AMAZON_PAY, None}:
         return NotOurs(event.id, "foreign")
     if event.text("status") != "inactive":
+        return NotOurs(event.id, "ignored")
+    # A payment method can have several mandates at Stripe. One for a single payment is inactive once it was
+    # used, and is never ours: Checkout's SetupIntent can't ask for one, nor can Amazon Pay have one by a
+    # SetupIntent (https://docs.stripe.com/api/setup_intents/create, single_use). Any other may be ours,
+    # whose id need not be known yet, or ever: a withdrawal too many can be mended, one too few can't.
+    if event.says("type", "single_use"):
         return NotOurs(event.id, "ignored")
     subject = payment_method_subject(event.id_of("payment_method"))
     return AboutSubject(

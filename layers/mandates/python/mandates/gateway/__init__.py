@@ -69,11 +69,12 @@ EVENTS_PER_PAGE = 100  # the most there is: https://docs.stripe.com/api/paginati
 
 @dataclass(frozen=True, slots=True)
 class CheckoutSession:
-    """An open session. `expires_at` in epoch seconds."""
+    """An open session. `expires_at` in epoch seconds. Stripe need not name the SetupIntent yet."""
 
     checkout_session_id: str
     url: str
     expires_at: int
+    setup_intent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,13 @@ class Gateway:
             )
         if session.url is None:
             raise StripeRefused(REFUSED, stripe_request_id=None)
-        return CheckoutSession(session.id, session.url, session.expires_at)
+        setup_intent = session.setup_intent
+        return CheckoutSession(
+            session.id,
+            session.url,
+            session.expires_at,
+            setup_intent if isinstance(setup_intent, str) else None,
+        )
 
     def read_session(self, checkout_session_id: str) -> Mapping[str, Any]:
         """The session as Stripe has it now, with its SetupIntent.
