@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from local import aws
 from local.settings import STACK_NAME, Settings
+from mandates.core.visible import visible_lines
 
 _PLATFORM_LINES = ("START ", "END ", "REPORT ", "INIT_START ")
 
@@ -20,7 +21,7 @@ def lines(settings: Settings) -> list[str]:
             message = str(event["message"]).strip()
             if message and not message.startswith(_PLATFORM_LINES) and not _is_metrics(message):
                 at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
-                found.append((event["timestamp"], f"{at:%H:%M:%S.%f}  {name:<22} {message}"))
+                found.append((event["timestamp"], f"{at:%H:%M:%S.%f}  {name:<22} {visible_lines(message)}"))
     return [line for _, line in sorted(found)]
 
 

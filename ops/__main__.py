@@ -2,8 +2,11 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
+from mandates.core.visible import visible
 from ops import (
     customer,
     dlq,
@@ -16,11 +19,18 @@ from ops import (
     unpublished,
     webhook_secret,
 )
+from ops.printing import complain
 from ops.stack import Stack, StackError
 
 
-def command_line() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ops", description="Operate a mandates stack.")
+class CommandLine(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """The message may repeat what was given, which need not have been typed."""
+        super().error(visible(message))
+
+
+def command_line() -> CommandLine:
+    parser = CommandLine(prog="python -m ops", description="Operate a mandates stack.")
     parser.add_argument("--stack", default="mandates-local", help="the CloudFormation stack (mandates-local)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     terms.add_commands(commands)
@@ -41,8 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(chosen.run(Stack(chosen.stack), chosen))
     except StackError as error:
-        print(f"{error}", file=sys.stderr)
-        return 1
+        complain(error)
+    except Exception:  # a fault of ours; its message may hold anything too
+        for line in traceback.format_exc().rstrip().split("\n"):
+            complain(line)
+    return 1
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ import argparse
 import json
 import os
 import re
-import sys
 import time
 from typing import Any
 
 from mandates.privacy import EvidenceKept, erase, export, holdings, remains
+from ops.printing import complain, say, show
 from ops.stack import Stack
 
 
@@ -41,9 +41,9 @@ def run_export(stack: Stack, chosen: argparse.Namespace) -> int:
     stack.use_tables()
     held = holdings(chosen.customer_id)
     if held.is_empty:
-        print(f"nothing is held about {chosen.customer_id}", file=sys.stderr)
+        complain(f"nothing is held about {chosen.customer_id}")
         return 1
-    print(json.dumps(export(held, time.time), indent=2, ensure_ascii=False))
+    show(json.dumps(export(held, time.time), indent=2, ensure_ascii=False))
     return 0
 
 
@@ -52,18 +52,19 @@ def run_erase(stack: Stack, chosen: argparse.Namespace) -> int:
     stack.use_tables()
     held = holdings(chosen.customer_id)
     if held.is_empty:
-        print(f"nothing is held about {chosen.customer_id}")
+        say(f"nothing is held about {chosen.customer_id}")
         return 0
     try:
         problems = erase(
-            held, override=chosen.override_retention, clock=time.time, random_bytes=os.urandom, say=print
+            held, override=chosen.override_retention, clock=time.time, random_bytes=os.urandom, say=say
         )
     except EvidenceKept as refused:
-        print(refused, file=sys.stderr)
+        complain(refused)
         return 1
-    print("\nWhat remains:")
+    say()
+    say("What remains:")
     for line in remains(held, time.time):
-        print(f"- {line}")
+        say(f"- {line}")
     for problem in problems:
-        print(problem, file=sys.stderr)
+        complain(problem)
     return 1 if problems else 0

@@ -14,6 +14,7 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from ops import account
 from ops.parameters import ParametersRefused, StageConfig, as_overrides, effective, read_stage, stamped
+from ops.printing import complain, say
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMCONFIG = ROOT / "samconfig.toml"
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         values = checked_values(config)
         return deploy(chosen.stage, chosen.built, values, options) if chosen.built else 0
     except (ParametersRefused, DeploymentRefused) as refused:
-        print(refused, file=sys.stderr)
+        complain(refused)
         return 1
 
 
@@ -52,9 +53,9 @@ def checked_values(config: StageConfig) -> dict[str, str]:
         raise DeploymentRefused(f"the account can't be looked at: {error}") from None
     given.setdefault(account.LOGGING_PARAMETER, account.manages_logging(found))
     values = effective(template, given)
-    print(f"{config.stack} in {session.region_name}, account {found.account_id}")
+    say(f"{config.stack} in {session.region_name}, account {found.account_id}")
     for warning in account.warnings(found, values):
-        print(f"warning: {warning}", file=sys.stderr)
+        complain(f"warning: {warning}")
     return values
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from mandates.core.ids import is_stripe_id
 from mandates.stripe_work import mandate_to_settle
 from ops import queues
 from ops.events import positive
+from ops.printing import complain, say
 from ops.stack import Output, Stack, StackError
 
 HELD_SECONDS = 600
@@ -77,11 +77,11 @@ def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
     sqs = queues.client()
 
     def show(message: Message) -> bool:
-        print(line(message))
+        say(line(message))
         return False
 
     count, _ = each(sqs, url, chosen.limit, show)
-    print(f"{count} shown, about {queues.depth(sqs, url)} there")
+    say(f"{count} shown, about {queues.depth(sqs, url)} there")
     return 0
 
 
@@ -98,14 +98,14 @@ def run_redrive(stack: Stack, chosen: argparse.Namespace) -> int:
         nonlocal left
         if not chosen.of.is_ours(message) and not chosen.force:
             left += 1
-            print(f"left here, no message of ours (--force moves it): {line(message)}", file=sys.stderr)
+            complain(f"left here, no message of ours (--force moves it): {line(message)}")
             return False
         sqs.send_message(QueueUrl=queue, MessageBody=message["Body"])
-        print(f"moved  {line(message)}")
+        say(f"moved  {line(message)}")
         return True
 
     seen, moved = each(sqs, dead_letters, chosen.limit, move)
-    print(f"{moved} of {seen} moved to the {chosen.of.name}")
+    say(f"{moved} of {seen} moved to the {chosen.of.name}")
     return 1 if left else 0
 
 

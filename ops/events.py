@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from mandates.moment import Moment, rfc3339
 from mandates.store.events import QUARANTINED, Seen, dismiss, quarantined, seen
 from mandates.store.writing import Conflict
 from ops import queues
+from ops.printing import complain, say
 from ops.stack import Stack, StackError
 
 LISTED = 50
@@ -61,13 +61,11 @@ def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
     stack.use_tables()
     found = list(quarantined(chosen.limit + 1))
     for event in found[: chosen.limit]:
-        print(
-            f"{event.recorded_at}  {event.event_id}  {event.type}  made {at(event.created)}  {event.reason}"
-        )
+        say(f"{event.recorded_at}  {event.event_id}  {event.type}  made {at(event.created)}  {event.reason}")
     if not found:
-        print("nothing is in quarantine")
+        say("nothing is in quarantine")
     if len(found) > chosen.limit:
-        print(f"… and more: --limit {chosen.limit * 10} shows more of them")
+        say(f"… and more: --limit {chosen.limit * 10} shows more of them")
     return 0
 
 
@@ -76,10 +74,10 @@ def run_show(stack: Stack, chosen: argparse.Namespace) -> int:
     stack.use_tables()
     records = seen(chosen.event_id)
     if not records:
-        print(f"there is no record of {chosen.event_id}", file=sys.stderr)
+        complain(f"there is no record of {chosen.event_id}")
         return 1
     for line in shown(records):
-        print(line)
+        say(line)
     return 0
 
 
@@ -92,7 +90,7 @@ def shown(records: Iterable[Seen]) -> Iterable[str]:
             if value is not None:
                 yield f"  {name:<11} {at(value) if name == 'created' else value}"
         if record.body is not None:
-            yield json.dumps(record.body, indent=2, sort_keys=True)
+            yield from json.dumps(record.body, indent=2, sort_keys=True).split("\n")
 
 
 def run_replay(stack: Stack, chosen: argparse.Namespace) -> int:
@@ -102,7 +100,7 @@ def run_replay(stack: Stack, chosen: argparse.Namespace) -> int:
     it leaves the quarantine; still impossible, it stays there.
     """
     if bool(chosen.event_ids) == chosen.quarantined:
-        print("name the events, or say --quarantined", file=sys.stderr)
+        complain("name the events, or say --quarantined")
         return 2
     stack.use_tables()
     queue_url = stack.output("WebhookQueueUrl")
@@ -116,13 +114,13 @@ def run_replay(stack: Stack, chosen: argparse.Namespace) -> int:
             sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(event, separators=(",", ":")))
         except (StackError, BotoCoreError, ClientError) as error:
             failed += 1
-            print(f"{progress}  not queued: {error}", file=sys.stderr)
+            complain(f"{progress}  not queued: {error}")
         else:
-            print(f"{progress}  queued, {whence}")
+            say(f"{progress}  queued, {whence}")
     if not event_ids:
-        print("nothing is in quarantine")
+        say("nothing is in quarantine")
     elif failed < len(event_ids):
-        print(
+        say(
             f"the worker takes them within seconds; then: python -m ops --stack {stack.name} explain EVENT_ID"
         )
     return 1 if failed else 0
@@ -157,7 +155,7 @@ def run_dismiss(stack: Stack, chosen: argparse.Namespace) -> int:
     except Conflict:
         outcomes = {record.outcome for record in seen(chosen.event_id)}
         now = f": it is {', '.join(sorted(outcomes))}" if outcomes else ": there is no record of it"
-        print(f"{chosen.event_id} is not {QUARANTINED}{now}", file=sys.stderr)
+        complain(f"{chosen.event_id} is not {QUARANTINED}{now}")
         return 1
-    print(f"{chosen.event_id} is off the list; its record ends in 40 days")
+    say(f"{chosen.event_id} is off the list; its record ends in 40 days")
     return 0

@@ -5,7 +5,6 @@ import base64
 import hashlib
 import json
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from mandates.core.canonical import canonical_json
 from mandates.core.evidence import ALGORITHM
 from mandates.core.evidence_check import page_problems, set_problems
+from ops.printing import complain, say
 from ops.stack import Stack
 
 UNUSABLE = 2
@@ -60,21 +60,21 @@ def run_verify(_stack: Stack, chosen: argparse.Namespace) -> int:
     try:
         files = {str(path): path.read_bytes() for path in chosen.files}
     except OSError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return UNUSABLE
     problems = list(problems_in(files, chosen.key))
     for problem in problems:
-        print(problem, file=sys.stderr)
+        complain(problem)
     if problems:
-        print("NOT VERIFIED", file=sys.stderr)
+        complain("NOT VERIFIED")
         return 1
     newest = max((pack_in(data)["evidence"] for data in files.values()), key=_length)
     ledger, mandate = newest["ledger"], newest["mandate"]
-    print(f"verified: mandate {mandate['mandate_id']}, {mandate['status']} on {newest['generated_at']}")
-    print(f"the ledger is complete: {ledger['length']} entries, last hash {ledger['head_hash']}")
+    say(f"verified: mandate {mandate['mandate_id']}, {mandate['status']} on {newest['generated_at']}")
+    say(f"the ledger is complete: {ledger['length']} entries, last hash {ledger['head_hash']}")
     erased = [value for value in newest["personal_values"] if value["erased"]]
     if erased:
-        print(f"erased personal values: {', '.join(value['name'] for value in erased)}")
+        say(f"erased personal values: {', '.join(value['name'] for value in erased)}")
     return 0
 
 

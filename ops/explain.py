@@ -1,7 +1,6 @@
 """What became of a mandate or an event, and why, in a few lines."""
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from mandates.store.events import APPLIED, DISMISSED, QUARANTINED, Seen, seen
 from mandates.store.mandates import read_heads, read_ledger, read_subjects
 from ops import queues
 from ops.events import at
+from ops.printing import complain, say
 from ops.stack import Stack
 
 Lines = Iterator[str]
@@ -58,11 +58,11 @@ def run_explain(stack: Stack, chosen: argparse.Namespace) -> int:
         return _explain_event(stack, chosen.id)
     mandate = read_heads([chosen.id]).get(chosen.id)
     if mandate is None:
-        print(f"there is no mandate {chosen.id}", file=sys.stderr)
+        complain(f"there is no mandate {chosen.id}")
         return 1
     subjects = read_subjects(stands_on(mandate, mandate.facts))
     for line in story(mandate, subjects, read_ledger(mandate.mandate_id)):
-        print(line)
+        say(line)
     return 0
 
 
@@ -138,10 +138,10 @@ def _explain_event(stack: Stack, event_id: str) -> int:
     records = seen(event_id)
     if not records:
         for line in unseen(stack, event_id):
-            print(line, file=sys.stderr)
+            complain(line)
         return 1
     for line in of_event(records, stack.name):
-        print(line)
+        say(line)
     return 0
 
 

@@ -1,7 +1,6 @@
 """Checking one mandate where it is stored: its ledger, what lies beside it, and the terms it names."""
 
 import argparse
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from mandates.core.terms import Terms
 from mandates.store.as_stored import read_as_stored
 from mandates.store.mandates import read_heads
 from mandates.store.terms import Published, read_terms
+from ops.printing import complain, say
 from ops.stack import Stack
 
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
@@ -45,19 +45,19 @@ def run_verify(stack: Stack, chosen: argparse.Namespace) -> int:
     try:
         mandate = read_heads([mandate_id]).get(mandate_id)
     except _UNREADABLE:
-        print("the head was altered: it can't be read", file=sys.stderr)
+        complain("the head was altered: it can't be read")
         return 1
     if mandate is None:
-        print(f"there is no mandate {mandate_id}", file=sys.stderr)
+        complain(f"there is no mandate {mandate_id}")
         return 1
     findings = verify(mandate)
     for note in findings.notes:
-        print(note)
+        say(note)
     for problem in findings.problems:
-        print(problem, file=sys.stderr)
+        complain(problem)
     if findings.problems:
         return 1
-    print(f"{mandate_id} holds: {mandate.entries} entries, last hash {mandate.head_hash}")
+    say(f"{mandate_id} holds: {mandate.entries} entries, last hash {mandate.head_hash}")
     return 0
 
 

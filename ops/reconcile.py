@@ -2,10 +2,8 @@
 
 import argparse
 import re
-import sys
 import time
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import boto3
@@ -14,6 +12,7 @@ from mandates.moment import rfc3339
 from mandates.queueing import Queue
 from mandates.reconciling import WINDOW_SECONDS, Found, Reconciler
 from mandates.sweeping import Sweeper, Swept
+from ops.printing import complain, say
 from ops.stack import Stack
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -55,7 +54,7 @@ def run_reconcile(stack: Stack, chosen: argparse.Namespace) -> int:
     livemode = stack.parameter("StripeLivemode") == "true"
     oldest = int(time.time()) - WINDOW_SECONDS
     if chosen.since is not None and chosen.since < oldest:
-        print(f"Stripe lists 30 days: beginning at {rfc3339(oldest)}")
+        say(f"Stripe lists 30 days: beginning at {rfc3339(oldest)}")
     found = Reconciler(
         stack.gateway,
         queue,
@@ -64,14 +63,14 @@ def run_reconcile(stack: Stack, chosen: argparse.Namespace) -> int:
         _unlimited,
         since=chosen.since,
         dry_run=chosen.dry_run,
-        say=partial(print, flush=True),
+        say=say,
     ).run()
     swept = Sweeper(stack.gateway, chosen.stack, time.time, _unlimited, dry_run=chosen.dry_run).run()
     for line in told(found, swept, dry_run=chosen.dry_run):
-        print(line)
+        say(line)
     wrong = problems(found, swept, dry_run=chosen.dry_run)
     for problem in wrong:
-        print(problem, file=sys.stderr)
+        complain(problem)
     return 1 if wrong else 0
 
 

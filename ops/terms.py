@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from mandates.core.terms import Terms, checked
 from mandates.moment import Moment
 from mandates.store.terms import all_terms, current_terms, publish_terms, read_terms, retire_terms
 from mandates.store.writing import Conflict
+from ops.printing import complain, say, show
 from ops.stack import Stack
 
 
@@ -40,7 +40,7 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
     try:
         terms = load(chosen.file)
     except (OSError, ValueError) as error:
-        print(f"{chosen.file} can't be published: {error}", file=sys.stderr)
+        complain(f"{chosen.file} can't be published: {error}")
         return 1
     stack.use_tables()
     try:
@@ -48,15 +48,14 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
     except Conflict:
         published = read_terms(terms.version)
         if published is None or published.terms.digest != terms.digest:
-            print(
+            complain(
                 f"version {terms.version} was published with another text and can't be changed:"
-                " give the document a new version",
-                file=sys.stderr,
+                " give the document a new version"
             )
             return 1
-        print(f"version {terms.version} is published already")
+        say(f"version {terms.version} is published already")
         return 0
-    print(f"published version {terms.version}, digest {terms.digest}")
+    say(f"published version {terms.version}, digest {terms.digest}")
     return 0
 
 
@@ -66,7 +65,7 @@ def run_list(stack: Stack, _chosen: argparse.Namespace) -> int:
     for published in all_terms():
         terms = published.terms
         state = "current" if terms == current else "retired" if published.retired_at else "superseded"
-        print(f"{terms.version:<20} {state:<11} {published.published_at}  {terms.digest}")
+        say(f"{terms.version:<20} {state:<11} {published.published_at}  {terms.digest}")
     return 0
 
 
@@ -75,18 +74,18 @@ def run_show(stack: Stack, chosen: argparse.Namespace) -> int:
     stack.use_tables()
     published = read_terms(chosen.version)
     if published is None:
-        print(f"version {chosen.version} was never published", file=sys.stderr)
+        complain(f"version {chosen.version} was never published")
         return 1
-    print(f"# published {published.published_at}, digest {published.digest}")
+    say(f"# published {published.published_at}, digest {published.digest}")
     if published.retired_at:
-        print(f"# retired {published.retired_at}")
-    print(
+        say(f"# retired {published.retired_at}")
+    show(
         yaml.safe_dump(
             json.loads(canonical_json(published.terms.to_plain())), allow_unicode=True, sort_keys=False
         )
     )
     if published.terms.digest != published.digest:
-        print("the stored document was altered: it no longer has that digest", file=sys.stderr)
+        complain("the stored document was altered: it no longer has that digest")
         return 1
     return 0
 
@@ -96,9 +95,9 @@ def run_retire(stack: Stack, chosen: argparse.Namespace) -> int:
     try:
         retire_terms(chosen.version, Moment(time.time()))
     except Conflict:
-        print(f"version {chosen.version} was never published, or is retired already", file=sys.stderr)
+        complain(f"version {chosen.version} was never published, or is retired already")
         return 1
-    print(f"retired version {chosen.version}; publish another, or nobody can set up a payment")
+    say(f"retired version {chosen.version}; publish another, or nobody can set up a payment")
     return 0
 
 
@@ -107,7 +106,7 @@ def load(path: Path) -> Terms:
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), _EachKeyOnce)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        raise ValueError(f"can't be read as YAML: {error}") from None
+        raise ValueError(f"can't be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise ValueError("not a mapping")
     return checked(document)

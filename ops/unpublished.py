@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from ops import queues
 from ops.dlq import Message, each
 from ops.dlq import line as beginning
 from ops.events import positive
+from ops.printing import complain, say
 from ops.stack import Stack
 
 
@@ -75,11 +75,11 @@ def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
     url, sqs = stack.output("UnpublishedEntriesUrl"), queues.client()
 
     def show(message: Message) -> bool:
-        print(_line(message))
+        say(_line(message))
         return False
 
     count, _ = each(sqs, url, chosen.limit, show)
-    print(f"{count} shown, about {queues.depth(sqs, url)} there")
+    say(f"{count} shown, about {queues.depth(sqs, url)} there")
     return 0
 
 
@@ -100,13 +100,13 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
         except NotThere as error:
             problem = str(error)
         if problem:
-            print(f"left here, {problem}: {_line(message)}", file=sys.stderr)
+            complain(f"left here, {problem}: {_line(message)}")
             return False
-        print(f"published  {_line(message)}")
+        say(f"published  {_line(message)}")
         return True
 
     seen, done = each(sqs, url, chosen.limit, publish)
-    print(f"{done} of {seen} published")
+    say(f"{done} of {seen} published")
     return 0 if done == seen else 1
 
 

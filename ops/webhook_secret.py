@@ -1,7 +1,6 @@
 """Replacing the secret that Stripe signs webhooks with, while they keep coming."""
 
 import argparse
-import sys
 import time
 from typing import Any
 
@@ -10,6 +9,7 @@ import boto3
 from mandates.core.webhook_endpoints import Owner, Pauses
 from mandates.webhook_endpoints import ROTATION, WebhookEndpoints, explain
 from mandates.webhook_secrets import WebhookSecrets
+from ops.printing import complain, say
 from ops.stack import Stack
 
 ABOUT = """\
@@ -49,10 +49,11 @@ def run_rotate(stack: Stack, chosen: argparse.Namespace) -> int:
             Owner.of(stack.id),
             clock=time.time,
             sleep=time.sleep,
-            say=lambda line: print(line, flush=True),
+            say=say,
         ).rotate(pauses)
     except Exception as error:
-        print(f"{explain(error)}\nNothing is broken; the same command goes on from here.", file=sys.stderr)
+        complain(explain(error))
+        complain("Nothing is broken; the same command goes on from here.")
         return 1
-    print("the webhook secret is rotated")
+    say("the webhook secret is rotated")
     return 0

@@ -15,6 +15,7 @@ import typst
 from mandates import aws, settings
 from mandates.caller import caller_of
 from mandates.core.canonical import canonical_json
+from mandates.core.visible import visible, visible_lines
 from mandates.errors import NotAcceptable
 from mandates.evidence import Settings, Signer, page_asked_for, signed_evidence
 from mandates.http import Request, Response, api
@@ -24,6 +25,9 @@ from mandates.telemetry import logger
 PDF = "application/pdf"
 ARCHIVAL = "a-3b"
 """PDF/A for keeping (ISO 19005-3), part 3 since earlier ones allow no attached JSON."""
+
+OF_LINES = frozenset({"text_shown", "text"})
+"""The wording of the terms, and the texts for Stripe's dispute form."""
 
 typeset: Callable[..., bytes] = typst.compile  # its stub knows nothing of several sources
 
@@ -62,6 +66,7 @@ def render(pack: dict[str, Any]) -> bytes:
     sources = {
         "main.typ": layout,
         "evidence.json": canonical_json(pack),
+        "shown.json": canonical_json(shown(pack)),
         "about.json": canonical_json(
             {"sha256": hashlib.sha256(canonical_json(pack["evidence"])).hexdigest()}
         ),
@@ -72,6 +77,21 @@ def render(pack: dict[str, Any]) -> bytes:
         # An archival PDF may have no character that none of its fonts has; a plain one shows a box for it.
         logger.warning("not an archival PDF", extra={"reason": error.message})
         return compiled(sources, pack, "1.7")
+
+
+def shown(value: Any, *, of_lines: bool = False) -> Any:
+    """The pack as it can be read: each text shows all that it holds, and only wordings have lines."""
+    match value:
+        case str():
+            return visible_lines(value) if of_lines else visible(value)
+        case list() | tuple():
+            return [shown(one, of_lines=of_lines) for one in value]
+        case dict():
+            return {
+                visible(name): shown(one, of_lines=of_lines or name in OF_LINES)
+                for name, one in value.items()
+            }
+    return value
 
 
 def compiled(sources: dict[str, bytes], pack: dict[str, Any], standard: str) -> bytes:

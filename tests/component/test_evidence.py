@@ -19,6 +19,7 @@ from moto.kms.utils import ECDSAPrivateKey
 from mandates import evidence as use_case
 from mandates.core import evidence as core
 from mandates.core.canonical import canonical_json
+from mandates.core.visible import visible
 from mandates.moment import Moment
 from mandates.store.mandates import read_ledger
 from mandates.store.terms import publish_terms
@@ -386,6 +387,58 @@ def test_a_character_no_font_has_still_gives_a_pdf(world: World, mandate_id: str
     pdf = render(signed)
     assert pdf.startswith(b"%PDF-1.7")
     assert b"pdfaid" not in pdf
+
+
+ESCAPE = "\x1b[2J"
+HOSTILE = f"{ESCAPE}\x07\x9b\x7f\u202egnihton\u202c\u2066\u200f\u061c\u2028\u2029 end"
+
+
+def hostile_throughout(value: Any) -> Any:
+    """The same with hostile text behind each text that the layout takes no value from."""
+    match value:
+        case str():
+            return f"{value}{HOSTILE}"
+        case list():
+            return [hostile_throughout(one) for one in value]
+        case dict():
+            return {name: hostile_throughout(one) for name, one in value.items()}
+    return value
+
+
+def test_what_would_hide_or_turn_text_is_written_out_in_the_pdf(world: World, mandate_id: str) -> None:
+    """The PDF's fonts map to none of it. The attached JSON stays what was signed."""
+    world.revoke(mandate_id)
+    signed = json.loads(pack(world, mandate_id))
+    evidence = signed["evidence"]
+    for section in ("stripe", "personal_values", "consent", "stripe_dispute_evidence"):
+        kept = {name: evidence[section][name] for name in ("accepted_at",) if name in evidence[section]}
+        evidence[section] = hostile_throughout(evidence[section])
+        if kept:
+            evidence[section].update(kept)
+    evidence["mandate"]["customer_id"] += HOSTILE
+    evidence["terms"]["document"]["business_name"] += HOSTILE
+    evidence["refusals"] = [{ESCAPE: HOSTILE, "list": [HOSTILE]}]
+    evidence["withdrawals"][0]["fact"]["detail"] = {ESCAPE: HOSTILE}
+    pdf = world.function("render_evidence").render(signed)
+    assert b"pdfaid:part>3<" in pdf
+    found = list(streams(pdf))
+    assert canonical_json(signed) in found
+    mapped = {
+        int(number, 16)
+        for stream in found
+        if b"begincmap" in stream
+        for pair in re.findall(rb"<[0-9A-Fa-f]+> <([0-9A-Fa-f]+)>", stream)
+        for number in re.findall(rb"[0-9A-Fa-f]{4}", pair)
+    }
+    assert len(mapped) > 50
+    hiding = {ord(character) for character in HOSTILE if visible(character) != character}
+    assert not mapped & hiding
+
+
+def test_the_wording_keeps_its_lines_in_the_pdf_and_nothing_else_has_any(world: World) -> None:
+    shown = world.function("render_evidence").shown
+    told = {"consent": {"text_shown": "One.\n\nTwo."}, "dispute": {"text": {"log": "a\nb"}}, "reason": "a\nb"}
+    assert shown(told) == {**told, "reason": "a\\u000ab"}
 
 
 def test_what_is_shown_is_never_read_as_markup(world: World, mandate_id: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from aws_lambda_powertools.metrics import MetricUnit
 
 from mandates import telemetry
+from mandates.core.visible import visible
 
 MANDATE = "mdt_" + "a" * 24
 
@@ -48,6 +49,20 @@ def test_a_message_stays_the_text_it_is_and_what_json_has_no_form_for_becomes_te
     (line,) = logged(log)
     assert (line["message"], line["where"]) == ('{"not": "taken apart"}', "ü")
     assert "ü" in log.getvalue()
+
+
+def test_what_would_hide_or_turn_text_is_written_out(log: io.StringIO) -> None:
+    """CloudWatch's console, a terminal and an editor each obey some of these; the line has the same value."""
+    hostile = "\x1b[2J\x7f\x9b\u202e\u2066\u200f\u061c\u2028"
+    try:
+        raise ValueError(hostile)
+    except ValueError:
+        telemetry.logger.exception(hostile, extra={"reason": hostile, hostile: 1})
+    written = log.getvalue().rstrip("\n")
+    assert visible(written) == written
+    (line,) = (json.loads(one) for one in written.split("\n"))
+    assert (line["message"], line["reason"], line[hostile]) == (hostile, hostile, 1)
+    assert line["exception"].endswith(hostile)
 
 
 @pytest.mark.parametrize("fails", [False, True])

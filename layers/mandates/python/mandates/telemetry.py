@@ -14,10 +14,18 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from mandates.core.ids import MANDATE_ID
+from mandates.core.visible import visible
+
+_encoded = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _line(document: Any) -> str:
+    return visible(_encoded(document))
+
 
 logger = Logger(
     # Powertools makes an encoder for each line, and tries first whether the message is itself JSON.
-    json_serializer=json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":")).encode,
+    json_serializer=_line,
     json_deserializer=str,
 )
 _metrics = Metrics()
