@@ -154,14 +154,16 @@ def test_strangers_and_bad_tokens(
     mandate_id = opened(stack, customer)["mandate_id"]
     address = f"{stack['api_url']}/mandates/{mandate_id}"
 
-    def status(token: str | None) -> int:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+    def status(token: str | None, scheme: str = "Bearer") -> int:
+        headers = {"Authorization": f"{scheme} {token}"} if token else {}
         return http.get(address, headers=headers).status_code
 
     token = stack["tokens"]["customer"]
     header, claims, signature = token.split(".")
     later = {**decoded(claims), "exp": int(time.time()) + 10**6}
     assert status(token) == 200
+    assert status(token, "bEARER") == 200
+    assert status(token, "Basic") == 401
     assert status(stack["tokens"]["service"]) == 200
     assert status(stack["tokens"]["other_customer"]) == 404
     assert status(None) == 401
