@@ -19,9 +19,12 @@ GATEWAY_SECONDS = 29
 FOURTEEN_DAYS = 14 * 86_400
 RETAINED = {"Retain", "RetainExceptOnCreate"}
 MUST_BE_NAMED = {"AWS::ApiGateway::RestApi", "AWS::Events::EventBus", "AWS::Lambda::Alias"}
-KEEPS_DATA = {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret", "AWS::KMS::Key"}
+KEEPS_DATA = {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret", "AWS::KMS::Key", "AWS::SQS::Queue"}
 PASSING = {"AlarmKey"}
 """What it encrypts is over in minutes."""
+
+KEPT_LOGS = {"RegisterWebhookLogs"}
+"""It says what the stack's own deletion left to do at Stripe."""
 
 EVENT_SOURCE = "AWS::Lambda::EventSourceMapping"
 
@@ -271,7 +274,7 @@ def data_outlives_the_stack_under_no_fixed_name(stack: Stack) -> list[str]:
     problems = []
     for name, resource in stack.resources.items():
         properties = resource.get("Properties", {})
-        keeps_data = resource["Type"] in KEEPS_DATA and name not in PASSING
+        keeps_data = (resource["Type"] in KEEPS_DATA and name not in PASSING) or name in KEPT_LOGS
         if keeps_data and (
             resource.get("DeletionPolicy") not in RETAINED
             or resource.get("UpdateReplacePolicy") not in RETAINED
