@@ -88,7 +88,7 @@ def handler(request: Request) -> Response:
             "issuer": caller.issuer,
         },
     )
-    opened = Checkouts(stripe.gateway(), configured.managed_by, time.time, os.urandom).open(consent)
+    opened = Checkouts(stripe.gateway(), configured.owner_mark, time.time, os.urandom).open(consent)
     correlate(mandate_id=opened.mandate_id)
     if opened.created:
         count("SetupsStarted")

@@ -18,7 +18,7 @@ from mandates.telemetry import count, instrumented, logger, measure, well_formed
 
 
 class Settings(msgspec.Struct, frozen=True):
-    managed_by: str
+    owner_mark: str
     stripe_livemode: bool
     events_table: str
     mandates_table: str
@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     events = {record["messageId"]: parsed(record["body"]) for record in event["Records"]}
     results = apply_events(
         [stripe_event for stripe_event in events.values() if stripe_event],
-        managed_by=configured.managed_by,
+        owner_mark=configured.owner_mark,
         livemode=configured.stripe_livemode,
         clock=time.time,
     )

@@ -157,7 +157,7 @@ def environment(function: str, aws_url: str) -> dict[str, str]:
 def _values(declared: Mapping[str, Any], aws_url: str) -> Iterator[tuple[str, str]]:
     known = {
         "ALLOWED_ORIGINS": "https://shop.example",
-        "MANAGED_BY": "mandates-local",
+        "OWNER_MARK": "mandates-local",
         "OIDC_ISSUER": aws_url,
         "OIDC_AUDIENCES": "an-audience",
         "STRIPE_API_BASE": aws_url,

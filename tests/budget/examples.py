@@ -20,7 +20,7 @@ from mandates.store.writing import Transaction
 Json = dict[str, Any]
 
 WEBHOOK_SECRET = "whsec_placeholder"
-MANAGED_BY = "mandates-local"
+OWNER_MARK = "mandates-local"
 CREATED_AT = "2026-11-01T12:00:00.000Z"
 KINDS = ("setup_intent.succeeded", "checkout.session.completed")
 """What a set-up that goes well brings. The first activates and links (five items), the second is told."""
@@ -116,7 +116,7 @@ def pending(of: str) -> Mandate:
 def three_items(number: int) -> list[Json]:
     """What a completed session of that mandate is written as, in one transaction, as DynamoDB takes it."""
     event = project(stripe_event("checkout.session.completed", number))
-    reading = read(event, managed_by=MANAGED_BY, livemode=False)
+    reading = read(event, owner_mark=OWNER_MARK, livemode=False)
     assert isinstance(reading, AboutMandate)
     head = pending(reading.mandate_id)
     record = EventRecord(reading.event_id, type=event["type"], created=event["created"])

@@ -34,7 +34,7 @@ from tests.component.world import Context, World, sqs_event, template
 from tests.unit.examples import NEW_MANDATE
 
 DAY = 86_400
-MANAGED_BY = "test-stack"
+OWNER_MARK = "test-stack"
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Shop:
         self.core.set_faults(FaultPlan.parse({"api": [fault]}))
 
     def create(self) -> str:
-        return self.gateway.create_customer("ann", MANAGED_BY, idempotency_key="customer/1/claim")
+        return self.gateway.create_customer("ann", OWNER_MARK, idempotency_key="customer/1/claim")
 
     @property
     def statuses(self) -> list[int]:
@@ -220,10 +220,10 @@ class Timed:
     def _withdrawn(self, number: int) -> Mandate:
         mandate_id = f"mdt_{number:024}".translate(str.maketrans("0123456789", "abcdefghij"))
         shop = Gateway("sk_test_placeholder", http_client=self.client, clock=self.time, sleep=self.time.sleep)
-        customer_id = shop.create_customer(mandate_id, MANAGED_BY, idempotency_key=mandate_id)
+        customer_id = shop.create_customer(mandate_id, OWNER_MARK, idempotency_key=mandate_id)
         params = setup_session_params(
             mandate_id=mandate_id,
-            managed_by=MANAGED_BY,
+            owner_mark=OWNER_MARK,
             stripe_customer_id=customer_id,
             currency="usd",
             success_url="https://shop.example/return?session={CHECKOUT_SESSION_ID}",

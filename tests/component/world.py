@@ -133,7 +133,7 @@ class World:
         self.environment = {
             "ALLOWED_ORIGINS": ORIGIN,
             "EVIDENCE_KEY_IDS": self.evidence_key_arn,
-            "MANAGED_BY": "test-stack",
+            "OWNER_MARK": "test-stack",
             "STRIPE_API_BASE": self.stripe.url,
             "STRIPE_API_KEY_SECRET_ARN": self.api_key_arn,
             "STRIPE_LIVEMODE": "false",

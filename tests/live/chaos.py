@@ -14,7 +14,7 @@ from threading import Event, Thread
 
 from local import stack as local_stack
 from local.settings import Settings
-from mandates.core.stripe_events import METADATA_MANAGED_BY, METADATA_MANDATE
+from mandates.core.stripe_events import METADATA_MANDATE, METADATA_OWNER_MARK
 from tests.live.machine import described
 from tests.live.own_stack import own_stack
 from tests.live.shoppers import Shopping, sign_up
@@ -73,7 +73,7 @@ class Chaos:
 
 def impossible_events(stack: LiveStack, mandate_id: str, mark: str) -> list[Json]:
     """Signed, and can't be: each is to be recorded with its reason, none may be applied."""
-    ours = {METADATA_MANDATE: mandate_id, METADATA_MANAGED_BY: "mandates-local"}
+    ours = {METADATA_MANDATE: mandate_id, METADATA_OWNER_MARK: "mandates-local"}
 
     def event(number: int, **changes: object) -> Json:
         subject = {

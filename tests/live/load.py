@@ -33,7 +33,7 @@ from typing import Any
 
 import httpx
 
-from mandates.core.stripe_events import METADATA_MANAGED_BY, METADATA_MANDATE
+from mandates.core.stripe_events import METADATA_MANDATE, METADATA_OWNER_MARK
 from tests.live.machine import described
 from tests.live.own_stack import own_stack
 from tests.live.shoppers import Shopper, Shopping, sign_up
@@ -259,7 +259,7 @@ class Load:
                     "last_setup_error": {"code": "setup_intent_authentication_failure"},
                     "metadata": {
                         METADATA_MANDATE: mandate["mandate_id"],
-                        METADATA_MANAGED_BY: "mandates-local",
+                        METADATA_OWNER_MARK: "mandates-local",
                     },
                 }
             },

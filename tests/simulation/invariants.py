@@ -14,7 +14,7 @@ from mandates.core.facts import from_plain, merge, to_plain
 from mandates.core.stripe_events import HANDLED_TYPES
 from mandates.ledger_stream import ENTRY_PREFIX, entry_of
 from tests.simulation.dynamodb import Write
-from tests.simulation.reality import MANAGED_BY
+from tests.simulation.reality import OWNER_MARK
 from tests.simulation.tasks import CRASHES, Task
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Invariants:
             for identifier in found:
                 thing = self._world.stripe._world.get(kind, identifier)
                 owner = (thing or {}).get("metadata", {}).get("managed_by"), (thing or {}).get("customer")
-                if owner != (MANAGED_BY, head["stripe_customer_id"]["S"]):
+                if owner != (OWNER_MARK, head["stripe_customer_id"]["S"]):
                     self._fail(f"{mandate_id} believed {identifier}, which is not its own")
 
     def _check_nothing_acknowledged_is_lost(self) -> None:
@@ -166,7 +166,7 @@ class Invariants:
                 self._fail(f"{customer_id} has the Stripe customers {found}")
         sessions: dict[str, list[str]] = defaultdict(list)
         for session in self._world.objects("checkout.session"):
-            if session["metadata"].get("managed_by") == MANAGED_BY and session["success_url"].startswith(
+            if session["metadata"].get("managed_by") == OWNER_MARK and session["success_url"].startswith(
                 "https://shop.example"
             ):
                 sessions[session["metadata"]["mandate_id"]].append(session["id"])
@@ -321,7 +321,7 @@ class Invariants:
     def _session_of(self, mandate_id: str) -> Any:
         """The session that this service made for the mandate."""
         for session in self._world.objects("checkout.session"):
-            own = session["metadata"].get("managed_by") == MANAGED_BY
+            own = session["metadata"].get("managed_by") == OWNER_MARK
             if own and session["client_reference_id"] == mandate_id:
                 return session
         return None

@@ -12,7 +12,7 @@ from mandates.core.stripe_events import project, read
 from tests.simulation.core_world import Told
 from tests.unit.examples import (
     AT,
-    MANAGED_BY,
+    OWNER_MARK,
     checkout_session,
     event,
     failed_setup_intent,
@@ -75,7 +75,7 @@ ids that are missing here and different there."""
 
 
 def _told(name: str, stripe_event: Mapping[str, Any]) -> Told:
-    return Told(name, read(project(stripe_event), managed_by=MANAGED_BY, livemode=False))
+    return Told(name, read(project(stripe_event), owner_mark=OWNER_MARK, livemode=False))
 
 
 EVENTS = tuple(_told(kind, sent) for kind, sent in STRIPE_SENDS.items())

@@ -38,14 +38,14 @@ from tests.simulation.aws import BUS, UNPUBLISHED, WEBHOOK_QUEUE, WORK_DEAD_LETT
 from tests.simulation.tasks import Call, Clock, ContainerGone, Fault, Tasks
 
 API_KEY_SECRET, WEBHOOK_SECRETS = "api-key", "webhook-secrets"
-MANAGED_BY = "test-stack"
+OWNER_MARK = "test-stack"
 SEARCH_LAG_SECONDS = 60
 SLOW_SECONDS = 5.0
 
 ENVIRONMENT = {
     "ALLOWED_ORIGINS": ORIGIN,
     "EVENT_BUS_NAME": BUS,
-    "MANAGED_BY": MANAGED_BY,
+    "OWNER_MARK": OWNER_MARK,
     "STRIPE_API_BASE": "",
     "STRIPE_API_KEY_SECRET_ARN": API_KEY_SECRET,
     "STRIPE_LIVEMODE": "false",

@@ -16,7 +16,7 @@ from mandates.core.stripe_events import project
 from tests.component.world import CUSTOMER, sqs_event
 from tests.simulation.expressions import Item
 from tests.simulation.invariants import Invariants
-from tests.simulation.reality import MANAGED_BY
+from tests.simulation.reality import OWNER_MARK
 from tests.simulation.world import World
 
 SAMPLES, PARTS = 2_000, 2
@@ -90,7 +90,7 @@ def beginning() -> Beginning:
 def events_of_another_session(world: World, mandate_id: str) -> dict[Told, Any]:
     """Somebody with the account's key has made a session for the same customer, with our metadata."""
     begun = len(world.objects("event"))
-    session = world.forge(mandate_id, method_customer(world), MANAGED_BY)
+    session = world.forge(mandate_id, method_customer(world), OWNER_MARK)
     made = {event["type"]: event for event in world.objects("event")[begun:]}
     completed = made["checkout.session.completed"]
     assert completed["data"]["object"]["id"] == session

@@ -348,12 +348,12 @@ class World:
         headers = {"Authorization": "Bearer sk_test_placeholder"}
         return self.stripe.request(method, target, headers, form).body
 
-    def forge(self, mandate_id: str, stripe_customer_id: str, managed_by: str) -> str | None:
+    def forge(self, mandate_id: str, stripe_customer_id: str, owner_mark: str) -> str | None:
         """A session that names a mandate of ours and isn't its own, completed; None if it can't be made."""
         metadata = "&".join(
             f"{where}[metadata][{name}]={value}" if where else f"metadata[{name}]={value}"
             for where in ("", "setup_intent_data")
-            for name, value in (("mandate_id", mandate_id), ("managed_by", managed_by))
+            for name, value in (("mandate_id", mandate_id), ("managed_by", owner_mark))
         )
         made = self.stripe_api(
             "POST",
@@ -364,7 +364,7 @@ class World:
         if "error" in made:
             return None
         session_id = str(made["id"])
-        self.note(f"somebody makes {session_id[:16]} for {mandate_id} as {managed_by}")
+        self.note(f"somebody makes {session_id[:16]} for {mandate_id} as {owner_mark}")
         self.authorize(session_id)
         return session_id
 

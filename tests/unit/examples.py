@@ -9,7 +9,7 @@ from mandates.core.mandate import Mandate
 
 AT = 1_790_000_000
 RECORDED_AT = "2026-09-21T14:13:20.000Z"
-MANAGED_BY = "test-stack"
+OWNER_MARK = "test-stack"
 MANDATE_ID = "mdt_example"
 STRIPE_CUSTOMER_ID = "cus_example"
 
@@ -112,7 +112,7 @@ def our_own(fact: Fact) -> Contribution:
 
 # ------------------------------------------------------------------------------------------ events
 
-OUR_METADATA = {"mandate_id": MANDATE_ID, "managed_by": MANAGED_BY}
+OUR_METADATA = {"mandate_id": MANDATE_ID, "managed_by": OWNER_MARK}
 
 BILLING_DETAILS = {
     "address": {"city": "Springfield", "country": "US", "line1": "1 Private Road", "postal_code": "00000"},
@@ -240,7 +240,7 @@ def stripe_customer(**changes: Any) -> dict[str, Any]:
         "email": "ann@private.example",
         "invoice_settings": {"default_payment_method": None},
         "livemode": False,
-        "metadata": {"customer_id": "auth0|ann", "managed_by": MANAGED_BY},
+        "metadata": {"customer_id": "auth0|ann", "managed_by": OWNER_MARK},
         "name": "Ann Private",
         **changes,
     }

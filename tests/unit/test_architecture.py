@@ -225,7 +225,7 @@ def loaded_by(app: Path, *, search: Path | None = None) -> set[str]:
         "PATH": os.environ["PATH"],
         "PYTHONDONTWRITEBYTECODE": "1",
         "EVENTS_TABLE": "events",
-        "MANAGED_BY": "test-stack",
+        "OWNER_MARK": "test-stack",
         "MANDATES_TABLE": "mandates",
         "STRIPE_LIVEMODE": "false",
         "STRIPE_SUBJECTS_TABLE": "stripe_subjects",

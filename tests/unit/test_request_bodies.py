@@ -12,7 +12,7 @@ FUNCTIONS = Path(__file__).parents[2] / "functions"
 
 ENVIRONMENT = {
     "ALLOWED_ORIGINS": "https://shop.example",
-    "MANAGED_BY": "test-stack",
+    "OWNER_MARK": "test-stack",
     "STRIPE_API_BASE": "http://127.0.0.1:1",
     "STRIPE_API_KEY_SECRET_ARN": "arn",
     "CUSTOMERS_TABLE": "customers",

@@ -47,7 +47,7 @@ def test_what_a_browser_goes_to_stays() -> None:
 def test_the_template_is_usable_from_anywhere(tmp_path: Path) -> None:
     template: dict[str, Any] = {
         "Parameters": {"Stage": {"Type": "String"}, "LogLevel": {"Type": "String", "Default": "INFO"}},
-        "Globals": {"Function": {"Environment": {"Variables": {"MANAGED_BY": "x"}}}},
+        "Globals": {"Function": {"Environment": {"Variables": {"OWNER_MARK": "x"}}}},
         "Resources": {
             "ReadTerms": {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": "ReadTerms"}},
             "Layer": {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": "Layer"}},

@@ -18,7 +18,7 @@ class Everything(StripeAccess, frozen=True):
 ENVIRONMENT = {
     "STRIPE_API_KEY_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:key",
     "STRIPE_API_BASE": "",
-    "MANAGED_BY": " test-stack ",
+    "OWNER_MARK": " test-stack ",
     "ALLOWED_ORIGINS": "https://shop.example, https://www.shop.example ,,",
     "STRIPE_LIVEMODE": "true",
     "BATCH_SIZE": "10",
@@ -31,7 +31,7 @@ def test_settings_are_the_variables_named_as_the_fields_in_capitals() -> None:
     assert read(Everything, ENVIRONMENT) == Everything(
         stripe_api_key_secret_arn="arn:aws:secretsmanager:us-east-1:123456789012:secret:key",
         stripe_api_base="",
-        managed_by="test-stack",
+        owner_mark="test-stack",
         allowed_origins=frozenset({"https://shop.example", "https://www.shop.example"}),
         stripe_livemode=True,
         batch_size=10,
@@ -41,7 +41,7 @@ def test_settings_are_the_variables_named_as_the_fields_in_capitals() -> None:
 
 def test_all_that_is_missing_is_listed_at_once() -> None:
     with pytest.raises(SettingsError) as error:
-        read(Everything, {"MANAGED_BY": "x", "STRIPE_LIVEMODE": "perhaps"})
+        read(Everything, {"OWNER_MARK": "x", "STRIPE_LIVEMODE": "perhaps"})
     assert str(error.value) == (
         "set these environment variables: ALLOWED_ORIGINS, BATCH_SIZE, NAMES, STRIPE_API_BASE,"
         " STRIPE_API_KEY_SECRET_ARN"
@@ -55,7 +55,7 @@ def test_each_one_is_missed(name: str) -> None:
 
 
 def test_names_are_case_sensitive() -> None:
-    with pytest.raises(SettingsError, match="MANAGED_BY"):
+    with pytest.raises(SettingsError, match="OWNER_MARK"):
         read(StripeAccess, {"managed_by": "x"})
 
 
@@ -112,7 +112,7 @@ def test_a_list_may_be_empty() -> None:
 
 def test_settings_are_frozen() -> None:
     with pytest.raises(AttributeError):
-        read(Everything, ENVIRONMENT).managed_by = "other"  # type: ignore[misc]
+        read(Everything, ENVIRONMENT).owner_mark = "other"  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("kind", [StripeAccess, Tokens])

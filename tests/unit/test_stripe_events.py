@@ -26,9 +26,9 @@ from mandates.core.stripe_events import (
 from tests.unit.examples import (
     AT,
     EVERY_EVENT,
-    MANAGED_BY,
     MANDATE_ID,
     OUR_METADATA,
+    OWNER_MARK,
     RECORDED_AT,
     STRIPE_CUSTOMER_ID,
     checkout_session,
@@ -47,7 +47,7 @@ EVENT_ID = "evt_example"
 def reading_of(whole: dict[str, Any], *, livemode: bool = False) -> Reading:
     """As it happens: projected, through the queue as JSON, and read."""
     message = json.dumps(project(json.loads(json.dumps(whole))))
-    return read(json.loads(message), managed_by=MANAGED_BY, livemode=livemode)
+    return read(json.loads(message), owner_mark=OWNER_MARK, livemode=livemode)
 
 
 def fact(kind: Kind, detail: dict[str, str] | None = None, **named: str) -> Fact:
@@ -245,9 +245,9 @@ def test_an_event_of_a_connected_account_is_foreign(kind: str) -> None:
         "mandate_id",
         {"mandate_id": MANDATE_ID},
         {"mandate_id": MANDATE_ID, "managed_by": "another-stack"},
-        {"mandate_id": MANDATE_ID, "managed_by": MANAGED_BY.upper()},
+        {"mandate_id": MANDATE_ID, "managed_by": OWNER_MARK.upper()},
         {"mandate_id": MANDATE_ID, "managed_by": ""},
-        {"mandate_id": MANDATE_ID, "managed_by": [MANAGED_BY]},
+        {"mandate_id": MANDATE_ID, "managed_by": [OWNER_MARK]},
     ],
 )
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_what_another_system_made_in_the_same_account_is_foreign(kind: str, meta
 
 @pytest.mark.parametrize("mandate_id", [..., None, "", 5, [MANDATE_ID]])
 def test_our_mark_without_a_mandate_id_is_impossible(mandate_id: Any) -> None:
-    metadata = {"managed_by": MANAGED_BY, **({} if mandate_id is ... else {"mandate_id": mandate_id})}
+    metadata = {"managed_by": OWNER_MARK, **({} if mandate_id is ... else {"mandate_id": mandate_id})}
     ours = {**EVERY_EVENT["setup_intent.succeeded"]["data"]["object"], "metadata": metadata}
     assert isinstance(reading_of(event("setup_intent.succeeded", ours)), Impossible)
 
@@ -499,7 +499,7 @@ def test_whatever_the_json_projecting_does_not_raise(whole: dict[str, Any], kind
 def test_whatever_the_shape_nothing_private_is_kept_and_the_rest_is_readable(whole: dict[str, Any]) -> None:
     kept = project(with_marked_secrets(whole))
     assert "PRIVATE" not in json.dumps(kept)
-    assert isinstance(read(kept, managed_by=MANAGED_BY, livemode=False), Reading)
+    assert isinstance(read(kept, owner_mark=OWNER_MARK, livemode=False), Reading)
 
 
 @pytest.mark.parametrize("kind", EVERY_EVENT)
@@ -591,7 +591,7 @@ def entered(found: AboutMandate | AboutSubject) -> None:
 @law
 @given(hostile_events())
 def test_whatever_is_read_as_a_fact_can_be_entered_in_a_ledger(whole: dict[str, Any]) -> None:
-    found = read(project({**whole, "created": AT}), managed_by=MANAGED_BY, livemode=False)
+    found = read(project({**whole, "created": AT}), owner_mark=OWNER_MARK, livemode=False)
     if isinstance(found, AboutMandate | AboutSubject):
         entered(found)
 

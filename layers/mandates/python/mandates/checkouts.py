@@ -58,9 +58,9 @@ class Opened:
 
 
 class Checkouts:
-    def __init__(self, gateway: Gateway, managed_by: str, clock: Clock, random_bytes: RandomBytes) -> None:
+    def __init__(self, gateway: Gateway, owner_mark: str, clock: Clock, random_bytes: RandomBytes) -> None:
         self._gateway = gateway
-        self._managed_by = managed_by
+        self._owner_mark = owner_mark
         self._clock = clock
         self._random_bytes = random_bytes
 
@@ -146,7 +146,7 @@ class Checkouts:
         expires_at = moment.seconds + SESSION_LIFETIME_SECONDS
         params = setup_session_params(
             mandate_id=mandate_id,
-            managed_by=self._managed_by,
+            owner_mark=self._owner_mark,
             stripe_customer_id=stripe_customer_id,
             currency=consent.terms.limits.currency,
             success_url=with_session_placeholder(consent.request.success_url),

@@ -41,9 +41,9 @@ class Saved:
 
 
 class Customers:
-    def __init__(self, gateway: Gateway, managed_by: str, clock: Clock, random_bytes: RandomBytes) -> None:
+    def __init__(self, gateway: Gateway, owner_mark: str, clock: Clock, random_bytes: RandomBytes) -> None:
         self._gateway = gateway
-        self._managed_by = managed_by
+        self._owner_mark = owner_mark
         self._clock = clock
         self._random_bytes = random_bytes
 
@@ -92,7 +92,7 @@ class Customers:
             return self._found_or_begun_anew(claim, no_more_created_since)
         key = f"customer/{claim.generation}/{claim.claim_id}"
         try:
-            return self._gateway.create_customer(claim.customer_id, self._managed_by, idempotency_key=key)
+            return self._gateway.create_customer(claim.customer_id, self._owner_mark, idempotency_key=key)
         except AnswerReplayed:
             if claim.failed_at is None:
                 creation_failed(claim, Moment(self._clock()).seconds)
@@ -107,7 +107,7 @@ class Customers:
 
         What was made up to `last_created_at` (epoch seconds) must have had the time to be found.
         """
-        found = self._gateway.find_customer(claim.customer_id, self._managed_by)
+        found = self._gateway.find_customer(claim.customer_id, self._owner_mark)
         if found and not self._deleted_at_stripe(found):
             return found
         if self._clock() < last_created_at + SEARCHABLE_AFTER_SECONDS:

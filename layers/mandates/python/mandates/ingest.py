@@ -30,7 +30,7 @@ Results = dict[str, Exception | str]
 KNOWN = "known"
 
 
-def apply_events(events: Sequence[Event], *, managed_by: str, livemode: bool, clock: Clock) -> Results:
+def apply_events(events: Sequence[Event], *, owner_mark: str, livemode: bool, clock: Clock) -> Results:
     """Apply projected events (core/stripe_events.py) and leave a record of each.
 
     An event whose result is an exception has left no record: it is to be delivered again.
@@ -40,7 +40,7 @@ def apply_events(events: Sequence[Event], *, managed_by: str, livemode: bool, cl
     readings: dict[str, Reading] = {}
     for event_id, event in by_id.items():
         try:
-            readings[event_id] = read(event, managed_by=managed_by, livemode=livemode)
+            readings[event_id] = read(event, owner_mark=owner_mark, livemode=livemode)
         except Exception as error:
             results[event_id] = error
     records = [EventRecord(event_id) for event_id in by_id]

@@ -13,8 +13,8 @@ from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate, Status
 from mandates.core.stripe_events import (
     AMAZON_PAY,
-    METADATA_MANAGED_BY,
     METADATA_MANDATE,
+    METADATA_OWNER_MARK,
 )
 from mandates.gateway import Gateway
 from mandates.moment import Clock, Moment
@@ -36,7 +36,7 @@ def find_mandate(customer_id: str, checkout_session_id: str) -> Mandate | None:
 
 
 def brought_up_to_date(
-    mandate: Mandate, checkout_session_id: str, gateway: Gateway, managed_by: str, clock: Clock
+    mandate: Mandate, checkout_session_id: str, gateway: Gateway, owner_mark: str, clock: Clock
 ) -> Mandate:
     """The mandate with what Stripe says of its session by now; as it was, if that says nothing new.
 
@@ -45,7 +45,7 @@ def brought_up_to_date(
     if statuses([mandate])[mandate.mandate_id] is not Status.PENDING:
         return mandate
     session = gateway.read_session(checkout_session_id)
-    if not is_about(session, mandate, managed_by):
+    if not is_about(session, mandate, owner_mark):
         return mandate
     facts = tuple(facts_of(session, SOURCE, Moment(clock()).seconds))
     if facts:
@@ -84,13 +84,13 @@ def last_failure(mandate: Mandate) -> str | None:
     return failed.detail.get("code") if failed else None
 
 
-def is_about(session: Mapping[str, Any], mandate: Mandate, managed_by: str) -> bool:
+def is_about(session: Mapping[str, Any], mandate: Mandate, owner_mark: str) -> bool:
     """Whether Stripe's session, and its SetupIntent, are this mandate's; if not, they are not believed."""
     metadata = session.get("metadata") or {}
     setup_intent = session.get("setup_intent") or {}
     return (
         metadata.get(METADATA_MANDATE) == mandate.mandate_id
-        and metadata.get(METADATA_MANAGED_BY) == managed_by
+        and metadata.get(METADATA_OWNER_MARK) == owner_mark
         and session.get("customer") == mandate.stripe_customer_id
         and setup_intent.get("customer") in {None, mandate.stripe_customer_id}
     )

@@ -18,11 +18,11 @@ class SettingsError(Exception):
 
 
 class StripeAccess(msgspec.Struct, frozen=True, kw_only=True):
-    """`stripe_api_base` is empty for Stripe itself. `managed_by` marks what is ours in a shared account."""
+    """`stripe_api_base` is empty for Stripe itself. `owner_mark` marks what is ours in a shared account."""
 
     stripe_api_key_secret_arn: str
     stripe_api_base: str = ""
-    managed_by: str
+    owner_mark: str
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):

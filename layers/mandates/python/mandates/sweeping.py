@@ -56,7 +56,7 @@ class Sweeper:
     """With `dry_run` it is only counted what is due."""
 
     gateway: Gateway
-    managed_by: str
+    owner_mark: str
     clock: Clock
     time_left: Callable[[], float]
     dry_run: bool = False
@@ -114,7 +114,7 @@ class Sweeper:
             # Neither does a key of another account. Should it be set up all the same, that counts more.
             long_ago = _age(head, now) > EVENTS_LISTED_SECONDS
             return (_cancelled("session_unknown_at_stripe", now),) if long_ago else ()
-        return tuple(facts_of(session, SOURCE, now)) if is_about(session, head, self.managed_by) else ()
+        return tuple(facts_of(session, SOURCE, now)) if is_about(session, head, self.owner_mark) else ()
 
 
 def _cancelled(reason: str, now: int) -> Fact:

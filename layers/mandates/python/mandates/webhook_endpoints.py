@@ -8,7 +8,7 @@ from typing import Any
 
 from mandates.core import webhook_endpoints as core
 from mandates.core.signing_secrets import SigningSecrets
-from mandates.core.stripe_events import METADATA_MANAGED_BY
+from mandates.core.stripe_events import METADATA_OWNER_MARK
 from mandates.core.webhook_endpoints import (
     METADATA_REGISTERED_AS,
     METADATA_REPLACES,
@@ -162,7 +162,7 @@ class WebhookEndpoints:
             self._say(f"{by_hand} more that belong to no endpoint of this stack's were left as they are")
 
     def _second(self, first: WebhookEndpoint) -> None:
-        marks = (METADATA_MANAGED_BY, core.METADATA_STACK, METADATA_REGISTERED_AS)
+        marks = (METADATA_OWNER_MARK, core.METADATA_STACK, METADATA_REGISTERED_AS)
         metadata = {name: first.metadata[name] for name in marks if name in first.metadata}
         self._create(
             first.url,

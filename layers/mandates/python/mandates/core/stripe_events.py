@@ -16,7 +16,7 @@ from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ids import is_stripe_id
 
 METADATA_MANDATE = "mandate_id"
-METADATA_MANAGED_BY = "managed_by"
+METADATA_OWNER_MARK = "managed_by"
 METADATA_CUSTOMER = "customer_id"
 
 MAX_TYPE_LENGTH = 255
@@ -47,7 +47,7 @@ _OBJECT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "customer": ("id", "object"),
 }
 _NESTED_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "metadata": (METADATA_MANDATE, METADATA_MANAGED_BY),
+    "metadata": (METADATA_MANDATE, METADATA_OWNER_MARK),
     "last_setup_error": ("code", "decline_code"),
     "payment_method_details": ("type",),
 }
@@ -167,8 +167,8 @@ def stripe_customer_subject(stripe_customer_id: str) -> str:
     return f"stripe_customer#{stripe_customer_id}"
 
 
-def read(event: Mapping[str, Any], *, managed_by: str, livemode: bool) -> Reading:
-    """What a projected event says to the stack called `managed_by`, which runs in that `livemode`."""
+def read(event: Mapping[str, Any], *, owner_mark: str, livemode: bool) -> Reading:
+    """What a projected event says to the stack with this mark, which runs in that `livemode`."""
     event_id = event.get("id")
     if not is_stripe_id(event_id):
         raise ValueError("an event without an id is refused before it is queued")
@@ -180,7 +180,7 @@ def read(event: Mapping[str, Any], *, managed_by: str, livemode: bool) -> Readin
     if event.get("account") is not None:
         return NotOurs(event_id, "foreign")
     try:
-        return reader(_Event(event_id, event, managed_by))
+        return reader(_Event(event_id, event, owner_mark))
     except _Unreadable as unreadable:
         return Impossible(event_id, f"unreadable: {unreadable}")
 
@@ -192,10 +192,10 @@ class _Unreadable(Exception):
 class _Event:
     """Typed access to a projected event; a field of the wrong shape makes the event Impossible."""
 
-    def __init__(self, event_id: str, event: Mapping[str, Any], managed_by: str) -> None:
+    def __init__(self, event_id: str, event: Mapping[str, Any], owner_mark: str) -> None:
         self.id = event_id
         self._envelope = event
-        self._managed_by = managed_by
+        self._owner_mark = owner_mark
         data = event.get("data")
         subject = data.get("object") if isinstance(data, Mapping) else None
         if not isinstance(subject, Mapping):
@@ -244,7 +244,7 @@ class _Event:
 
     def our_mandate(self) -> str | None:
         """The id of the mandate it is about; None if another stack, or nobody's, made the object."""
-        if self.nested_text("metadata", METADATA_MANAGED_BY) != self._managed_by:
+        if self.nested_text("metadata", METADATA_OWNER_MARK) != self._owner_mark:
             return None
         mandate_id = self.nested_text("metadata", METADATA_MANDATE)
         if not is_stripe_id(mandate_id):  # as ours are, too

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mandates.core.signing_secrets import SigningSecrets
-from mandates.core.stripe_events import METADATA_MANAGED_BY
+from mandates.core.stripe_events import METADATA_OWNER_MARK
 
 METADATA_STACK = "stack"
 METADATA_REGISTERED_AS = "registered_as"
@@ -68,7 +68,7 @@ class Owner:
     what an earlier one left behind is ours, what a stack of that name in another account made is not.
     """
 
-    managed_by: str
+    owner_mark: str
     stack: str
 
     @classmethod
@@ -82,7 +82,7 @@ class Owner:
 
     @property
     def metadata(self) -> dict[str, str]:
-        return {METADATA_MANAGED_BY: self.managed_by, METADATA_STACK: self.stack}
+        return {METADATA_OWNER_MARK: self.owner_mark, METADATA_STACK: self.stack}
 
     def owns(self, endpoint: WebhookEndpoint) -> bool:
         return self.metadata.items() <= endpoint.metadata.items()

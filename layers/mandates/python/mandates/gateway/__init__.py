@@ -21,7 +21,7 @@ from stripe.params import (
 )
 from stripe.params.checkout import SessionCreateParams
 
-from mandates.core.stripe_events import METADATA_CUSTOMER, METADATA_MANAGED_BY
+from mandates.core.stripe_events import METADATA_CUSTOMER, METADATA_OWNER_MARK
 from mandates.core.webhook_endpoints import WebhookEndpoint
 from mandates.errors import InvalidRequest, StripeCustomerUnknown, StripeRefused
 from mandates.gateway.api_keys import ApiKey, FixedKey, livemode_of
@@ -122,30 +122,30 @@ class Gateway:
         """From now on all calls together take no longer than `within` seconds; then StripeUnavailable."""
         self._polite.begin(within)
 
-    def create_customer(self, customer_id: str, managed_by: str, *, idempotency_key: str) -> str:
+    def create_customer(self, customer_id: str, owner_mark: str, *, idempotency_key: str) -> str:
         """Create a Stripe customer and return its id.
 
         Only what never changes goes in: the same key with other parameters would be an error for ever.
         """
         params: CustomerCreateParams = {
-            "metadata": {METADATA_CUSTOMER: customer_id, METADATA_MANAGED_BY: managed_by}
+            "metadata": {METADATA_CUSTOMER: customer_id, METADATA_OWNER_MARK: owner_mark}
         }
         with errors_ours():
             return self._stripe.v1.customers.create(params, {"idempotency_key": idempotency_key}).id
 
-    def find_customer(self, customer_id: str, managed_by: str) -> str | None:
+    def find_customer(self, customer_id: str, owner_mark: str) -> str | None:
         """The newest Stripe customer made for this customer id. Stripe's search lags by about a minute.
 
         https://docs.stripe.com/search#data-freshness
         """
         query = (
             f"metadata['{METADATA_CUSTOMER}']:'{_quoted(customer_id)}'"
-            f" AND metadata['{METADATA_MANAGED_BY}']:'{_quoted(managed_by)}'"
+            f" AND metadata['{METADATA_OWNER_MARK}']:'{_quoted(owner_mark)}'"
         )
         with errors_ours():
             found = self._stripe.v1.customers.search({"query": query, "limit": 100}).data
         # The search tells "Ann" and "ann" not apart; ids do.
-        wanted = {METADATA_CUSTOMER: customer_id, METADATA_MANAGED_BY: managed_by}
+        wanted = {METADATA_CUSTOMER: customer_id, METADATA_OWNER_MARK: owner_mark}
         exact = [one for one in found if one.metadata and wanted.items() <= one.metadata.to_dict().items()]
         return max(exact, key=lambda customer: customer.created).id if exact else None
 

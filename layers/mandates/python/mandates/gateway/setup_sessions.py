@@ -4,13 +4,13 @@ from typing import Any, cast
 
 from stripe.params.checkout import SessionCreateParams
 
-from mandates.core.stripe_events import METADATA_MANAGED_BY, METADATA_MANDATE
+from mandates.core.stripe_events import METADATA_MANDATE, METADATA_OWNER_MARK
 
 
 def setup_session_params(
     *,
     mandate_id: str,
-    managed_by: str,
+    owner_mark: str,
     stripe_customer_id: str,
     currency: str,
     success_url: str,
@@ -24,7 +24,7 @@ def setup_session_params(
     in its payment method settings. The metadata is set on both objects, since setup_intent.* events
     carry only the SetupIntent's. https://docs.stripe.com/payments/amazon-pay/set-up-future-payments
     """
-    metadata = {METADATA_MANDATE: mandate_id, METADATA_MANAGED_BY: managed_by}
+    metadata = {METADATA_MANDATE: mandate_id, METADATA_OWNER_MARK: owner_mark}
     return {
         "mode": "setup",
         "allowed_payment_method_types": ["amazon_pay"],
