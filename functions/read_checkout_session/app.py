@@ -19,7 +19,6 @@ from mandates.views import mandate_view
 
 class Settings(StripeAccess, frozen=True, kw_only=True):
     allowed_origins: frozenset[str]
-    customers_table: str
     events_table: str
     mandates_table: str
     stripe_subjects_table: str
@@ -28,13 +27,12 @@ class Settings(StripeAccess, frozen=True, kw_only=True):
 configured = settings.read(Settings, os.environ)
 tables.bind(
     {
-        "customers": configured.customers_table,
         "events": configured.events_table,
         "mandates": configured.mandates_table,
         "stripe_subjects": configured.stripe_subjects_table,
     }
 )
-tables.warm("customers")
+tables.warm("stripe_subjects")
 stripe = Stripe(configured, within=REQUEST_SECONDS)
 
 

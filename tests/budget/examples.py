@@ -54,6 +54,8 @@ def stripe_event(kind: str, number: int) -> Json:
     subject = event["data"]["object"]
     subject["metadata"]["mandate_id"] = mandate_id(number)
     subject["customer"] = f"cus_{number}"
+    if subject["object"] == "checkout.session":
+        subject["id"] = f"cs_test_{number}"
     if "payment_method" in subject:
         subject["payment_method"] = f"pm_{number}"
     return event

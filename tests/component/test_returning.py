@@ -1,14 +1,18 @@
 """GET /checkout-sessions/{id}: the return page, before or after the webhook."""
 
 import itertools
+import time
 from typing import Any
 
 import pytest
 
+from mandates.core.checkout import Slot
 from mandates.core.facts import Kind
 from mandates.core.ledger import first_broken
+from mandates.returning import ASK_AGAIN_AFTER_SECONDS
 from mandates.store.mandates import read_heads, read_ledger
-from tests.component.world import STRANGER, Answer, World, customer, metrics, service
+from mandates.store.sessions import may_ask
+from tests.component.world import ORIGIN, STRANGER, Answer, World, customer, metrics, service
 
 
 def asked(world: World) -> int:
@@ -25,6 +29,75 @@ def test_before_the_webhook_stripe_is_asked_once_and_believed(world: World) -> N
     assert asked(world) == 1
     assert world.return_page(begun["checkout_session_id"]).body == page.body
     assert asked(world) == 1
+
+
+def test_stripe_is_asked_once_in_a_few_seconds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = world.begun()
+    pages = [world.return_page(begun["checkout_session_id"]) for _ in range(5)]
+    assert {(page.status, page.body["status"]) for page in pages} == {(200, "pending")}
+    assert asked(world) == 1
+    real = time.time
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    for seconds, (status, questions) in {
+        ASK_AGAIN_AFTER_SECONDS - 2: ("pending", 1),
+        ASK_AGAIN_AFTER_SECONDS + 1: ("active", 2),
+    }.items():
+        monkeypatch.setattr(time, "time", lambda seconds=seconds: real() + seconds)
+        assert world.return_page(begun["checkout_session_id"]).body["status"] == status
+        assert asked(world) == questions
+
+
+@pytest.mark.parametrize(("seconds", "is_asked"), [(-1, False), (-ASK_AGAIN_AFTER_SECONDS - 1, True)])
+def test_a_clock_that_was_set_back_does_not_stop_the_questions(
+    world: World, seconds: int, *, is_asked: bool
+) -> None:
+    assert may_ask("cs_1", 1_795_500_000, every=ASK_AGAIN_AFTER_SECONDS)
+    assert may_ask("cs_1", 1_795_500_000 + seconds, every=ASK_AGAIN_AFTER_SECONDS) == is_asked
+
+
+def test_a_session_that_stripe_told_us_of_first_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The container is killed once Stripe has made the session; its webhooks come before the next request."""
+    world.put_customer()
+    with monkeypatch.context() as crash:
+        crash.setattr(world.function("create_checkout_session").Checkouts, "_session_of", made_and_gone)
+        assert world.post_checkout().status == 500
+    (session,) = world.stripe.core._world.all("checkout.session")
+    assert world.return_page(session["id"]).status == 404
+    world.stripe.core.authorize(session["id"])
+    world.run_webhooks()
+    page = world.return_page(session["id"])
+    assert (page.status, page.body["status"]) == (200, "active")
+    assert world.return_page(session["id"], customer(STRANGER)).status == 404
+
+
+def made_and_gone(self: Any, slot: Slot) -> None:
+    self._gateway.create_session(slot.params, idempotency_key=slot.idempotency_key)
+    raise RuntimeError("the container is gone")
+
+
+def test_a_mandate_is_found_at_once_among_many(world: World) -> None:
+    """Counted, not timed: what is asked of DynamoDB is the same for the first of many mandates."""
+    first = world.begun()
+    alone = asked_of_dynamodb(world, first)
+    for number in range(60):
+        assert world.post_checkout(cancel_url=f"{ORIGIN}/{number}").status == 201
+    page = world.return_page(first["checkout_session_id"])
+    assert (page.status, page.body["mandate_id"]) == (200, first["mandate_id"])
+    assert asked_of_dynamodb(world, first) == alone
+
+
+def asked_of_dynamodb(world: World, begun: Any) -> list[tuple[str, int]]:
+    """The second page's: Stripe is asked for the first."""
+    world.return_page(begun["checkout_session_id"])
+    mark = len(world.calls)
+    world.return_page(begun["checkout_session_id"])
+    return [
+        (call.operation, len(str(call.parameters).encode()))
+        for call in world.calls[mark:]
+        if call.operation == "BatchGetItem"
+    ]
 
 
 def test_after_the_webhook_stripe_is_not_asked(world: World) -> None:

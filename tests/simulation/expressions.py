@@ -97,6 +97,7 @@ _COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
     "<>": operators.ne,
     "<": operators.lt,
     "<=": operators.le,
+    ">": operators.gt,
 }
 
 

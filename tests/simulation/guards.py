@@ -18,7 +18,7 @@ from mandates.core.facts import Fact
 from mandates.gateway import Gateway, RequestRejected, ResourceMissing
 from mandates.store import events, mandates
 from mandates.store import together as store_together
-from mandates.store.tables import CheckoutRow, CustomerRow, EntryRow, HeadRow, SubjectRow
+from mandates.store.tables import CheckoutRow, CustomerRow, EntryRow, HeadRow, SessionRow, SubjectRow
 from mandates.store.together import Known
 from mandates.store.writing import Transaction
 
@@ -45,6 +45,11 @@ def _transacts_without(method: str, kind: type[Model]) -> Removal:
 def _saves_without_claim(patch: pytest.MonkeyPatch) -> None:
     real = CustomerRow.save
     patch.setattr(CustomerRow, "save", lambda self, condition=None, **named: real(self, **named))
+
+
+def _questions_without_pause(patch: pytest.MonkeyPatch) -> None:
+    real = SessionRow.update
+    patch.setattr(SessionRow, "update", lambda self, actions, condition=None: real(self, actions))
 
 
 def _unconditional_records(module: Any) -> Removal:
@@ -181,4 +186,5 @@ GUARDS: Mapping[str, Removal] = {
     "ownership of events": _believes_any_metadata,
     "tombstones of withdrawn subjects": _no_tombstones,
     "settled read": _never_settled,
+    "pause between questions about a session": _questions_without_pause,
 }

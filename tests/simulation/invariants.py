@@ -25,6 +25,9 @@ ENDS_A_MANDATE = {"revoked", "charge_mandate_invalid"}
 ENDS_A_SUBJECT = {"detached", "mandate_inactive", "deleted"}
 ENDS_A_SESSION = {"session_expired", "session_cancelled", "setup_canceled"}
 
+SECONDS_BETWEEN_QUESTIONS = 3
+"""To Stripe about one session, for its return page."""
+
 Facts = Mapping[str, Any]
 
 
@@ -47,6 +50,9 @@ class Invariants:
                     self._fail(f"the ledger entry {write.key} was replaced")
             elif write.table.name == "stripe_subjects":
                 self._subjects_changed = True
+                before, asked = _asked_at(write.before), _asked_at(write.after)
+                if asked != before and asked - before < SECONDS_BETWEEN_QUESTIONS:
+                    self._fail(f"Stripe is asked for {write.key} again after {asked - before} s")
             elif write.table.name == "events" and write.before is not None:
                 applied = write.before.get("outcome") == {"S": "applied"}
                 if applied and (write.after is None or write.after != write.before):
@@ -146,6 +152,10 @@ class Invariants:
                 owner = (thing or {}).get("metadata", {}).get("managed_by"), (thing or {}).get("customer")
                 if owner != (OWNER_MARK, head["stripe_customer_id"]["S"]):
                     self._fail(f"{mandate_id} believed {identifier}, which is not its own")
+                if name == "checkout_session":
+                    item = self._world.aws.items("stripe_subjects").get((f"{name}#{identifier}",))
+                    if item is None or mandate_id not in item.get("mandates", {}).get("SS", ()):
+                        self._fail(f"{mandate_id} can't be found by its session {identifier}")
 
     def _check_nothing_acknowledged_is_lost(self) -> None:
         records = self._world.aws.items("events")
@@ -332,6 +342,10 @@ class Invariants:
 
 def _position(item: Any) -> int:
     return int(item["position"]["N"]) if item else 0
+
+
+def _asked_at(item: Any) -> int:
+    return int((item or {}).get("asked_at", {}).get("N", 0))
 
 
 _parsed: dict[str, Any] = {}

@@ -69,7 +69,17 @@ def conditions(draw: st.DrawFn, table: str) -> Json:
     """As the store's conditions come out of pynamodb."""
     hash_key = table_of(TABLES[table])["KeySchema"][0]["AttributeName"]
     shape = draw(
-        st.sampled_from(["none", "absent", "equal", "absent or other", "absent or equal", "equal and absent"])
+        st.sampled_from(
+            [
+                "none",
+                "absent",
+                "equal",
+                "absent or other",
+                "absent or equal",
+                "absent or outside",
+                "equal and absent",
+            ]
+        )
     )
     attribute = draw(st.sampled_from(["entries", "customer_id"]))
     value = {"N": draw(numbers)} if attribute == "entries" else {"S": draw(words)}
@@ -88,6 +98,9 @@ def conditions(draw: st.DrawFn, table: str) -> Json:
             text = "(attribute_not_exists (#0) OR #0 <> :0)"
         case "absent or equal":
             text = "(attribute_not_exists (#0) OR #0 = :0)"
+        case "absent or outside":
+            text = "((attribute_not_exists (#0) OR #0 <= :0) OR #0 > :1)"
+            given_values[":1"] = {"N": draw(numbers)} if attribute == "entries" else {"S": draw(words)}
         case _:
             text = "(#0 = :0 AND attribute_not_exists (#1))"
             given_names["#1"] = "withdrawn"

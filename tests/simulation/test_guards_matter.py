@@ -241,6 +241,17 @@ def begun_and_broken_off(world: World) -> str:
     return str(head["mandate_id"]["S"])
 
 
+def two_return_pages_at_once(world: World) -> None:
+    handed = opened(world)
+    both = [world.return_page(handed), world.return_page(handed)]
+    for task in both:
+        on_to(world, task, "UpdateItem", "stripe_subjects")
+        world.pass_time(1)
+    for task in both:
+        world.finish(task)
+    world.converge()
+
+
 def a_session_of_another_customer(world: World) -> None:
     """It names our mandate and carries our mark."""
     mandate_id = begun_and_broken_off(world)
@@ -290,6 +301,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         detach, "payment_method.detached", mandate=False
     ),
     "settled read": one_event_again,
+    "pause between questions about a session": two_return_pages_at_once,
 }
 
 

@@ -575,7 +575,6 @@ def the_gateway_refuses_as_we_do(stack: Stack) -> list[str]:
 STRIPE_PER_SECOND, STRIPE_PER_ENDPOINT = 100, 25
 """https://docs.stripe.com/rate-limits"""
 
-CALL_STRIPE_EACH_TIME = {"PUT /customers/{customer_id}", "POST /checkout-sessions"}
 WEBHOOKS = "POST /webhooks/stripe"
 
 
@@ -598,13 +597,22 @@ MOST_FOR_WEBHOOKS = ENOUGH_CONCURRENCY - 50
 """Of the functions that an account should be able to run at a time (ops/account.py)."""
 
 
+def _routes_that_call_stripe(stack: Stack) -> list[str]:
+    """Those of the functions that know where Stripe's key is."""
+    return [
+        route.name
+        for route in routes(stack)
+        if "STRIPE_API_KEY_SECRET_ARN" in stack.functions[route.function]["Environment"]["Variables"]
+    ]
+
+
 def throttles_spare_stripe_and_let_its_backlog_in(stack: Stack) -> list[str]:
     set_for = throttles(stack)
     known = {route.name for route in routes(stack)} | {"* /*"}
     problems = [f"there is no route {route} to throttle" for route in set_for if route not in known]
     for route, at_most in {
         "* /*": STRIPE_PER_SECOND,
-        **dict.fromkeys(CALL_STRIPE_EACH_TIME, STRIPE_PER_ENDPOINT),
+        **dict.fromkeys(_routes_that_call_stripe(stack), STRIPE_PER_ENDPOINT),
     }.items():
         rate, burst = _rate_and_burst(set_for.get(route, {}))
         in_one_second = rate if route == "* /*" else rate + burst

@@ -52,9 +52,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         CUSTOMERS: {READ},
     },
     "ReadCheckoutSession": {
-        CUSTOMERS: {READ},
         MANDATES: {READ, PUT, UPDATE},
-        "${MandatesTable.Arn}/index/by_customer": {QUERY},
         SUBJECTS: {READ, UPDATE},
         EVENTS: {PUT},
         "StripeApiKeySecretArn": {SECRET},

@@ -17,8 +17,9 @@ Contributions = Mapping[str, Sequence[Contribution]]
 """By mandate id."""
 
 _MOST_PER_TRANSACTION = 30
-"""Each is an entry, an event record and perhaps personal values, beside the head and the links: at most 94
-of the 100 items a transaction may have."""
+"""Each is an entry, an event record and one of personal values, a link to a payment method and a link to a
+session; beside them are the head and the link to the customer: at most 92 of the 100 items a transaction may
+have."""
 
 
 def work_out(

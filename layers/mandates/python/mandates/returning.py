@@ -1,8 +1,8 @@
 """The return page: what became of a session, even if its webhook has not come yet.
 
-The browser's word is only a hint. While our own facts say `pending`, Stripe is asked for the session, and
-what it says is contributed as the same facts the webhook would bring; the merge makes their order and
-number irrelevant.
+The browser's word is only a hint. While our own facts say `pending`, Stripe is asked for the session, once in
+a few seconds however many requests there are, and what it says is contributed as the same facts the webhook
+would bring; the merge makes their order and number irrelevant.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,30 +19,33 @@ from mandates.core.stripe_events import (
 from mandates.gateway import Gateway
 from mandates.moment import Clock, Moment
 from mandates.recording import contribute, statuses
-from mandates.store.customers import read_slot
-from mandates.store.mandates import mandates_of, read_heads
+from mandates.store.mandates import read_heads
+from mandates.store.sessions import mandates_naming, may_ask
 
 SOURCE = "api:read_checkout_session"
 
+ASK_AGAIN_AFTER_SECONDS = 3
+"""A return page asks every second or two. Stripe takes 25 requests a second for all customers' sessions:
+https://docs.stripe.com/rate-limits"""
+
 
 def find_mandate(customer_id: str, checkout_session_id: str) -> Mandate | None:
-    """The customer's mandate with that session: the current checkout's, else any earlier one's."""
-    slot = read_slot(customer_id)
-    if slot and slot.checkout_session_id == checkout_session_id:
-        return read_heads([slot.mandate_id]).get(slot.mandate_id)
-    return next(
-        (one for one in mandates_of(customer_id) if one.checkout_session_id == checkout_session_id), None
-    )
+    """The customer's own mandate with that session."""
+    heads = read_heads(mandates_naming(checkout_session_id)).values()
+    return next((head for head in heads if head.customer_id == customer_id), None)
 
 
 def brought_up_to_date(
     mandate: Mandate, checkout_session_id: str, gateway: Gateway, owner_mark: str, clock: Clock
 ) -> Mandate:
-    """The mandate with what Stripe says of its session by now; as it was, if that says nothing new.
+    """The mandate with what Stripe says of its session by now; as it was, if that says nothing new, or if
+    Stripe was asked a moment ago.
 
     Raises StripeUnavailable or StripeRefused if Stripe can't be asked.
     """
     if statuses([mandate])[mandate.mandate_id] is not Status.PENDING:
+        return mandate
+    if not may_ask(checkout_session_id, Moment(clock()).seconds, every=ASK_AGAIN_AFTER_SECONDS):
         return mandate
     session = gateway.read_session(checkout_session_id)
     if not is_about(session, mandate, owner_mark):

@@ -77,6 +77,15 @@ class Change:
     def is_empty(self) -> bool:
         return not self.entries
 
+    @property
+    def sessions(self) -> frozenset[str]:
+        """The ids of the Checkout Sessions that the mandate's facts name for the first time."""
+        return _sessions(self.after) - _sessions(self.before)
+
+
+def _sessions(mandate: Mandate) -> frozenset[str]:
+    return all_ids(mandate.facts, "checkout_session")
+
 
 def stands_on(mandate: Mandate, facts: Facts) -> list[str]:
     """The keys of the subjects that the mandate stands on with these facts, its Stripe customer's first."""

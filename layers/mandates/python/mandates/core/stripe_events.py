@@ -167,6 +167,10 @@ def stripe_customer_subject(stripe_customer_id: str) -> str:
     return f"stripe_customer#{stripe_customer_id}"
 
 
+def checkout_session_subject(checkout_session_id: str) -> str:
+    return f"checkout_session#{checkout_session_id}"
+
+
 def read(event: Mapping[str, Any], *, owner_mark: str, livemode: bool) -> Reading:
     """What a projected event says to the stack with this mark, which runs in that `livemode`."""
     event_id = event.get("id")

@@ -17,6 +17,7 @@ from mandates.core.ledger import Entry, PersonalValue
 from mandates.core.mandate import Mandate, Status, status, withdrawn
 from mandates.moment import Moment
 from mandates.store.events import applied_event_values, not_applied_before
+from mandates.store.sessions import add_sessions
 from mandates.store.tables import EntryRow, EventRow, HeadRow, PersonalRow, SubjectRow
 from mandates.store.writing import (
     MAX_TRANSACTION_ITEMS,
@@ -192,12 +193,13 @@ def commit(changes: Sequence[Change], moment: Moment) -> None:
         for change in changes:
             add_change(writing, change, moment)
         _link(writing, changes)
+        add_sessions(writing, changes)
 
 
 def add_change(writing: Transaction, change: Change, moment: Moment) -> None:
     """The head, the ledger entries, the personal values and the event records of one change.
 
-    All but the links to the subjects it stands on, which only activation makes (`commit`).
+    All but the links to its session and to the subjects it stands on, which are `commit`'s.
     """
     if change.before.entries == 0:
         nobody_has_this_id = HeadRow.mandate_id.does_not_exist()
@@ -303,7 +305,8 @@ def _is_pending(mandate: Mandate) -> bool:
 
 
 def _items_in(change: Change) -> int:
-    return 1 + len(change.entries) + len(change.events) + len(change.personal) + len(change.stands_on)
+    links = len(change.stands_on) + len(change.sessions)
+    return 1 + len(change.entries) + len(change.events) + len(change.personal) + links
 
 
 # ------------------------------------------------------------------------------- items and objects

@@ -4,7 +4,7 @@
 |-----------------|----------------|-----------------------------------------------------|
 | customers       | customer_id    | `customer`, `checkout`                              |
 | mandates        | mandate_id     | `head`, `entry#000001`…, `personal#000001`…         |
-| stripe_subjects | subject        | (none): `payment_method#pm_…`, `stripe_customer#cus_…` |
+| stripe_subjects | subject        | (none): `payment_method#…`, `stripe_customer#…`, `checkout_session#…` |
 | events          | event_id       | `event`, or a mandate's id; `cursor` (below); index `quarantined` |
 | terms           | record         | version: `version` + each version, `pointer` + `current` |
 """
@@ -182,6 +182,21 @@ class SubjectRow(Model):
     customer_id = UnicodeAttribute(null=True)
 
 
+class SessionRow(Model):
+    """Which mandates name this Checkout Session: one, unless somebody edited metadata at Stripe. It holds
+    nothing of the customer, so it may outlive them.
+
+    `asked_at` (epoch seconds) is when Stripe was last asked for the session because its customer came back.
+    """
+
+    class Meta(_Table):
+        pass
+
+    subject = UnicodeAttribute(hash_key=True)
+    mandates = UnicodeSetAttribute(null=True)
+    asked_at = NumberAttribute(null=True)
+
+
 class Quarantined(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Lists the events that could not be applied: no other carries `quarantined`."""
 
@@ -256,7 +271,7 @@ class TermsRow(Model):
 _ROWS: dict[str, tuple[type[Model], ...]] = {
     "customers": (CustomerRow, CheckoutRow),
     "mandates": (HeadRow, EntryRow, PersonalRow),
-    "stripe_subjects": (SubjectRow,),
+    "stripe_subjects": (SubjectRow, SessionRow),
     "events": (EventRow, CursorRow),
     "terms": (TermsRow,),
 }

@@ -1,0 +1,48 @@
+"""Checkout Sessions: whose mandate each is for, and when Stripe was last asked for it."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from mandates.core.changes import Change
+from mandates.core.stripe_events import checkout_session_subject
+from mandates.store.tables import SessionRow
+from mandates.store.writing import Conflict, Transaction, conflicts_named
+
+
+def add_sessions(writing: Transaction, changes: Sequence[Change]) -> None:
+    """Have each session found that a mandate's facts name from now on, whoever told us of it first."""
+    named: dict[str, set[str]] = {}
+    for change in changes:
+        for session_id in change.sessions:
+            named.setdefault(session_id, set()).add(change.after.mandate_id)
+    for session_id, mandate_ids in named.items():
+        key = {"subject": checkout_session_subject(session_id)}
+        writing.change(SessionRow, key, actions=[SessionRow.mandates.add(mandate_ids)], condition=None)
+
+
+def mandates_naming(checkout_session_id: str) -> frozenset[str]:
+    """The ids of the mandates whose facts name the session; strongly consistent. Whose they are, only their
+    heads say."""
+    key = checkout_session_subject(checkout_session_id)
+    for row in SessionRow.batch_get([key], consistent_read=True):
+        return frozenset(row.mandates or ())
+    return frozenset()
+
+
+def may_ask(checkout_session_id: str, now: int, every: int) -> bool:
+    """Whether Stripe may be asked for the session now (epoch seconds), and if so, note that it is.
+
+    True at most once in `every` seconds, however many ask at once. A clock that was set back delays that by
+    no more than `every` seconds.
+    """
+    long_enough_ago = (
+        SessionRow.asked_at.does_not_exist()
+        | (SessionRow.asked_at <= now - every)
+        | (SessionRow.asked_at > now + every)
+    )
+    with suppress(Conflict), conflicts_named():
+        SessionRow(checkout_session_subject(checkout_session_id)).update(
+            [SessionRow.asked_at.set(now)], condition=long_enough_ago
+        )
+        return True
+    return False
