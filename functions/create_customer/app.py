@@ -20,6 +20,8 @@ from mandates.stripe_access import Stripe
 class Settings(StripeAccess, frozen=True, kw_only=True):
     allowed_origins: frozenset[str]
     customers_table: str
+    events_table: str
+    mandates_table: str
     stripe_subjects_table: str
 
 
@@ -37,7 +39,14 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
 
 
 configured = settings.read(Settings, os.environ)
-tables.bind({"customers": configured.customers_table, "stripe_subjects": configured.stripe_subjects_table})
+tables.bind(
+    {
+        "customers": configured.customers_table,
+        "events": configured.events_table,
+        "mandates": configured.mandates_table,
+        "stripe_subjects": configured.stripe_subjects_table,
+    }
+)
 tables.warm("customers")
 stripe = Stripe(configured, within=REQUEST_SECONDS)
 

@@ -164,6 +164,7 @@ CALLS: Mapping[str, Callable[[Gateway], object]] = {
     "create_customer": lambda gateway: gateway.create_customer("x", "test-stack", idempotency_key="k"),
     "find_customer": lambda gateway: gateway.find_customer("x", "test-stack"),
     "check_customer": lambda gateway: gateway.check_customer("cus_x"),
+    "is_deleted": lambda gateway: gateway.is_deleted("cus_x"),
     "update_customer": lambda gateway: gateway.update_customer("cus_x", {"email": "x@shop.example"}),
     "create_session": lambda gateway: gateway.create_session({"mode": "setup"}, idempotency_key="k"),
     "read_session": lambda gateway: gateway.read_session("cs_x"),

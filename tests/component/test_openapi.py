@@ -381,6 +381,16 @@ def after_saving(play: Callable[[World, str], Answer], **fault: str) -> Callable
     return played
 
 
+def deleted_unheard(play: Callable[[World, str], Answer]) -> Callable[[World, str], Answer]:
+    """Stripe's customer is gone, and its webhook has not come yet."""
+
+    def played(world: World, me: str) -> Answer:
+        world.stripe.core.delete_customer(world.put_customer(me).body["stripe_customer_id"])
+        return play(world, me)
+
+    return played
+
+
 Happens = Callable[[World, Any], object]
 """What a customer or Stripe does about an open checkout, the body of whose 201 is given."""
 
@@ -597,6 +607,7 @@ CASES = [
     *bodies(PUT_CUSTOMER),
     Case(PUT_CUSTOMER, 201, "", lambda w, me: w.put_customer(me, email="a@shop.example", name="A")),
     Case(PUT_CUSTOMER, 200, "", lambda w, me: [w.put_customer(me), w.put_customer(me)][1]),
+    Case(PUT_CUSTOMER, 201, "", deleted_unheard(lambda w, me: w.put_customer(me, name="A"))),
     Case(PUT_CUSTOMER, 201, "", adopt(one_at_stripe)),
     Case(
         PUT_CUSTOMER,
@@ -658,6 +669,7 @@ CASES = [
     Case(CHECKOUT, 403, "insufficient_scope", lambda w, me: w.post_checkout(caller=BACK_END)),
     Case(CHECKOUT, 404, "no_terms", without_terms(checkout())),
     Case(CHECKOUT, 409, "customer_required", lambda w, me: w.post_checkout(me)),
+    Case(CHECKOUT, 409, "customer_required", deleted_unheard(World.post_checkout)),
     Case(CHECKOUT, 409, "terms_changed", checkout(terms_digest="0" * 64)),
     Case(CHECKOUT, 409, "terms_changed", checkout(locale="fr")),
     Case(CHECKOUT, 422, "consent_required", checkout(accepted=False)),

@@ -16,6 +16,7 @@ from tests.component.test_publish_changes import BUS, images, publish, stream_ev
 from tests.component.world import (
     CUSTOMER,
     TABLES,
+    Answer,
     AwsCall,
     World,
     customer,
@@ -170,6 +171,7 @@ def everything(world: World) -> World:
             headers={"Accept": "application/pdf"},
         )
         assert made.status == 200
+    customers_found_deleted(world)
     reconciled_and_swept(world)
     assert CloudFormation(world).create()["Status"] == "SUCCESS"
     boto3.client("events").create_event_bus(Name=BUS)
@@ -181,6 +183,19 @@ def everything(world: World) -> World:
     assert world.invoke("queue_withdrawals", stream_event(withdrawn)) == {"batchItemFailures": []}
     assert world.invoke("settle_withdrawals", sqs_event(["not a withdrawal"])) == {"batchItemFailures": []}
     return world
+
+
+def customers_found_deleted(world: World) -> None:
+    needs_the_customer: tuple[Callable[[], Answer], ...] = (
+        lambda: world.put_customer(email="a@shop.example"),
+        lambda: world.post_checkout(locale="de"),
+    )
+    for find_out in needs_the_customer:
+        world.stripe.core.authorize(world.begun()["checkout_session_id"])
+        world.run_webhooks()
+        world.stripe.core.delete_customer(world.put_customer().body["stripe_customer_id"])
+        assert find_out().status in {201, 409}
+    world.put_customer()
 
 
 def reconciled_and_swept(world: World) -> None:

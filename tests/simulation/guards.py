@@ -120,7 +120,7 @@ def _no_tombstones(patch: pytest.MonkeyPatch) -> None:
         known = list(SubjectRow.batch_get([key], consistent_read=True))
         return real(key, new) if known else Subject(key)
 
-    patch.setattr(ingest, "add_subject_facts", known_only)
+    patch.setattr(recording, "add_subject_facts", known_only)
 
 
 def _believes_any_metadata(patch: pytest.MonkeyPatch) -> None:
@@ -161,6 +161,19 @@ def _what_stripe_does_not_know_has_ended(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Checkouts, "_still_open", still_open)
 
 
+def _a_call_that_died_tells_nobody(patch: pytest.MonkeyPatch) -> None:
+    """The webhook tells its own word alone."""
+    real = recording.withdraw_subject
+
+    def withdraw(key: str, fact: Fact, clock: Any, *, event: Any = None) -> None:
+        with pytest.MonkeyPatch.context() as inside:
+            if event:
+                inside.setattr(Fact, "is_our_own", False)
+            real(key, fact, clock, event=event)
+
+    patch.setattr(ingest, "withdraw_subject", withdraw)
+
+
 GUARDS: Mapping[str, Removal] = {
     "event record condition": _unconditional_records(mandates),
     "event record condition of what changes no mandate": _unconditional_records(events),
@@ -185,6 +198,7 @@ GUARDS: Mapping[str, Removal] = {
     ),
     "ownership of events": _believes_any_metadata,
     "tombstones of withdrawn subjects": _no_tombstones,
+    "telling of a deletion that was found out": _a_call_that_died_tells_nobody,
     "settled read": _never_settled,
     "pause between questions about a session": _questions_without_pause,
 }

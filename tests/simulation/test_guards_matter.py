@@ -168,6 +168,19 @@ def delete_customer(world: World) -> None:
     world.stripe.delete_customer(world.objects("customer")[-1]["id"])
 
 
+def crash_before_a_deletion_is_told(world: World) -> None:
+    """In one second with Stripe's own word, so that ours is the one that stays."""
+    handed = opened(world)
+    world.authorize(handed.checkout_session_id)
+    world.drain()
+    world.clock.now = float(int(world.clock.now) + 1)
+    delete_customer(world)
+    task = world.put_customer(email="ann@shop.example")
+    on_to(world, task, "TransactWriteItems", "mandates")
+    world.go_on(task, Fault.CRASH_BEFORE)
+    world.converge()
+
+
 def crash_after_the_customer_was_made(world: World) -> None:
     task = world.put_customer()
     on_to(world, task, "stripe POST /v1/customers")
@@ -300,6 +313,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "tombstones of withdrawn subjects": withdrawn_before_it_is_activated(
         detach, "payment_method.detached", mandate=False
     ),
+    "telling of a deletion that was found out": crash_before_a_deletion_is_told,
     "settled read": one_event_again,
     "pause between questions about a session": two_return_pages_at_once,
 }

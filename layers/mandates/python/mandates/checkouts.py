@@ -17,12 +17,14 @@ from mandates.core.mandate import Mandate
 from mandates.core.redirects import with_session_placeholder
 from mandates.core.stripe_events import stripe_customer_subject
 from mandates.core.terms import Terms
+from mandates.deletions import found_deleted
 from mandates.errors import CustomerRequired
 from mandates.gateway import (
     AnswerReplayed,
     CheckoutSession,
     Gateway,
     RequestRejected,
+    ResourceMissing,
     SessionNotOpen,
     setup_session_params,
 )
@@ -170,6 +172,10 @@ class Checkouts:
         except (RequestRejected, AnswerReplayed) as ended:
             # Nobody was ever given this session's URL: whether or not there is one, it is over.
             self._cancelled(slot.mandate_id, ended.code)
+            if isinstance(ended, ResourceMissing) and self._customer_is_gone(slot):
+                raise CustomerRequired(
+                    "your Stripe customer was deleted: PUT /customers/{customer_id} makes another"
+                ) from None
             raise
         contribute_ours(
             slot.mandate_id,
@@ -186,6 +192,10 @@ class Checkouts:
             self._clock,
         )
         return session
+
+    def _customer_is_gone(self, slot: Slot) -> bool:
+        """The customer is all that Stripe has to find for a session."""
+        return found_deleted(slot.params["customer"], self._gateway, self._clock)
 
     def _end(self, customer_id: str, slot: Slot) -> None:
         """End the session of an earlier request, so that the customer can't complete both.

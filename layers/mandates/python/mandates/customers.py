@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.core.stripe_events import stripe_customer_subject
+from mandates.deletions import found_deleted
 from mandates.errors import CustomerAlreadyLinked, StripeUnavailable
-from mandates.gateway import AnswerReplayed, Gateway
+from mandates.gateway import AnswerReplayed, Gateway, ResourceMissing
 from mandates.moment import Clock, Moment, RandomBytes
 from mandates.store.customers import (
     Customer,
@@ -50,14 +51,23 @@ class Customers:
     def save(self, customer_id: str, profile: Mapping[str, str], *, adopt: str | None = None) -> Saved:
         """Create or retrieve the Stripe customer of `customer_id`, or adopt an existing one.
 
-        `profile` may hold `email` and `name`: Stripe is told each time, since nothing here keeps them.
-        Safe to repeat and to run many times at once. Raises CustomerAlreadyLinked,
-        StripeCustomerUnknown, StripeUnavailable, StripeRefused or Busy.
+        `profile` may hold `email` and `name`: Stripe is told each time, since nothing here keeps them. A
+        customer that turns out to be deleted there is replaced. Safe to repeat and to run many times at once.
+        Raises CustomerAlreadyLinked, StripeCustomerUnknown, StripeUnavailable, StripeRefused or Busy.
         """
-        saved = until_no_conflict(lambda: self._linked(customer_id, adopt))
+        saved = self._save(customer_id, adopt)
         if profile:
-            self._gateway.update_customer(saved.stripe_customer_id, profile)
+            try:
+                self._gateway.update_customer(saved.stripe_customer_id, profile)
+            except ResourceMissing:
+                if not found_deleted(saved.stripe_customer_id, self._gateway, self._clock):
+                    raise
+                saved = self._save(customer_id, adopt)
+                self._gateway.update_customer(saved.stripe_customer_id, profile)
         return saved
+
+    def _save(self, customer_id: str, adopt: str | None) -> Saved:
+        return until_no_conflict(lambda: self._linked(customer_id, adopt))
 
     def _linked(self, customer_id: str, adopt: str | None) -> Saved:
         """One attempt: read, then whatever is the next thing to do. Raises Conflict to be tried again."""

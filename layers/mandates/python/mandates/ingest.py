@@ -17,9 +17,9 @@ from mandates.core.mandate import Mandate
 from mandates.core.stripe_events import AboutMandate, AboutSubject, Impossible, NotOurs, Reading, read
 from mandates.errors import Busy
 from mandates.moment import Clock, Moment
-from mandates.recording import contribute, work_out
+from mandates.recording import contribute, withdraw_subject, work_out
 from mandates.store.events import APPLIED, QUARANTINED, record_outcome, settled
-from mandates.store.mandates import add_subject_facts, commit, read_heads, transaction_groups
+from mandates.store.mandates import commit, read_heads, transaction_groups
 from mandates.store.together import Known, read_together
 from mandates.store.writing import StoreError
 
@@ -104,17 +104,12 @@ class _Batch:
         return QUARANTINED
 
     def apply_to_subject(self, reading: AboutSubject) -> str:
-        """Withdraw in one write, then tell each mandate's ledger, then record the event as done.
+        """Withdraw and tell each mandate's ledger, then record the event as done.
 
         A crash in between repeats the whole: the write merges, and each ledger is told only once.
         """
-        subject = add_subject_facts(reading.subject, [reading.fact])
-        event = self._events[reading.event_id]
-        for mandate_id in sorted(subject.mandates):
-            record = self._record(reading.event_id, mandate_id)
-            told = Contribution(reading.event_id, (reading.fact,), record, of_a_subject=True)
-            contribute(mandate_id, [told], self._clock)
-        return self.settle(event, APPLIED, subject=reading.subject)
+        withdraw_subject(reading.subject, reading.fact, self._clock, event=self._record(reading.event_id))
+        return self.settle(self._events[reading.event_id], APPLIED, subject=reading.subject)
 
     def apply_to_mandates(self, readings: Sequence[AboutMandate], known: Known | None) -> None:
         """`known` is what was just read of them, if it still holds."""
@@ -187,9 +182,9 @@ class _Batch:
     def _applied(self, contributions: Sequence[Contribution]) -> None:
         self._results.update({new.source: APPLIED for new in contributions})
 
-    def _record(self, event_id: str, scope: str = EVENT) -> EventRecord:
+    def _record(self, event_id: str) -> EventRecord:
         event = self._events[event_id]
-        return EventRecord(event_id, scope, event.get("type"), event.get("created"))
+        return EventRecord(event_id, EVENT, event.get("type"), event.get("created"))
 
 
 def _impossible_for(reading: AboutMandate, head: Mandate | None) -> str | None:

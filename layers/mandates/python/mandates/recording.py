@@ -1,16 +1,25 @@
 """Contributing facts to mandates: read, work out the change, write it, and again if somebody was faster."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import batched
 
-from mandates.core.changes import Change, Contribution, Subject, change, stands_on, stands_on_after
+from mandates.core.changes import (
+    Change,
+    Contribution,
+    EventRecord,
+    Subject,
+    change,
+    stands_on,
+    stands_on_after,
+)
 from mandates.core.facts import Fact
 from mandates.core.mandate import Mandate, Status, status
 from mandates.errors import NotFound
 from mandates.moment import Clock, Moment
 from mandates.store.events import settled
-from mandates.store.mandates import commit, read_heads, read_subjects
+from mandates.store.mandates import add_subject_facts, commit, read_heads, read_subjects
 from mandates.store.writing import until_no_conflict
 
 Contributions = Mapping[str, Sequence[Contribution]]
@@ -61,6 +70,25 @@ def _attempt(mandate_id: str, contributions: Sequence[Contribution], clock: Cloc
     changes = work_out({mandate_id: unseen}, {mandate_id: head}, moment, known={})
     if changes:
         commit(changes, moment)
+
+
+def withdraw_subject(key: str, fact: Fact, clock: Clock, *, event: EventRecord | None = None) -> None:
+    """Add a withdrawing fact to a subject in one write; then tell the ledger of each mandate standing on it.
+
+    `event` is the record of the event that brought the fact, if one did.
+
+    What one of our own calls found out is told again each time: a call that died before it told everybody is
+    not repeated, as an event is. No ledger is told the same twice, so all of it is safe to repeat.
+    """
+    subject = add_subject_facts(key, [fact])
+    told = {event: fact} if event else {}
+    told |= {EventRecord(known.source): known for known in subject.facts.values() if known.is_our_own}
+    for mandate_id in sorted(subject.mandates):
+        tellings = [
+            Contribution(record.event_id, (new,), replace(record, scope=mandate_id), of_a_subject=True)
+            for record, new in told.items()
+        ]
+        contribute(mandate_id, tellings, clock)
 
 
 def contribute_ours(mandate_id: str, source: str, fact: Callable[[int], Fact], clock: Clock) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+OUR_OWN = "api:"
+
 
 class Kind(StrEnum):
     """The kinds of fact, by subject. The value is what is stored and hashed: never change one."""
@@ -38,7 +40,7 @@ class Fact:
     """One thing we were told.
 
     `at` is in epoch seconds: Stripe's `created` for what Stripe told us, else our own clock.
-    `source` is the id of what told us: an event id, or `api:` and a word for our own calls.
+    `source` is the id of what told us: an event id, or `api:` (OUR_OWN) and a word for our own calls.
     `ids` are the Stripe ids it names; `detail` are plain words (a failure code, who revoked).
     `qualifier` tells facts of one kind apart where several are to be kept.
     """
@@ -53,6 +55,10 @@ class Fact:
     @property
     def key(self) -> str:
         return f"{self.kind}#{self.qualifier}" if self.qualifier else str(self.kind)
+
+    @property
+    def is_our_own(self) -> bool:
+        return self.source.startswith(OUR_OWN)
 
     @property
     def _testimony(self) -> tuple[int, str, tuple[tuple[str, str], ...]]:

@@ -152,12 +152,17 @@ class Gateway:
     def check_customer(self, stripe_customer_id: str) -> None:
         """Raise StripeCustomerUnknown unless Stripe has this customer and has not deleted it."""
         try:
-            with errors_ours():
-                customer = self._stripe.v1.customers.retrieve(stripe_customer_id)
+            usable = not self.is_deleted(stripe_customer_id)
         except ResourceMissing:
-            customer = None
-        if customer is None or getattr(customer, "deleted", False):
+            usable = False
+        if not usable:
             raise StripeCustomerUnknown(f"Stripe has no customer {stripe_customer_id}")
+
+    def is_deleted(self, stripe_customer_id: str) -> bool:
+        """Whether Stripe says that this customer was deleted. Raises ResourceMissing if it has no such id."""
+        with errors_ours():
+            customer = self._stripe.v1.customers.retrieve(stripe_customer_id)
+        return bool(getattr(customer, "deleted", False))
 
     def update_customer(self, stripe_customer_id: str, profile: Mapping[str, str]) -> None:
         """Set `email` and `name`, as far as given. Twice is harmless, so the SDK's own key will do."""

@@ -56,7 +56,9 @@ class errors_ours:  # noqa: N801 - reads as a word in `with errors_ours():`
             case stripe.AuthenticationError():
                 raise KeyRefused(REFUSED, **about) from error
             case stripe.InvalidRequestError() if code == "resource_missing":
-                raise ResourceMissing(UNKNOWN, **about) from error
+                unknown = ResourceMissing(UNKNOWN, **about)
+                unknown.param = error.param
+                raise unknown from error
             case stripe.InvalidRequestError():
                 rejected = RequestRejected(REFUSED, **about)
                 rejected.param = error.param
