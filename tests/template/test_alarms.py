@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from http import HTTPStatus
 from itertools import chain
+from math import prod
 
 import pytest
 
 from mandates import errors
 from mandates.http import STATUSES
+from mandates.reconciling import ON_THEIR_WAY_SECONDS
 from tests.template.rules import routes
 from tests.template.stack import ALIAS, Json, Stack, expand, folder_of, function_called, name_of, raw
 from tests.unit import runbook
@@ -552,6 +554,87 @@ def test_throttles_are_counted_for_all_functions_and_only_when_requests_fail(sta
     assert (throttles["MetricName"], dimensions(throttles)) == ("Throttles", {})
     assert failed == metrics_in(alarms(stack)["ApiServerErrors"])[0]
     assert expression(alarm) == "throttles * errors"
+
+
+# ----------------------------------------------------------------------- by the values of its metrics
+
+
+def goes_off(alarm: Json, values: Mapping[str, float]) -> bool:
+    """Whether an alarm does on one metric or a product of several, each of which has its value throughout.
+
+    A metric that is left out has no data; metric math then has none either:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+    """
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    named = {
+        one["Id"]: one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one
+    }
+    factors = [named[one] for one in expression(alarm).split(" * ")] if named else metrics_in(alarm)
+    names = [metric["MetricName"] for metric in factors]
+    if not set(names) <= values.keys():
+        return bool(alarm["TreatMissingData"] == "breaching")
+    return bool(prod(values[name] for name in names) >= alarm["Threshold"])
+
+
+@pytest.mark.parametrize(
+    ("refused", "missing", "expected"),
+    [
+        (1, 1, True),
+        (300, 12, True),
+        (5, 0, False),
+        (100_000, 0, False),
+        (0, 12, False),
+        (None, 12, False),  # none was refused: EventsMissing's
+        (100_000, None, False),  # no run has looked
+        (None, None, False),
+    ],
+)
+def test_a_secret_is_missing_when_webhooks_are_refused_and_events_are_missing(
+    stack: Stack, refused: int | None, missing: int | None, expected: bool
+) -> None:
+    told = {"SignatureFailures": refused, "EventGap": missing}
+    values = {name: value for name, value in told.items() if value is not None}
+    assert goes_off(alarms(stack)["WebhookSecretMissing"], values) is expected
+
+
+def test_refusals_and_what_is_missing_for_them_are_seen_together(stack: Stack) -> None:
+    """A run comes every quarter of an hour, and what is missing counts once it is ten minutes old."""
+    periods = {one["MetricStat"]["Period"] for one in alarms(stack)["WebhookSecretMissing"]["Metrics"][1:]}
+    (period,) = periods
+    assert period >= 900 + ON_THEIR_WAY_SECONDS + 900  # and a run that fails
+
+
+FORGED_ALONE = {
+    "SignatureFailures": 100_000,
+    "EventsRefused": 100_000,
+    "TokensRefused": 100_000,
+    "EventGap": 0,
+}
+"""What anybody can count up without being let in, where Stripe's own events arrive."""
+
+
+def set_off_by_strangers(stack: Stack) -> list[str]:
+    return [
+        name
+        for name, alarm in alarms(stack).items()
+        if {metric["MetricName"] for metric in metrics_in(alarm)} & FORGED_ALONE.keys() - {"EventGap"}
+        and goes_off(alarm, FORGED_ALONE)
+    ]
+
+
+def test_what_is_forged_sets_off_no_alarm_by_itself(stack: Stack) -> None:
+    assert set_off_by_strangers(stack) == []
+
+
+def test_an_alarm_that_strangers_can_set_off_is_found(stack: Stack) -> None:
+    for metric in FORGED_ALONE.keys() - {"EventGap"}:
+        spoilt = stack.copy()
+        spoilt.properties("RecordAltered").update(MetricName=metric, Threshold=5)
+        assert set_off_by_strangers(spoilt) == ["RecordAltered"]
+    spoilt = stack.copy()
+    metric_math = alarms(spoilt)["WebhookSecretMissing"]["Metrics"]
+    metric_math[0].update(Expression="refused")
+    assert set_off_by_strangers(spoilt) == ["WebhookSecretMissing"]
 
 
 def test_the_runbook_says_what_it_means_what_to_look_at_and_what_to_run() -> None:
