@@ -33,10 +33,12 @@ def add_commands(commands: Any) -> None:
         action = actions.add_parser(name, help=about)
         action.add_argument("version")
         action.set_defaults(run=run)
+        if run is run_retire:
+            action.add_argument("--yes", action="store_true", help="also the one that customers are shown")
 
 
 def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
-    """Publish a document, or say that the very same is published already; 1 if it can't be."""
+    """Publish a document; 0 if it is the current terms now or was already, 1 if not."""
     try:
         terms = load(chosen.file)
     except (OSError, ValueError) as error:
@@ -46,17 +48,25 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
     try:
         publish_terms(terms, Moment(time.time()))
     except Conflict:
-        published = read_terms(terms.version)
-        if published is None or published.terms.digest != terms.digest:
-            complain(
-                f"version {terms.version} was published with another text and can't be changed:"
-                " give the document a new version"
-            )
-            return 1
-        say(f"version {terms.version} is published already")
-        return 0
+        return _published_before(terms)
     say(f"published version {terms.version}, digest {terms.digest}")
     return 0
+
+
+def _published_before(terms: Terms) -> int:
+    """A version is published once: it is current only if nothing was published or retired since."""
+    published = read_terms(terms.version)
+    if published is None or published.terms.digest != terms.digest:
+        known = f"version {terms.version} was published with another text and can't be changed"
+    elif published.retired_at:
+        known = f"version {terms.version} was retired at {published.retired_at} and is not offered"
+    elif terms != current_terms():
+        known = f"version {terms.version} was superseded by a later one and is not offered"
+    else:
+        say(f"version {terms.version} is published already, and current")
+        return 0
+    complain(f"{known}: give the document a new version")
+    return 1
 
 
 def run_list(stack: Stack, _chosen: argparse.Namespace) -> int:
@@ -91,13 +101,24 @@ def run_show(stack: Stack, chosen: argparse.Namespace) -> int:
 
 
 def run_retire(stack: Stack, chosen: argparse.Namespace) -> int:
+    """Retire a version; 1 if there is none to retire, or if it is the current one and --yes was not said."""
     stack.use_tables()
+    current = current_terms()
+    is_current = current is not None and current.version == chosen.version
+    if is_current and not chosen.yes:
+        complain(
+            f"version {chosen.version} is the current one: without it nobody can set up a payment."
+            " Publish another first, or repeat this with --yes"
+        )
+        return 1
     try:
         retire_terms(chosen.version, Moment(time.time()))
     except Conflict:
         complain(f"version {chosen.version} was never published, or is retired already")
         return 1
-    say(f"retired version {chosen.version}; publish another, or nobody can set up a payment")
+    say(f"retired version {chosen.version}")
+    if is_current:
+        say("nobody can set up a payment until another version is published")
     return 0
 
 

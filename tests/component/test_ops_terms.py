@@ -40,6 +40,24 @@ def test_published_once_and_never_changed(
     assert (current.version, current.business_name) == ("2027-01-01", "Example Shop")
 
 
+def test_publishing_what_is_no_longer_offered_fails(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (tmp_path / name for name in ("first", "second"))
+    first.mkdir()
+    second.mkdir()
+    older, newer = document(first, version="2027-01-01"), document(second, version="2027-02-01")
+    assert main(["terms", "publish", older]) == main(["terms", "publish", newer]) == 0
+    assert main(["terms", "publish", older]) == 1
+    assert "2027-01-01 was superseded" in capsys.readouterr().err
+    assert main(["terms", "retire", "2027-02-01", "--yes"]) == 0
+    assert main(["terms", "publish", newer]) == 1
+    said = capsys.readouterr().err
+    assert "2027-02-01 was retired at" in said
+    assert "give the document a new version" in said
+    assert current_terms() is None
+
+
 def test_what_is_missing_is_said_all_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     texts = {"en": {"permission": "May we?"}}
     recurring = {"kind": "recurring", "interval": "month", "every": 1}
@@ -85,8 +103,15 @@ def test_listed_shown_and_retired(world: World, tmp_path: Path, capsys: pytest.C
     assert main(["terms", "show", "2026-11-01"]) == 0
     assert world.terms.digest in capsys.readouterr().out
     assert main(["terms", "show", "never"]) == 1
-    assert main(["terms", "retire", "2027-01-01"]) == 0
+    assert main(["terms", "retire", "2026-11-01"]) == 0  # no longer shown to anybody: nothing to ask
+    assert main(["terms", "retire", "2026-11-01"]) == 1
+    capsys.readouterr()
     assert main(["terms", "retire", "2027-01-01"]) == 1
+    assert "--yes" in capsys.readouterr().err
+    assert current_terms() is not None
+    assert main(["terms", "retire", "2027-01-01", "--yes"]) == 0
+    assert "nobody can set up a payment" in capsys.readouterr().out
+    assert main(["terms", "retire", "2027-01-01", "--yes"]) == 1
     assert current_terms() is None
     assert world.call("read_terms", "/terms/current").status == 404
     world.put_customer()
