@@ -9,6 +9,7 @@ import msgspec
 from mandates import settings
 from mandates.caller import caller_of
 from mandates.checkouts import Checkouts, Consent
+from mandates.core import locales
 from mandates.core.checkout import CheckoutRequest
 from mandates.core.redirects import MAX_URL_LENGTH, RedirectRefused, checked_redirect
 from mandates.core.terms import Terms
@@ -34,7 +35,7 @@ class Settings(StripeAccess, frozen=True, kw_only=True):
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Url = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_URL_LENGTH)]
-Locale = Annotated[str, msgspec.Meta(max_length=35, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$(?!\n)")]
+Locale = Annotated[str, msgspec.Meta(max_length=locales.MAX_LENGTH, pattern=rf"^{locales.PATTERN}$(?!\n)")]
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ from local.journey import consent_to
 from mandates import checkouts
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
 from mandates.core.ledger import first_broken
+from mandates.core.terms import checked
 from mandates.moment import Moment
 from mandates.store.customers import read_slot
 from mandates.store.mandates import read_heads, read_ledger, read_personal
@@ -270,6 +271,52 @@ def test_what_was_not_shown_word_for_word_is_not_recorded(world: World, shown: d
     for name in ("version", "digest", "locale", "wording_digest"):
         assert refused.body[f"current_{name}"] == current[name]
     assert post(world, {**sent, **consent_to(current)}).status == 201
+
+
+@pytest.mark.parametrize(
+    ("wanted", "served"),
+    [
+        (None, "en"),
+        ("", "en"),
+        ("en", "en"),
+        ("EN", "en"),
+        ("en-US-u-hc-h12", "en"),
+        ("de_AT", "de"),
+        ("de-DE-x-formal", "de-DE-x-formal"),
+        ("DE-de-X-Formal", "de-DE-x-formal"),
+        ("de-DE-x-informal", "de"),
+        ("pt-br", "pt-BR"),
+        ("pt", "en"),
+        ("zh-Hant-HK", "zh-Hant"),
+        ("*", "en"),
+        ("<script>", "en"),
+        ("a" * 4000, "en"),
+        ("språk", "en"),
+    ],
+)
+def test_whatever_get_is_asked_for_post_takes_what_it_answered(
+    world: World, wanted: str | None, served: str
+) -> None:
+    """And nothing else: what was asked for is no locale of the terms."""
+    locales = ("en", "de", "de-DE-x-formal", "pt-BR", "zh-Hant")
+    world.terms = replace(
+        world.terms,
+        version="2027-01-01",
+        texts={locale: {**world.terms.texts["en"], "timing": f"In {locale}."} for locale in locales},
+    )
+    publish_terms(checked(world.terms.to_plain()), Moment(time.time()))
+    world.put_customer()
+    query = {} if wanted is None else {"locale": wanted}
+    shown = world.call("read_terms", "/terms/current", query=query)
+    assert (shown.status, shown.body["locale"]) == (200, served)
+    if wanted != served:
+        refused = post(world, {**checkout_body(world.terms), **consent_to(shown.body), "locale": wanted})
+        assert refused.status in {400, 409}
+        assert refused.body["code"] in {"invalid_request", "terms_changed"}
+        assert read_slot(CUSTOMER) is None
+    opened = post(world, {**checkout_body(world.terms), **consent_to(shown.body)})
+    assert opened.status == 201
+    assert world.get_mandate(opened.body["mandate_id"]).body["locale"] == served
 
 
 @pytest.mark.parametrize("left_out", ["terms_version", "terms_digest", "locale", "wording_digest"])

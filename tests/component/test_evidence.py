@@ -380,6 +380,36 @@ def test_terms_in_any_language_have_all_their_characters(world: World, locale: s
     assert b"pdfaid:part>3<" in base64.b64decode(answered["body"])
 
 
+@pytest.mark.parametrize(
+    ("locale", "face"),
+    [
+        ("ja", "jp"),
+        ("ko-KR", "kr"),
+        ("zh", "sc"),
+        ("zh-Hans-HK", "sc"),
+        ("zh-TW", "tc"),
+        ("zh-Hant", "tc"),
+        ("zh-HK", "hk"),
+        ("zh-Hant-HK", "hk"),
+        ("zh-Hant-MO", "hk"),
+        ("en", "sc"),
+    ],
+)
+def test_a_chinese_character_is_drawn_as_its_readers_know_it(
+    world: World, mandate_id: str, locale: str, face: str
+) -> None:
+    signed = json.loads(pack(world, mandate_id))
+    signed["evidence"]["consent"]["text_shown"] = "接受即表示您授權"
+    signed["evidence"]["mandate"]["locale"] = locale
+    pdf = world.function("render_evidence").render(signed)
+    streams = (
+        zlib.decompress(stream)
+        for stream, _ in re.findall(rb"stream\r?\n(x.*?)(endstream)", pdf, flags=re.DOTALL)
+    )
+    named = re.findall(rb"NotoSansCJK([a-z]{2})", b"".join((pdf, *streams)))
+    assert set(named) == {face.encode()}
+
+
 def test_a_character_no_font_has_still_gives_a_pdf(world: World, mandate_id: str) -> None:
     render = world.function("render_evidence").render
     signed = json.loads(pack(world, mandate_id))

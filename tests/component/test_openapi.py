@@ -1055,7 +1055,7 @@ def test_an_answer_that_says_something_else_is_noticed(world: World) -> None:
     ):
         assert CONTRACT.against_answer(PUT_CUSTOMER, changed) != [], changed
     opened = send(world, TERMS)
-    for name in ("digest", "locale", "limits"):
+    for name in ("digest", "locale", "wording_digest", "limits"):
         assert CONTRACT.against_answer(TERMS, replace(opened, body={**opened.body, name: "?"})) != []
 
 

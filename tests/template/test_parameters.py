@@ -1,149 +1,268 @@
-"""A changed parameter reaches running code: new versions behind every alias, a new deployment of the API."""
+"""One rule for what a deployment names: what CloudFormation takes a function can use, and vice versa.
 
-import copy
-import time
-from pathlib import Path
+CloudFormation's AllowedPattern has to match the whole value:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+"""
 
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from local.settings import ROOT
-from ops.deploy import main
-from ops.parameters import (
-    DIGEST_VARIABLE,
-    ParametersRefused,
-    as_overrides,
-    digest,
-    effective,
-    read_stage,
-    stamped,
-)
-from tests.template.stack import Json, Stack, expand, raw
-from tests.template.test_versions import renewed, versions
+from mandates.addresses import ORIGIN, SERVER, URL
+from mandates.core.redirects import RedirectRefused, origin_of
+from mandates.issuer_keys import fetch_json
+from mandates.settings import SettingsError, StripeAccess, Tokens, normalised_origins, read
+from tests.template.stack import raw
+from tests.unit.laws import law
 
-GIVEN = {
-    "Stage": "dev",
-    "AllowedOrigins": "https://shop.example",
-    "OidcIssuer": "https://issuer.example/",
-    "OidcAudiences": "https://mandates.shop.example",
-    "StripeApiKeySecretArn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:key",
-    "StripeLivemode": "false",
+PARAMETERS: dict[str, dict[str, Any]] = raw()["Parameters"]
+
+PATTERNS = {
+    "AllowedOrigins": f"^({ORIGIN} *(, *|$))+$",
+    "CorsOrigin": f"^([*]|{ORIGIN})$",
+    "OidcIssuer": f"^{URL}$",
+    "OidcJwksUrl": f"^({URL})?$",
+    "StripeApiBase": f"^({SERVER})?$",
+    "ApiBaseUrl": f"^({URL})?$",
+}
+
+ANY_TEXT_WILL_DO = {
+    "ServiceClientIds": "compared with a claim, text by text",
+    "ScopePrefix": "compared with a claim, text by text",
 }
 
 
-def deployed_with(**changed: str) -> Json:
-    template = raw()
-    return stamped(template, effective(template, {**GIVEN, **changed}))
+class Origins(msgspec.Struct, frozen=True):
+    allowed_origins: frozenset[str]
 
 
-def another_value(parameter: Json, value: str) -> str:
-    choices = [str(choice) for choice in parameter.get("AllowedValues", [f"{value}1"])]
-    return next(choice for choice in choices if choice != value)
+TOKENS = {
+    "OIDC_ISSUER": "https://issuer.example",
+    "OIDC_AUDIENCES": "api",
+    "OIDC_JWKS_URL": "",
+    "SERVICE_CLIENT_IDS": "",
+    "SCOPE_PREFIX": "",
+}
+STRIPE = {"STRIPE_API_KEY_SECRET_ARN": "arn", "STRIPE_API_BASE": "", "OWNER_MARK": "a-mark"}
 
 
-def literal(template: Json) -> str:
-    value: str = template["Globals"]["Function"]["Environment"]["Variables"][DIGEST_VARIABLE]
-    return value
+def starts(kind: type[msgspec.Struct], variable: str, others: Mapping[str, str]) -> Callable[[str], bool]:
+    """Whether a function that needs `kind` would start with that value for the variable."""
+
+    def with_value(value: str) -> bool:
+        try:
+            configured = read(kind, {**others, variable: value})
+            if isinstance(configured, Origins):
+                normalised_origins(configured.allowed_origins)
+        except SettingsError:
+            return False
+        return True
+
+    return with_value
 
 
-@pytest.mark.parametrize("name", raw()["Parameters"])
-def test_another_value_of_any_parameter_is_another_literal(name: str) -> None:
-    before = effective(raw(), GIVEN)
-    changed = another_value(raw()["Parameters"][name], before[name])
-    assert literal(deployed_with(**{name: changed})) != literal(deployed_with())
+STARTS = {
+    "AllowedOrigins": starts(Origins, "ALLOWED_ORIGINS", {}),
+    "OidcIssuer": starts(Tokens, "OIDC_ISSUER", TOKENS),
+    "OidcJwksUrl": starts(Tokens, "OIDC_JWKS_URL", TOKENS),
+    "OidcAudiences": starts(Tokens, "OIDC_AUDIENCES", TOKENS),
+    "ServiceClientIds": starts(Tokens, "SERVICE_CLIENT_IDS", TOKENS),
+    "ScopePrefix": starts(Tokens, "SCOPE_PREFIX", TOKENS),
+    "StripeApiBase": starts(StripeAccess, "STRIPE_API_BASE", STRIPE),
+}
+"""Of the parameters that a function reads and that may be any of many texts."""
+
+ORIGINS = {
+    "https://shop.example": True,
+    "https://shop.example:8443": True,
+    "https://shop.example,http://localhost:3000": True,
+    "https://shop.example, https://www.shop.example": True,
+    "https://xn--bcher-kva.example": True,
+    "http://127.0.0.1:4000": True,
+    "http://[::1]:3000": True,
+    "http://shop.example": False,
+    "http://localhost.evil.example": False,
+    "https://my_shop.example": False,
+    "https://bücher.example": False,
+    "https://Shop.example": False,
+    "HTTPS://shop.example": False,
+    "https://shop.example/": False,
+    "https://shop.example/app": False,
+    "https://shop.example?a": False,
+    "https://shop.example#a": False,
+    "https://ann@shop.example": False,
+    "https://*.shop.example": False,
+    "https://[:::]": False,
+    "https://[2001:db8::1]": False,
+    "https://shop.example:": False,
+    "https://shop.example:0": False,
+    "https://shop.example:port": False,
+    "https://shop.example:443443": False,
+    "https://shop.example https://www.shop.example": False,
+    "https://shop.example,shop.example": False,
+    "https://" + "a" * 254: False,
+    "https://": False,
+    "shop.example": False,
+    "null": False,
+    "*": False,
+    ",": False,
+    "": False,
+}
+SERVERS = {
+    "https://server.example": True,
+    "https://server.example:8443": True,
+    "https://Server.example": True,
+    "https://a_server.internal": True,
+    "http://127.0.0.1:4010": True,
+    "http://localhost:4010": True,
+    "http://[::1]:4010": True,
+    "http://host.docker.internal:4010": True,
+    "http://server.example": False,
+    "http://127.0.0.1.evil.example": False,
+    "http://localhost@evil.example": False,
+    "http://169.254.169.254": False,
+    "https://ann@server.example": False,
+    "https://sérver.example": False,
+    "https://server.example:port": False,
+    "https://server example": False,
+    "https://": False,
+    "server.example": False,
+    "ftp://server.example": False,
+    "file:///etc/passwd": False,
+}
+URLS = {
+    **SERVERS,
+    "https://issuer.example/": True,
+    "https://issuer.example/realms/shop": True,
+    "https://issuer.example/keys?p=b2c_1_sign_in": True,
+    "https://issuer.example/two words": False,
+    "https://issuer.example/é": False,
+    "http://issuer.example/keys": False,
+}
+EMPTY = {"": True}
+CASES: dict[str, dict[str, bool]] = {
+    "AllowedOrigins": ORIGINS,
+    "OidcIssuer": {**URLS, "": False},
+    "OidcJwksUrl": {**URLS, **EMPTY},
+    "OidcAudiences": {
+        "api": True,
+        "https://mandates.shop.example": True,
+        "a,b": True,
+        " a , b ,": True,
+        ",,a": True,
+        "an audience": True,
+        "": False,
+        " ": False,
+        ",": False,
+        " , ,": False,
+    },
+    "ServiceClientIds": {"": True, ",": True, "a, b": True, "ä": True},
+    "ScopePrefix": {"": True, "mandates-api/": True, "https://api.example/": True},
+    "StripeApiBase": {
+        **SERVERS,
+        **EMPTY,
+        "https://server.example/": False,
+        "https://server.example/v1": False,
+    },
+}
 
 
-def test_another_literal_makes_a_new_version_behind_every_alias() -> None:
-    was, now = versions(deployed_with()), versions(deployed_with(ServiceClientIds="another"))
-    assert renewed(was, now) == was.keys()
-
-
-def test_the_same_values_make_no_new_version() -> None:
-    assert deployed_with() == deployed_with(LogLevel="INFO")  # a default that is spelt out is the same value
-
-
-def test_without_the_digest_the_alias_would_keep_the_old_value() -> None:
-    """SAM's translator hashes a function's properties with `Ref`s in them:
-    samtranslator/model/sam_resources.py, SamFunction._construct_version."""
-
-    def without_it(**changed: str) -> Json:
-        template = deployed_with(**changed)
-        del template["Globals"]["Function"]["Environment"]["Variables"][DIGEST_VARIABLE]
-        return template
-
-    assert renewed(versions(without_it()), versions(without_it(ServiceClientIds="another"))) == set()
-
-
-def test_a_changed_cors_origin_makes_a_new_deployment_of_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AlwaysDeploy names it by the time of the deployment, in seconds: samtranslator/model/apigateway.py,
-    ApiGatewayDeployment.make_auto_deployable."""
-
-    def deployments(template: Json, at: float) -> list[str]:
-        monkeypatch.setattr(time, "time", lambda: at)
-        return [name for name, _ in Stack(expand(template)).of("AWS::ApiGateway::Deployment")]
-
-    template = deployed_with(CorsOrigin="https://shop.example")
-    assert deployments(template, 1_800_000_000) != deployments(template, 1_800_000_001)
-    never = copy.deepcopy(template)
-    del never["Resources"]["Api"]["Properties"]["AlwaysDeploy"]
-    assert deployments(never, 1_800_000_000) == deployments(never, 1_800_000_001)
-
-
-# ----------------------------------------------------------------------------------------- values
-
-
-def test_every_parameter_is_passed_with_its_default_where_nothing_is_given() -> None:
-    values = effective(raw(), GIVEN)
-    assert values.keys() == raw()["Parameters"].keys()
-    assert values["LogLevel"] == "INFO"
-    assert values["AlarmEmail"] == ""
-    assert 'AlarmEmail=""' in as_overrides(values)
-
-
-def test_sam_reads_every_value_as_it_is() -> None:
-    from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
-
-    values = effective(raw(), {**GIVEN, "OidcAudiences": "one, two=2,https://three.example/?a=b"})
-    read = CfnParameterOverridesType().convert(tuple(as_overrides(values)), None, None)
-    assert read == values
+def accepted(parameter: str, value: str) -> bool:
+    """Whether CloudFormation takes the value."""
+    declared = PARAMETERS[parameter]
+    if "AllowedValues" in declared:
+        return value in declared["AllowedValues"]
+    return re.fullmatch(declared.get("AllowedPattern", "(?s:.*)"), value) is not None
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("parameter", "value", "expected"),
+    [(parameter, *case) for parameter, cases in CASES.items() for case in cases.items()],
+)
+def test_what_one_side_takes_the_other_takes(parameter: str, value: str, expected: bool) -> None:
+    assert (accepted(parameter, value), STARTS[parameter](value)) == (expected, expected)
+
+
+@pytest.mark.parametrize("parameter", [name for name in STARTS if "AllowedPattern" in PARAMETERS[name]])
+@law
+@given(data=st.data())
+def test_a_function_starts_with_whatever_the_pattern_allows(parameter: str, data: st.DataObject) -> None:
+    value = data.draw(st.from_regex(PARAMETERS[parameter]["AllowedPattern"], fullmatch=True))
+    assert STARTS[parameter](value.removesuffix("\n"))
+
+
+def test_every_free_text_has_a_pattern_or_a_reason_why_not() -> None:
+    free = {
+        name
+        for name, declared in PARAMETERS.items()
+        if declared["Type"] == "String" and not {"AllowedValues", "AllowedPattern"} & declared.keys()
+    }
+    assert free == ANY_TEXT_WILL_DO.keys()
+    assert CASES.keys() == STARTS.keys()
+    assert CASES.keys() >= free
+
+
+@pytest.mark.parametrize("parameter", PATTERNS)
+def test_the_templates_patterns_are_the_codes(parameter: str) -> None:
+    assert PARAMETERS[parameter]["AllowedPattern"] == PATTERNS[parameter]
+
+
+@pytest.mark.parametrize("parameter", [name for name in PARAMETERS if "AllowedPattern" in PARAMETERS[name]])
+def test_a_default_is_allowed_and_a_refusal_says_what_is(parameter: str) -> None:
+    declared = PARAMETERS[parameter]
+    if "Default" in declared:
+        assert accepted(parameter, declared["Default"])
+    assert declared["ConstraintDescription"]
+
+
+@law
+@given(st.from_regex(ORIGIN, fullmatch=True))
+def test_an_origin_is_compared_as_that_of_a_return_url(origin: str) -> None:
+    try:
+        of_a_url = origin_of(f"{origin}/return")
+    except RedirectRefused:
+        assert int(origin.rpartition(":")[2]) > 65535  # no URL has such a port, so none is allowed by it
+        return
+    assert normalised_origins(frozenset({origin})) == {of_a_url}
+
+
+@law
+@given(address=st.from_regex(URL, fullmatch=True))
+def test_keys_are_fetched_from_wherever_the_parameters_may_lead(address: str) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("urllib.request.OpenerDirector.open", opened := Opened())
+        with pytest.raises(ConnectionError):
+            fetch_json(address)
+    assert opened.address == address
+
+
+class Opened:
+    address = ""
+
+    def __call__(self, address: str, **_: Any) -> None:
+        self.address = address
+        raise ConnectionError
+
+
+@pytest.mark.parametrize(
+    ("arn", "expected"),
     [
-        ({**GIVEN, "AlowedOrigins": "x"}, "AlowedOrigins is not a parameter"),
-        ({name: value for name, value in GIVEN.items() if name != "OidcIssuer"}, "OidcIssuer is missing"),
-        ({**GIVEN, "ScopePrefix": 'a"b'}, "quotation mark"),
+        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:mandates/stripe-key-AbC123", True),
+        ("arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a+b=c.d@e_f-000000", True),
+        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:stripe", False),
+        ("arn:aws:secretsmanager:us-east-1:123456789012:secret:*", False),
+        ("arn:aws:secretsmanager:*:*:secret:mandates/stripe-key-AbC123", False),
+        ("arn:aws:secretsmanager:x", False),
+        ("arn:aws:ssm:us-east-1:123456789012:parameter/key-AbC123", False),
+        ("mandates/stripe-key", False),
+        ("", False),
     ],
 )
-def test_values_that_cannot_be_are_refused_before_anything_is_built(given: dict[str, str], said: str) -> None:
-    with pytest.raises(ParametersRefused, match=said):
-        effective(raw(), given)
-
-
-def test_the_digest_is_of_names_and_values() -> None:
-    assert digest({"A": "1", "B": "2"}) == digest({"B": "2", "A": "1"})
-    assert digest({"A": "1", "B": "2"}) != digest({"A": "2", "B": "1"})
-
-
-# ------------------------------------------------------------------------------------- samconfig.toml
-
-
-@pytest.mark.parametrize("stage", ["dev", "staging", "prod"])
-def test_each_stage_names_its_stack_and_only_parameters_there_are(stage: str) -> None:
-    config = read_stage(ROOT / "samconfig.toml", stage)
-    assert config.stack == f"mandates-{stage}"
-    assert config.given["Stage"] == stage
-    assert config.given.keys() <= raw()["Parameters"].keys()
-
-
-def test_a_stage_that_is_not_there_stops_before_building(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["nope"]) == 1
-    assert "no stage nope, only local, dev, staging, prod" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("overrides", ['["Stage=dev", "Stage=prod"]', '["Stage"]', '"Stage=dev Stage=prod"'])
-def test_an_override_is_one_name_and_its_value(overrides: str, tmp_path: Path) -> None:
-    file = tmp_path / "samconfig.toml"
-    file.write_text(f'[dev.deploy.parameters]\nstack_name = "s"\nparameter_overrides = {overrides}\n')
-    with pytest.raises(ParametersRefused, match="said once"):
-        read_stage(file, "dev")
+def test_the_secret_is_one_and_named_whole(arn: str, expected: bool) -> None:
+    """With part of an ARN the roles could not read it, with `*` they could read others."""
+    assert accepted("StripeApiKeySecretArn", arn) is expected

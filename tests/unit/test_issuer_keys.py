@@ -350,9 +350,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     "address",
     [
         "https://issuer.example/jwks",
-        "HTTPS://issuer.example/jwks",
         "http://localhost:4566/jwks",
-        "http://LOCALHOST/jwks",
         "http://127.0.0.1:4566/jwks",
         "http://[::1]:4566/jwks",
         "http://host.docker.internal:4566/jwks",

@@ -70,7 +70,7 @@ CHECKOUT = {
         ("create_customer", {"stripe_customer_id": None}),
         ("create_checkout_session", CHECKOUT),
         ("create_checkout_session", {**CHECKOUT, "locale": "zh-Hant-TW"}),
-        ("create_checkout_session", {**CHECKOUT, "locale": "es_419"}),
+        ("create_checkout_session", {**CHECKOUT, "locale": "de-DE-x-formal"}),
         ("create_checkout_session", {**CHECKOUT, "accepted": False}),
     ],
 )
@@ -104,6 +104,8 @@ def test_a_body_of_these_is_taken(bodies: dict[str, Any], name: str, body: dict[
         ("create_checkout_session", {**CHECKOUT, "locale": None}, "locale"),
         ("create_checkout_session", {**CHECKOUT, "wording_digest": None}, "wording_digest"),
         ("create_checkout_session", {**CHECKOUT, "locale": "../../etc"}, "locale"),
+        ("create_checkout_session", {**CHECKOUT, "locale": "es_419"}, "locale"),
+        ("create_checkout_session", {**CHECKOUT, "locale": "EN"}, "locale"),
         ("create_checkout_session", {**CHECKOUT, "locale": "en-" + "a" * 40}, "locale"),
         ("create_checkout_session", {**CHECKOUT, "success_url": ""}, "success_url"),
         ("create_checkout_session", {**CHECKOUT, "cancel_url": "https://" + "a" * 2041}, "cancel_url"),

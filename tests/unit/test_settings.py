@@ -72,6 +72,9 @@ def test_truth_is_true_or_false(text: str, expected: bool) -> None:
         ("STRIPE_LIVEMODE", "yes"),
         ("STRIPE_LIVEMODE", ""),
         ("STRIPE_LIVEMODE", "2"),
+        ("NAMES", ""),
+        ("NAMES", " , "),
+        ("STRIPE_API_BASE", "http://api.stripe.example"),
         ("BATCH_SIZE", ""),
         ("BATCH_SIZE", "ten"),
         ("BATCH_SIZE", "1.5"),
@@ -123,12 +126,18 @@ def test_the_shared_settings_are_frozen(kind: type[msgspec.Struct]) -> None:
 # ----------------------------------------------------------------------------------------- origins
 
 
-def test_origins_are_written_as_browsers_send_them() -> None:
-    given = {"https://Shop.Example", "https://www.shop.example:443", "http://LOCALHOST:3000"}
+def test_a_schemes_own_port_makes_no_difference() -> None:
+    given = {
+        "https://shop.example",
+        "https://www.shop.example:443",
+        "http://localhost:80",
+        "http://[::1]:443",
+    }
     assert normalised_origins(frozenset(given)) == {
         "https://shop.example",
         "https://www.shop.example",
-        "http://localhost:3000",
+        "http://localhost",
+        "http://[::1]:443",
     }
     assert normalised_origins(frozenset()) == frozenset()
 

@@ -218,6 +218,8 @@ def test_each_part_must_be_there(name: str) -> None:
         ("texts/de_AT", TEXT, "texts.de_AT is not a locale"),
         ("texts/DE", TEXT, "texts.DE is not a locale"),
         ("texts/de-", TEXT, "texts.de- is not a locale"),
+        ("texts/de-" + "aaaaaaaa-" * 4, TEXT, "is not a locale"),
+        ("texts/eN", TEXT, "texts.eN is not a locale"),
         ("texts/språk", TEXT, "texts.språk is not a locale"),
     ],
 )  # fmt: skip
@@ -236,6 +238,14 @@ def test_a_limit_that_is_reached_is_not_broken() -> None:
 @pytest.mark.parametrize("section", ["permission", "frequency", "timing", "amount"])
 def test_each_section_that_stripe_requires_must_be_there(section: str) -> None:
     assert problems(changed(f"texts/de/{section}")) == [f"texts.de.{section} is missing"]
+
+
+def test_a_locale_that_is_there_twice_in_two_cases_is_refused() -> None:
+    """Nobody could be shown the second one."""
+    assert problems({**PLAIN, "texts": dict.fromkeys(("en", "pt-BR", "pt-br"), TEXT)}) == [
+        "texts.pt-BR is there twice: case makes no difference",
+        "texts.pt-br is there twice: case makes no difference",
+    ]
 
 
 @pytest.mark.parametrize("locale", [False, 5, None])

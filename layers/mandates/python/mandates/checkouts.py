@@ -153,7 +153,7 @@ class Checkouts:
             currency=consent.terms.limits.currency,
             success_url=with_session_placeholder(consent.request.success_url),
             cancel_url=consent.request.cancel_url,
-            locale=_stripe_locale(consent.request.locale),
+            locale=consent.request.locale,
             expires_at=expires_at,
         )
         slot = Slot(mandate_id, consent.request, params, moment.seconds, expires_at)
@@ -225,17 +225,3 @@ class Checkouts:
 
 def _new_mandate_id(random_bytes: RandomBytes) -> str:
     return "mdt_" + base64.b32encode(random_bytes(15)).decode().lower()
-
-
-_STRIPE_LOCALES = frozenset(
-    "bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hr hu id it ja ko lt lv ms mt nb nl pl pt pt-BR ro"  # noqa: SIM905
-    " ru sk sl sv th tr vi zh zh-HK zh-TW".split()
-)
-
-
-def _stripe_locale(locale: str) -> str:
-    """The Checkout page's language: https://docs.stripe.com/js/appendix/supported_locales"""
-    if locale in _STRIPE_LOCALES:
-        return locale
-    language = locale.partition("-")[0].lower()
-    return language if language in _STRIPE_LOCALES else "auto"

@@ -2,15 +2,15 @@
 
 import functools
 import json
+import re
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import jwt
 
-from mandates.core.redirects import LOOPBACK_HOSTS
+from mandates.addresses import URL
 from mandates.core.token_claims import TokenRefused
 from mandates.moment import Clock, has_passed
 from mandates.settings import Tokens
@@ -140,8 +140,7 @@ def _algorithms(published: dict[str, Any]) -> tuple[str, ...]:
 
 def fetch_json(address: str) -> Any:
     """GET a JSON document over TLS (or from this machine). The time-out leaves the gateway time to answer."""
-    parts = urlsplit(address)
-    if parts.scheme != "https" and (parts.scheme != "http" or parts.hostname not in _THIS_MACHINE):
+    if not re.fullmatch(URL, address):
         raise ValueError("an issuer's keys must be fetched over https")
     with _opener().open(address, timeout=FETCH_SECONDS) as answer:
         return json.load(answer)
@@ -159,8 +158,3 @@ def _opener() -> urllib.request.OpenerDirector:
     """Made with the first fetch: reading the machine's certificates takes a quarter of a start, and a token
     that is refused for its form needs none."""
     return urllib.request.build_opener(_NoRedirects)
-
-
-# What a container calls the machine it runs on (`sam local`). Nobody can register a name under `.internal`.
-_CONTAINERS_HOST = "host.docker.internal"
-_THIS_MACHINE = {_CONTAINERS_HOST, *(host.strip("[]") for host in LOOPBACK_HOSTS)}

@@ -4,13 +4,13 @@ Each function declares a msgspec Struct of what it needs; a missing or malformed
 names every one of them at once.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Annotated, Any
 
 import msgspec
 
-from mandates.core.redirects import RedirectRefused, origin_of
+from mandates.addresses import ORIGIN, SERVER, URL
 
 
 class SettingsError(Exception):
@@ -21,7 +21,7 @@ class StripeAccess(msgspec.Struct, frozen=True, kw_only=True):
     """`stripe_api_base` is empty for Stripe itself. `owner_mark` marks what is ours in a shared account."""
 
     stripe_api_key_secret_arn: str
-    stripe_api_base: str = ""
+    stripe_api_base: Annotated[str, msgspec.Meta(pattern=f"^({SERVER})?$")] = ""
     owner_mark: str
 
 
@@ -31,9 +31,9 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     `oidc_jwks_url` is empty where the issuer's discovery document names the keys' address.
     """
 
-    oidc_issuer: str
+    oidc_issuer: Annotated[str, msgspec.Meta(pattern=f"^{URL}$")]
     oidc_audiences: frozenset[str]
-    oidc_jwks_url: str = ""
+    oidc_jwks_url: Annotated[str, msgspec.Meta(pattern=f"^({URL})?$")] = ""
     service_client_ids: frozenset[str] = frozenset()
     scope_prefix: str = ""
 
@@ -61,21 +61,20 @@ def read[Settings: msgspec.Struct](kind: type[Settings], environment: Mapping[st
 
 
 def _converted(raw: str, field: msgspec.structs.FieldInfo) -> Any:
-    if not raw and field.required:
-        raise msgspec.ValidationError("it is empty")
-    is_list = field.type in {frozenset[str], tuple[str, ...]}
+    is_list = field.type in (frozenset[str], tuple[str, ...])
     value = [item.strip() for item in raw.split(",") if item.strip()] if is_list else raw
+    if not value and field.required:
+        raise msgspec.ValidationError("it is empty")
     return msgspec.convert(value, field.type, strict=False)
 
 
 def normalised_origins(origins: frozenset[str]) -> frozenset[str]:
-    """Origins as they are compared. Raises SettingsError for anything that is more than an origin."""
-    try:
-        normalised = {origin: origin_of(origin) for origin in origins}
-    except RedirectRefused as refused:
-        raise SettingsError(f"ALLOWED_ORIGINS: an origin {refused}") from None
-    for origin in origins:
-        parts = urlsplit(origin)
-        if parts.path or parts.query or parts.fragment or "?" in origin or "#" in origin:
-            raise SettingsError(f"ALLOWED_ORIGINS: {origin} is more than an origin (scheme, host and port)")
-    return frozenset(normalised.values())
+    """Origins as they are compared, without the scheme's own port. Raises SettingsError for anything else."""
+    for origin in sorted(origins):
+        if not re.fullmatch(ORIGIN, origin):
+            raise SettingsError(
+                f"ALLOWED_ORIGINS: {origin} is not an origin as a browser sends it, such as https://shop.example:"
+                " lower case, without a path, and https unless it is this machine"
+            )
+    own_port = {"https": ":443", "http": ":80"}
+    return frozenset(origin.removesuffix(own_port[origin.partition(":")[0]]) for origin in origins)

@@ -18,7 +18,8 @@ async function loadTerms(language, cache = 'default') {
     Object.assign(document.createElement('dd'), { textContent: text }),
   ]))
   locale.replaceChildren(...terms.locales.map((tag) => {
-    const name = new Intl.DisplayNames([tag], { type: 'language' }).of(tag)
+    const { baseName } = new Intl.Locale(tag) // without extensions, which have no name
+    const name = new Intl.DisplayNames([tag], { type: 'language' }).of(baseName)
     return new Option(name, tag, tag === terms.locale, tag === terms.locale)
   }))
   locale.disabled = false

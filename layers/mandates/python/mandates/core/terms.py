@@ -17,6 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mandates.core.canonical import digest
+from mandates.core.locales import is_locale, lookup
 
 SECTIONS = ("permission", "frequency", "timing", "amount", "cancellation")
 """What a text says, in the order it is shown. All are required; cancellation only when recurring."""
@@ -28,7 +29,6 @@ CURRENCIES = frozenset("usd aud gbp dkk eur hkd jpy nzd nok zar sek chf".split()
 """What Amazon Pay takes on Stripe: https://docs.stripe.com/payments/amazon-pay"""
 
 _KEYS = {"version", "business_name", "default_locale", "frequency", "amount", "limits", "notice", "texts"}
-_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -114,14 +114,8 @@ class Terms:
         }
 
     def locale_for(self, wanted: str | None) -> str:
-        """The best locale there is: for `de-AT` that, else `de`, else the default one."""
-        available = {locale.lower(): locale for locale in self.texts}
-        tag = (wanted or "").lower().replace("_", "-")
-        while tag:
-            if tag in available:
-                return available[tag]
-            tag = tag.rpartition("-")[0]
-        return self.default_locale
+        """The best locale there is, whatever is wanted: for `de-AT` that, else `de`, else the default one."""
+        return lookup(wanted or "", self.texts) or self.default_locale
 
     def sections(self, locale: str) -> dict[str, str]:
         """What a customer is shown in that locale, in the order to show it."""
@@ -271,8 +265,10 @@ def _texts_problems(plain: Mapping[str, Any]) -> Iterator[str]:
     if plain.get("default_locale") not in list(texts):
         yield "default_locale must be one of the locales in texts"
     for locale, text in texts.items():
-        if not (isinstance(locale, str) and _LOCALE.fullmatch(locale)):
+        if not is_locale(locale):
             yield f"texts.{locale} is not a locale, such as en or pt-BR"
+        elif len([other for other in texts if str(other).lower() == locale.lower()]) > 1:
+            yield f"texts.{locale} is there twice: case makes no difference"
         yield from _keys(f"texts.{locale}", text, set(SECTIONS), optional)
         if isinstance(text, Mapping):
             for name, section in text.items():

@@ -5,6 +5,7 @@ from typing import Any, cast
 from stripe.params.checkout import SessionCreateParams
 
 from mandates.core.stripe_events import METADATA_MANDATE, METADATA_OWNER_MARK
+from mandates.gateway.locales import checkout_locale
 
 
 def setup_session_params(
@@ -18,7 +19,7 @@ def setup_session_params(
     locale: str,
     expires_at: int,
 ) -> SessionCreateParams:
-    """All that Stripe is sent to set up Amazon Pay for later.
+    """All that Stripe is sent to set up Amazon Pay for later; its page is in the `locale` of the terms shown.
 
     `allowed_payment_method_types` is a filter over what the account has enabled: Amazon Pay must be on
     in its payment method settings. The metadata is set on both objects, since setup_intent.* events
@@ -33,7 +34,7 @@ def setup_session_params(
         "client_reference_id": mandate_id,
         "success_url": success_url,
         "cancel_url": cancel_url,
-        "locale": cast("Any", locale),
+        "locale": cast("Any", checkout_locale(locale)),
         "expires_at": expires_at,
         "metadata": metadata,
         "setup_intent_data": {"metadata": metadata},
