@@ -604,6 +604,55 @@ def test_refusals_and_what_is_missing_for_them_are_seen_together(stack: Stack) -
     assert period >= 900 + ON_THEIR_WAY_SECONDS + 900  # and a run that fails
 
 
+def calculated(alarm: Json, values: Mapping[str, float | None]) -> float:
+    """An alarm's expression for one period, with FILL for metrics that have no data (None) in it."""
+    text = expression(alarm).replace(" AND ", " and ")
+    functions = {
+        "IF": lambda condition, one, other: one if condition else other,
+        "FILL": lambda value, filling: filling if value is None else value,
+    }
+    return float(eval(text, {"__builtins__": {}}, {**functions, **values}))
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ((None, None, None, None), False),  # a quiet half hour
+        ((5, 3, None, None), False),
+        ((1, None, None, None), True),  # nobody read it
+        ((1, 0, None, None), True),
+        ((None, 3, None, None), False),  # events of Stripe's made entries
+        ((5, 3, 1, 1), False),
+        ((5, 3, 1, None), True),  # the bus was told, Stripe was not
+        ((5, 3, None, 2), False),
+        ((1, None, 1, None), True),
+    ],
+)
+def test_a_reader_of_the_stream_that_does_not_run_is_noticed(
+    stack: Stack,
+    told: tuple[float | None, ...],
+    expected: bool,
+) -> None:
+    """It has no IteratorAge then: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
+    alarm = alarms(stack)["StreamNotRead"]
+    values = dict(zip(("consents", "published", "withdrawn", "queued"), told, strict=True))
+    assert (calculated(alarm, values) >= alarm["Threshold"]) is expected
+
+
+def test_it_watches_every_reader_of_the_stream(stack: Stack) -> None:
+    watched = {
+        dimensions(metric)["FunctionName"]["Ref"]
+        for metric in metrics_in(alarms(stack)["StreamNotRead"])
+        if metric["Namespace"] == "AWS/Lambda"
+    }
+    readers = {
+        function_called(mapping["FunctionName"])
+        for _, mapping in stack.of("AWS::Lambda::EventSourceMapping")
+        if "StartingPosition" in mapping
+    }
+    assert watched == readers
+
+
 FORGED_ALONE = {
     "SignatureFailures": 100_000,
     "EventsRefused": 100_000,
