@@ -22,6 +22,7 @@ from tests.component.world import CUSTOMER, ORIGIN, Answer, World, checkout_body
 SESSIONS = "/v1/checkout/sessions"
 LOST_ANSWERS = {"effect": "timeout_after_effect", "method": "POST", "path": SESSIONS}
 DOWN = {"effect": "server_error", "status": 503, "path": SESSIONS}
+OTHER: dict[str, Any] = {"success_url": f"{ORIGIN}/elsewhere"}
 
 
 def sessions_made(world: World) -> int:
@@ -110,6 +111,86 @@ def test_another_request_ends_the_open_session_first(world: World) -> None:
     assert status_of(world, second.body["mandate_id"]) == "pending"
 
 
+@pytest.mark.parametrize("field", ["success_url", "cancel_url"])
+def test_a_url_that_stripe_refuses_is_the_callers_to_mend_and_remembered(world: World, field: str) -> None:
+    world.put_customer()
+    world.faults({"effect": "rejected", "path": SESSIONS, "param": field, "code": "url_invalid"})
+    refused = world.post_checkout()
+    assert (refused.status, refused.body["code"]) == (422, "redirect_refused_by_stripe")
+    assert (refused.body["field"], refused.body["stripe_code"]) == (field, "url_invalid")
+    slot, asked = read_slot(CUSTOMER), len(world.stripe.core.requests())
+    assert slot
+    assert status_of(world, slot.mandate_id) == "expired"
+    world.faults()
+    assert world.post_checkout() == refused
+    assert read_slot(CUSTOMER) == slot
+    assert len(world.stripe.core.requests()) == asked
+    other: dict[str, Any] = {field: f"{ORIGIN}/elsewhere"}
+    assert world.post_checkout(**other).status == 201
+    assert world.post_checkout().status == 201
+    assert sessions_made(world) == 2
+
+
+def test_a_refusal_is_forgotten_when_its_session_would_be_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put_customer()
+    world.faults({"effect": "rejected", "path": SESSIONS, "param": "success_url"})
+    assert world.post_checkout().status == 422
+    world.faults()
+    later(world, SESSION_LIFETIME_SECONDS + 60, monkeypatch)  # Stripe's, too: it looks at this machine's
+    caller = customer(expires_at=str(int(time.time()) + 99))
+    assert world.post_checkout(caller=caller).status == 201
+
+
+def test_a_url_refused_when_the_creation_is_repeated_begins_no_second_mandate(world: World) -> None:
+    world.put_customer()
+    world.faults(DOWN)
+    assert world.post_checkout().status == 503
+    unresolved = read_slot(CUSTOMER)
+    assert unresolved
+    world.faults({"effect": "rejected", "path": SESSIONS, "param": "success_url"})
+    assert world.post_checkout().status == 422
+    refused = read_slot(CUSTOMER)
+    assert refused
+    assert refused.mandate_id == unresolved.mandate_id
+    world.faults()
+    assert world.post_checkout(**OTHER).status == 201
+
+
+def test_an_unresolved_creation_whose_url_is_refused_needs_no_end(world: World) -> None:
+    world.put_customer()
+    world.faults(DOWN)
+    assert world.post_checkout().status == 503
+    unresolved = read_slot(CUSTOMER)
+    assert unresolved
+    world.faults({"effect": "rejected", "path": SESSIONS, "param": "success_url", "times": 1})
+    assert world.post_checkout(**OTHER).status == 201
+    assert status_of(world, unresolved.mandate_id) == "expired"
+
+
+def test_a_refusal_that_was_not_told_to_the_mandate_is_told_once_it_is_replaced(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put_customer()
+    world.faults({"effect": "rejected", "path": SESSIONS, "param": "success_url", "times": 1})
+
+    def dies(*_: Any) -> None:
+        raise RuntimeError("the container is gone")
+
+    with monkeypatch.context() as dying:
+        dying.setattr(checkouts.Checkouts, "_cancelled", dies)
+        assert world.post_checkout().status == 500
+    slot = read_slot(CUSTOMER)
+    assert slot
+    assert status_of(world, slot.mandate_id) == "pending"
+    assert world.post_checkout().status == 422
+    assert world.post_checkout(**OTHER).status == 201
+    assert status_of(world, slot.mandate_id) == "expired"
+    open_sessions = world.stripe_client().v1.checkout.sessions.list({"status": "open"}).data
+    assert len(open_sessions) == 1
+
+
 def test_a_session_completed_just_before_it_was_to_be_replaced_stays_set_up(world: World) -> None:
     first = world.begun()
     world.stripe.core.authorize(first["checkout_session_id"])
@@ -117,9 +198,6 @@ def test_a_session_completed_just_before_it_was_to_be_replaced_stays_set_up(worl
     assert second.status == 201
     world.run_webhooks()
     assert status_of(world, first["mandate_id"]) == "active"
-
-
-OTHER: dict[str, Any] = {"success_url": f"{ORIGIN}/elsewhere"}
 
 
 @pytest.mark.parametrize(

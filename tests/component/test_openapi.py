@@ -675,6 +675,12 @@ CASES = [
     Case(CHECKOUT, 422, "consent_required", checkout(accepted=False)),
     Case(CHECKOUT, 422, "redirect_not_allowed", checkout(success_url="https://elsewhere.example/")),
     Case(CHECKOUT, 422, "redirect_not_allowed", checkout(cancel_url=f"{ORIGIN}/#cart")),
+    Case(
+        CHECKOUT,
+        422,
+        "redirect_refused_by_stripe",
+        after_saving(World.post_checkout, effect="rejected", param="success_url", code="url_invalid"),
+    ),
     Case(CHECKOUT, 502, "stripe_refused", refused_by_stripe(World.post_checkout)),
     Case(CHECKOUT, 502, "unknown_at_stripe", unknown_there(World.post_checkout)),
     Case(

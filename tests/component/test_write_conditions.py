@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from mandates.core.changes import Change
+from mandates.core.checkout import Refusal
 from mandates.core.facts import Fact, Facts, Kind, merge
 from mandates.core.ledger import PersonalValue
 from mandates.core.mandate import Mandate
@@ -15,6 +16,8 @@ from mandates.store.customers import (
     creation_failed,
     owner_of,
     read_customer,
+    read_slot,
+    refuse_slot,
     renew_claim,
     resolve_claim,
 )
@@ -30,7 +33,7 @@ from mandates.store.mandates import (
 )
 from mandates.store.tables import HeadRow
 from mandates.store.writing import Conflict
-from tests.component.world import World
+from tests.component.world import CUSTOMER, World
 from tests.unit.examples import NEW_MANDATE
 
 NOW = Moment(1_795_500_000)
@@ -135,3 +138,18 @@ def test_a_stripe_customer_is_released_by_its_own_customer_alone(world: World) -
     resolve_claim(CLAIM, "cus_1")
     release_stripe_customer("cus_1", "auth0|somebody-else")
     assert owner_of("cus_1") == CLAIM.customer_id
+
+
+@pytest.mark.parametrize("resolved", [True, False])
+def test_only_an_unresolved_checkout_of_its_own_mandate_is_refused(world: World, resolved: bool) -> None:
+    if resolved:
+        world.begun()
+    else:
+        world.put_customer()
+        world.faults({"effect": "server_error", "status": 503, "path": "/v1/checkout"})
+        assert world.post_checkout().status == 503
+    slot = read_slot(CUSTOMER)
+    assert slot
+    with pytest.raises(Conflict):
+        refuse_slot(CUSTOMER, slot.mandate_id if resolved else "mdt_another", Refusal("success_url", None))
+    assert read_slot(CUSTOMER) == slot

@@ -9,6 +9,7 @@ from mandates.core.checkout import (
     IDEMPOTENCY_WINDOW_SECONDS,
     SESSION_LIFETIME_SECONDS,
     CheckoutRequest,
+    Refusal,
     Slot,
     Step,
     next_step,
@@ -29,6 +30,7 @@ UNRESOLVED = Slot(
 )
 OPEN = replace(UNRESOLVED, checkout_session_id="cs_test_example", url="https://checkout.example/")
 OTHER = replace(REQUEST, locale="de")
+REFUSED = replace(UNRESOLVED, refusal=Refusal("success_url", "url_invalid"))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,13 @@ OTHER = replace(REQUEST, locale="de")
         (UNRESOLVED, OTHER, Status.PENDING, 0, Step.REPLACE),
         (UNRESOLVED, OTHER, Status.PENDING, 23 * HOUR - 1, Step.REPLACE),
         (UNRESOLVED, OTHER, Status.PENDING, 23 * HOUR, Step.ABANDON),
+        # one whose URL Stripe refused
+        (REFUSED, REQUEST, Status.EXPIRED, 0, Step.REFUSE),
+        (REFUSED, REQUEST, Status.EXPIRED, SESSION_LIFETIME_SECONDS - 1, Step.REFUSE),
+        (REFUSED, REQUEST, Status.EXPIRED, SESSION_LIFETIME_SECONDS, Step.START),
+        (REFUSED, REQUEST, Status.PENDING, 0, Step.REFUSE),  # not told to the mandate yet
+        (REFUSED, OTHER, Status.EXPIRED, 0, Step.START),
+        (REFUSED, OTHER, Status.PENDING, 0, Step.REPLACE),
         # a clock that went back
         (OPEN, REQUEST, Status.PENDING, -HOUR, Step.REUSE),
         (UNRESOLVED, REQUEST, Status.PENDING, -HOUR, Step.RESUME),

@@ -10,7 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from mandates.core.changes import Contribution, Subject, change
-from mandates.core.checkout import SESSION_LIFETIME_SECONDS, CheckoutRequest, Slot, Step, next_step
+from mandates.core.checkout import (
+    SESSION_LIFETIME_SECONDS,
+    CheckoutRequest,
+    Refusal,
+    Slot,
+    Step,
+    next_step,
+)
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import keep_beside
 from mandates.core.mandate import Mandate
@@ -18,7 +25,7 @@ from mandates.core.redirects import with_session_placeholder
 from mandates.core.stripe_events import stripe_customer_subject
 from mandates.core.terms import Terms
 from mandates.deletions import found_deleted
-from mandates.errors import CustomerRequired
+from mandates.errors import CustomerRequired, RedirectRefusedByStripe
 from mandates.gateway import (
     AnswerReplayed,
     CheckoutSession,
@@ -31,7 +38,7 @@ from mandates.gateway import (
 from mandates.moment import Clock, Moment, RandomBytes
 from mandates.recording import contribute, contribute_ours, statuses
 from mandates.returning import facts_of
-from mandates.store.customers import Customer, fill_slot, read_customer, read_slot, take_slot
+from mandates.store.customers import Customer, fill_slot, read_customer, read_slot, refuse_slot, take_slot
 from mandates.store.mandates import read_heads, read_subjects
 from mandates.store.writing import until_no_conflict
 
@@ -72,6 +79,7 @@ class Checkouts:
         Raises CustomerRequired, StripeUnavailable, StripeRefused or Busy. After any of them the same
         request can be made again, and goes on from where this one stopped. UnknownAtStripe, a StripeRefused,
         means that Stripe does not know the session of before: while that may be open, no other is opened.
+        Raises RedirectRefusedByStripe until the request names another URL.
         """
         return until_no_conflict(lambda: self._attempt(consent))
 
@@ -89,6 +97,8 @@ class Checkouts:
                     return self._create(consent.customer_id, slot, created=False)
             case Step.REPLACE if slot:
                 self._end(consent.customer_id, slot)
+            case Step.REFUSE if slot and slot.refusal:
+                raise _refused(slot.refusal)
             case Step.ABANDON if slot:
                 self._cancelled(slot.mandate_id, "creation_never_confirmed")
         begun = self._begin(consent, customer, stripe_customer_id, replaces=slot)
@@ -162,16 +172,21 @@ class Checkouts:
 
     def _create(self, customer_id: str, slot: Slot, *, created: bool) -> Opened:
         """Have Stripe create the slot's session, or repeat that, and record the answer."""
-        session = self._session_of(slot)
+        session = self._session_of(customer_id, slot)
         fill_slot(customer_id, slot.mandate_id, session.checkout_session_id, session.url)
         return Opened(slot.mandate_id, session.checkout_session_id, session.url, session.expires_at, created)
 
-    def _session_of(self, slot: Slot) -> CheckoutSession:
+    def _session_of(self, customer_id: str, slot: Slot) -> CheckoutSession:
         try:
             session = self._gateway.create_session(slot.params, idempotency_key=slot.idempotency_key)
         except (RequestRejected, AnswerReplayed) as ended:
+            refusal = _refusal_of_url(ended)
+            if refusal:  # remembered first: a crash in between must not have the same request begin anew
+                refuse_slot(customer_id, slot.mandate_id, refusal)
             # Nobody was ever given this session's URL: whether or not there is one, it is over.
             self._cancelled(slot.mandate_id, ended.code)
+            if refusal:
+                raise _refused(refusal) from None
             if isinstance(ended, ResourceMissing) and self._customer_is_gone(slot):
                 raise CustomerRequired(
                     "your Stripe customer was deleted: PUT /customers/{customer_id} makes another"
@@ -206,7 +221,7 @@ class Checkouts:
         if session_id is None:
             try:
                 session_id = self._create(customer_id, slot, created=False).checkout_session_id
-            except (RequestRejected, AnswerReplayed):
+            except (RequestRejected, AnswerReplayed, RedirectRefusedByStripe):
                 return  # nobody was ever given its URL, and nobody will be
         try:
             self._gateway.expire_session(session_id)
@@ -221,6 +236,20 @@ class Checkouts:
             lambda now: Fact(Kind.SESSION_CANCELLED, now, SOURCE, detail={"reason": reason}),
             self._clock,
         )
+
+
+def _refusal_of_url(ended: RequestRejected | AnswerReplayed) -> Refusal | None:
+    """Of the request's URLs, which it is that Stripe finds fault with; None if it is something else."""
+    param = ended.param if isinstance(ended, RequestRejected) else None
+    return Refusal(param, ended.extra.get("stripe_code")) if param in {"success_url", "cancel_url"} else None
+
+
+def _refused(refusal: Refusal) -> RedirectRefusedByStripe:
+    return RedirectRefusedByStripe(
+        f"Stripe does not take this {refusal.field}: send another",
+        field=refusal.field,
+        stripe_code=refusal.stripe_code,
+    )
 
 
 def _new_mandate_id(random_bytes: RandomBytes) -> str:

@@ -34,6 +34,12 @@ class RedirectNotAllowed(MandatesError):
     code = "redirect_not_allowed"
 
 
+class RedirectRefusedByStripe(MandatesError):
+    """We allow the URL and Stripe does not: the caller's to mend, all the same."""
+
+    code = "redirect_refused_by_stripe"
+
+
 class Unauthenticated(MandatesError):
     code = "unauthenticated"
 

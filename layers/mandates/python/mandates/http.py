@@ -35,6 +35,7 @@ STATUSES: Mapping[type[errors.MandatesError], HTTPStatus] = {
     errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.ConsentRequired: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.RedirectNotAllowed: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.RedirectRefusedByStripe: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.StripeCustomerUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.LedgerUnreadable: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.StripeRefused: HTTPStatus.BAD_GATEWAY,

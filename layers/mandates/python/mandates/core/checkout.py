@@ -33,10 +33,19 @@ class CheckoutRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Stripe does not take the request's `field`, one of its URLs; `stripe_code` says why, if Stripe does."""
+
+    field: str
+    stripe_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """A customer's current checkout. Times are epoch seconds.
 
-    `params` is all that Stripe is sent. The session's id and URL are None until Stripe has answered.
+    `params` is all that Stripe is sent. The session's id and URL are None until Stripe has answered, and stay
+    so if that is a `refusal`.
     """
 
     mandate_id: str
@@ -46,6 +55,7 @@ class Slot:
     expires_at: int
     checkout_session_id: str | None = None
     url: str | None = None
+    refusal: Refusal | None = None
 
     @property
     def idempotency_key(self) -> str:
@@ -60,10 +70,13 @@ class Step(Enum):
     RESUME = auto()  # creation was begun and its answer never recorded: repeat it
     REPLACE = auto()  # something else is open: end that first
     ABANDON = auto()  # its creation can no longer be repeated safely: leave it behind
+    REFUSE = auto()  # Stripe refused exactly this
 
 
 def next_step(slot: Slot | None, request: CheckoutRequest, mandate: Status | None, now: int) -> Step:
     """`mandate` is the status of the slot's mandate, None if there is none."""
+    if slot and slot.refusal and request == slot.request and now < slot.expires_at:
+        return Step.REFUSE
     if slot is None or mandate is not Status.PENDING:
         return Step.START
     unresolved = slot.checkout_session_id is None

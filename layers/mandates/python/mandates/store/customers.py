@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pynamodb.expressions.condition import Condition
 
 from mandates.core.changes import Change
-from mandates.core.checkout import CheckoutRequest, Slot
+from mandates.core.checkout import CheckoutRequest, Refusal, Slot
 from mandates.core.stripe_events import stripe_customer_subject
 from mandates.moment import Moment
 from mandates.store.mandates import add_change
@@ -155,6 +155,7 @@ def read_slot(customer_id: str) -> Slot | None:
             expires_at=int(row.expires_at),
             checkout_session_id=row.checkout_session_id,
             url=row.url,
+            refusal=Refusal(**row.refusal) if row.refusal else None,
         )
     return None
 
@@ -193,6 +194,17 @@ def fill_slot(customer_id: str, mandate_id: str, checkout_session_id: str, url: 
         CheckoutRow(customer_id, CheckoutRow.RECORD).update(
             [CheckoutRow.checkout_session_id.set(checkout_session_id), CheckoutRow.url.set(url)],
             condition=still_this_mandates,
+        )
+
+
+def refuse_slot(customer_id: str, mandate_id: str, refusal: Refusal) -> None:
+    """Record that Stripe won't create the session. Raises Conflict if it did, or if the slot is another's."""
+    still_unresolved = (
+        CheckoutRow.mandate_id == mandate_id
+    ) & CheckoutRow.checkout_session_id.does_not_exist()
+    with conflicts_named():
+        CheckoutRow(customer_id, CheckoutRow.RECORD).update(
+            [CheckoutRow.refusal.set(asdict(refusal))], condition=still_unresolved
         )
 
 

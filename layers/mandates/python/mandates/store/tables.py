@@ -72,6 +72,7 @@ class CheckoutRow(Model):
     expires_at = NumberAttribute()
     checkout_session_id = UnicodeAttribute(null=True)
     url = UnicodeAttribute(null=True)
+    refusal = JSONAttribute(null=True)
 
 
 class ByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
