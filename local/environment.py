@@ -36,9 +36,13 @@ def clean(inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 def for_aws(settings: Settings) -> dict[str, str]:
     """For what talks to the emulator as it would to AWS."""
+    return for_endpoint(settings.aws_url)
+
+
+def for_endpoint(url: str) -> dict[str, str]:
     return {
         **clean(),
-        "AWS_ENDPOINT_URL": settings.aws_url,
+        "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "test",  # MiniStack's root user
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": REGION,

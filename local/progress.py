@@ -4,11 +4,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ops.printing import write
+
 _started = time.monotonic()
 
 
 def say(text: str) -> None:
-    print(text, flush=True)
+    write(text)
 
 
 @contextmanager

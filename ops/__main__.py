@@ -1,4 +1,4 @@
-"""The command line. Credentials and region are AWS's usual ones; the stack is found by its name."""
+"""The command line. For a stack at AWS, credentials and region are AWS's usual ones (ops/which_stack.py)."""
 
 import argparse
 import sys
@@ -19,8 +19,9 @@ from ops import (
     unpublished,
     webhook_secret,
 )
-from ops.printing import complain
+from ops.printing import complain, finish
 from ops.stack import Stack, StackError
+from ops.which_stack import stack_for
 
 
 class CommandLine(argparse.ArgumentParser):
@@ -31,7 +32,12 @@ class CommandLine(argparse.ArgumentParser):
 
 def command_line() -> CommandLine:
     parser = CommandLine(prog="python -m ops", description="Operate a mandates stack.")
-    parser.add_argument("--stack", default="mandates-local", help="the CloudFormation stack (mandates-local)")
+    parser.add_argument(
+        "--stack",
+        metavar="NAME",
+        help="the CloudFormation stack at AWS (the one of `make up` on this machine)",
+    )
+    parser.set_defaults(offline=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     terms.add_commands(commands)
     customer.add_commands(commands)
@@ -47,14 +53,20 @@ def command_line() -> CommandLine:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    chosen = command_line().parse_args(arguments)
     try:
-        return int(chosen.run(Stack(chosen.stack), chosen))
+        chosen = command_line().parse_args(arguments)
+        stack = Stack("none") if chosen.offline else stack_for(chosen.stack)
+        return int(chosen.run(stack, chosen))
     except StackError as error:
         complain(error)
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return 130
     except Exception:  # a fault of ours; its message may hold anything too
         for line in traceback.format_exc().rstrip().split("\n"):
             complain(line)
+    finally:
+        finish()
     return 1
 
 

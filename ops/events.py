@@ -120,9 +120,7 @@ def run_replay(stack: Stack, chosen: argparse.Namespace) -> int:
     if not event_ids:
         say("nothing is in quarantine")
     elif failed < len(event_ids):
-        say(
-            f"the worker takes them within seconds; then: python -m ops --stack {stack.name} explain EVENT_ID"
-        )
+        say(f"the worker takes them within seconds; then: {stack.command} explain EVENT_ID")
     return 1 if failed else 0
 
 

@@ -44,7 +44,7 @@ def add_commands(commands: Any) -> None:
         metavar="FINGERPRINT",
         help="SHA-256 of the key you trust, learnt from elsewhere than the file (GET /evidence-keys)",
     )
-    verify.set_defaults(run=run_verify)
+    verify.set_defaults(run=run_verify, offline=True)
 
 
 def fingerprint(text: str) -> str:

@@ -1,7 +1,9 @@
 """What became of a mandate or an event, and why, in a few lines."""
 
 import argparse
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from mandates.core.changes import Subject, stands_on
@@ -9,15 +11,19 @@ from mandates.core.facts import Fact, Kind, from_plain
 from mandates.core.ledger import Entry
 from mandates.core.leftovers import left_at_stripe
 from mandates.core.mandate import WITHDRAWING, Mandate, Status, status
+from mandates.core.stripe_events import METADATA_CUSTOMER, METADATA_MANDATE
 from mandates.moment import rfc3339
+from mandates.store.customers import owner_of
 from mandates.store.events import APPLIED, DISMISSED, QUARANTINED, Seen, seen
-from mandates.store.mandates import read_heads, read_ledger, read_subjects
+from mandates.store.mandates import mandates_of, read_heads, read_ledger, read_subjects
 from ops import queues
 from ops.events import at
 from ops.printing import complain, say
 from ops.stack import Stack
 
 Lines = Iterator[str]
+
+_LATEST = 10
 
 MEANS = {
     Kind.CONSENT_ACCEPTED: "the customer accepted the terms",
@@ -54,8 +60,12 @@ def add_commands(commands: Any) -> None:
 def run_explain(stack: Stack, chosen: argparse.Namespace) -> int:
     """Tell the story; 1 if there is none."""
     stack.use_tables()
-    if not chosen.id.startswith("mdt_"):
+    if chosen.id.startswith("evt_"):
         return _explain_event(stack, chosen.id)
+    if not chosen.id.startswith("mdt_"):
+        for line in of_other(stack, chosen.id):
+            complain(line)
+        return 1
     mandate = read_heads([chosen.id]).get(chosen.id)
     if mandate is None:
         complain(f"there is no mandate {chosen.id}")
@@ -64,6 +74,24 @@ def run_explain(stack: Stack, chosen: argparse.Namespace) -> int:
     for line in story(mandate, subjects, read_ledger(mandate.mandate_id)):
         say(line)
     return 0
+
+
+# ---------------------------------------------------------------------------------- neither of the two
+
+
+def of_other(stack: Stack, some_id: str) -> Lines:
+    """What to ask instead: of a customer, ours or Stripe's, their latest mandates."""
+    yield f"{some_id} is neither a mandate (mdt_…) nor a Stripe event (evt_…)"
+    customer_id = owner_of(some_id) or some_id
+    found = list(islice(mandates_of(customer_id), _LATEST))
+    if found:
+        yield f"customer {customer_id} has these mandates, the latest first:"
+        yield from (f"  {stack.command} explain {mandate.mandate_id}" for mandate in found)
+        yield f"everything held about them: {stack.command} customer export {shlex.quote(customer_id)}"
+    else:
+        yield "no customer of that id has a mandate here: a customer's id is the `sub` of their tokens"
+        yield f"Stripe's Dashboard shows our ids as metadata: {METADATA_CUSTOMER} of a customer,"
+        yield f"  {METADATA_MANDATE} of a session or SetupIntent"
 
 
 # ------------------------------------------------------------------------------------------- a mandate
@@ -140,12 +168,12 @@ def _explain_event(stack: Stack, event_id: str) -> int:
         for line in unseen(stack, event_id):
             complain(line)
         return 1
-    for line in of_event(records, stack.name):
+    for line in of_event(records, stack.command):
         say(line)
     return 0
 
 
-def of_event(records: Sequence[Seen], stack: str) -> Lines:
+def of_event(records: Sequence[Seen], command: str) -> Lines:
     event_id, own = records[0].event_id, next((one for one in records if one.scope == "event"), None)
     told = [one for one in records if one.scope != "event"]
     if own is None:
@@ -160,7 +188,7 @@ def of_event(records: Sequence[Seen], stack: str) -> Lines:
     elif own and own.outcome == APPLIED and not told:
         yield "  no mandate stood on that when it came: it holds for any that ever will"
     if own and own.outcome == QUARANTINED:
-        yield f"  mend the reason, then: python -m ops --stack {stack} events replay {event_id}"
+        yield f"  mend the reason, then: {command} events replay {event_id}"
 
 
 def _known(own: Seen) -> Iterable[tuple[str, str]]:
@@ -173,6 +201,6 @@ def unseen(stack: Stack, event_id: str) -> Lines:
     dead = queues.depth(sqs, stack.output("WebhookDeadLettersUrl"))
     yield f"{event_id} has no record: it was not processed, or more than 40 days ago. Where it may be:"
     yield f"  the webhook queue: about {waiting} there; taken within seconds, 90 s after a failure"
-    yield f"  the dead letters: about {dead}; python -m ops --stack {stack.name} dlq list"
+    yield f"  the dead letters: about {dead}; {stack.command} dlq list"
     yield "  at Stripe: Developers, Events shows whether it exists and what our endpoint answered;"
-    yield f"  python -m ops --stack {stack.name} events replay {event_id} fetches it from there"
+    yield f"  {stack.command} events replay {event_id} fetches it from there"

@@ -35,8 +35,14 @@ class StackError(Exception):
 
 
 class Stack:
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, is_local: bool = False) -> None:
         self.name = name
+        self._is_local = is_local
+
+    @property
+    def command(self) -> str:
+        """What an operator types before the next command for this stack."""
+        return "python -m ops" if self._is_local else f"python -m ops --stack {self.name}"
 
     def output(self, name: Output) -> str:
         """Raises StackError if the stack, or that output, is not there."""
@@ -90,7 +96,8 @@ class Stack:
         try:
             return boto3.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
         except (BotoCoreError, ClientError) as error:
-            raise StackError(f"can't read the stack {self.name}: {error}") from None
+            first = "is it running? `make up`; " if self._is_local else ""
+            raise StackError(f"can't read the stack {self.name}: {first}{error}") from None
 
     @cached_property
     def _outputs(self) -> dict[str, str]:

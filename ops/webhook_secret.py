@@ -11,6 +11,7 @@ from mandates.webhook_endpoints import ROTATION, WebhookEndpoints, explain
 from mandates.webhook_secrets import WebhookSecrets
 from ops.printing import complain, say
 from ops.stack import Stack
+from ops.which_stack import note_webhook_secret
 
 ABOUT = """\
 Stripe can't give an endpoint another secret. So this makes a second endpoint and stores its secret beside the
@@ -29,7 +30,7 @@ def add_commands(commands: Any) -> None:
     )
     rotating.add_argument(
         "--wait",
-        type=int,
+        type=seconds,
         metavar="SECONDS",
         help=f"for each of the three pauses, instead of {ROTATION.known}, {ROTATION.overlap} and"
         f" {ROTATION.kept}; with less, a delivery may be refused, which Stripe sends again",
@@ -37,20 +38,27 @@ def add_commands(commands: Any) -> None:
     rotating.set_defaults(run=run_rotate)
 
 
+def seconds(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError("a number of seconds from 0 on")
+    return int(text)
+
+
 def run_rotate(stack: Stack, chosen: argparse.Namespace) -> int:
     """Rotate, saying each step; 1 with what to do about it if that can't be done."""
     pauses = ROTATION if chosen.wait is None else Pauses(chosen.wait, chosen.wait, chosen.wait)
-    arn = stack.output("StripeWebhookSecretsArn")
+    secrets = WebhookSecrets(boto3.client("secretsmanager"), stack.output("StripeWebhookSecretsArn"))
     gateway = stack.gateway
     try:
         WebhookEndpoints(
             gateway,
-            WebhookSecrets(boto3.client("secretsmanager"), arn),
+            secrets,
             Owner.of(stack.id),
             clock=time.time,
             sleep=time.sleep,
             say=say,
         ).rotate(pauses)
+        note_webhook_secret(secrets.read().secrets[-1])
     except Exception as error:
         complain(explain(error))
         complain("Nothing is broken; the same command goes on from here.")

@@ -8,11 +8,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from mandates.store.mandates import read_ledger
+from mandates.store.mandates import read_heads, read_ledger
 from mandates.store.tables import EventRow
-from ops.__main__ import main
 from ops.stack import Stack
-from tests.component.world import TABLES, World
+from tests.component.operating import main
+from tests.component.world import CUSTOMER, TABLES, World
 
 Printed = pytest.CaptureFixture[str]
 
@@ -318,3 +318,22 @@ def test_what_is_unknown_is_said_with_where_to_look(world: World, dead_letters: 
     assert "the webhook queue: about 1 there" in said
     assert "the dead letters: about 2" in said
     assert "events replay evt_none fetches it" in said
+
+
+def test_explain_of_a_customer_names_their_mandates(world: World, capsys: Printed) -> None:
+    mandate_id = world.begun()["mandate_id"]
+    stripe_id = read_heads([mandate_id])[mandate_id].stripe_customer_id
+    for some_id in (stripe_id, CUSTOMER):
+        assert main(["explain", some_id]) == 1
+        said = capsys.readouterr().err
+        assert f"{some_id} is neither a mandate (mdt_…) nor a Stripe event (evt_…)" in said
+        assert f"  python -m ops --stack mandates-local explain {mandate_id}" in said.splitlines()
+        assert f"customer export '{CUSTOMER}'" in said
+
+
+@pytest.mark.parametrize("some_id", ["cus_unknown", "seti_1", "somebody"])
+def test_explain_of_anything_else_says_where_to_find_an_id(some_id: str, capsys: Printed) -> None:
+    assert main(["explain", some_id]) == 1
+    said = capsys.readouterr().err
+    assert "the `sub` of their tokens" in said
+    assert "mandate_id of a session or SetupIntent" in said

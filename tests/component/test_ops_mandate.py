@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from mandates.store.erasing import delete_personal
-from ops.__main__ import main
 from ops.stack import Stack
+from tests.component.operating import main
 from tests.component.world import World
 
 Item = dict[str, dict[str, str]]

@@ -11,8 +11,8 @@ import pytest
 from mandates.core.canonical import canonical_json
 from mandates.core.visible import visible
 from mandates.store.tables import EventRow, PersonalRow, TermsRow
-from ops import __main__ as ops
 from ops.stack import Stack
+from tests.component.operating import main
 from tests.component.world import CUSTOMER, ROOT, TABLES, World
 
 HOSTILE = "\x1b[2J\x9b1m\u202egnihton\u202c\u2066\u200f\u061c\u2028\x00\x7f\r\nverified: all of it"
@@ -39,7 +39,7 @@ def printed_by(capsys: Printed, *arguments: str) -> str:
     """What a command prints, line by line, with nothing in it that a terminal obeys."""
     capsys.readouterr()
     with suppress(SystemExit):  # argparse's way out
-        ops.main(arguments)
+        main(arguments)
     said = capsys.readouterr()
     printed = said.out + said.err
     assert [line for line in printed.split("\n") if visible(line) != line] == []
@@ -113,7 +113,7 @@ def test_what_an_unexpected_error_says_is_printed_harmlessly(
 
     monkeypatch.setattr("ops.terms.run_list", fails)
     capsys.readouterr()
-    assert ops.main(["terms", "list"]) == 1
+    assert main(["terms", "list"]) == 1
     said = capsys.readouterr().err
     assert "Traceback" in said
     assert "RuntimeError: \\u001b[2J" in said

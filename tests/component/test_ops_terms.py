@@ -7,7 +7,7 @@ import yaml
 
 from mandates.store.tables import TermsRow
 from mandates.store.terms import current_terms
-from ops.__main__ import main
+from tests.component.operating import main
 from tests.component.world import ROOT, TABLES, World
 
 EXAMPLE = yaml.safe_load((ROOT / "terms" / "example.yaml").read_text(encoding="utf-8"))

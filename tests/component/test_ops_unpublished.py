@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from mandates.queueing import Queue
 from ops import queues, unpublished
-from ops.__main__ import main
 from ops.stack import Stack
+from tests.component.operating import main
 from tests.component.test_publish_changes import BUS, Refusing, entry, images, publish, refusing, stream_event
 from tests.component.world import World
 

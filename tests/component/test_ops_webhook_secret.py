@@ -71,3 +71,21 @@ def test_it_says_what_to_do_when_it_can_t(
 def test_an_unknown_stack(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert rotate() == 1
     assert "test-stack" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wait", ["-1", "1.5", "soon"])
+def test_a_wait_that_is_none_is_refused(
+    deployed: CloudFormation, wait: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--stack", "test-stack", "rotate-webhook-secret", "--wait", wait])
+    assert "a number of seconds from 0 on" in capsys.readouterr().err
+
+
+def test_the_new_secret_is_noted_for_the_stack_on_this_machine(
+    deployed: CloudFormation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[str] = []
+    monkeypatch.setattr("ops.webhook_secret.note_webhook_secret", noted.append)
+    assert rotate() == 0
+    assert noted == [deployed.held().secrets[-1]]

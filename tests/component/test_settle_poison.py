@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from mandates.stripe_work import mandate_to_settle, to_settle
-from ops.__main__ import main
 from ops.stack import Stack
+from tests.component.operating import main
 from tests.component.test_revoking import DOWN
 from tests.component.world import World, metrics, sqs_event
 

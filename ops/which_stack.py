@@ -1,0 +1,51 @@
+"""Which stack a command is for. What is named is at AWS; what is not named is on this machine.
+
+- `--stack NAME`: wherever AWS's own variables and profiles lead. stack.json is not read.
+- No name, but AWS_ENDPOINT_URL is set: the local stack there, with the credentials that are set.
+- Neither: the stack of `make up`, where its stack.json says. AWS's variables and profiles are put aside:
+  real credentials never reach it, and no stack at AWS is ever taken for it.
+"""
+
+import os
+from pathlib import Path
+
+from local import environment, stack_file
+from local.settings import STACK_NAME, Settings
+from ops.printing import complain
+from ops.stack import Stack, StackError
+
+
+def stack_for(name: str | None) -> Stack:
+    """Leads this process to the local stack where that is meant. Raises StackError if there is none."""
+    if name is not None:
+        return Stack(name)
+    if not os.environ.get("AWS_ENDPOINT_URL"):
+        file = _file()
+        described = stack_file.read(file)
+        if described is None:
+            raise StackError(
+                f"which stack? Name one at AWS with --stack, or start one here with `make up` (no {file})"
+            )
+        _lead_to(described["aws_endpoint_url"])
+    # Whoever meant a stack at AWS must not take the answer for that one's; stdout may be read by a program.
+    complain(f"(the stack on this machine, {os.environ['AWS_ENDPOINT_URL']}; for one at AWS say --stack)")
+    return Stack(STACK_NAME, is_local=True)
+
+
+def note_webhook_secret(secret: str) -> None:
+    """In stack.json, if that is the stack which this process talks to."""
+    file = _file()
+    described = stack_file.read(file)
+    if described is not None and described["aws_endpoint_url"] == os.environ.get("AWS_ENDPOINT_URL"):
+        stack_file.write(file, {**described, "webhook_secret": secret})
+
+
+def _file() -> Path:
+    return Settings.from_environment().stack_file
+
+
+def _lead_to(endpoint_url: str) -> None:
+    state = {name: value for name, value in os.environ.items() if name.startswith("MANDATES_")}
+    led = environment.for_endpoint(endpoint_url)
+    os.environ.clear()
+    os.environ.update(led | state)
