@@ -18,6 +18,7 @@ from ops import (
     terms,
     unpublished,
     webhook_secret,
+    withdrawals,
 )
 from ops.printing import complain, finish
 from ops.stack import Stack, StackError
@@ -48,6 +49,7 @@ def command_line() -> CommandLine:
     events.add_commands(commands)
     dlq.add_commands(commands)
     unpublished.add_commands(commands)
+    withdrawals.add_commands(commands)
     explain.add_commands(commands)
     return parser
 

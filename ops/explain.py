@@ -16,6 +16,7 @@ from mandates.moment import rfc3339
 from mandates.store.customers import owner_of
 from mandates.store.events import APPLIED, DISMISSED, QUARANTINED, Seen, seen
 from mandates.store.mandates import mandates_of, read_heads, read_ledger, read_subjects
+from mandates.store.unsettled import Unsettled, read_unsettled
 from ops import queues
 from ops.events import at
 from ops.printing import complain, say
@@ -71,7 +72,9 @@ def run_explain(stack: Stack, chosen: argparse.Namespace) -> int:
         complain(f"there is no mandate {chosen.id}")
         return 1
     subjects = read_subjects(stands_on(mandate, mandate.facts))
-    for line in story(mandate, subjects, read_ledger(mandate.mandate_id)):
+    left = left_at_stripe(mandate, subjects)
+    unsettled = read_unsettled(mandate.mandate_id, left.stripe_ids)
+    for line in story(mandate, subjects, read_ledger(mandate.mandate_id), unsettled):
         say(line)
     return 0
 
@@ -97,7 +100,12 @@ def of_other(stack: Stack, some_id: str) -> Lines:
 # ------------------------------------------------------------------------------------------- a mandate
 
 
-def story(mandate: Mandate, subjects: Mapping[str, Subject], ledger: Sequence[Entry]) -> Lines:
+def story(
+    mandate: Mandate,
+    subjects: Mapping[str, Subject],
+    ledger: Sequence[Entry],
+    unsettled: Mapping[str, Unsettled],
+) -> Lines:
     now = status(mandate.facts, *(subject.facts for subject in subjects.values()))
     yield f"{mandate.mandate_id} is {now}"
     yield f"  who     customer {mandate.customer_id}, at Stripe {mandate.stripe_customer_id}"
@@ -109,6 +117,8 @@ def story(mandate: Mandate, subjects: Mapping[str, Subject], ledger: Sequence[En
         yield f"    {_entry(entry)}"
     for line in open_at_stripe(now, mandate, subjects):
         yield f"  Stripe  {line}"
+    for one in unsettled.values():
+        yield f"  Stripe  {_refused(one)}"
 
 
 def why(now: Status, mandate: Mandate, subjects: Mapping[str, Subject]) -> Lines:
@@ -157,6 +167,12 @@ def open_at_stripe(now: Status, mandate: Mandate, subjects: Mapping[str, Subject
         yield "no session yet: the customer's next POST /checkout-sessions goes on with it"
     elif not (left.payment_methods or left.checkout_session):
         yield "nothing is left open"
+
+
+def _refused(one: Unsettled) -> str:
+    if one.is_dismissed:
+        return f"{one.stripe_id} was dismissed at {one.dismissed_at} by {one.dismissed_by}: {one.reason}"
+    return f"{one.stripe_id} has not been released since {rfc3339(one.since)} ({one.code})"
 
 
 # -------------------------------------------------------------------------------------------- an event

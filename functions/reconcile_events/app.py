@@ -1,4 +1,5 @@
-"""Every quarter of an hour: queue what Stripe's webhooks did not bring, settle what stayed pending."""
+"""Every quarter of an hour: queue what Stripe's webhooks did not bring, settle what stayed pending, and say
+how long withdrawals have been unsettled."""
 
 import os
 import time
@@ -14,6 +15,7 @@ from mandates.queueing import Queue
 from mandates.reconciling import Found, Reconciler
 from mandates.settings import StripeAccess
 from mandates.store import tables
+from mandates.store.unsettled import all_unsettled
 from mandates.stripe_access import Stripe
 from mandates.sweeping import Sweeper, Swept
 from mandates.telemetry import count, instrumented, logger, measure
@@ -45,6 +47,7 @@ def handler(_event: Any, context: Any) -> None:
     def time_left() -> float:
         return float(context.get_remaining_time_in_millis()) / 1000
 
+    measure_unsettled()
     gateway = stripe.gateway()
     found = Reconciler(gateway, queue, configured.stripe_livemode, time.time, time_left).run()
     swept = Sweeper(gateway, configured.owner_mark, time.time, time_left).run()
@@ -63,6 +66,12 @@ def handler(_event: Any, context: Any) -> None:
     for error in (found.error, swept.error):
         if error and not isinstance(error, StripeUnavailable):  # the next run may find Stripe well again
             raise error
+
+
+def measure_unsettled() -> None:
+    """Since when the oldest withdrawal is listed as unsettled: its message may have ended long ago."""
+    for oldest in all_unsettled(1):
+        measure("UnsettledFor", max(0.0, time.time() - oldest.since), MetricUnit.Seconds)
 
 
 def stuck(swept: Swept) -> int:

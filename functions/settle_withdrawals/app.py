@@ -2,7 +2,8 @@
 
 What Stripe can't do now stays in the queue and is tried again later and later, for as long as the queue
 keeps messages: an outage at Stripe fills no dead-letter queue. So the queue itself gives nothing up, and what
-is no message of ours, and never will be, is moved to the dead letters here.
+is no message of ours, and never will be, is moved to the dead letters here. What is not released is listed
+meanwhile (settling.py), and stays listed when its message ends.
 """
 
 import os
@@ -15,6 +16,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from mandates import aws, settings
+from mandates.errors import UnknownAtStripe
 from mandates.politeness import BACKGROUND_PER_SECOND, BACKGROUND_SECONDS, put_off
 from mandates.settings import StripeAccess
 from mandates.settling import settle
@@ -64,7 +66,7 @@ def set_aside(record: SQSRecord) -> None:
 
 def settle_or_put_off(mandate_id: str, record: SQSRecord) -> None:
     try:
-        settle(mandate_id, stripe.gateway())
+        dismissed = settle(mandate_id, stripe.gateway(), time.time)
     except Exception as error:
         pause = put_off(int(record.attributes.approximate_receive_count or 1), random.random)
         logger.warning(
@@ -72,6 +74,8 @@ def settle_or_put_off(mandate_id: str, record: SQSRecord) -> None:
             extra={"error": type(error).__name__, "again_in_seconds": pause},
         )
         count("WithdrawalsNotSettled")
+        if isinstance(error, UnknownAtStripe):
+            count("UnknownAtStripe")
         waiting = time.time() - int(record.attributes.sent_timestamp) / 1000
         measure("UnsettledFor", max(0.0, waiting), MetricUnit.Seconds)
         sqs.change_message_visibility(
@@ -80,4 +84,7 @@ def settle_or_put_off(mandate_id: str, record: SQSRecord) -> None:
             VisibilityTimeout=pause,
         )
         raise
-    count("WithdrawalsSettled")
+    if dismissed:
+        logger.info("left at Stripe, as an operator decided", extra={"stripe_ids": dismissed})
+    else:
+        count("WithdrawalsSettled")

@@ -46,6 +46,8 @@ def _nothing(_: Json) -> list[Json]:
 def _head(key: Json) -> list[Json]:
     if not key["mandate_id"]["S"].startswith("mdt_"):
         return []  # what a container asks for at its start, to open the connection
+    if key["record"]["S"] != "head":
+        return []
     row: Json = store._head_row(pending(key["mandate_id"]["S"])).serialize()
     return [row]
 

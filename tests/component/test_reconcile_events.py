@@ -87,6 +87,7 @@ def test_a_run_without_news_asks_stripe_once(world: World) -> None:
     asked = listings(world)[before:]
     assert len(asked) == 1
     assert [call.operation for call in world.calls if call.function == "reconcile_events"] == [
+        "Query",  # what is unsettled at Stripe, the oldest
         "BatchGetItem",  # the cursor
         "UpdateItem",  # advanced
         "Query",  # what is due to be swept

@@ -145,6 +145,8 @@ def comparable(value: Value) -> Any:
 
 _CLAUSE = re.compile(r"\b(SET|REMOVE|ADD)\b")
 _SET = re.compile(r"(#?\w+) = (:\w+)$")
+_SET_IF_ABSENT = re.compile(r"(#?\w+) = if_not_exists \(\1, (:\w+)\)$")
+_BETWEEN_ACTIONS = re.compile(r",(?![^(]*\))")
 _ADD = re.compile(r"(#?\w+) (:\w+)$")
 
 Update = tuple[tuple[str, str, str], ...]
@@ -157,17 +159,19 @@ def _update(text: str) -> Update:
         raise NotSimulated(text)
     steps: list[tuple[str, str, str]] = []
     for clause, body in zip(parts[1::2], parts[2::2], strict=True):
-        steps += [(clause, *_action(clause, action.strip())) for action in body.split(",")]
+        steps += [_action(clause, action.strip()) for action in _BETWEEN_ACTIONS.split(body)]
     return tuple(steps)
 
 
-def _action(clause: str, action: str) -> tuple[str, str]:
+def _action(clause: str, action: str) -> tuple[str, str, str]:
     if clause == "REMOVE" and re.fullmatch(r"#?\w+", action):
-        return action, ""
+        return clause, action, ""
+    if clause == "SET" and (found := _SET_IF_ABSENT.match(action)):
+        return "SET IF ABSENT", found[1], found[2]
     found = {"SET": _SET, "ADD": _ADD}[clause].match(action) if clause != "REMOVE" else None
     if found is None:
         raise NotSimulated(f"{clause} {action}")
-    return found[1], found[2]
+    return clause, found[1], found[2]
 
 
 def updated(item: Item, text: str, names: Names, values: Values) -> dict[str, Value]:
@@ -178,6 +182,8 @@ def updated(item: Item, text: str, names: Names, values: Values) -> dict[str, Va
         match clause:
             case "SET":
                 new[name] = values[value_token]
+            case "SET IF ABSENT":
+                new.setdefault(name, values[value_token])
             case "REMOVE":
                 new.pop(name, None)
             case "ADD":

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from mandates import ingest, recording
+from mandates import ingest, recording, settling
 from mandates.checkouts import Checkouts
 from mandates.core import ledger, stripe_events
 from mandates.core.changes import Subject
@@ -174,6 +174,21 @@ def _a_call_that_died_tells_nobody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ingest, "withdraw_subject", withdraw)
 
 
+def _unknown_is_released(module: Any, method: str) -> Removal:
+    """What Stripe does not know is taken for released."""
+
+    def remove(patch: pytest.MonkeyPatch) -> None:
+        real = getattr(module, method)
+
+        def release(*arguments: Any) -> None:
+            with suppress(ResourceMissing):
+                real(*arguments)
+
+        patch.setattr(module, method, release)
+
+    return remove
+
+
 GUARDS: Mapping[str, Removal] = {
     "event record condition": _unconditional_records(mandates),
     "event record condition of what changes no mandate": _unconditional_records(events),
@@ -190,6 +205,8 @@ GUARDS: Mapping[str, Removal] = {
     "checkout slot condition": _transacts_without("save", CheckoutRow),
     "end of the session before": _any_refusal_is_an_end,
     "session that Stripe does not know": _what_stripe_does_not_know_has_ended,
+    "withdrawn payment method that Stripe does not know": _unknown_is_released(Gateway, "detach"),
+    "withdrawn session that Stripe does not know": _unknown_is_released(settling, "_expire"),
     "customer match of events": lambda patch: patch.setattr(
         ingest, "_is_of_another_customer", lambda *_: False
     ),

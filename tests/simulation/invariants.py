@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 STATUSES = {"pending", "active", "expired", "revoked"}
 ENDS_A_MANDATE = {"revoked", "charge_mandate_invalid"}
 ENDS_A_SUBJECT = {"detached", "mandate_inactive", "deleted"}
+UNSETTLED_PREFIX = "unsettled#"
 ENDS_A_SESSION = {"session_expired", "session_cancelled", "setup_canceled"}
 
 SECONDS_BETWEEN_QUESTIONS = 3
@@ -209,6 +210,9 @@ class Invariants:
             if sessions_over and self.status(self._head(mandate_id)) == "pending":
                 self._fail(f"{mandate_id} is still pending, long after its session's life")
         self._check_every_event_has_a_record()
+        for key in self._world.aws.items("mandates"):
+            if key[1].startswith(UNSETTLED_PREFIX):
+                self._fail(f"{key} is listed as unsettled, and there is nothing left to settle")
 
     def _check_against_stripe(self, mandate_id: str) -> None:
         head = self._head(mandate_id)

@@ -50,7 +50,9 @@ _STRIPE = (
     Fault.SLOW,
     Fault.REJECTED,
 )
-_NAMES_AN_OBJECT = re.compile(r"\w+ /v1/checkout/sessions.*|\w+ /v1/customers/cus_\w+")
+_NAMES_AN_OBJECT = re.compile(
+    r"\w+ /v1/checkout/sessions.*|\w+ /v1/customers/cus_\w+|\w+ /v1/payment_methods/\w+.*"
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Call:
                 return _STRIPE
             case "dynamodb", "TransactWriteItems":
                 return (*_ANY, Fault.REPEATED, Fault.CONFLICT)
-            case "dynamodb", ("PutItem" | "UpdateItem"):
+            case "dynamodb", ("PutItem" | "UpdateItem" | "DeleteItem"):
                 return (*_ANY, Fault.REPEATED)
             case "dynamodb", "BatchGetItem":
                 return (*_ANY, Fault.PARTLY)

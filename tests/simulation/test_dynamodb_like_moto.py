@@ -116,6 +116,10 @@ UPDATES: dict[str, tuple[Json, Json]] = {
         {"#10": "entries", "#11": "customer_id"},
         {":10": {"N": "3"}, ":11": {"S": "z"}},
     ),
+    "SET #10 = if_not_exists (#10, :10), #11 = :11": (
+        {"#10": "entries", "#11": "customer_id"},
+        {":10": {"N": "3"}, ":11": {"S": "z"}},
+    ),
     "SET #10 = :10 REMOVE #11": ({"#10": "head_hash", "#11": "withdrawn"}, {":10": {"S": "h"}}),
     "REMOVE #10": ({"#10": "customer_id"}, {}),
     "ADD #10 :10": ({"#10": "mandates"}, {":10": {"SS": ["m2", "m9"]}}),

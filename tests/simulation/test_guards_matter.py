@@ -265,6 +265,26 @@ def two_return_pages_at_once(world: World) -> None:
     world.converge()
 
 
+def stripe_does_not_know_what_is_withdrawn(call: str, *, authorised: bool) -> Scenario:
+    def scenario(world: World) -> None:
+        handed = opened(world)
+        if authorised:
+            world.authorize(handed.checkout_session_id)
+        world.drain()  # what came later would lead to another try
+        world.finish(world.revoke(handed.customer_id, handed.mandate_id))
+        for shard in world.aws.shards:
+            if task := world.poll_stream(shard):
+                world.finish(task)
+        task = world.poll_work()
+        assert task
+        on_to(world, task, call)
+        world.go_on(task, Fault.MISSING)
+        world.finish(task)
+        world.converge()
+
+    return scenario
+
+
 def a_session_of_another_customer(world: World) -> None:
     """It names our mandate and carries our mark."""
     mandate_id = begun_and_broken_off(world)
@@ -307,6 +327,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     "checkout slot condition": a_double_click,
     "end of the session before": stripe_will_not_end_it(Fault.REJECTED),
     "session that Stripe does not know": stripe_does_not_know_it,
+    "withdrawn payment method that Stripe does not know": stripe_does_not_know_what_is_withdrawn(
+        "/detach", authorised=True
+    ),
+    "withdrawn session that Stripe does not know": stripe_does_not_know_what_is_withdrawn(
+        "/expire", authorised=False
+    ),
     "customer match of events": a_session_of_another_customer,
     "checkout match of events": another_session_of_the_same_customer,
     "ownership of events": a_session_of_another_stack,

@@ -31,6 +31,9 @@ RUNS = {
     "reconcile --since",
     "rotate-webhook-secret",
     "unpublished publish",
+    "withdrawals dismiss",
+    "withdrawals list",
+    "withdrawals retry",
 }
 
 

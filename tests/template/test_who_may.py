@@ -10,6 +10,7 @@ QUERY = "dynamodb:Query"
 PUT = "dynamodb:PutItem"
 UPDATE = "dynamodb:UpdateItem"
 CHECK = "dynamodb:ConditionCheckItem"
+DELETE = "dynamodb:DeleteItem"
 SECRET = "secretsmanager:GetSecretValue"
 
 CUSTOMERS, MANDATES, SUBJECTS = "CustomersTable.Arn", "MandatesTable.Arn", "StripeSubjectsTable.Arn"
@@ -66,7 +67,7 @@ MAY: dict[str, dict[str, set[str]]] = {
             "sqs:ChangeMessageVisibility",
         },
         "StripeWorkDeadLetters.Arn": {"sqs:SendMessage"},
-        MANDATES: {READ},
+        MANDATES: {READ, UPDATE, DELETE},
         SUBJECTS: {READ},
         "StripeApiKeySecretArn": {SECRET},
     },
@@ -74,6 +75,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         EVENTS: {READ, PUT, UPDATE},
         MANDATES: {READ, PUT, UPDATE},
         "${MandatesTable.Arn}/index/by_sweep_time": {QUERY},
+        "${MandatesTable.Arn}/index/unsettled": {QUERY},
         SUBJECTS: {READ, UPDATE},
         QUEUE: {"sqs:SendMessage", "sqs:GetQueueAttributes"},
         "StripeApiKeySecretArn": {SECRET},

@@ -16,6 +16,10 @@ class Leftovers:
     payment_methods: tuple[str, ...] = ()
     checkout_session: str | None = None
 
+    @property
+    def stripe_ids(self) -> tuple[str, ...]:
+        return (*self.payment_methods, *((self.checkout_session,) if self.checkout_session else ()))
+
 
 def left_at_stripe(mandate: Mandate, subjects: Mapping[str, Subject]) -> Leftovers:
     """Nothing, unless the mandate is revoked. `subjects` are those it stands on.

@@ -224,12 +224,15 @@ class Gateway:
         return EventPage([event.to_dict() for event in page.data], page.has_more)
 
     def detach(self, payment_method_id: str) -> None:
-        """Take the payment method from its customer for good; nothing to do if that was done before."""
+        """Take the payment method from its customer for good; nothing to do if that was done before.
+
+        After RequestRejected it is attached still; after ResourceMissing nobody knows.
+        """
         try:
             with errors_ours():
                 self._stripe.v1.payment_methods.detach(payment_method_id)
         except ResourceMissing:
-            return
+            raise
         except RequestRejected:
             # Stripe has no code of its own for "not attached": only the payment method can tell.
             with errors_ours():

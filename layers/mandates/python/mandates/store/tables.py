@@ -3,7 +3,7 @@
 | table           | partition key  | sort key                                            |
 |-----------------|----------------|-----------------------------------------------------|
 | customers       | customer_id    | `customer`, `checkout`                              |
-| mandates        | mandate_id     | `head`, `entry#000001`…, `personal#000001`…         |
+| mandates        | mandate_id     | `head`, `entry#000001`…, `personal#000001`…; `unsettled#pm_…` (below) |
 | stripe_subjects | subject        | (none): `payment_method#…`, `stripe_customer#…`, `checkout_session#…` |
 | events          | event_id       | `event`, or a mandate's id; `cursor` (below); index `quarantined` |
 | terms           | record         | version: `version` + each version, `pointer` + `current` |
@@ -165,6 +165,43 @@ class PersonalRow(Model):
     values = JSONAttribute()
 
 
+class Unsettled(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Lists what could not be released at Stripe, the longest first: nothing else carries `unsettled`."""
+
+    class Meta:
+        index_name = "unsettled"
+        projection = IncludeProjection(["code"])
+
+    unsettled = UnicodeAttribute(hash_key=True)
+    since = NumberAttribute(range_key=True)
+
+
+class UnsettledRow(Model):
+    """What a withdrawn mandate still has at Stripe, since Stripe would not release it; its key ends in
+    Stripe's id for it.
+
+    `since` is in epoch seconds, `code` says why, the last time. It goes with the release. What an operator
+    dismisses stays, with who and why, and leaves the index. The ledger knows nothing of it.
+    """
+
+    PREFIX = "unsettled#"
+    LISTED = "yes"
+
+    class Meta(_Table):
+        pass
+
+    mandate_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True)
+    since = NumberAttribute()
+    code = UnicodeAttribute()
+    unsettled = UnicodeAttribute(null=True)
+    dismissed_at = UnicodeAttribute(null=True)
+    dismissed_by = UnicodeAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+
+    by_unsettled = Unsettled()
+
+
 class SubjectRow(Model):
     """`version` grows with the facts: what an activation that read them is conditional on. `withdrawn` is
     present once any withdrawing fact is, for people to see.
@@ -271,7 +308,7 @@ class TermsRow(Model):
 
 _ROWS: dict[str, tuple[type[Model], ...]] = {
     "customers": (CustomerRow, CheckoutRow),
-    "mandates": (HeadRow, EntryRow, PersonalRow),
+    "mandates": (HeadRow, EntryRow, PersonalRow, UnsettledRow),
     "stripe_subjects": (SubjectRow, SessionRow),
     "events": (EventRow, CursorRow),
     "terms": (TermsRow,),

@@ -1,0 +1,105 @@
+"""Withdrawals that Stripe has not carried out: to be listed, tried again, or dismissed."""
+
+import argparse
+import time
+from collections import defaultdict
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mandates.moment import Moment, rfc3339
+from mandates.queueing import Queue
+from mandates.store.unsettled import Unsettled, all_unsettled, dismiss_unsettled
+from mandates.store.writing import Conflict
+from mandates.stripe_work import to_settle
+from ops import queues
+from ops.events import LISTED, positive, short
+from ops.printing import complain, say
+from ops.stack import Stack, StackError
+
+
+def add_commands(commands: Any) -> None:
+    actions = commands.add_parser(
+        "withdrawals", help="withdrawals that Stripe has not carried out"
+    ).add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="what is still to be released at Stripe, the longest first")
+    listing.add_argument("--limit", type=positive, default=LISTED, metavar="N", help=f"at most ({LISTED})")
+    listing.set_defaults(run=run_list)
+    retrying = actions.add_parser("retry", help="put mandates on the Stripe work queue again")
+    retrying.add_argument("mandate_ids", metavar="MANDATE_ID", nargs="*")
+    retrying.add_argument("--all", action="store_true", help="all that is listed")
+    retrying.set_defaults(run=run_retry)
+    dismissing = actions.add_parser("dismiss", help="take a mandate off the list, with nothing released")
+    dismissing.add_argument("mandate_id", metavar="MANDATE_ID")
+    dismissing.add_argument("--reason", required=True, type=short, help="why, in a few words; it is recorded")
+    dismissing.set_defaults(run=run_dismiss)
+
+
+def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
+    stack.use_tables()
+    found = list(all_unsettled(chosen.limit + 1))
+    for one in found[: chosen.limit]:
+        say(f"{rfc3339(one.since)}  {one.mandate_id}  {one.stripe_id}  {one.code}")
+    if not found:
+        say("no withdrawal is unsettled")
+    if len(found) > chosen.limit:
+        say(f"… and more: --limit {chosen.limit * 10} shows more of them")
+    return 0
+
+
+def run_retry(stack: Stack, chosen: argparse.Namespace) -> int:
+    """Queue mandates to be settled again; 1 if the queue did not take all of them. Twice does no harm."""
+    if bool(chosen.mandate_ids) == chosen.all:
+        complain("name the mandates, or say --all")
+        return 2
+    stack.use_tables()
+    mandate_ids = list(_listed()) if chosen.all else list(dict.fromkeys(chosen.mandate_ids))
+    if not mandate_ids:
+        say("no withdrawal is unsettled")
+        return 0
+    try:
+        work = Queue(queues.client(), stack.output("StripeWorkQueueUrl"))
+        taken = work.send([to_settle(mandate_id) for mandate_id in mandate_ids])
+    except (BotoCoreError, ClientError) as error:
+        raise StackError(f"not all was queued; run it again: {error}") from None
+    say(f"{taken} of {len(mandate_ids)} queued; what Stripe then releases leaves the list")
+    return 0 if taken == len(mandate_ids) else 1
+
+
+def run_dismiss(stack: Stack, chosen: argparse.Namespace) -> int:
+    """Dismiss all that is listed of a mandate; 1 if nothing is."""
+    stack.use_tables()
+    listed = _listed().get(chosen.mandate_id, [])
+    if not listed:
+        complain(f"nothing of {chosen.mandate_id} is listed")
+        return 1
+    by, failed = whoever_runs_this(), 0
+    for one in listed:
+        try:
+            dismiss_unsettled(one, by=by, reason=chosen.reason, moment=Moment(time.time()))
+        except Conflict:
+            failed += 1
+            complain(f"{one.stripe_id} is not listed any more")
+        else:
+            say(f"{one.stripe_id} is off the list, dismissed by {by}; it is not tried again")
+    return 1 if failed else 0
+
+
+def _listed() -> dict[str, list[Unsettled]]:
+    """All of it, by mandate, the longest listed first."""
+    found: dict[str, list[Unsettled]] = defaultdict(list)
+    for one in all_unsettled():
+        found[one.mandate_id].append(one)
+    return found
+
+
+def whoever_runs_this() -> str:
+    """By AWS's word, which needs no permission: the ARN of the user, or of the role with its session's name.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+    """
+    try:
+        return str(boto3.client("sts").get_caller_identity()["Arn"])
+    except (BotoCoreError, ClientError) as error:
+        raise StackError(f"AWS does not say who you are: {error}") from None
