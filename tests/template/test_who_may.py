@@ -35,6 +35,8 @@ MAY: dict[str, dict[str, set[str]]] = {
     "ReadTerms": {TERMS: {READ}},
     "CreateCustomer": {
         CUSTOMERS: {READ, PUT, UPDATE},
+        MANDATES: {READ, PUT, UPDATE},
+        EVENTS: {READ, PUT},
         SUBJECTS: {READ, UPDATE},
         "StripeApiKeySecretArn": {SECRET},
     },
@@ -42,7 +44,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         CUSTOMERS: {READ, CHECK, PUT, UPDATE},
         MANDATES: {READ, PUT, UPDATE},
         SUBJECTS: {READ, UPDATE},
-        EVENTS: {PUT},
+        EVENTS: {READ, PUT},
         TERMS: {READ},
         "StripeApiKeySecretArn": {SECRET},
     },
