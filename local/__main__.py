@@ -6,11 +6,13 @@ import sys
 
 import httpx
 
-from local import demo, environment, logs, sam_local, stack
+from local import demo, environment, interruptions, logs, sam_local, stack
 from local.deployment import CommandFailed
 from local.processes import NotStarted, NotStopped, Processes
 from local.progress import say
 from local.settings import Settings
+from mandates.core.visible import visible_lines
+from ops.printing import finish
 
 
 def main() -> int:
@@ -33,6 +35,7 @@ def main() -> int:
     cleaned = environment.clean()
     os.environ.clear()
     os.environ.update(cleaned)
+    interruptions.all_like_ctrl_c()
     try:
         if chosen.command == "sam":
             return sam_local.main(settings, chosen.arguments)
@@ -43,6 +46,8 @@ def main() -> int:
     except KeyboardInterrupt:
         say("\nInterrupted.")
         return 130
+    finally:
+        finish()
 
 
 def _up(settings: Settings) -> int:
@@ -78,12 +83,19 @@ def _status(settings: Settings) -> int:
 
 
 def _logs(settings: Settings) -> int:
-    if stack.read(settings) is None:
+    """Also when a process has died: that is when they are wanted. 1 if that is what holds the logs."""
+    processes = Processes(settings)
+    ended = [name for name in processes.names() if not processes.alive(name)]
+    if not processes.names():
         say("  The stack is down: make up")
         return 1
-    for line in logs.lines(settings):
-        say(line)
-    return 0
+    if "aws" not in ended:
+        for line in logs.lines(settings):
+            say(line)
+    for name in ended:
+        say(f"\n  {name} has ended (`make up` starts all of it anew). The end of its log:")
+        say(visible_lines(processes.end_of_log(name)))
+    return 1 if "aws" in ended else 0
 
 
 def _demo(_: Settings) -> int:

@@ -1,10 +1,8 @@
 """The whole journey on a stack of its own: started, walked through, and stopped again whatever happens."""
 
-import signal
 import tempfile
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from local import stack
@@ -17,7 +15,6 @@ __all__ = ["DidNotWork", "run"]
 
 def run() -> int:
     """0 only if a mandate really became active."""
-    signal.signal(signal.SIGTERM, _interrupt)  # so that what was started is stopped then, too
     with tempfile.TemporaryDirectory(prefix="mandates-demo-") as folder:
         settings = Settings.apart(Path(folder))
         began = time.monotonic()
@@ -89,7 +86,3 @@ class _Steps:
         for name, value in details.items():
             say(f"      {name}: {value}")
         self._last = now
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -6,18 +6,20 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import yaml
 
 from local import environment
+from local.interruptions import held_back
 from local.settings import ROOT, Settings
 from ops.parameters import as_overrides, digest, effective, stamped
 
@@ -129,19 +131,34 @@ def run_sam(settings: Settings, name: str, arguments: Sequence[str], **extra: st
     home.mkdir(exist_ok=True)
     # SAM asks for news of itself once a week; it has just done so, and waits for no network.
     (home / "metadata.json").write_text(json.dumps({"lastVersionCheck": time.time()}))
-    with log.open("wb") as output:
-        finished = subprocess.run(
-            [str(Path(sys.executable).with_name("sam")), *arguments],
-            cwd=ROOT,
-            env={**environment.for_aws(settings), "__SAM_CLI_APP_DIR": str(home), **extra},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if finished.returncode:
+    command = [str(Path(sys.executable).with_name("sam")), *arguments]
+    environ = {**environment.for_aws(settings), "__SAM_CLI_APP_DIR": str(home), **extra}
+    if _run(command, environ, log) != 0:
         shown = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
         raise CommandFailed(f"sam {name} failed ({log}):\n{shown}")
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str], log: Path) -> int:
+    """Returns the exit code. Interrupted, it ends the command with all that it started."""
+    running = None
+    try:
+        with log.open("wb") as output, held_back():
+            running = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # which makes them a group
+            )
+        return running.wait()
+    except BaseException:
+        if running is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+        raise
 
 
 def _files(path: Path) -> Iterator[Path]:

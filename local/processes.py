@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from local.interruptions import held_back
 from local.settings import HOST, ROOT, Settings
 
 _GRACE_SECONDS = 5.0
@@ -37,7 +38,8 @@ class Processes:
 
     def start(self, name: str, command: Sequence[str], port: int, environment: Mapping[str, str]) -> None:
         self._settings.logs.mkdir(parents=True, exist_ok=True)
-        with self._log(name).open("wb") as log:
+        # The child would live on if the command ended before the child is recorded.
+        with held_back(), self._log(name).open("wb") as log:
             child = subprocess.Popen(
                 command,
                 cwd=ROOT,
@@ -47,10 +49,10 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C in the terminal is not for it, and its group is all its own
             )
-        _children[child.pid] = child
-        recorded = self._recorded()
-        recorded[name] = {"pid": child.pid, "started": _started(child.pid), "port": port}
-        self._write(recorded)
+            _children[child.pid] = child
+            recorded = self._recorded()
+            recorded[name] = {"pid": child.pid, "started": _started(child.pid), "port": port}
+            self._write(recorded)
 
     def wait_until_listening(self, name: str, seconds: float = 30.0) -> None:
         port = int(self._recorded()[name]["port"] or 0)
@@ -83,6 +85,10 @@ class Processes:
 
     def stop_all(self) -> list[str]:
         """End what is still ours, first politely. Returns the names of those that were running."""
+        with held_back():
+            return self._stop_all()
+
+    def _stop_all(self) -> list[str]:
         recorded = self._recorded()
         ours = {name: int(process["pid"] or 0) for name, process in recorded.items() if _is_same(process)}
         for pid in ours.values():

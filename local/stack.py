@@ -1,7 +1,6 @@
 """One stack, from nothing to usable and back: what `up` and `down` do, and what stack.json says about it."""
 
 import fcntl
-import json
 import os
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from local import aws, deployment, environment
+from local import aws, deployment, environment, stack_file
 from local.processes import NotStarted, NotStopped, Processes, is_listening
 from local.progress import say, step
 from local.settings import EMULATOR_SAVED, HOST, PLACEHOLDER_STRIPE_KEY, REGION, ROOT, STACK_NAME, Settings
@@ -34,14 +33,13 @@ def up(settings: Settings) -> dict[str, Any]:
     """Start what is not running, deploy what has changed, and write stack.json. Safe to repeat."""
     with _only_one(settings):
         processes = Processes(settings)
-        if not _is_running(settings, processes):
-            _reset(settings, processes)
-            try:
+        if _is_running(settings, processes):
+            return _deploy(settings)
+        _reset(settings, processes)
+        with _nothing_left_after(KeyboardInterrupt, settings, processes):
+            with _nothing_left_after(BaseException, settings, processes):
                 _start(settings, processes)
-            except BaseException:
-                processes.stop_all()  # half a stack would only stand in the way of the next attempt
-                raise
-        return _deploy(settings)
+            return _deploy(settings)  # when that fails, the functions' logs are wanted
 
 
 def down(settings: Settings) -> list[str]:
@@ -74,11 +72,7 @@ def read(settings: Settings) -> dict[str, Any] | None:
     processes = Processes(settings)
     if not processes.names() or not all(processes.alive(name) for name in processes.names()):
         return None
-    try:
-        written: dict[str, Any] = json.loads(settings.stack_file.read_text())
-    except FileNotFoundError:
-        return None
-    return written
+    return stack_file.read(settings.stack_file)
 
 
 def _is_running(settings: Settings, processes: Processes) -> bool:
@@ -114,19 +108,24 @@ def _start(settings: Settings, processes: Processes) -> None:
     stack = ["--stack", str(settings.stack_file)]
     processes.start("storefront", [*python, *listen, *stack], settings.storefront_port, clean)
 
-    # Building needs none of them, so it runs while they start.
+    # Building needs none of them, so it runs while they start: in the main thread, which Ctrl-C reaches.
     with step("Starting AWS and Stripe on this machine, and building with SAM"), ThreadPoolExecutor() as pool:
-        building = pool.submit(deployment.build, settings)
-        for name in processes.names():
-            processes.wait_until_listening(name)
-        aws.create_artifacts_bucket(settings)
-        key = settings.stripe_key or PLACEHOLDER_STRIPE_KEY
-        _remember(
-            settings,
-            stripe_key_arn=aws.store_stripe_key(settings, key),
-            identity=aws.create_identity(settings).to_dict(),
-        )
-        building.result()
+        preparing = pool.submit(_prepare, settings, processes)
+        deployment.build(settings)
+        preparing.result()
+
+
+def _prepare(settings: Settings, processes: Processes) -> None:
+    """What an ops team has before the first deployment."""
+    for name in processes.names():
+        processes.wait_until_listening(name)
+    aws.create_artifacts_bucket(settings)
+    key = settings.stripe_key or PLACEHOLDER_STRIPE_KEY
+    _remember(
+        settings,
+        stripe_key_arn=aws.store_stripe_key(settings, key),
+        identity=aws.create_identity(settings).to_dict(),
+    )
 
 
 def _start_emulator(settings: Settings, processes: Processes) -> None:
@@ -183,7 +182,7 @@ def _deploy(settings: Settings) -> dict[str, Any]:
         waking.result()
         offered = _get(f"{found['ApiUrl']}/terms/current")
     stack = _describe(settings, identity, found, tokens)
-    _write(settings.stack_file, stack)  # first: whoever has to mend the terms needs it
+    stack_file.write(settings.stack_file, stack)  # first: whoever has to mend the terms needs it
     if offered.status_code == httpx.codes.NOT_FOUND:
         raise deployment.CommandFailed(f"The stack is up, but offers no terms: {refused}")
     offered.raise_for_status()
@@ -267,30 +266,31 @@ def _state_file(settings: Settings) -> Path:
 
 
 def _state(settings: Settings) -> dict[str, Any]:
-    try:
-        remembered: dict[str, Any] = json.loads(_state_file(settings).read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    return remembered
+    return stack_file.read(_state_file(settings)) or {}
 
 
 def _remember(settings: Settings, **values: Any) -> None:
     """For the next `up` only; stack.json is for everybody else."""
-    _write(_state_file(settings), {**_state(settings), **values})
-
-
-def _write(file: Path, content: dict[str, Any]) -> None:
-    """Whole or not at all, and for nobody else on this machine: there are tokens in it."""
-    written = file.with_suffix(".tmp")
-    written.touch(mode=0o600)
-    written.write_text(json.dumps(content, indent=2) + "\n")
-    written.replace(file)
+    stack_file.write(_state_file(settings), {**_state(settings), **values})
 
 
 def _forget(settings: Settings) -> None:
     for file in (settings.stack_file, _state_file(settings)):
         file.unlink(missing_ok=True)
     shutil.rmtree(settings.state / "aws", ignore_errors=True)
+
+
+@contextmanager
+def _nothing_left_after(
+    problem: type[BaseException], settings: Settings, processes: Processes
+) -> Iterator[None]:
+    """Half a stack would only stand in the way of the next attempt."""
+    try:
+        yield
+    except problem:
+        processes.stop_all()
+        _forget(settings)
+        raise
 
 
 @contextmanager

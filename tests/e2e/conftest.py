@@ -44,13 +44,7 @@ def local(command: str, settings: Settings) -> str:
     finished = subprocess.run(
         [sys.executable, "-m", "local", command],
         cwd=ROOT,
-        env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("STRIPE_")},
-            "MANDATES_STATE_DIR": str(settings.state),
-            "MANDATES_AWS_PORT": str(settings.aws_port),
-            "MANDATES_STRIPE_PORT": str(settings.stripe_port),
-            "MANDATES_STOREFRONT_PORT": str(settings.storefront_port),
-        },
+        env=environment_of(settings),
         capture_output=True,
         text=True,
         check=False,
@@ -58,6 +52,17 @@ def local(command: str, settings: Settings) -> str:
     printed = finished.stdout + finished.stderr
     assert finished.returncode == 0, printed
     return printed
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Of a shell in which commands are for this stack."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STRIPE_"))},
+        "MANDATES_STATE_DIR": str(settings.state),
+        "MANDATES_AWS_PORT": str(settings.aws_port),
+        "MANDATES_STRIPE_PORT": str(settings.stripe_port),
+        "MANDATES_STOREFRONT_PORT": str(settings.storefront_port),
+    }
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -11,8 +13,8 @@ import pytest
 
 from local import environment
 from local.processes import is_listening
-from local.settings import Settings
-from tests.e2e.conftest import local
+from local.settings import ROOT, Settings
+from tests.e2e.conftest import environment_of, local
 from tests.live.chaos import good_events, queue_poison, settle_down, verify
 from tests.live.shoppers import Shopper, Shopping, sign_up
 from tests.live.stack import LiveStack, until
@@ -20,7 +22,8 @@ from tests.live.verdict import read
 
 
 def pids(settings: Settings) -> dict[str, int]:
-    recorded = json.loads((settings.state / "processes.json").read_text())
+    file = settings.state / "processes.json"
+    recorded = json.loads(file.read_text()) if file.exists() else {}
     return {name: process["pid"] for name, process in recorded.items()}
 
 
@@ -36,6 +39,11 @@ def test_up_can_be_repeated_and_mends_what_died(tmp_path: Path) -> None:
         a_restart_of_aws_keeps_everything(settings)
         first = pids(settings)
 
+        os.kill(first["stripe"], signal.SIGKILL)
+        until(lambda: not group_exists(first["stripe"]), seconds=60)
+        logs = local("logs", settings)
+        assert "ReadTerms" in logs
+        assert "stripe has ended" in logs
         os.kill(first["aws"], signal.SIGKILL)
         local("up", settings)
         second = pids(settings)
@@ -46,6 +54,41 @@ def test_up_can_be_repeated_and_mends_what_died(tmp_path: Path) -> None:
         local("down", settings)
     assert not any(map(is_listening, (settings.aws_port, settings.stripe_port, settings.storefront_port)))
     assert "Nothing was running" in local("down", settings)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("during", ["Starting AWS", "Deploying with SAM"])
+def test_ctrl_c_during_up_leaves_nothing_running(during: str, tmp_path: Path) -> None:
+    """Only the command is told, not its group: what it started does not hear of a Ctrl-C by itself."""
+    settings = Settings.apart(tmp_path)
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-m", "local", "up"],
+            cwd=ROOT,
+            env=environment_of(settings),
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as up:
+            assert up.stdout
+            until(lambda: during in up.stdout.readline(), seconds=400)  # type: ignore[union-attr]
+            until(lambda: len(pids(settings)) == 3, seconds=60)
+            started = list(pids(settings).values())
+            up.send_signal(signal.SIGINT)
+            assert "Interrupted." in up.stdout.read()
+        assert up.returncode == 130
+        assert not any(map(is_listening, (settings.aws_port, settings.stripe_port, settings.storefront_port)))
+        until(lambda: not any(map(group_exists, started)), seconds=60)
+        assert "Nothing was running" in local("down", settings)
+    finally:
+        local("down", settings)
+
+
+def group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def a_restart_of_aws_keeps_everything(settings: Settings) -> None:
