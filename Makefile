@@ -30,11 +30,7 @@ help: ## this list
 
 setup: $(READY) ## the virtual environment, exactly as requirements.lock has it
 $(READY): requirements.lock Makefile
-	@python3.13 -c '' 2>/dev/null || { echo 'Python 3.13 is needed, as the command python3.13.' >&2; exit 1; }
-	@test -x $(BIN)/python || python3.13 -m venv .venv
-	@test -x $(BIN)/uv || { \
-	  awk '/^uv==/ {uv = 1} uv {print} uv && !/\\$$/ {exit}' requirements.lock > .venv/uv.txt && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt; }
+	@test -x $(BIN)/uv || sh local/make_venv.sh
 	@echo 'installing what requirements.lock pins'
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@echo '$(CURDIR)/layers/mandates/python' > .venv/lib/python3.13/site-packages/mandates-layer.pth
