@@ -44,6 +44,16 @@ def test_the_shop_sends_all_that_a_checkout_takes() -> None:
     assert set(re.findall(r"^    (\w+):", body[1], flags=re.MULTILINE)) == CHECKOUT["properties"].keys()
 
 
+def test_the_return_page_asks_as_front_ends_are_told_to() -> None:
+    """docs/front-end.md, 4.: with webhooks lost, and in another tab, this route alone has the answer."""
+    page = (ROOT / "local/storefront/pages/static/return.js").read_text(encoding="utf-8")
+    asked = re.findall(r"call\('GET', `/([\w-]+)/", page)
+    assert asked == ["checkout-sessions", "mandates"]  # the second for the ledger, once it is decided
+    assert "new URLSearchParams(location.search).get('checkout_session_id')" in page
+    assert "session.last_failure" in page
+    assert page.count("sessionStorage") == 1  # Stripe's page to try again on; the shop leads there, too
+
+
 def ops_commands(document: str) -> list[str]:
     """The arguments of each `python -m ops …` (or `$ops …`): lines of code blocks, and code in sentences."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", document, flags=re.MULTILINE | re.DOTALL)

@@ -43,7 +43,7 @@ async function setUp() {
     success_url: `${location.origin}/return`,
     cancel_url: `${location.origin}/?cancelled=1`,
   })
-  sessionStorage.setItem('mandate', session.mandate_id)
+  sessionStorage.setItem(session.checkout_session_id, session.url) // to try again there, if Amazon declines
   location.assign(session.url)
 }
 

@@ -6,7 +6,9 @@ const OUTCOMES = {
   revoked: ['The permission was withdrawn', 'We will not charge your Amazon Pay account.'],
   expired: ['It was not set up', 'The session ended before you authorised it. Nothing will be charged.'],
 }
+const LATE = ['This takes longer than usual', 'You can close this page. We go on as soon as Stripe confirms.']
 const PATIENCE_MS = 90_000
+const PAUSE_MS = 1_500
 
 const element = (name, text) => Object.assign(document.createElement(name), { textContent: text })
 
@@ -37,26 +39,44 @@ function finish(heading, message) {
   find('heading').focus() // so that it is read out: the page changed under the reader
 }
 
-async function waitForOutcome(mandateId) {
+/** The session as soon as it is decided, or an attempt was declined; as it is when patience ends. */
+async function waitForOutcome(sessionId) {
   const deadline = Date.now() + PATIENCE_MS
-  for (let pause = 400; ; pause = Math.min(pause * 1.5, 4000)) {
-    const mandate = await call('GET', `/mandates/${encodeURIComponent(mandateId)}`)
-    if (mandate.status !== 'pending') return mandate
-    if (Date.now() > deadline) return mandate
-    await new Promise((resolve) => setTimeout(resolve, pause))
+  for (;;) {
+    try {
+      // Where Stripe's webhook has not come, Stripe is asked: this answers even if none ever comes.
+      const session = await call('GET', `/checkout-sessions/${encodeURIComponent(sessionId)}`)
+      if (session.status !== 'pending' || session.last_failure || Date.now() > deadline) return session
+    } catch (error) {
+      const passes = !error.status || error.status === 429 || error.status >= 500
+      if (!passes || Date.now() > deadline) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
   }
 }
 
+function declined(sessionId) {
+  finish('Amazon Pay declined', 'Nothing was set up. You may try again, with another payment method if you like.')
+  // Stripe's page, if it was opened from this tab; the shop leads to the same one.
+  find('again').href = sessionStorage.getItem(sessionId) ?? '/'
+  find('again').parentElement.hidden = false
+}
+
+async function showOutcome(sessionId) {
+  const session = await waitForOutcome(sessionId)
+  if (session.status === 'pending' && session.last_failure) declined(sessionId)
+  else finish(...(OUTCOMES[session.status] ?? LATE))
+  await call('GET', `/mandates/${encodeURIComponent(session.mandate_id)}`).then(showMandate).catch(() => {}) // an extra
+}
+
 customer().then(({ customer_id: id }) => { find('who').textContent = `Signed in as ${id}` }).catch(() => {})
-const mandateId = sessionStorage.getItem('mandate')
-if (!mandateId) {
+// Stripe put it there: the page needs nothing that only the tab knows in which it all began.
+const sessionId = new URLSearchParams(location.search).get('checkout_session_id')
+if (!sessionId) {
   finish('There is nothing to show', 'Start from the shop to set up Amazon Pay.')
 } else {
   try {
-    const mandate = await waitForOutcome(mandateId)
-    const late = ['This takes longer than usual', 'You can close this page. We go on as soon as Stripe confirms.']
-    finish(...(OUTCOMES[mandate.status] ?? late))
-    showMandate(mandate)
+    await showOutcome(sessionId)
   } catch (error) {
     finish('We could not check', 'Please load this page again in a moment.')
     show(find('problem'), error.message)
