@@ -741,6 +741,7 @@ NO_HANDLER = "the gateway's own answer; test_the_gateway_answers_as_documented h
 NOT_FROM_A_HANDLER: dict[tuple[int, str], str] = {
     (400, "bad_request"): NO_HANDLER,
     (403, "access_denied"): NO_HANDLER,
+    (403, "request_blocked"): NO_HANDLER,
     (413, "bad_request"): NO_HANDLER,
     (429, "too_many_requests"): NO_HANDLER,
     (502, "internal_error"): NO_HANDLER + ": a function that crashed or ran out of time",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from mandates import aws, cursors, http, issuer_keys, politeness
+from mandates import aws, issuer_keys, politeness
 from mandates.store import tables
 from ops.account import ENOUGH_CONCURRENCY
 from tests.template.stack import ALIAS, Json, Stack, function_called, listed, name_of
@@ -560,7 +560,7 @@ def the_gateway_refuses_as_we_do(stack: Stack) -> list[str]:
     """RFC 9457 with our stable code, and readable by a browser of another origin."""
     problems = []
     responses = stack.api["x-amazon-apigateway-gateway-responses"]
-    for kind in ("UNAUTHORIZED", "ACCESS_DENIED", "THROTTLED", "DEFAULT_4XX", "DEFAULT_5XX"):
+    for kind in ("UNAUTHORIZED", "ACCESS_DENIED", "THROTTLED", "WAF_FILTERED", "DEFAULT_4XX", "DEFAULT_5XX"):
         response = responses.get(kind, {})
         headers = response.get("responseParameters", {})
         if headers.get("gatewayresponse.header.Content-Type") != "'application/problem+json'":
@@ -597,7 +597,7 @@ MOST_FOR_WEBHOOKS = ENOUGH_CONCURRENCY - 50
 """Of the functions that an account should be able to run at a time (ops/account.py)."""
 
 
-def _routes_that_call_stripe(stack: Stack) -> list[str]:
+def routes_that_call_stripe(stack: Stack) -> list[str]:
     """Those of the functions that know where Stripe's key is."""
     return [
         route.name
@@ -612,7 +612,7 @@ def throttles_spare_stripe_and_let_its_backlog_in(stack: Stack) -> list[str]:
     problems = [f"there is no route {route} to throttle" for route in set_for if route not in known]
     for route, at_most in {
         "* /*": STRIPE_PER_SECOND,
-        **dict.fromkeys(_routes_that_call_stripe(stack), STRIPE_PER_ENDPOINT),
+        **dict.fromkeys(routes_that_call_stripe(stack), STRIPE_PER_ENDPOINT),
     }.items():
         rate, burst = _rate_and_burst(set_for.get(route, {}))
         in_one_second = rate if route == "* /*" else rate + burst
@@ -641,96 +641,6 @@ def the_stage_keeps_nobodys_path_or_address(stack: Stack) -> list[str]:
         for name, stage in stack.of("AWS::ApiGateway::Stage")
         if stage.get("TracingEnabled") is not False
     ]
-    return problems
-
-
-# ---------------------------------------------------------------------------------------- firewall
-
-
-def the_firewall_lets_webhooks_pass_and_keeps_no_request(stack: Stack) -> list[str]:
-    """Every rule leaves the webhook's path out; no sample or log of a request, whose headers hold tokens."""
-    ((_, firewall),) = stack.of("AWS::WAFv2::WebACL")
-    problems = []
-    for rule in firewall["Rules"]:
-        (statement,) = rule["Statement"].values()
-        if statement.get("ScopeDownStatement") != NOT_A_WEBHOOK:
-            problems.append(f"{rule['Name']} is held against Stripe's webhooks")
-        if "OverrideAction" in rule and rule["OverrideAction"] != {"None": {}}:
-            problems.append(f"{rule['Name']} only counts")
-    problems += [
-        f"{part.get('Name', 'the firewall')} keeps samples of requests"
-        for part in [firewall, *firewall["Rules"]]
-        if part["VisibilityConfig"]["SampledRequestsEnabled"] is not False
-    ]
-    kinds = {kind for rule in firewall["Rules"] for kind in rule["Statement"]}
-    if kinds != {"RateBasedStatement", "ManagedRuleGroupStatement"}:
-        problems.append("there is no rate rule, or no managed one")
-    if dict(stack.of("AWS::WAFv2::LoggingConfiguration")):
-        problems.append("the firewall logs requests")
-    return problems
-
-
-NOT_A_WEBHOOK = {
-    "NotStatement": {
-        "Statement": {
-            "ByteMatchStatement": {
-                "FieldToMatch": {"UriPath": {}},
-                "PositionalConstraint": "ENDS_WITH",
-                "SearchString": "/webhooks/stripe",
-                "TextTransformations": [{"Priority": 0, "Type": "NONE"}],
-            }
-        }
-    }
-}
-
-
-LONGEST_ESCAPED = 12
-"""Bytes in a path for one character: four in UTF-8, each a percent sign and two digits."""
-
-REFUSED_ABOVE = {
-    "SizeRestrictions_BODY": 8_192,
-    "SizeRestrictions_URIPATH": 1_024,
-    "SizeRestrictions_QUERYSTRING": 2_048,
-}
-"""Bytes. https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html"""
-
-TAKEN = {
-    "SizeRestrictions_BODY": http.MAX_BODY_BYTES,
-    "SizeRestrictions_URIPATH": http.MAX_CUSTOMER_ID_LENGTH * LONGEST_ESCAPED,
-    "SizeRestrictions_QUERYSTRING": cursors.MAX_LENGTH * 3,
-}
-"""What our own routes take, and openapi.yaml says so. Of the parts of a path or query the longest."""
-
-
-def the_firewall_takes_what_our_routes_take(stack: Stack) -> list[str]:
-    """And looks at all of it. What is larger reaches a handler, whose 413 the API documents."""
-    ((_, firewall),) = stack.of("AWS::WAFv2::WebACL")
-    managed = [
-        rule["Statement"].get("ManagedRuleGroupStatement", {}).get("RuleActionOverrides", [])
-        for rule in firewall["Rules"]
-    ]
-    counted = {one["Name"] for one in chain.from_iterable(managed) if one["ActionToUse"] == {"Count": {}}}
-    problems = [
-        f"{rule} refuses what is over {limit} bytes, our routes take {TAKEN[rule]}: let it count"
-        for rule, limit in REFUSED_ABOVE.items()
-        if TAKEN[rule] > limit and rule not in counted
-    ]
-    bodies = firewall.get("AssociationConfig", {}).get("RequestBody", {}).get("API_GATEWAY", {})
-    looked_at = bodies.get("DefaultSizeInspectionLimit", "KB_16")
-    if looked_at != f"KB_{http.MAX_BODY_BYTES // 1024}":
-        problems.append(f"it looks at {looked_at} of a body, our routes take {http.MAX_BODY_BYTES} bytes")
-    return problems
-
-
-def the_firewall_stands_before_the_stage_only_if_asked_for(stack: Stack) -> list[str]:
-    wanted = {"AWS::WAFv2::WebACL", "AWS::WAFv2::WebACLAssociation"}
-    parts = {name: one for name, one in stack.resources.items() if one["Type"] in wanted}
-    problems = [
-        f"{name} is always there" for name, one in parts.items() if one.get("Condition") != "HasWebAcl"
-    ]
-    before = [name_of(one["ResourceArn"]) for _, one in stack.of("AWS::WAFv2::WebACLAssociation")]
-    if [arn.endswith(":/restapis/${Api}/stages/${Apiv1Stage}") for arn in before] != [True]:
-        problems.append("the firewall stands before something else")
     return problems
 
 

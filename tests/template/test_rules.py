@@ -81,57 +81,6 @@ THROTTLES_SPOILT: list[tuple[Spoil, str]] = [
 ]
 
 
-def firewall(stack: Stack) -> Json:
-    return stack.properties("WebFirewall")
-
-
-def firewall_rule(stack: Stack, kind: str) -> Json:
-    statement: Json = next(
-        rule["Statement"][kind] for rule in firewall(stack)["Rules"] if kind in rule["Statement"]
-    )
-    return statement
-
-
-def webhook_match(stack: Stack, kind: str) -> Json:
-    match: Json = firewall_rule(stack, kind)["ScopeDownStatement"]["NotStatement"]["Statement"]
-    return match
-
-
-WAF_SPOILT: list[tuple[Spoil, str]] = [
-    (lambda s: firewall_rule(s, "RateBasedStatement").pop("ScopeDownStatement"), "is held against"),
-    (lambda s: firewall_rule(s, "ManagedRuleGroupStatement").pop("ScopeDownStatement"), "is held against"),
-    (
-        lambda s: webhook_match(s, "RateBasedStatement")["ByteMatchStatement"].update(
-            SearchString="/webhook"
-        ),
-        "is held against",
-    ),
-    (lambda s: firewall(s)["Rules"][1].update(OverrideAction={"Count": {}}), "only counts"),
-    (lambda s: firewall(s)["Rules"][1]["VisibilityConfig"].update(SampledRequestsEnabled=True), "samples"),
-    (lambda s: firewall(s)["Rules"].pop(0), "no rate rule"),
-    (
-        lambda s: s.resources.update(Logs={"Type": "AWS::WAFv2::LoggingConfiguration", "Properties": {}}),
-        "logs requests",
-    ),
-]
-
-
-def overrides(stack: Stack) -> list[Json]:
-    """What the common rules do otherwise than AWS has it."""
-    found: list[Json] = firewall(stack)["Rules"][2]["Statement"]["ManagedRuleGroupStatement"][
-        "RuleActionOverrides"
-    ]
-    return found
-
-
-WAF_SIZES_SPOILT: list[tuple[Spoil, str]] = [
-    (lambda s: overrides(s).pop(0), "SizeRestrictions_BODY refuses what is over 8192 bytes"),
-    (lambda s: overrides(s)[0].update(ActionToUse={"Block": {}}), "SizeRestrictions_BODY refuses"),
-    (lambda s: overrides(s).pop(1), "SizeRestrictions_URIPATH refuses what is over 1024"),
-    (lambda s: firewall(s).pop("AssociationConfig"), "looks at KB_16 of a body"),
-]
-
-
 def trust(stack: Stack, role: str) -> Json:
     statement: Json = stack.properties(role)["AssumeRolePolicyDocument"]["Statement"][0]
     return statement
@@ -465,21 +414,6 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
         lambda s: stage(s).update(TracingEnabled=True),
         "X-Ray",
     ),
-    *(
-        (rules.the_firewall_lets_webhooks_pass_and_keeps_no_request, spoil, found)
-        for spoil, found in WAF_SPOILT
-    ),
-    (
-        rules.the_firewall_stands_before_the_stage_only_if_asked_for,
-        lambda s: s.resources["WebFirewall"].pop("Condition"),
-        "WebFirewall is always there",
-    ),
-    (
-        rules.the_firewall_stands_before_the_stage_only_if_asked_for,
-        lambda s: s.resources.pop("WebFirewallBeforeApi"),
-        "before something else",
-    ),
-    *((rules.the_firewall_takes_what_our_routes_take, spoil, found) for spoil, found in WAF_SIZES_SPOILT),
     *((rules.services_act_for_this_account_alone, spoil, found) for spoil, found in TRUST_SPOILT),
     *((rules.everything_calls_the_alias, spoil, found) for spoil, found in CALLS_SPOILT),
     (
