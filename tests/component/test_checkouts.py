@@ -15,9 +15,9 @@ from mandates.core.ledger import first_broken
 from mandates.core.terms import checked
 from mandates.moment import Moment
 from mandates.store.customers import read_slot
-from mandates.store.mandates import read_heads, read_ledger, read_personal
+from mandates.store.mandates import mandates_of, read_heads, read_ledger, read_personal
 from mandates.store.terms import publish_terms
-from tests.component.world import CUSTOMER, ORIGIN, Answer, World, checkout_body, customer, service
+from tests.component.world import CUSTOMER, ORIGIN, STRANGER, Answer, World, checkout_body, customer, service
 
 SESSIONS = "/v1/checkout/sessions"
 LOST_ANSWERS = {"effect": "timeout_after_effect", "method": "POST", "path": SESSIONS}
@@ -189,6 +189,63 @@ def test_a_refusal_that_was_not_told_to_the_mandate_is_told_once_it_is_replaced(
     assert status_of(world, slot.mandate_id) == "expired"
     open_sessions = world.stripe_client().v1.checkout.sessions.list({"status": "open"}).data
     assert len(open_sessions) == 1
+
+
+def another(world: World, number: int) -> Answer:
+    return world.post_checkout(success_url=f"{ORIGIN}/{number}")
+
+
+def test_ten_new_sessions_in_an_hour_and_reusing_one_is_free(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put_customer()
+    assert [another(world, number).status for number in range(10)] == [201] * 10
+    slot, asked = read_slot(CUSTOMER), len(world.stripe.core.requests())
+    refused = another(world, 10)
+    assert (refused.status, refused.body["code"]) == (429, "too_many_checkouts")
+    wait = int(refused.headers["Retry-After"])
+    assert 3500 < wait <= 3600
+    assert read_slot(CUSTOMER) == slot
+    assert len(world.stripe.core.requests()) == asked, "the open session is not ended for nothing"
+    assert another(world, 9).status == 200
+    world.put_customer(STRANGER)
+    assert world.post_checkout(STRANGER).status == 201
+    later(world, wait, monkeypatch)
+    in_time = customer(expires_at=str(int(time.time()) + 600))
+    assert world.post_checkout(success_url=f"{ORIGIN}/10", caller=in_time).status == 201
+
+
+def test_many_at_once_begin_no_more_than_ten(world: World) -> None:
+    world.put_customer()
+    world.function("create_checkout_session")
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: another(world, number), range(24)))
+    assert {answer.status for answer in answers} <= {201, 429, 503}
+    begun = {answer.body["mandate_id"] for answer in answers if answer.status == 201}
+    assert len(begun) <= 10
+    assert len(mandates_of_customer()) <= 10
+    assert another(world, 99).status == 429
+
+
+def mandates_of_customer() -> list[Any]:
+    return list(mandates_of(CUSTOMER))
+
+
+@pytest.mark.parametrize("ending", ["completed", "refused", "failed"])
+def test_what_was_begun_counts_whatever_became_of_it(world: World, ending: str) -> None:
+    world.put_customer()
+    if ending == "refused":
+        world.faults({"effect": "rejected", "path": SESSIONS})
+    if ending == "failed":
+        world.faults({"effect": "server_error", "status": 500, "method": "POST", "path": SESSIONS})
+    statuses: list[int] = []
+    while not statuses or (statuses[-1] != 429 and len(statuses) < 30):
+        answer = world.post_checkout()
+        statuses.append(answer.status)
+        if ending == "completed" and answer.status == 201:
+            world.stripe.core.authorize(answer.body["checkout_session_id"])
+    assert statuses[-1] == 429
+    assert len(mandates_of_customer()) == 10
 
 
 def test_a_session_completed_just_before_it_was_to_be_replaced_stays_set_up(world: World) -> None:

@@ -391,6 +391,11 @@ def deleted_unheard(play: Callable[[World, str], Answer]) -> Callable[[World, st
     return played
 
 
+def begun_too_often(world: World, me: str) -> Answer:
+    world.put_customer(me)
+    return [world.post_checkout(me, success_url=f"{ORIGIN}/{number}") for number in range(11)][-1]
+
+
 Happens = Callable[[World, Any], object]
 """What a customer or Stripe does about an open checkout, the body of whose 201 is given."""
 
@@ -690,6 +695,7 @@ CASES = [
         lambda w, me: [w.put_customer(me), while_stripe_is_down(World.post_checkout)(w, me)][1],
     ),
     Case(CHECKOUT, 503, "busy", while_others_win("mandates.checkouts.take_slot", World.post_checkout)),
+    Case(CHECKOUT, 429, "too_many_checkouts", begun_too_often),
     *tokens(RETURN_PAGE),
     Case(RETURN_PAGE, 400, "invalid_request", lambda w, me: send(w, RETURN_PAGE, "x" * 256)),
     Case(RETURN_PAGE, 403, "insufficient_scope", lambda w, me: send(w, RETURN_PAGE, "cs_1", caller=BACK_END)),

@@ -15,6 +15,7 @@ from tests.component.cloudformation import CloudFormation
 from tests.component.test_publish_changes import BUS, images, publish, stream_event
 from tests.component.world import (
     CUSTOMER,
+    STRANGER,
     TABLES,
     Answer,
     AwsCall,
@@ -187,15 +188,15 @@ def everything(world: World) -> World:
 
 def customers_found_deleted(world: World) -> None:
     needs_the_customer: tuple[Callable[[], Answer], ...] = (
-        lambda: world.put_customer(email="a@shop.example"),
-        lambda: world.post_checkout(locale="de"),
+        lambda: world.put_customer(STRANGER, email="a@shop.example"),
+        lambda: world.post_checkout(STRANGER, locale="de"),
     )
     for find_out in needs_the_customer:
-        world.stripe.core.authorize(world.begun()["checkout_session_id"])
+        world.stripe.core.authorize(world.begun(STRANGER)["checkout_session_id"])
         world.run_webhooks()
-        world.stripe.core.delete_customer(world.put_customer().body["stripe_customer_id"])
+        world.stripe.core.delete_customer(world.put_customer(STRANGER).body["stripe_customer_id"])
         assert find_out().status in {201, 409}
-    world.put_customer()
+    world.put_customer(STRANGER)
 
 
 def reconciled_and_swept(world: World) -> None:

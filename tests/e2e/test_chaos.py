@@ -67,7 +67,7 @@ def test_storms_outages_and_disorder_leave_what_stripe_says(live: LiveStack) -> 
     shopping = Shopping(live, seed=random.randrange(2**31))
     weather = chaos.Chaos()
     with bad_weather(live, weather, seed=1, spell=1.0):
-        shopping.go(sign_up(live, 6), 30)
+        shopping.go(sign_up(live, 15), 30)
     settle_down(live)
     verdict = verify(live, list(shopping.made.mandates))
     assert verdict.problems == []

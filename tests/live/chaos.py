@@ -22,7 +22,8 @@ from tests.live.stack import GaveUp, Json, LiveStack, until
 from tests.live.table import table
 from tests.live.verdict import Verdict, judge, read
 
-MANDATES_PER_CUSTOMER = 5
+MANDATES_PER_CUSTOMER = 3
+"""A checkout that is begun anew after a 500 counts as well, and a customer may begin ten in an hour."""
 
 DISORDER: Json = {"copies": 3, "shuffle_window": 2.0, "drop_first": 1, "drop_probability": 0.2}
 """Every event three times, in any order, and of each delivery the first attempt and a fifth of the others

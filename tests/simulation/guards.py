@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from mandates import ingest, recording, settling
+from mandates import checkouts, ingest, recording, settling
 from mandates.checkouts import Checkouts
 from mandates.core import ledger, stripe_events
 from mandates.core.changes import Subject
@@ -203,6 +203,7 @@ GUARDS: Mapping[str, Removal] = {
     "session's idempotency key": _new_key_each_time("create_session"),
     "customer claim": _saves_without_claim,
     "checkout slot condition": _transacts_without("save", CheckoutRow),
+    "limit of new sessions": lambda patch: patch.setattr(checkouts, "wait_before_another", lambda *_: 0),
     "end of the session before": _any_refusal_is_an_end,
     "session that Stripe does not know": _what_stripe_does_not_know_has_ended,
     "withdrawn payment method that Stripe does not know": _unknown_is_released(Gateway, "detach"),

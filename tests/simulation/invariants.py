@@ -7,6 +7,7 @@ they are held against.
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mandates.core import ledger
@@ -87,6 +88,7 @@ class Invariants:
         if self._dirty or self._subjects_changed:
             for mandate_id in sorted(self._all_heads() if self._subjects_changed else self._dirty):
                 self._check_mandate(mandate_id)
+            self._check_how_many_were_begun()
             self._dirty.clear()
             self._subjects_changed = False
         self._check_nothing_acknowledged_is_lost()
@@ -197,6 +199,17 @@ class Invariants:
         for customer_id, several in open_ones.items():
             if len(several) > 1:
                 self._fail(f"{customer_id} has the open sessions {several}")
+
+    def _check_how_many_were_begun(self) -> None:
+        """Ten in any hour, for each customer; counted in whole seconds."""
+        begun: dict[str, list[float]] = defaultdict(list)
+        for head in self.heads():
+            created_at = datetime.fromisoformat(head["created_at"]["S"]).timestamp()
+            begun[head["customer_id"]["S"]].append(created_at)
+        for customer_id, times in begun.items():
+            ordered = sorted(times)
+            if any(later - first < 3599 for first, later in zip(ordered, ordered[10:], strict=False)):
+                self._fail(f"{customer_id} began more than ten checkouts within an hour")
 
     # -------------------------------------------------------------------------- once all has arrived
 

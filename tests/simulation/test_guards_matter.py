@@ -218,6 +218,16 @@ def a_double_click(world: World) -> None:
     world.converge()
 
 
+def ever_another_checkout(world: World) -> None:
+    world.finish(world.put_customer())
+    for number in range(12):
+        world.finish(world.post_checkout(url=URLS[number % 2]))
+        world.invariants.check()
+    world.pass_time(3600)
+    world.finish(world.post_checkout(locale="de"))
+    world.converge()
+
+
 def stripe_will_not_end_it(fault: Fault) -> Scenario:
     """Another checkout begins, and what Stripe says of the open session is not that it has ended."""
 
@@ -325,6 +335,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "session's idempotency key": crash_after_the_session_was_made,
     "customer claim": two_first_visits_at_once,
     "checkout slot condition": a_double_click,
+    "limit of new sessions": ever_another_checkout,
     "end of the session before": stripe_will_not_end_it(Fault.REJECTED),
     "session that Stripe does not know": stripe_does_not_know_it,
     "withdrawn payment method that Stripe does not know": stripe_does_not_know_what_is_withdrawn(

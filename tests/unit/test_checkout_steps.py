@@ -7,12 +7,15 @@ import pytest
 
 from mandates.core.checkout import (
     IDEMPOTENCY_WINDOW_SECONDS,
+    MOST_STARTS,
     SESSION_LIFETIME_SECONDS,
     CheckoutRequest,
     Refusal,
     Slot,
     Step,
     next_step,
+    recent_starts,
+    wait_before_another,
 )
 from mandates.core.mandate import Status
 
@@ -27,6 +30,7 @@ UNRESOLVED = Slot(
     params={"mode": "setup"},
     created_at=BEGUN,
     expires_at=BEGUN + SESSION_LIFETIME_SECONDS,
+    starts=(BEGUN,),
 )
 OPEN = replace(UNRESOLVED, checkout_session_id="cs_test_example", url="https://checkout.example/")
 OTHER = replace(REQUEST, locale="de")
@@ -118,3 +122,59 @@ def test_creation_is_repeated_only_while_stripe_remembers_its_key_and_takes_its_
 def test_the_key_is_the_mandates_and_fits_stripe() -> None:
     assert UNRESOLVED.idempotency_key == OPEN.idempotency_key == "checkout-session/mdt_example"
     assert len(UNRESOLVED.idempotency_key) <= 255
+
+
+# ------------------------------------------------------------------------------- how many, how fast
+
+
+def begun_at(*starts: int) -> Slot:
+    return replace(OPEN, starts=tuple(BEGUN + seconds for seconds in starts))
+
+
+EVERY_MINUTE = tuple(range(0, 600, 60))
+
+
+@pytest.mark.parametrize(
+    ("slot", "seconds_later", "wait"),
+    [
+        (None, 0, 0),
+        (begun_at(0), 0, 0),
+        (begun_at(*EVERY_MINUTE[:9]), 540, 0),
+        (begun_at(*EVERY_MINUTE), 540, HOUR - 540),
+        (begun_at(*EVERY_MINUTE), HOUR - 1, 1),
+        (begun_at(*EVERY_MINUTE), HOUR, 0),
+        (begun_at(*[0] * 10), 0, HOUR),
+        (begun_at(*[0] * 10), HOUR, 0),
+        # clocks of two containers, apart
+        (begun_at(*reversed(EVERY_MINUTE)), 540, HOUR - 540),
+        (begun_at(*EVERY_MINUTE), -30, HOUR + 30),
+        # more than are counted: the limit was lowered
+        (begun_at(*range(20)), 20, HOUR + 10 - 20),
+    ],
+)
+def test_how_long_another_has_to_wait(slot: Slot | None, seconds_later: int, wait: int) -> None:
+    assert wait_before_another(slot, BEGUN + seconds_later) == wait
+
+
+def test_what_counts_is_kept_and_no_more() -> None:
+    starts = recent_starts(begun_at(*EVERY_MINUTE), BEGUN + HOUR + 60)
+    assert starts == tuple(BEGUN + seconds for seconds in EVERY_MINUTE[2:])
+    assert recent_starts(None, BEGUN) == ()
+
+
+def test_no_hour_has_more_starts_than_are_allowed() -> None:
+    """Whoever tries every ten seconds gets exactly as many, hour by hour, and each wait says the truth."""
+    slot: Slot | None = None
+    started: list[int] = []
+    for now in range(BEGUN, BEGUN + 5 * HOUR, 10):
+        wait = wait_before_another(slot, now)
+        if wait:
+            assert wait_before_another(slot, now + wait) == 0
+            assert wait_before_another(slot, now + wait - 1) > 0
+            continue
+        slot = replace(OPEN, starts=(*recent_starts(slot, now), now))
+        started.append(now)
+    assert len(slot.starts if slot else ()) <= MOST_STARTS
+    assert len(started) == 5 * MOST_STARTS
+    for first in started:
+        assert sum(first <= one < first + HOUR for one in started) <= MOST_STARTS

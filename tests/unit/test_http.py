@@ -454,6 +454,7 @@ def test_each_status_in_the_table_is_used_as_meant() -> None:
         "ConsentRequired": 422,
         "RedirectNotAllowed": 422,
         "StripeCustomerUnknown": 422,
+        "TooManyCheckouts": 429,
         "StripeRefused": 502,
         "Busy": 503,
         "StripeUnavailable": 503,
@@ -467,6 +468,13 @@ def test_what_can_be_retried_says_when(kind: type[errors.MandatesError]) -> None
     assert ("Retry-After" in problem(kind("x")).headers) is kind.retryable
     if kind.retryable:
         assert STATUSES[kind] in {429, 503}
+
+
+def test_an_error_may_know_better_when() -> None:
+    limited = problem(errors.TooManyCheckouts("wait", retry_after=1234))
+    assert (limited.status, limited.headers["Retry-After"]) == (429, "1234")
+    assert problem(errors.Busy("busy")).headers["Retry-After"] == "1"
+    assert "retry_after" not in limited.body
 
 
 def test_an_unauthenticated_caller_is_told_how() -> None:

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 from mandates.core.changes import Contribution, Subject, change
 from mandates.core.checkout import (
+    MOST_STARTS,
     SESSION_LIFETIME_SECONDS,
     CheckoutRequest,
     Refusal,
     Slot,
     Step,
     next_step,
+    recent_starts,
+    wait_before_another,
 )
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import keep_beside
@@ -25,7 +28,7 @@ from mandates.core.redirects import with_session_placeholder
 from mandates.core.stripe_events import stripe_customer_subject
 from mandates.core.terms import Terms
 from mandates.deletions import found_deleted
-from mandates.errors import CustomerRequired, RedirectRefusedByStripe
+from mandates.errors import CustomerRequired, RedirectRefusedByStripe, TooManyCheckouts
 from mandates.gateway import (
     AnswerReplayed,
     CheckoutSession,
@@ -76,9 +79,9 @@ class Checkouts:
     def open(self, consent: Consent) -> Opened:
         """Record the consent and open a session for it, or hand out the one that is open for the same.
 
-        Raises CustomerRequired, StripeUnavailable, StripeRefused or Busy. After any of them the same
-        request can be made again, and goes on from where this one stopped. UnknownAtStripe, a StripeRefused,
-        means that Stripe does not know the session of before: while that may be open, no other is opened.
+        Raises CustomerRequired, TooManyCheckouts, StripeUnavailable, StripeRefused or Busy. After any of them
+        the same request can be made again, and goes on from where this one stopped. One StripeRefused is
+        UnknownAtStripe: of the session of before, which may be open, so no other is opened beside it.
         Raises RedirectRefusedByStripe until the request names another URL.
         """
         return until_no_conflict(lambda: self._attempt(consent))
@@ -96,6 +99,7 @@ class Checkouts:
                 with suppress(RequestRejected, AnswerReplayed):  # it can't be repeated: begin anew
                     return self._create(consent.customer_id, slot, created=False)
             case Step.REPLACE if slot:
+                self._check_another_may_begin(slot)  # before anything is ended
                 self._end(consent.customer_id, slot)
             case Step.REFUSE if slot and slot.refusal:
                 raise _refused(slot.refusal)
@@ -108,6 +112,15 @@ class Checkouts:
         heads = read_heads([slot.mandate_id] if slot else [])
         status = next(iter(statuses(list(heads.values())).values()), None)
         return next_step(slot, consent.request, status, Moment(self._clock()).seconds)
+
+    def _check_another_may_begin(self, slot: Slot | None) -> None:
+        wait = wait_before_another(slot, Moment(self._clock()).seconds)
+        if wait:
+            raise TooManyCheckouts(
+                f"this customer began {MOST_STARTS} checkouts within an hour:"
+                " go on with the one that is open, or begin another after Retry-After",
+                retry_after=wait,
+            )
 
     def _still_open(self, mandate_id: str, checkout_session_id: str) -> bool:
         """Whether a customer sent to this session again would find it open, by Stripe's word.
@@ -134,6 +147,7 @@ class Checkouts:
         self, consent: Consent, customer: Customer, stripe_customer_id: str, replaces: Slot | None
     ) -> Slot:
         """Write consent, mandate and slot in one transaction, before Stripe hears of any of it."""
+        self._check_another_may_begin(replaces)
         moment = Moment(self._clock())
         mandate_id = _new_mandate_id(self._random_bytes)
         mandate = Mandate(
@@ -166,7 +180,8 @@ class Checkouts:
             locale=consent.request.locale,
             expires_at=expires_at,
         )
-        slot = Slot(mandate_id, consent.request, params, moment.seconds, expires_at)
+        starts = (*recent_starts(replaces, moment.seconds), moment.seconds)
+        slot = Slot(mandate_id, consent.request, params, moment.seconds, expires_at, starts)
         take_slot(customer, slot, replaces, begun, moment)
         return slot
 

@@ -8,10 +8,14 @@ from typing import Any, ClassVar
 
 
 class MandatesError(Exception):
-    """`extra` are further members of the problem document (RFC 9457, section 3.2)."""
+    """`extra` are further members of the problem document (RFC 9457, section 3.2).
+
+    Where it is `retryable`, the same request may succeed in `retry_after` seconds.
+    """
 
     code: ClassVar[str]
     retryable: ClassVar[bool] = False
+    retry_after: int = 1
 
     def __init__(self, message: str, **extra: Any) -> None:
         super().__init__(message)
@@ -88,6 +92,17 @@ class CustomerAlreadyLinked(MandatesError):
 
 class StripeCustomerUnknown(MandatesError):
     code = "stripe_customer_unknown"
+
+
+class TooManyCheckouts(MandatesError):
+    """One customer began so many that another has to wait: `retry_after` says for how long."""
+
+    code = "too_many_checkouts"
+    retryable = True
+
+    def __init__(self, message: str, retry_after: int = 1, **extra: Any) -> None:
+        super().__init__(message, **extra)
+        self.retry_after = retry_after
 
 
 class Busy(MandatesError):

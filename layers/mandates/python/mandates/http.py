@@ -37,14 +37,13 @@ STATUSES: Mapping[type[errors.MandatesError], HTTPStatus] = {
     errors.RedirectNotAllowed: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.RedirectRefusedByStripe: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.StripeCustomerUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TooManyCheckouts: HTTPStatus.TOO_MANY_REQUESTS,
     errors.LedgerUnreadable: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.StripeRefused: HTTPStatus.BAD_GATEWAY,
     errors.UnknownAtStripe: HTTPStatus.BAD_GATEWAY,
     errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StripeUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-
-RETRY_AFTER_SECONDS = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +173,7 @@ def _count(error: errors.MandatesError, status: int) -> None:
 
 
 def problem(error: errors.MandatesError) -> Response:
-    headers = {"Retry-After": RETRY_AFTER_SECONDS} if error.retryable else {}
+    headers = {"Retry-After": str(error.retry_after)} if error.retryable else {}
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)

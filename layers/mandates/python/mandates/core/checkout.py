@@ -20,6 +20,13 @@ SESSION_LIFETIME_SECONDS = 23 * 3600 + 45 * 60
 is retried at the end of the idempotency window, and 15 minutes are left for clocks either way."""
 
 
+MOST_STARTS = 10
+START_PERIOD_SECONDS = 3600
+"""A customer may begin so many checkouts in this time. Each leaves a mandate with a consent, which is kept
+for good, and takes one of the 25 sessions a second that Stripe creates for all customers together
+(https://docs.stripe.com/rate-limits). Nobody who only changes their mind comes near it."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckoutRequest:
     """What the front end asked for; equal requests share a session while it is open."""
@@ -44,8 +51,9 @@ class Refusal:
 class Slot:
     """A customer's current checkout. Times are epoch seconds.
 
-    `params` is all that Stripe is sent. The session's id and URL are None until Stripe has answered, and stay
-    so if that is a `refusal`.
+    `params` is all that Stripe is sent. `starts` are when this checkout and those of the hour before it were
+    begun, the earliest first. The session's id and URL are None until Stripe has answered, and stay so if
+    that is a `refusal`.
     """
 
     mandate_id: str
@@ -53,6 +61,7 @@ class Slot:
     params: Mapping[str, Any]
     created_at: int
     expires_at: int
+    starts: tuple[int, ...]
     checkout_session_id: str | None = None
     url: str | None = None
     refusal: Refusal | None = None
@@ -87,3 +96,17 @@ def next_step(slot: Slot | None, request: CheckoutRequest, mandate: Status | Non
     if request != slot.request:
         return Step.REPLACE
     return Step.RESUME if unresolved else Step.REUSE
+
+
+def recent_starts(slot: Slot | None, now: int) -> tuple[int, ...]:
+    """When the customer began the checkouts that count at `now`, the earliest first."""
+    starts = slot.starts if slot else ()
+    return tuple(sorted(start for start in starts if start > now - START_PERIOD_SECONDS))
+
+
+def wait_before_another(slot: Slot | None, now: int) -> int:
+    """In how many seconds the customer may begin another checkout; 0 if they may now."""
+    starts = recent_starts(slot, now)
+    if len(starts) < MOST_STARTS:
+        return 0
+    return starts[-MOST_STARTS] + START_PERIOD_SECONDS - now

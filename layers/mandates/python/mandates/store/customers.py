@@ -153,6 +153,7 @@ def read_slot(customer_id: str) -> Slot | None:
             params=row.params,
             created_at=int(row.created_at),
             expires_at=int(row.expires_at),
+            starts=tuple(row.starts),
             checkout_session_id=row.checkout_session_id,
             url=row.url,
             refusal=Refusal(**row.refusal) if row.refusal else None,
@@ -163,7 +164,8 @@ def read_slot(customer_id: str) -> Slot | None:
 def take_slot(customer: Customer, slot: Slot, replaces: Slot | None, consent: Change, moment: Moment) -> None:
     """Write the new mandate with its consent, and the slot, in one.
 
-    Raises Conflict if the slot changed, or if `customer` is no longer as it was read: erased meanwhile, say.
+    No two can begin from the same slot, so none of its `starts` is lost. Raises Conflict if the slot changed,
+    or if `customer` is no longer as it was read: erased meanwhile, say.
     """
     the_slot_we_read = (
         CheckoutRow.mandate_id.does_not_exist()
@@ -178,6 +180,7 @@ def take_slot(customer: Customer, slot: Slot, replaces: Slot | None, consent: Ch
         params=dict(slot.params),
         created_at=slot.created_at,
         expires_at=slot.expires_at,
+        starts=list(slot.starts),
     )
     with transaction() as writing:
         writing.condition_check(

@@ -70,6 +70,7 @@ class CheckoutRow(Model):
     params = JSONAttribute()
     created_at = NumberAttribute()
     expires_at = NumberAttribute()
+    starts = JSONAttribute()
     checkout_session_id = UnicodeAttribute(null=True)
     url = UnicodeAttribute(null=True)
     refusal = JSONAttribute(null=True)
