@@ -17,6 +17,7 @@ from local import aws, deployment, environment, stack_file
 from local.processes import NotStarted, NotStopped, Processes, is_listening
 from local.progress import say, step
 from local.settings import EMULATOR_SAVED, HOST, PLACEHOLDER_STRIPE_KEY, REGION, ROOT, STACK_NAME, Settings
+from mandates.core.stripe_events import HANDLED_TYPES
 from ops.parameters import digest
 
 TERMS = ROOT / "terms" / "example.yaml"
@@ -212,11 +213,17 @@ def _parameters(settings: Settings, identity: aws.Identity, stripe_key_arn: str)
     )
 
 
+def listening_command(settings: Settings) -> list[str]:
+    """Of Stripe's command line (https://docs.stripe.com/cli/listen), which signs with a secret of its own."""
+    address = f"{settings.storefront_url}/api/webhooks/stripe"
+    return ["stripe", "listen", "--forward-to", address, "--events", ",".join(HANDLED_TYPES)]
+
+
 def _listen_to_stripe(settings: Settings, found: dict[str, str]) -> None:
     """Stripe itself can't reach this machine, so its command line forwards, and signs with its own secret."""
     if settings.stripe_webhook_secret is None:
-        url = f"{found['ApiUrl']}/webhooks/stripe"
-        say(f"  Stripe cannot reach this machine. Run:  stripe listen --forward-to {url}")
+        say("  Stripe cannot reach this machine. Run")
+        say(f"  {' '.join(listening_command(settings))}")
         say("  and `make up` again with STRIPE_WEBHOOK_SECRET set to what it prints.")
         return
     aws.store_webhook_secret(settings, found["StripeWebhookSecretsArn"], settings.stripe_webhook_secret)

@@ -32,7 +32,15 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _METHODS = ["GET", "POST", "PUT", "DELETE"]
-_PASSED_ON = {"authorization", "content-type", "idempotency-key", "accept", "origin", "user-agent"}
+_PASSED_ON = {
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "accept",
+    "origin",
+    "user-agent",
+    "stripe-signature",  # `stripe listen` forwards to here, an address that stays
+}
 _NOT_PASSED_BACK = {"connection", "content-encoding", "content-length", "date", "server", "transfer-encoding"}
 
 

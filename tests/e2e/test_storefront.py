@@ -1,8 +1,12 @@
 """The shop: its pages, and the API behind the same origin."""
 
+import json
+
 import httpx
 
 from tests.e2e.conftest import StackJson
+from tests.e2e.test_journey import signature
+from tests.live.chaos import good_events
 
 
 def test_pages_load_nothing_from_elsewhere(stack: StackJson, http: httpx.Client) -> None:
@@ -35,3 +39,15 @@ def test_a_refusal_comes_through_as_it_is(stack: StackJson, http: httpx.Client) 
     answer = http.get(f"{stack['storefront_url']}/api/mandates/mdt_1")
     assert answer.status_code == 401
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_stripes_webhooks_arrive_through_the_shop(stack: StackJson, http: httpx.Client) -> None:
+    """`stripe listen` forwards to there (README): what is signed for the API is taken, all else is not."""
+    payload = json.dumps(good_events(1, "shop")[0])
+    for signed, status in ((signature(stack, payload), 200), ("t=1,v1=00", 400)):
+        answer = http.post(
+            f"{stack['storefront_url']}/api/webhooks/stripe",
+            content=payload,
+            headers={"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": signed},
+        )
+        assert answer.status_code == status, answer.text

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from local.settings import Settings
+from local.stack import listening_command
 from mandates.core.stripe_events import HANDLED_TYPES
 from mandates.gateway import API_VERSION
 from ops.__main__ import command_line
@@ -54,6 +56,76 @@ def test_the_return_page_asks_as_front_ends_are_told_to() -> None:
     assert page.count("sessionStorage") == 1  # Stripe's page to try again on; the shop leads there, too
 
 
+def test_what_forwards_stripes_webhooks_is_one_command_everywhere() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    written = re.search(r"^stripe listen (?:.*\\\n)*.*$", readme, flags=re.MULTILINE)
+    assert written
+    assert shlex.split(written[0].replace("\\\n", ""), comments=True) == listening_command(
+        Settings.from_environment({})
+    )
+
+
+KNOWN_SORTS = {
+    "ops": "tests/e2e/test_documented_commands.py runs it",
+    "curl": "so does it with this",
+    "call": "curl, in README",
+    "evidence by hand": "and this",
+    "make": "a target of the Makefile: see below",
+    ".venv/bin/pytest": "of a file that is there: see below",
+    "aws": "tests/unit/test_documented_aws_commands.py",
+    "stripe": "see above",
+    ".venv/bin/sam": "needs Docker: tests/e2e/test_sam_local.py, as far as it can be tried without",
+    ".venv/bin/python -m local sam": "the same",
+    "shell": "what holds them together",
+}
+BY_HAND = {"python3", "jq", "openssl"}
+SHELL = {"read", "for", "done", "call()", "import", "print"}
+
+
+def sort_of(words: list[str]) -> str:
+    if words[0].startswith("ops="):
+        return "shell"
+    while words and re.fullmatch(r"[A-Za-z_]+=.*", words[0]):
+        words = words[1:]
+    if not words or words[0] in SHELL:
+        return "shell"
+    if words[0] in BY_HAND:
+        return "evidence by hand"
+    if words[0] == "$ops" or words[1:3] == ["-m", "ops"]:
+        return "ops"
+    if words[1:4] == ["-m", "local", "sam"]:
+        return " ".join(words[:4])
+    return words[0]
+
+
+def shell_commands() -> list[list[str]]:
+    """The words of each command in a block, a quoted text of several lines being one word."""
+    found = []
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8").replace("\\\n", " ")
+        for block in re.findall(r"^```sh\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+            without_quotes = re.sub(r"'[^']*'", "'…'", re.sub(r"#.*", "", block))
+            found += [line.split() for line in without_quotes.splitlines() if line.strip()]
+    return found
+
+
+def test_every_sort_of_command_has_a_test() -> None:
+    """A new sort is to be run, or parsed, before it is documented."""
+    assert {sort_of(words) for words in shell_commands()} == KNOWN_SORTS.keys()
+
+
+def test_make_targets_and_tests_that_are_documented_are_there() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
+    for document in DOCUMENTS:
+        for target in re.findall(r"(?:^|`)make ([a-z-]+)", document.read_text(encoding="utf-8"), flags=re.M):
+            assert target in targets, document.name
+    pytests = [words for words in shell_commands() if ".venv/bin/pytest" in words]
+    files = [word for words in pytests for word in words if word.startswith("tests/")]
+    assert files
+    assert [file for file in files if not (ROOT / file).exists()] == []
+
+
 def ops_commands(document: str) -> list[str]:
     """The arguments of each `python -m ops …` (or `$ops …`): lines of code blocks, and code in sentences."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", document, flags=re.MULTILINE | re.DOTALL)
@@ -68,6 +140,12 @@ COMMANDS = [
     for document in DOCUMENTS
     for command in ops_commands(document.read_text(encoding="utf-8"))
 ]
+
+
+def arguments_of(command: str) -> list[str]:
+    """Without the stack's name."""
+    words = shlex.split(command)
+    return words[2:] if words[0] == "--stack" else words
 
 
 @pytest.mark.parametrize(("document", "command"), COMMANDS)
