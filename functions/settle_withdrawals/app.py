@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from mandates import aws, settings
-from mandates.errors import UnknownAtStripe
+from mandates.errors import MandatesError, UnknownAtStripe
 from mandates.politeness import BACKGROUND_PER_SECOND, BACKGROUND_SECONDS, put_off
 from mandates.settings import StripeAccess
 from mandates.settling import settle
@@ -72,6 +72,7 @@ def settle_or_put_off(mandate_id: str, record: SQSRecord) -> None:
         logger.warning(
             "not settled at Stripe yet",
             extra={"error": type(error).__name__, "again_in_seconds": pause},
+            exc_info=None if isinstance(error, MandatesError) else error,  # what nobody expected, in full
         )
         count("WithdrawalsNotSettled")
         if isinstance(error, UnknownAtStripe):

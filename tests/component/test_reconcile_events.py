@@ -1,5 +1,7 @@
 """What webhooks did not bring is found at Stripe, once, whatever goes wrong on the way."""
 
+import io
+import json
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -10,6 +12,7 @@ import pytest
 
 from mandates import reconciling, sweeping
 from mandates.core.stripe_events import HANDLED_TYPES, project
+from mandates.errors import StripeUnavailable
 from mandates.gateway import Gateway
 from mandates.moment import Moment
 from mandates.reconciling import (
@@ -281,6 +284,34 @@ def test_one_failing_mandate_blocks_no_other(world: World, monkeypatch: pytest.M
             continue
     assert [status(world, one["mandate_id"]) for one in sound] == ["active"] * 3
     assert status(world, broken["mandate_id"]) == "pending"
+
+
+def test_each_failure_of_a_sweep_is_logged_and_what_nobody_expected_in_full(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run raises the last of them only, and not even that if it is Stripe's."""
+    errors = [KeyError("a session of a later version"), StripeUnavailable("no")]
+    begun = [world.begun(f"auth0|{number}")["mandate_id"] for number in range(2)]
+    for since, mandate_id in enumerate(begun):
+        world.sweep_is_due(mandate_id, since)
+    raised = iter(errors)
+
+    def fails(*_: Any) -> Any:
+        raise next(raised)
+
+    monkeypatch.setattr(Gateway, "read_session", fails)
+    world.function("reconcile_events")
+    from mandates.telemetry import logger  # its settings come with the world
+
+    log = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", log)
+    world.reconcile()
+    lines = [line for line in map(json.loads, log.getvalue().splitlines()) if "not swept" in line["message"]]
+    assert [(line["mandate_id"], line["error"]) for line in lines] == [
+        (begun[0], "KeyError"),
+        (begun[1], "StripeUnavailable"),
+    ]
+    assert ["in fails" in line.get("exception", "") for line in lines] == [True, False]
 
 
 def test_stripe_down_the_sweep_ends_after_three_and_loses_none(world: World) -> None:

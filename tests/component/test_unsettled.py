@@ -1,5 +1,7 @@
 """A withdrawal that Stripe does not carry out is not taken for done: it is tried again, and stays listed."""
 
+import io
+import json
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -9,6 +11,7 @@ import boto3
 import pytest
 
 from mandates.core.facts import Fact, Kind, ids
+from mandates.errors import StripeUnavailable
 from mandates.gateway import Gateway, ResourceMissing
 from mandates.moment import Moment
 from mandates.recording import contribute_ours
@@ -102,6 +105,30 @@ def test_whatever_keeps_it_from_being_released_it_is_listed(
     world.faults(fault)
     assert world.settle(mandate_id) == ["message-0"]
     assert listed() == [(mandate_id, payment_method_id, code)]
+
+
+@pytest.mark.parametrize(
+    ("raised", "is_told_in_full"),
+    [(KeyError("a head of a later version"), True), (StripeUnavailable("no"), False)],
+)
+def test_what_nobody_expected_is_logged_with_its_trace(
+    world: World, monkeypatch: pytest.MonkeyPatch, raised: Exception, is_told_in_full: bool
+) -> None:
+    mandate_id, _ = withdrawn(world)
+
+    def fails(*_: Any) -> None:
+        raise raised
+
+    monkeypatch.setattr(Gateway, "detach", fails)
+    from mandates.telemetry import logger  # its settings come with the world
+
+    log = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", log)
+    assert world.settle(mandate_id) == ["message-0"]
+    (line,) = (one for one in map(json.loads, log.getvalue().splitlines()) if "not settled" in one["message"])
+    assert (line["mandate_id"], line["error"]) == (mandate_id, type(raised).__name__)
+    assert ("in fails" in line.get("exception", "")) is is_told_in_full
+    assert [code for *_, code in listed()] == ["KeyError" if is_told_in_full else "stripe_unavailable"]
 
 
 def test_the_reason_is_the_last_and_the_time_the_first(world: World) -> None:

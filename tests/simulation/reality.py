@@ -30,7 +30,7 @@ from local.stripe_simulator.faults import (
     ServerError,
     TimeoutAfterEffect,
 )
-from mandates import aws, stripe_access, telemetry
+from mandates import aws, deadline, stripe_access, telemetry
 from mandates.gateway import Gateway
 from mandates.store import tables, writing
 from tests.component.world import ORIGIN, ROOT, TABLES
@@ -238,7 +238,7 @@ def installed() -> Iterator[None]:
         "uniform",
         _dispatched(lambda world, low, high: world.random.uniform(low, high), random.uniform),
     )
-    patch.setattr(writing.until_no_conflict, "__defaults__", (sleep,))
+    patch.setattr(writing.until_no_conflict, "__defaults__", (sleep, deadline.time_left))
     make_call: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
     patch.setattr(BaseClient, "_make_api_call", _dispatched(_aws_call, make_call))
     patch.setattr(aws, "client", functools.cache(aws.client))

@@ -1,5 +1,6 @@
 """From when on evidence may go."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -86,3 +87,20 @@ def test_revoking_is_no_erasure() -> None:
         (FIRST, fact(Kind.REVOKED, "api:revoke_mandate")), (FIRST, fact(Kind.REVOKED, "ops:revoke"))
     )
     assert erasure_begun(entries) is None
+
+
+def test_a_ledger_is_gone_through_once() -> None:
+    entries = Counting(ledger(*((FIRST + number * DAY, fact(Kind.SETUP_FAILED)) for number in range(200))))
+    assert last_of_its_life(entries) == FIRST + 199 * DAY
+    assert entries.read <= 200
+
+
+class Counting(list[Entry]):
+    """Says how many of its entries were read."""
+
+    read = 0
+
+    def __iter__(self) -> Iterator[Entry]:
+        for entry in super().__iter__():
+            self.read += 1
+            yield entry

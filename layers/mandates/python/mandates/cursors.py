@@ -16,8 +16,8 @@ def to_cursor(position: object) -> str:
 
 
 def from_cursor[Position](cursor: str | None, kind: type[Position]) -> Position | None:
-    """The position, None without a cursor. Raises InvalidRequest for one that we did not make."""
-    if cursor is None:
+    """The position; None without a cursor, or for an empty one. Raises InvalidRequest for any not of ours."""
+    if not cursor:
         return None
     try:
         if len(cursor) > MAX_LENGTH:

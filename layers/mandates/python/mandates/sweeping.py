@@ -12,11 +12,13 @@ from datetime import datetime
 from mandates.core.changes import Contribution
 from mandates.core.facts import Fact, Kind
 from mandates.core.mandate import Mandate, Status, status
+from mandates.errors import MandatesError
 from mandates.gateway import Gateway, ResourceMissing
 from mandates.moment import Clock, Moment
 from mandates.recording import contribute
 from mandates.returning import facts_of, is_about
 from mandates.store.mandates import Due, due_to_be_swept, read_heads, sweep_later, sweep_no_more
+from mandates.telemetry import correlated, logger
 
 SOURCE = "api:reconcile"
 
@@ -78,6 +80,7 @@ class Sweeper:
                 self._sweep(one, swept)
                 in_a_row = 0
             except Exception as error:
+                _log(one.mandate_id, error)
                 swept.failed.append(one.mandate_id)
                 swept.error = error
                 in_a_row += 1
@@ -115,6 +118,17 @@ class Sweeper:
             long_ago = _age(head, now) > EVENTS_LISTED_SECONDS
             return (_cancelled("session_unknown_at_stripe", now),) if long_ago else ()
         return tuple(facts_of(session, SOURCE, now)) if is_about(session, head, self.owner_mark) else ()
+
+
+def _log(mandate_id: str, error: Exception) -> None:
+    """Each by itself: the run raises the last one only."""
+    expected = isinstance(error, MandatesError)
+    with correlated(mandate_id=mandate_id):
+        logger.warning(
+            "mandate not swept yet",
+            extra={"error": type(error).__name__},
+            exc_info=None if expected else error,
+        )
 
 
 def _cancelled(reason: str, now: int) -> Fact:

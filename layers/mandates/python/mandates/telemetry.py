@@ -5,6 +5,7 @@ The metrics are listed in docs/runbook.md. All have one dimension, `service`, wh
 
 import functools
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from mandates.core.ids import MANDATE_ID
 from mandates.core.visible import visible
+from mandates.deadline import TimeLeft, invocation
 
 _encoded = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":")).encode
 
@@ -77,7 +79,8 @@ def well_formed(ids: Mapping[str, Any]) -> dict[str, Any]:
 def instrumented(handler: Handler) -> Handler:
     """A Lambda handler whose metrics are emitted when it ends, and whose logs name the invocation.
 
-    One that took almost all of its time is counted and logged, whichever function it is.
+    One that took almost all of its time is counted and logged, whichever function it is. What would rather
+    stop before that is over asks mandates.deadline.
 
     What it added to the log's keys is taken out again: a container serves one invocation after the other.
     Powertools' own decorator warns in the log of every invocation that had nothing to count.
@@ -89,7 +92,8 @@ def instrumented(handler: Handler) -> Handler:
         logger.append_keys(request_id=getattr(context, "aws_request_id", None))
         given = _milliseconds_left(context)
         try:
-            return handler(event, context)
+            with invocation(_time_left(context)):
+                return handler(event, context)
         finally:
             _count_if_almost_timed_out(given, context)
             logger.remove_keys(logger.get_current_keys().keys() - before)
@@ -97,6 +101,11 @@ def instrumented(handler: Handler) -> Handler:
                 _metrics.flush_metrics()
 
     return wrapped
+
+
+def _time_left(context: Any) -> TimeLeft:
+    limited = hasattr(context, "get_remaining_time_in_millis")
+    return lambda: _milliseconds_left(context) / 1000 if limited else math.inf
 
 
 def _milliseconds_left(context: Any) -> int:

@@ -28,8 +28,12 @@ def last_of_its_life(entries: Sequence[Entry]) -> datetime | None:
     An erasure's entry and what follows it (Stripe tells that it has detached) don't count: a second run
     would otherwise have to wait for as long again.
     """
-    lived = [entry for entry in entries if entry.number < (erasure_begun(entries) or len(entries) + 1)]
-    return datetime.fromisoformat(lived[-1].recorded_at) if lived else None
+    last = None
+    for entry in entries:
+        if entry.source == ERASURE:
+            break
+        last = entry
+    return datetime.fromisoformat(last.recorded_at) if last else None
 
 
 def erasure_begun(entries: Sequence[Entry]) -> int | None:

@@ -1,5 +1,6 @@
 """One way to write and to fail: a transaction, and what DynamoDB's refusals mean."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from pynamodb.expressions.update import Action, Update
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
+from mandates.deadline import TimeLeft, time_left
 from mandates.errors import Busy
 from mandates.store.connecting import connection
 
@@ -29,6 +31,8 @@ MAX_TRANSACTION_ITEMS = 100
 ATTEMPTS = 20
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
+ANSWER_SECONDS = 1.0
+"""What an attempt leaves of the invocation's time, to say in that it is done, or that it is not."""
 
 
 class Conflict(Exception):
@@ -159,17 +163,25 @@ StoreError = PynamoDBException
 
 
 def until_no_conflict[Result](
-    attempt: Callable[[], Result], sleep: Callable[[float], None] = time.sleep
+    attempt: Callable[[], Result],
+    sleep: Callable[[float], None] = time.sleep,
+    time_left: TimeLeft = time_left,
 ) -> Result:
     """Repeat `attempt`, which reads, decides and writes, while it raises Conflict.
 
     Full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), at most
-    ATTEMPTS times; then Busy, and nothing was done.
+    ATTEMPTS times, and none that the invocation may have no time for: then Busy, and nothing was done.
     """
     for tried in range(ATTEMPTS):
+        left_before = time_left()
         try:
             return attempt()
         except Conflict:
             longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**tried)
-            sleep(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing
+            pause = random.uniform(0, longest)  # noqa: S311 - spreads load, guards nothing
+            left = time_left()
+            like_the_last = left_before - left if left < math.inf else 0.0
+            if tried + 1 == ATTEMPTS or left < pause + like_the_last + ANSWER_SECONDS:
+                break
+            sleep(pause)
     raise Busy("others kept changing this at the same time; try again")
