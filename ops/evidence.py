@@ -5,7 +5,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,26 @@ def add_commands(commands: Any) -> None:
         metavar="FINGERPRINT",
         help="SHA-256 of the key you trust, learnt from elsewhere than the file (GET /evidence-keys)",
     )
+    verify.add_argument("--head", **KEPT_HASH)
     verify.set_defaults(run=run_verify, offline=True)
+
+
+def _number_and_hash(text: str) -> tuple[int, str]:
+    number, _, entry_hash = text.partition(":")
+    if not (re.fullmatch("[1-9][0-9]{0,8}", number) and re.fullmatch("[0-9a-f]{64}", entry_hash)):
+        raise argparse.ArgumentTypeError("an entry's number, a colon, and its hash of 64 hex digits")
+    return int(number), entry_hash
+
+
+KEPT_HASH: dict[str, Any] = {
+    "type": _number_and_hash,
+    "action": "append",
+    "default": [],
+    "metavar": "NUMBER:HASH",
+    "help": "ledger_number and entry_hash of an outward event that was kept: only this shows a ledger that"
+    " was made anew as a whole, or cut off (docs/evidence.md)",
+}
+"""Of the option --head."""
 
 
 def fingerprint(text: str) -> str:
@@ -62,7 +81,7 @@ def run_verify(_stack: Stack, chosen: argparse.Namespace) -> int:
     except OSError as error:
         complain(error)
         return UNUSABLE
-    problems = list(problems_in(files, chosen.key))
+    problems = list(problems_in(files, chosen.key, chosen.head))
     for problem in problems:
         complain(problem)
     if problems:
@@ -78,8 +97,10 @@ def run_verify(_stack: Stack, chosen: argparse.Namespace) -> int:
     return 0
 
 
-def problems_in(files: Mapping[str, bytes], trusted: str) -> Iterator[str]:
-    """Every problem in a set of pages, each with the name of its file."""
+def problems_in(
+    files: Mapping[str, bytes], trusted: str, kept: Sequence[tuple[int, str]] = ()
+) -> Iterator[str]:
+    """Every problem in a set of pages, each with the name of its file. `kept` are hashes kept elsewhere."""
     pages = []
     for name, data in files.items():
         try:
@@ -91,7 +112,7 @@ def problems_in(files: Mapping[str, bytes], trusted: str) -> Iterator[str]:
         yield from (f"{name}: {problem}" for problem in signature_problems(pack, trusted))
         yield from (f"{name}: {problem}" for problem in page_problems(pack["evidence"]))
     if len(pages) == len(files):
-        yield from set_problems(pages)
+        yield from set_problems(pages, kept)
 
 
 def pack_in(data: bytes) -> dict[str, Any]:

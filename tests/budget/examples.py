@@ -98,7 +98,7 @@ def pending(of: str) -> Mandate:
     told = [
         Contribution(
             "api:create_checkout_session",
-            (Fact(Kind.CONSENT_ACCEPTED, 1793491200, "api:consent", detail=created.shown),),
+            (created.accepted(1793491200, "api:create_checkout_session"),),
             text="The text of the terms.",
             personal=keep_beside({"source_ip": "203.0.113.7"}, lambda size: b"\0" * size),
         ),

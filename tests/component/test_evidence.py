@@ -16,12 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 from moto.kms.utils import ECDSAPrivateKey
 
-from mandates import evidence as use_case
+from mandates import records as use_case
 from mandates.core import evidence as core
 from mandates.core.canonical import canonical_json
+from mandates.core.facts import Fact, Kind
 from mandates.core.visible import visible
 from mandates.moment import Moment
-from mandates.store.mandates import read_ledger
+from mandates.store.mandates import add_subject_facts, read_ledger
 from mandates.store.terms import publish_terms
 from ops.__main__ import main
 from ops.evidence import problems_in
@@ -129,9 +130,22 @@ def test_it_is_saved_under_a_name_and_kept_by_nobody_on_the_way(world: World, ma
 def test_a_withdrawal_that_only_the_payment_method_knows_of_shows(world: World, mandate_id: str) -> None:
     world.stripe.core.detach(world.get_mandate(mandate_id).body["payment_method_id"])
     world.run_webhooks()
-    evidence = json.loads(pack(world, mandate_id))["evidence"]
+    data = pack(world, mandate_id)
+    evidence = json.loads(data)["evidence"]
     assert evidence["mandate"]["status"] == "revoked"
-    assert {withdrawal["subject"] for withdrawal in evidence["withdrawals"]} == {"payment_method"}
+    assert {(one["subject"], one["told"]) for one in evidence["withdrawals"]} == {("payment_method", True)}
+    assert problems(world, data) == []
+
+
+def test_a_withdrawal_that_no_ledger_tells_of_yet_shows_as_that(world: World, mandate_id: str) -> None:
+    """As between the write to the subject and the entry: the API says revoked, and so does the evidence."""
+    method = world.get_mandate(mandate_id).body["payment_method_id"]
+    add_subject_facts(f"payment_method#{method}", [Fact(Kind.DETACHED, 1793491200, "evt_1")])
+    data = pack(world, mandate_id)
+    evidence = json.loads(data)["evidence"]
+    assert evidence["mandate"]["status"] == world.get_mandate(mandate_id).body["status"] == "revoked"
+    assert [(one["id"], one["told"]) for one in evidence["withdrawals"]] == [(method, False)]
+    assert (evidence["faults"], problems(world, data)) == ([], [])
 
 
 @pytest.mark.parametrize("route", [("export_evidence", JSON_ROUTE), ("render_evidence", PDF_ROUTE)])
@@ -232,12 +246,12 @@ def test_an_altered_entry_is_exported_as_altered(
     assert json.loads(data)["evidence"]["ledger"]["first_broken"] == 2
     assert any("entry 2: was altered" in problem for problem in problems(world, data))
     assert "BrokenLedgers" in capsys.readouterr().out
-    assert "a ledger was altered" in caplog.text
+    assert "what is stored does not follow from its ledger" in caplog.text
 
 
 @pytest.mark.parametrize("facts", ["{not json", '[{"kind": "consent_accepted", "at": 1.5}]', '"text"'])
 def test_an_entry_that_cannot_be_read_is_said_to_be_altered(
-    world: World, mandate_id: str, facts: str
+    world: World, mandate_id: str, facts: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alter(mandate_id, "entry#000002", "facts", facts)
     answered = fetch(world, mandate_id)
@@ -245,17 +259,20 @@ def test_an_entry_that_cannot_be_read_is_said_to_be_altered(
     body = json.loads(answered["body"])
     assert body["code"] == "ledger_unreadable"
     assert f"mandate verify {mandate_id}" in body["detail"]
+    assert "BrokenLedgers" in capsys.readouterr().out
 
 
 def test_terms_that_were_altered_are_noticed(world: World, mandate_id: str) -> None:
-    def problem() -> str:
-        (one,) = problems(world, pack(world, mandate_id))
-        return one
+    def fault() -> str:
+        data = pack(world, mandate_id)
+        (one,) = json.loads(data)["evidence"]["faults"]
+        assert any(one in problem for problem in problems(world, data))
+        return str(one)
 
     alter_terms(world.terms.version, json.dumps({**world.terms.to_plain(), "business_name": "Another Shop"}))
-    assert problem() == "1.json: terms: the document does not have the digest that the mandate names"
+    assert fault() == "terms: what is stored as version 2026-11-01 is not what was agreed to"
     alter_terms(world.terms.version, "{}")
-    assert problem() == "1.json: terms: version 2026-11-01 was not found when this pack was made"
+    assert fault() == "terms: version 2026-11-01 is not stored, or can't be read"
 
 
 def alter_terms(version: str, document: str) -> None:

@@ -1,10 +1,11 @@
 """openapi.yaml and the running handlers say the same: every route, status, code, header, body and limit."""
 
 import copy
+import itertools
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,9 +19,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from mandates import errors
 from mandates.core.facts import Kind
-from mandates.core.mandate import Status
+from mandates.core.mandate import Mandate, Status
 from mandates.core.terms import CURRENCIES, Frequency, FrequencyKind, Limits, Period
 from mandates.moment import Moment
+from mandates.store.mandates import read_heads
 from mandates.store.tables import TermsRow
 from mandates.store.terms import publish_terms
 from mandates.store.writing import Conflict
@@ -514,6 +516,22 @@ def unreadable(world: World, opened: Any) -> None:
     )
 
 
+def evidence_of_what_never_rests(operation: str) -> Callable[[World, str], Answer]:
+    """The ledger has grown each time that it was read."""
+    lengths = itertools.count(1)
+
+    def grown(mandate_ids: Iterable[str]) -> dict[str, Mandate]:
+        heads = read_heads(mandate_ids)
+        return {mandate_id: replace(head, entries=next(lengths)) for mandate_id, head in heads.items()}
+
+    def played(world: World, me: str) -> Answer:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("mandates.records.read_heads", grown)
+            return evidence(operation)(world, me)
+
+    return played
+
+
 def without_a_key(world: World, me: str) -> Answer:
     world.environment["EVIDENCE_KEY_IDS"] = "unknown"
     world._functions.clear()
@@ -533,6 +551,7 @@ def evidence_cases(operation: str) -> list[Case]:
         Case(operation, 404, "not_found", lambda w, me: send(w, operation, "unknown", caller=BACK_END)),
         Case(operation, 404, "not_found", evidence(operation, query={"page": "2"})),
         Case(operation, 404, "not_found", evidence(operation, caller=BOB)),
+        Case(operation, 503, "busy", evidence_of_what_never_rests(operation)),
     ]
 
 

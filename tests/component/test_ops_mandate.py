@@ -1,16 +1,19 @@
 """`python -m ops mandate verify ID`: what was altered where it is stored, and which first."""
 
 import json
+import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 
+from mandates.privacy import erase, holdings
 from mandates.store.erasing import delete_personal
 from ops.stack import Stack
 from tests.component.operating import main
-from tests.component.world import World
+from tests.component.world import CUSTOMER, World
 
 Item = dict[str, dict[str, str]]
 
@@ -133,10 +136,13 @@ def test_a_head_whose_facts_were_altered_is_noticed(
     del facts["setup_succeeded"]
     put({**head, "facts": {"S": json.dumps(facts)}})
     assert verify(mandate_id) == 1
-    assert "the head was altered" in capsys.readouterr().err
+    assert capsys.readouterr().err == "head: `facts` does not follow from the ledger\n"
     put({**head, "facts": {"S": "{"}})
     assert verify(mandate_id) == 1
-    assert "it can't be read" in capsys.readouterr().err
+    assert "the head was altered: it can't be read" in capsys.readouterr().err
+    delete(head)
+    assert verify(mandate_id) == 1
+    assert "the head is gone, and 4 entries are there" in capsys.readouterr().err
 
 
 def test_an_end_that_was_cut_off_together_with_the_head_is_beyond_any_chain(mandate_id: str) -> None:
@@ -178,21 +184,28 @@ def test_a_salt_in_capitals_is_another_salt(mandate_id: str, capsys: pytest.Capt
     values["source_ip"]["salt"] = values["source_ip"]["salt"].upper()
     put({**item, "values": {"S": json.dumps(values)}})
     assert verify(mandate_id) == 1
-    assert "source_ip beside entry 1 was altered" in capsys.readouterr().err
+    assert "source_ip of entry 1 is not what the entry commits to" in capsys.readouterr().err
 
 
-def test_erased_values_are_reported_and_break_nothing(
-    mandate_id: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_values_that_no_erasure_took_are_missed(mandate_id: str, capsys: pytest.CaptureFixture[str]) -> None:
     (item,) = items(mandate_id, "personal#")
     values = json.loads(item["values"]["S"])
     del values["user_agent"]
     put({**item, "values": {"S": json.dumps(values)}})
-    assert verify(mandate_id) == 0
-    assert "erased beside entry 1: user_agent" in capsys.readouterr().out
+    assert verify(mandate_id) == 1
+    assert "gone beside entry 1, without an erasure: user_agent" in capsys.readouterr().err
     delete_personal(mandate_id)
+    assert verify(mandate_id) == 1
+    assert "without an erasure: issuer, source_ip, subject, user_agent" in capsys.readouterr().err
+
+
+def test_erased_values_are_reported_and_break_nothing(
+    world: World, mandate_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    erase(holdings(CUSTOMER), override="test", clock=time.time, random_bytes=os.urandom, say=print)
+    capsys.readouterr()
     assert verify(mandate_id) == 0
-    assert "erased beside entry 1: issuer, source_ip, subject, user_agent" in capsys.readouterr().out
+    assert "gone beside entry 1: issuer, source_ip, subject, user_agent" in capsys.readouterr().out
 
 
 def test_a_value_the_chain_does_not_commit_to_is_noticed(
@@ -201,7 +214,7 @@ def test_a_value_the_chain_does_not_commit_to_is_noticed(
     (item,) = items(mandate_id, "personal#")
     put({**item, "record": {"S": "personal#000002"}})
     assert verify(mandate_id) == 1
-    assert "source_ip lies beside entry 2, which is unsound or commits to none" in capsys.readouterr().err
+    assert "source_ip lies beside entry 2, which does not commit to it" in capsys.readouterr().err
 
 
 # -------------------------------------------------------------------------------------------- terms
@@ -217,7 +230,7 @@ def test_a_head_that_names_other_terms_than_its_consent_is_noticed(
     (head,) = items(mandate_id, "head")
     put({**head, name: {"S": value}})
     assert verify(mandate_id) == 1
-    assert "the consent in entry 1 is to other terms than the mandate names" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"head: `{name}` does not follow from the ledger\n"
 
 
 def test_terms_that_were_altered_or_are_gone_are_noticed(
@@ -231,12 +244,23 @@ def test_terms_that_were_altered_or_are_gone_are_noticed(
     put({**item, "document": {"S": json.dumps(document)}}, table="terms")
     assert verify(mandate_id) == 1
     assert capsys.readouterr().err.splitlines() == [
-        "the terms 2026-11-01 were altered: they no longer have the digest that the mandate names",
-        "the text in entry 1 is not that of the terms 2026-11-01",
+        "terms: what is stored as version 2026-11-01 is not what was agreed to",
+        "consent: the text shown is not the wording of the terms in en",
+        "consent: its wording_digest is not that of the terms in en",
     ]
     put({**item, "document": {"S": "{}"}}, table="terms")
     assert verify(mandate_id) == 1
-    assert "they can't be read" in capsys.readouterr().err
+    assert "is not stored, or can't be read" in capsys.readouterr().err
     dynamodb.delete_item(TableName="terms", Key=key)
     assert verify(mandate_id) == 1
-    assert "are not there" in capsys.readouterr().err
+    assert "is not stored, or can't be read" in capsys.readouterr().err
+
+
+def test_only_a_hash_that_was_kept_shows_a_ledger_whose_end_was_cut_off(
+    mandate_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = [f"--head={item['number']['N']}:{item['hash']['S']}" for item in items(mandate_id, "entry#")]
+    assert main(["mandate", "verify", mandate_id, *kept]) == 0
+    delete(items(mandate_id, "entry#")[-1])
+    assert main(["mandate", "verify", mandate_id, *kept]) == 1
+    assert "entry 4: is not there, and its hash was kept" in capsys.readouterr().err

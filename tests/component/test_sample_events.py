@@ -111,7 +111,7 @@ def a_customer_with_a_mandate(stripe_customer_id: str) -> None:
     mandate = replace(
         NEW_MANDATE, mandate_id=MANDATE, customer_id="customer-1", stripe_customer_id=stripe_customer_id
     )
-    consent = Fact(Kind.CONSENT_ACCEPTED, moment.seconds, "api:create_checkout_session")
+    consent = mandate.accepted(moment.seconds, "api:create_checkout_session")
     opened = Fact(
         Kind.SESSION_CREATED, moment.seconds, consent.source, ids(checkout_session="cs_test_sample")
     )

@@ -11,12 +11,15 @@ from typing import Any
 
 from mandates.core.changes import stands_on
 from mandates.core.facts import Facts, Kind, from_plain, has
-from mandates.core.ledger import Entry, first_unsound
+from mandates.core.faults import faults
+from mandates.core.ledger import Entry, PersonalValue, first_unsound
 from mandates.core.mandate import Mandate, Status, status
-from mandates.core.record import head_follows
+from mandates.core.record import Record
 from mandates.core.stripe_events import HANDLED_TYPES, METADATA_CUSTOMER, METADATA_MANDATE
+from mandates.core.terms import Terms
+from mandates.core.terms import from_plain as from_document
 from mandates.store.mandates import entry_of, mandate_of
-from mandates.store.tables import EntryRow, EventRow, HeadRow, SubjectRow
+from mandates.store.tables import EntryRow, EventRow, HeadRow, PersonalRow, SubjectRow, TermsRow
 from tests.live.stack import Json, LiveStack
 
 _EXPANDED = ("customer", "setup_intent.payment_method", "setup_intent.mandate")
@@ -28,7 +31,12 @@ class Stored:
 
     heads: dict[str, Mandate] = field(default_factory=dict)
     ledgers: dict[str, list[tuple[int, Entry | None]]] = field(default_factory=lambda: defaultdict(list))
+    personal: dict[str, dict[int, dict[str, PersonalValue]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
     subjects: dict[str, Facts] = field(default_factory=dict)
+    terms: dict[str, Terms] = field(default_factory=dict)
+    """By version."""
     outcomes: dict[str, str] = field(default_factory=dict)
     """What became of each event, by its id."""
 
@@ -83,15 +91,14 @@ def judge(stack: LiveStack, mandates: Sequence[str] | None = None) -> Verdict:
 def read(stack: LiveStack) -> Stored:
     stored = Stored()
     for item in stack.items("mandates"):
-        mandate_id, record = item["mandate_id"]["S"], item["record"]["S"]
-        if record == HeadRow.RECORD:
-            stored.heads[mandate_id] = mandate_of(HeadRow.from_raw_data(item))
-        elif record.startswith(EntryRow.PREFIX):
-            entry = entry_of(EntryRow.from_raw_data(item))
-            stored.ledgers[mandate_id].append((int(record.removeprefix(EntryRow.PREFIX)), entry))
+        _read_of_a_mandate(item, stored)
     for item in stack.items("stripe_subjects"):
         subject = SubjectRow.from_raw_data(item)
         stored.subjects[subject.subject] = _facts(subject.facts)
+    for item in stack.items("terms"):
+        if item["record"]["S"] == "version":
+            terms = from_document(TermsRow.from_raw_data(item).document)
+            stored.terms[terms.version] = terms
     for item in stack.items("events"):
         event = EventRow.from_raw_data(item)
         if event.record == "event":
@@ -99,6 +106,18 @@ def read(stack: LiveStack) -> Stored:
     for ledger in stored.ledgers.values():
         ledger.sort(key=lambda numbered: numbered[0])
     return stored
+
+
+def _read_of_a_mandate(item: Json, stored: Stored) -> None:
+    mandate_id, (kind, _, number) = item["mandate_id"]["S"], item["record"]["S"].partition("#")
+    if kind == HeadRow.RECORD:
+        stored.heads[mandate_id] = mandate_of(HeadRow.from_raw_data(item))
+    elif f"{kind}#" == EntryRow.PREFIX:
+        stored.ledgers[mandate_id].append((int(number), entry_of(EntryRow.from_raw_data(item))))
+    elif f"{kind}#" == PersonalRow.PREFIX:
+        kept = PersonalRow.from_raw_data(item).values
+        values = {name: PersonalValue(**value) for name, value in kept.items()}
+        stored.personal[mandate_id][int(number)] = values
 
 
 def problems_in(
@@ -110,7 +129,7 @@ def problems_in(
         if mandate_id not in stored.heads:
             yield f"{mandate_id} was answered and is not there"
             continue
-        yield from _chain_problems(stored, mandate_id)
+        yield from _record_problems(stored, mandate_id)
         yield from _disagreements(stored, mandate_id, sessions.get(mandate_id, []))
 
 
@@ -122,14 +141,19 @@ def _lost(stored: Stored, events: Sequence[Json]) -> Iterator[str]:
             yield f"{event['id']} ({event['type']}) is {outcome or 'lost'}; {event['deliveries']}"
 
 
-def _chain_problems(stored: Stored, mandate_id: str) -> Iterator[str]:
+def _record_problems(stored: Stored, mandate_id: str) -> Iterator[str]:
     head, ledger = stored.heads[mandate_id], stored.ledgers[mandate_id]
-    broken = first_unsound(ledger, length=head.entries, head_hash=head.head_hash)
     entries = [entry for _, entry in ledger if entry is not None]
-    if broken is not None:
-        yield f"{mandate_id}: entry {broken} is unsound"
-    elif not head_follows(head, entries):
-        yield f"{mandate_id}: its facts are not those its ledger tells of"
+    record = Record(
+        mandate_id=mandate_id,
+        entries=entries,
+        first_broken=first_unsound(ledger, length=head.entries, head_hash=head.head_hash),
+        personal=stored.personal[mandate_id],
+        subjects=stored.subjects,
+        terms=stored.terms.get(head.terms_version),
+        head=head,
+    )
+    yield from (f"{mandate_id}: {fault}" for fault in faults(record))
     told = Counter(entry.source for entry in entries if entry.source.startswith("evt_"))
     for source, times in told.items():
         if times > 1:

@@ -19,7 +19,8 @@ CONSENT = Fact(
     Kind.CONSENT_ACCEPTED,
     AT,
     "api:create_checkout_session",
-    detail={
+    ids(stripe_customer=STRIPE_CUSTOMER_ID),
+    {
         "terms_version": "2026-11-01",
         "terms_digest": "ab" * 32,
         "locale": "en",
@@ -67,11 +68,14 @@ SESSION_EXPIRED = Fact(
 SETUP_CANCELED = Fact(Kind.SETUP_CANCELED, AT + 86_400, "evt_canceled", ids(setup_intent="seti_example"))
 REVOKED = Fact(Kind.REVOKED, AT + 100, "api:revoke_mandate", detail={"by": "customer"})
 CHARGE_MANDATE_INVALID = Fact(Kind.CHARGE_MANDATE_INVALID, AT + 200, "api:charge_mandate")
-DETACHED = Fact(Kind.DETACHED, AT + 300, "evt_detached")
+DETACHED = Fact(Kind.DETACHED, AT + 300, "evt_detached", ids(payment_method="pm_example"))
 MANDATE_INACTIVE = Fact(
-    Kind.MANDATE_INACTIVE, AT + 301, "evt_inactive", ids(stripe_mandate="mandate_example")
+    Kind.MANDATE_INACTIVE,
+    AT + 301,
+    "evt_inactive",
+    ids(payment_method="pm_example", stripe_mandate="mandate_example"),
 )
-DELETED = Fact(Kind.DELETED, AT + 400, "evt_deleted")
+DELETED = Fact(Kind.DELETED, AT + 400, "evt_deleted", ids(stripe_customer=STRIPE_CUSTOMER_ID))
 
 OF_A_MANDATE = (
     CONSENT,

@@ -150,7 +150,7 @@ def arguments_of(command: str) -> list[str]:
 
 @pytest.mark.parametrize(("document", "command"), COMMANDS)
 def test_operators_commands_are_ones_that_exist(document: str, command: str) -> None:
-    arguments = shlex.split(command.replace("FINGERPRINT", "0" * 64))
+    arguments = shlex.split(command.replace("FINGERPRINT", "0" * 64).replace("NUMBER:HASH", f"7:{'0' * 64}"))
     if arguments[-1] != "--help":
         command_line().parse_args(arguments)  # else it exits
         return

@@ -5,7 +5,7 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,38 +18,33 @@ from stripe.params import DisputeModifyParamsEvidence
 
 from mandates.core import evidence as core
 from mandates.core.canonical import canonical_json, digest
-from mandates.core.changes import Contribution, Subject, change
 from mandates.core.evidence import build
 from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_unsound
-from mandates.core.mandate import Mandate
-from mandates.core.record import Agreed, Record, head_follows
-from mandates.core.terms import Terms
+from mandates.core.record import Record
 from mandates.errors import InvalidRequest
 from mandates.evidence import Signer, keys_view, page_asked_for
 from ops.__main__ import main
 from ops.evidence import problems_in
-from ops.terms import load
 from tests.unit.examples import (
-    CONSENT,
     DETACHED,
     NEW_MANDATE,
-    RECORDED_AT,
-    REVOKED,
-    SESSION_COMPLETED,
     SESSION_CREATED,
-    SETUP_FAILED,
     SETUP_SUCCEEDED,
     our_own,
     told_by_stripe,
 )
+from tests.unit.records import (
+    ERASED,
+    METHOD_SUBJECT,
+    PERSONAL,
+    TERMS,
+    of_a_subject,
+    read_again,
+    recorded,
+    set_up,
+)
 
-ROOT = Path(__file__).parents[2]
-TERMS = load(ROOT / "terms" / "example.yaml")
 GENERATED_AT = "2026-11-23T09:00:00.000Z"
-PERSONAL = {
-    "source_ip": PersonalValue("203.0.113.7", "01" * 32),
-    "user_agent": PersonalValue("Mozilla/5.0", "02" * 32),
-}
 
 
 class Kms:
@@ -75,44 +70,6 @@ class Kms:
 
 SIGNER = Signer(Kms(), ["now", "before"])
 TRUSTED = SIGNER.public_keys[0].fingerprint
-
-
-def record(
-    failures: int = 0, *, terms: Terms = TERMS, revoked: bool = True, agent: str = "Mozilla/5.0"
-) -> Record:
-    """A mandate that was set up, after so many failed attempts, and perhaps revoked."""
-    begun = replace(
-        NEW_MANDATE,
-        terms_version=terms.version,
-        terms_digest=terms.digest,
-        wording_digest=terms.wording_digest("en"),
-    )
-    consent = replace(CONSENT, detail=begun.shown)
-    kept = {**PERSONAL, "user_agent": PersonalValue(agent, "02" * 32)}
-    attempts = [
-        told_by_stripe(replace(SETUP_FAILED, source=f"evt_failed_{number}", qualifier=f"setatt_{number}"))
-        for number in range(failures)
-    ]
-    worked_out = change(
-        begun,
-        [
-            Contribution(consent.source, (consent,), text=terms.wording("en"), personal=kept),
-            our_own(SESSION_CREATED),
-            *attempts,
-            told_by_stripe(SETUP_SUCCEEDED),
-            told_by_stripe(SESSION_COMPLETED),
-            *([our_own(REVOKED)] if revoked else []),
-        ],
-        subjects={key: Subject(key) for key in ("payment_method#pm_example", "stripe_customer#cus_example")},
-        recorded_at=RECORDED_AT,
-    )
-    return Record(
-        mandate=worked_out.after,
-        subjects={key: {} for key in ("payment_method#pm_example", "stripe_customer#cus_example")},
-        entries=worked_out.entries,
-        personal=worked_out.personal,
-        agreed=Agreed(terms, "2026-11-01T08:00:00.000Z", None),
-    )
 
 
 def page(one: Record, number: int = 1) -> dict[str, Any]:
@@ -141,19 +98,19 @@ def altered(data: bytes, change: Any, *, digests: bool = False) -> bytes:
 
 
 def test_a_pack_verifies_offline_with_the_key_one_trusts() -> None:
-    assert problems(file(page(record()))) == []
+    assert problems(file(page(set_up()))) == []
 
 
 def test_the_signature_is_over_the_canonical_bytes_as_any_other_tool_reads_them() -> None:
-    pack = json.loads(file(page(record())))
+    pack = json.loads(file(page(set_up())))
     public_key = Kms().keys["now"].public_key()
     over = canonical_json(pack["evidence"])
     public_key.verify(base64.b64decode(pack["signature"]["value"]), over, ec.ECDSA(SHA256()))
-    assert over in file(page(record()))
+    assert over in file(page(set_up()))
 
 
 def test_it_has_what_a_dispute_needs() -> None:
-    evidence = page(record())
+    evidence = page(set_up())
     assert evidence["stripe"] == {
         "customer_id": "cus_example",
         "checkout_session_id": "cs_test_example",
@@ -179,10 +136,25 @@ def test_it_has_what_a_dispute_needs() -> None:
     }
 
 
-def test_a_withdrawal_that_lies_on_the_payment_method_is_in_it() -> None:
-    one = replace(record(revoked=False), subjects={"payment_method#pm_example": {DETACHED.key: DETACHED}})
-    assert [(w["subject"], w["fact"]["kind"]) for w in page(one)["withdrawals"]] == [
-        ("payment_method", "detached")
+def withdrawals(one: Record) -> list[tuple[str, str, str, bool]]:
+    assert problems(file(page(one))) == []
+    return [(w["subject"], w["id"], w["fact"]["kind"], w["told"]) for w in page(one)["withdrawals"]]
+
+
+def test_a_withdrawal_that_only_the_payment_method_has_is_signed_as_not_told() -> None:
+    one = replace(set_up(revoked=False), subjects={METHOD_SUBJECT: {DETACHED.key: DETACHED}})
+    assert withdrawals(one) == [("payment_method", "pm_example", "detached", False)]
+    assert page(one)["mandate"]["status"] == "revoked"
+
+
+def test_a_withdrawal_that_the_ledger_tells_of_is_signed_as_told() -> None:
+    told = [told_by_stripe(SETUP_SUCCEEDED), of_a_subject(DETACHED)]
+    assert withdrawals(recorded(told, {METHOD_SUBJECT: [DETACHED]})) == [
+        ("payment_method", "pm_example", "detached", True)
+    ]
+    earlier = replace(DETACHED, at=DETACHED.at - 1, source="evt_not_told_yet")
+    assert withdrawals(replace(recorded(told, {METHOD_SUBJECT: [earlier]}))) == [
+        ("payment_method", "pm_example", "detached", True)
     ]
 
 
@@ -190,18 +162,18 @@ def test_a_withdrawal_that_lies_on_the_payment_method_is_in_it() -> None:
 
 
 def test_every_name_is_one_of_stripes_and_every_text_fits() -> None:
-    given = page(record(failures=600))["stripe_dispute_evidence"]
+    given = page(set_up(failures=600))["stripe_dispute_evidence"]
     assert given["text"].keys() | given["files"].keys() <= DisputeModifyParamsEvidence.__annotations__.keys()
     assert given["text"]["access_activity_log"].endswith("(more in the attached document)")
     assert max(map(len, given["text"].values())) == 20_000
 
 
 def test_the_dispute_fields_say_what_is_known() -> None:
-    text = page(record())["stripe_dispute_evidence"]["text"]
+    text = page(set_up())["stripe_dispute_evidence"]["text"]
     assert text["customer_purchase_ip"] == "203.0.113.7"
     assert TERMS.texts["en"]["cancellation"] in text["cancellation_policy_disclosure"]
     assert (
-        "2026-09-21T14:13:20Z consent_accepted (IP address 203.0.113.7, browser Mozilla/5.0)"
+        "2026-09-21T14:13:20Z consent_accepted cus_example (IP address 203.0.113.7, browser Mozilla/5.0)"
         in (text["access_activity_log"])
     )
     assert "authorised it at Amazon Pay at 2026-09-21T14:13:50Z" in text["uncategorized_text"]
@@ -212,14 +184,9 @@ def test_nothing_is_claimed_that_did_not_happen() -> None:
     without = {locale: {**text} for locale, text in TERMS.texts.items()}
     for text in without.values():
         del text["cancellation"]
-    only_consented = record(terms=replace(TERMS, texts=without))
-    only_consented = replace(
-        only_consented,
-        entries=only_consented.entries[:1],
-        personal={},
-        mandate=replace(only_consented.mandate, facts={}),
-    )
-    given = page(only_consented)["stripe_dispute_evidence"]
+    given = page(recorded([our_own(ERASED)], terms=replace(TERMS, texts=without), personal={}))[
+        "stripe_dispute_evidence"
+    ]
     assert given["files"] == {"uncategorized_file": "evidence.pdf"}
     assert given["text"].keys() == {"access_activity_log", "uncategorized_text"}
     assert "authorised" not in given["text"]["uncategorized_text"]
@@ -230,23 +197,36 @@ def test_nothing_is_claimed_that_did_not_happen() -> None:
 
 
 def test_an_erased_value_is_said_to_be_and_breaks_nothing() -> None:
-    one = record()
-    erased = replace(one, personal={1: {"source_ip": PERSONAL["source_ip"]}})
-    evidence = page(erased)
+    evidence = page(replace(recorded([our_own(ERASED)]), personal={}))
     assert problems(file(evidence)) == []
     assert [(value["name"], value["erased"]) for value in evidence["personal_values"]] == [
-        ("source_ip", False),
+        ("source_ip", True),
+        ("subject", True),
         ("user_agent", True),
     ]
+    assert (evidence["mandate"]["customer_id"], evidence["mandate"]["customer_erased"]) == (None, True)
+    assert NEW_MANDATE.customer_id not in canonical_json(evidence).decode()
     assert "Mozilla" not in canonical_json(evidence).decode()
 
 
-def test_a_value_that_was_altered_before_the_pack_was_made_does_not_match_its_commitment() -> None:
-    one = record()
-    swapped = {1: {**one.personal[1], "source_ip": PersonalValue("203.0.113.8", "01" * 32)}}
-    assert problems(file(page(replace(one, personal=swapped)))) == [
-        "1.json: personal_values: the commitment of source_ip in entry 1 is not that of the value given"
+def test_a_value_that_no_erasure_took_is_missed() -> None:
+    evidence = page(replace(set_up(), personal={}))
+    assert (evidence["mandate"]["customer_id"], evidence["mandate"]["customer_erased"]) == (None, False)
+    assert problems(file(evidence)) == [
+        "1.json: faults: when this pack was made, personal_values: gone beside entry 1, without an erasure:"
+        " source_ip, subject, user_agent"
     ]
+
+
+def test_a_value_that_was_altered_before_the_pack_was_made_does_not_match_its_commitment() -> None:
+    one = set_up()
+    swapped = {1: {**PERSONAL, "source_ip": PersonalValue("203.0.113.8", "01" * 32)}}
+    found = problems(file(page(replace(one, personal=swapped))))
+    assert found[0] == (
+        "1.json: faults: when this pack was made, personal_values: source_ip of entry 1 is not what the entry"
+        " commits to"
+    )
+    assert "203.0.113.8" not in str(page(replace(one, personal=swapped)))
 
 
 # ------------------------------------------------------------------------------------- every byte
@@ -273,9 +253,11 @@ def spans(data: bytes) -> Iterator[tuple[range, str]]:
 def test_one_flipped_bit_anywhere_is_noticed_and_located() -> None:
     """Of every fifth byte (of all with SOAK=1): either the byte is named, or the part it lies in."""
     short = replace(TERMS, texts={"en": dict.fromkeys(TERMS.texts["en"], "A few words.")})
-    one = replace(record(terms=short), charges=[{"charge_id": "chg_1"}], refusals=[{"code": "too_much"}])
+    one = replace(set_up(terms=short), charges=[{"charge_id": "chg_1"}], refusals=[{"code": "too_much"}])
     data = file(page(one))
-    parts = list(spans(data))
+    parts = [
+        (span, part) for span, part in spans(data) if part != "faults: "
+    ]  # an empty list: no value in it
     located = set()
     for at in range(0, len(data), 1 if os.environ.get("SOAK") == "1" else 5):
         flipped = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
@@ -298,7 +280,7 @@ def test_one_flipped_bit_anywhere_is_noticed_and_located() -> None:
 
 def test_a_pack_signed_by_somebody_else_is_not_believed_for_naming_its_own_key() -> None:
     stranger = Signer(Kms(), ["before"])
-    found = problems(file(page(record()), stranger))
+    found = problems(file(page(set_up()), stranger))
     assert [problem.split(":")[1] for problem in found] == [
         " signature.key_fingerprint",
         " signature.public_key",
@@ -311,7 +293,7 @@ def test_a_pack_that_claims_the_trusted_fingerprint_for_another_key_is_not_belie
     def claim(pack: Any) -> None:
         pack["signature"]["key_fingerprint"] = TRUSTED
 
-    (problem,) = problems(altered(file(page(record()), stranger), claim))
+    (problem,) = problems(altered(file(page(set_up()), stranger), claim))
     assert "signature.public_key: its fingerprint is" in problem
 
 
@@ -319,7 +301,7 @@ def test_an_entry_altered_together_with_every_digest_is_still_named() -> None:
     def change_entry(pack: Any) -> None:
         pack["evidence"]["ledger"]["entries"][2]["status"] = "revoked"
 
-    found = problems(altered(file(page(record())), change_entry, digests=True))
+    found = problems(altered(file(page(set_up())), change_entry, digests=True))
     assert any("signature.value" in problem for problem in found)
     assert "1.json: entry 3: was altered, its content does not have its hash" in found
 
@@ -331,51 +313,104 @@ def test_an_entry_altered_and_hashed_anew_breaks_the_chain() -> None:
         del entry["hash"]
         entry["hash"] = digest(entry)
 
-    found = problems(altered(file(page(record())), change_entry, digests=True))
+    found = problems(altered(file(page(set_up())), change_entry, digests=True))
     assert "1.json: entry 4: the chain is broken between it and the entry before it" in found
 
 
 def test_what_was_broken_when_the_pack_was_made_is_signed_as_broken() -> None:
-    one = record()
+    one = set_up()
     spoilt = [*one.entries[:2], replace(one.entries[2], status="pending"), *one.entries[3:]]
-    evidence = page(replace(one, entries=spoilt))
+    evidence = page(read_again(replace(one, entries=spoilt)))
     assert evidence["ledger"]["first_broken"] == 3
+    assert evidence["mandate"]["status"] is None
+    assert evidence["stripe_dispute_evidence"]["text"] == {}
     assert problems(file(evidence)) == [
         "1.json: entry 3: was altered, its content does not have its hash",
         "1.json: ledger: entry 3 was altered before this pack was made",
+        "1.json: faults: when this pack was made, entry 3 is the first that was altered, removed or put in",
     ]
 
 
 def test_other_terms_than_were_agreed_to_are_noticed() -> None:
-    other = replace(TERMS, business_name="Another Shop")
-    one = replace(record(), agreed=Agreed(other, "2026-11-01T08:00:00.000Z", None))
-    assert problems(file(page(one))) == [
-        "1.json: terms: the document does not have the digest that the mandate names"
+    for stored in (replace(TERMS, business_name="Another Shop"), None):
+        evidence = page(replace(set_up(), terms=stored))
+        assert evidence["terms"]["document"] is None
+        assert any("terms" in problem for problem in problems(file(evidence)))
+
+
+def remade(one: Record, change_entry: Callable[[dict[str, Any]], None]) -> Record:
+    """With the first entry changed, and the chain made anew after that: what only other words can show."""
+    entries: list[Entry] = []
+    for entry in one.entries:
+        content = entry.content()
+        if entry.number == 1:
+            change_entry(content)
+        content["previous_hash"] = entries[-1].hash if entries else GENESIS
+        entries.append(Entry(**content, hash=digest(content)))
+    assert one.head
+    return read_again(replace(one, entries=entries, head=replace(one.head, head_hash=entries[-1].hash)))
+
+
+def test_a_consent_to_other_words_than_the_terms_have_is_noticed_though_its_chain_holds() -> None:
+    def other_words(content: dict[str, Any]) -> None:
+        content["text"] = "I'll pay whatever you like."
+
+    evidence = page(remade(set_up(), other_words))
+    assert evidence["ledger"]["first_broken"] is None
+    fault = "consent: the text shown is not the wording of the terms in en"
+    assert problems(file(evidence)) == [f"1.json: faults: when this pack was made, {fault}"]
+    silent = {**evidence, "faults": []}
+    silent["digests"] = {**evidence["digests"], "faults": digest([])}
+    assert problems(file(silent)) == [fault]
+
+
+def test_a_chain_that_was_made_anew_shows_only_against_a_hash_that_was_kept() -> None:
+    def longer_ago(content: dict[str, Any]) -> None:
+        content["recorded_at"] = "2026-09-20T14:13:20.000Z"
+
+    one = set_up()
+    forged = file(page(replace(remade(one, longer_ago), head=None)))
+    assert problems(forged) == []
+    kept = [(entry.number, entry.hash) for entry in one.entries]
+    assert list(problems_in({"x": file(page(one))}, TRUSTED, kept)) == []
+    for number, entry_hash in kept:
+        assert list(problems_in({"x": forged}, TRUSTED, [(number, entry_hash)])) == [
+            f"entry {number}: has not the hash that was kept: the ledger was made anew"
+        ]
+    cut_off = recorded([our_own(SESSION_CREATED)])
+    assert list(problems_in({"x": file(page(cut_off))}, TRUSTED, kept[:2])) == []
+    assert list(problems_in({"x": file(page(cut_off))}, TRUSTED, kept[2:3])) == [
+        "entry 3: is not there, and its hash was kept: the ledger was cut off before it"
     ]
-    assert "was not found" in problems(file(page(replace(one, agreed=None))))[0]
 
 
-@pytest.mark.parametrize("name", ["terms_version", "terms_digest", "locale", "wording_digest"])
-def test_a_consent_to_anything_but_what_the_mandate_names_is_noticed(name: str) -> None:
-    one = record()
-    other: dict[str, Any] = {name: "other"}
-    found = problems(file(page(replace(one, mandate=replace(one.mandate, **other)))))
-    assert f"1.json: consent: its {name} is not the one that the mandate names" in found
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [
+        ("mandate", "status", "active"),
+        ("mandate", "customer_id", "auth0|bob"),
+        ("mandate", "created_at", "2026-09-20T14:13:20.000Z"),
+        ("stripe", "customer_id", "cus_other"),
+        ("stripe", "payment_method_id", None),
+        ("consent", "text_shown", "I'll pay whatever you like."),
+        ("consent", "accepted_at", "2026-09-20T14:13:20Z"),
+        ("terms", "version", "2026-11-02"),
+        ("retention", "kept_at_least_until", "2026-09-20T14:13:20Z"),
+    ],
+)
+def test_what_a_pack_says_beside_its_ledger_is_noticed_though_it_is_signed(
+    section: str, name: str, value: str | None
+) -> None:
+    evidence = page(set_up())
+    evidence[section] = {**evidence[section], name: value}
+    evidence["digests"] = {**evidence["digests"], section: digest(evidence[section])}
+    assert problems(file(evidence)) == [f"{section}: is not what follows from the ledger"]
 
 
-def test_a_wording_that_is_not_that_of_the_terms_is_noticed() -> None:
-    one = record()
-    for locale, wording_digest in (("en", TERMS.wording_digest("de")), ("fr", TERMS.wording_digest("en"))):
-        mandate = replace(one.mandate, locale=locale, wording_digest=wording_digest)
-        found = problems(file(page(replace(one, mandate=mandate, entries=consented(one, mandate)))))
-        assert "1.json: consent: the wording shown is not that of the terms in its language" in found
-
-
-def consented(one: Record, mandate: Mandate) -> list[Entry]:
-    """The ledger with a consent that names what that mandate names."""
-    first = one.entries[0]
-    (fact,) = first.facts
-    return [replace(first, facts=({**fact, "detail": mandate.shown},)), *one.entries[1:]]
+def test_a_withdrawal_that_a_signed_pack_leaves_out_is_noticed() -> None:
+    evidence = {**page(set_up()), "withdrawals": []}
+    evidence["digests"] = {**evidence["digests"], "withdrawals": digest([])}
+    assert problems(file(evidence)) == ["withdrawals: is not what follows from the ledger"]
 
 
 # ------------------------------------------------------------------------------------------ bytes
@@ -400,7 +435,7 @@ def consented(one: Record, mandate: Mandate) -> list[Entry]:
     ],
 )
 def test_what_is_not_exactly_a_pack_is_refused_where_it_differs(spoil: Any, problem: str) -> None:
-    data = file(page(record()))
+    data = file(page(set_up()))
     expected = problem.format(size=len(data), less=len(data) - 1)
     assert any(expected in found for found in problems(spoil(data)))
 
@@ -420,7 +455,7 @@ def pages(one: Record) -> list[dict[str, Any]]:
 
 @pytest.mark.usefixtures("small_pages")
 def test_pages_follow_one_another_and_verify_in_any_order() -> None:
-    made = pages(record(failures=30))
+    made = pages(set_up(failures=30))
     assert len(made) > 3
     assert [one["page"]["next"] for one in made] == [*range(2, len(made) + 1), None]
     assert made[0]["page"]["hash_before"] == GENESIS
@@ -431,7 +466,7 @@ def test_pages_follow_one_another_and_verify_in_any_order() -> None:
 
 @pytest.mark.usefixtures("small_pages")
 def test_no_page_is_larger_than_said_and_none_is_needlessly_small() -> None:
-    one = record(failures=30)
+    one = set_up(failures=30)
     sizes = [sum(len(canonical_json(entry)) for entry in made["ledger"]["entries"]) for made in pages(one)]
     assert max(sizes) <= 4000
     assert all(size + 1000 > 4000 for size in sizes[:-1])
@@ -440,7 +475,7 @@ def test_no_page_is_larger_than_said_and_none_is_needlessly_small() -> None:
 @pytest.mark.usefixtures("small_pages")
 def test_an_entry_larger_than_a_page_has_one_to_itself() -> None:
     huge = replace(TERMS, texts={"en": {**TERMS.texts["en"], "timing": "x" * 4000}})
-    made = pages(record(terms=huge))
+    made = pages(set_up(terms=huge))
     assert (made[0]["page"]["first_entry"], made[0]["page"]["last_entry"]) == (1, 1)
     assert problems(*(file(one) for one in made)) == []
 
@@ -448,7 +483,7 @@ def test_an_entry_larger_than_a_page_has_one_to_itself() -> None:
 @pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize("missing", [0, 1, -1])
 def test_a_missing_page_is_named_by_its_entries(missing: int) -> None:
-    made = pages(record(failures=30))
+    made = pages(set_up(failures=30))
     gone = made.pop(missing)
     (problem,) = problems(*(file(one) for one in made))
     assert "incomplete" in problem
@@ -457,7 +492,7 @@ def test_a_missing_page_is_named_by_its_entries(missing: int) -> None:
 
 @pytest.mark.usefixtures("small_pages")
 def test_pages_made_before_and_after_the_ledger_grew_fit_together() -> None:
-    before, after = pages(record(failures=30, revoked=False)), pages(record(failures=30))
+    before, after = pages(set_up(failures=30, revoked=False)), pages(set_up(failures=30))
     assert before[0]["ledger"]["length"] + 1 == after[0]["ledger"]["length"]
     assert problems(file(before[0]), *(file(one) for one in after[1:])) == []
     assert "incomplete" in problems(file(after[0]), *(file(one) for one in before[1:]))[0]
@@ -466,8 +501,8 @@ def test_pages_made_before_and_after_the_ledger_grew_fit_together() -> None:
 @pytest.mark.usefixtures("small_pages")
 def test_an_earlier_pack_shows_that_a_chain_was_made_anew() -> None:
     """What no chain can show by itself, and why an earlier signed head is worth keeping."""
-    honest = pages(record(failures=30, revoked=False))
-    remade = pages(record(failures=30, agent="somebody else"))
+    honest = pages(set_up(failures=30, revoked=False))
+    remade = pages(set_up(failures=30, agent="somebody else"))
     assert problems(*(file(one) for one in remade)) == []
     found = problems(*(file(one) for one in [*honest, *remade]))
     assert "entry 1: two pages have it differently" in found
@@ -475,8 +510,8 @@ def test_an_earlier_pack_shows_that_a_chain_was_made_anew() -> None:
 
 @pytest.mark.usefixtures("small_pages")
 def test_an_earlier_head_alone_shows_it_too() -> None:
-    honest, remade = record(revoked=False), pages(record(agent="somebody else"))
-    head_only = page(replace(honest, entries=honest.entries[-1:]))
+    honest, remade = set_up(revoked=False), pages(set_up(agent="somebody else"))
+    head_only = page(honest)
     head_only["ledger"]["entries"] = []
     head_only["page"] = {**head_only["page"], "first_entry": None, "last_entry": None}
     found = problems(file(head_only), *(file(one) for one in remade))
@@ -484,15 +519,15 @@ def test_an_earlier_head_alone_shows_it_too() -> None:
 
 
 def test_packs_of_two_mandates_are_not_one() -> None:
-    other = record()
-    renamed = replace(other, mandate=replace(other.mandate, mandate_id="mdt_other"))
-    assert "these are packs of different mandates" in problems(file(page(record())), file(page(renamed)))
+    other = set_up()
+    renamed = replace(other, mandate_id="mdt_other")
+    assert "these are packs of different mandates" in problems(file(page(set_up())), file(page(renamed)))
 
 
 @pytest.mark.parametrize("number", [0, 2, -1])
 def test_there_is_no_other_page(number: int) -> None:
     with pytest.raises(IndexError):
-        page(record(), number)
+        page(set_up(), number)
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "x", "1.0", "²", "", "1" * 10])
@@ -529,7 +564,7 @@ def test_signing_asks_only_for_the_key_that_signs() -> None:
 
 def test_a_pack_signed_before_the_key_was_replaced_still_verifies_with_that_key() -> None:
     before = Signer(Kms(), ["before"])
-    assert problems(file(page(record()), before), trusted=SIGNER.public_keys[1].fingerprint) == []
+    assert problems(file(page(set_up()), before), trusted=SIGNER.public_keys[1].fingerprint) == []
 
 
 # --------------------------------------------------------------------------------- the command line
@@ -540,7 +575,7 @@ def verify(*arguments: str) -> int:
 
 
 def test_the_command_says_what_it_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "evidence.json").write_bytes(file(page(record())))
+    (tmp_path / "evidence.json").write_bytes(file(page(set_up())))
     with_colons = ":".join(TRUSTED.upper()[at : at + 2] for at in range(0, 64, 2))
     assert verify(str(tmp_path / "evidence.json"), "--key", with_colons) == 0
     printed = capsys.readouterr().out
@@ -548,8 +583,21 @@ def test_the_command_says_what_it_verified(tmp_path: Path, capsys: pytest.Captur
     assert "the ledger is complete: 5 entries" in printed
 
 
+def test_the_command_takes_hashes_that_were_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = set_up()
+    (tmp_path / "evidence.json").write_bytes(file(page(one)))
+    arguments = [str(tmp_path / "evidence.json"), "--key", TRUSTED]
+    heads = [f"--head={entry.number}:{entry.hash}" for entry in one.entries]
+    assert verify(*arguments, *heads) == 0
+    assert verify(*arguments, f"--head=5:{'0' * 64}") == 1
+    assert "entry 5: has not the hash that was kept" in capsys.readouterr().err
+    for odd in ("5", "0:" + "0" * 64, "5:" + "0" * 63, "5:" + "A" * 64, ":" + "0" * 64):
+        with pytest.raises(SystemExit, match="2"):
+            verify(*arguments, "--head", odd)
+
+
 def test_the_command_fails_with_every_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "evidence.json").write_bytes(file(page(record())) + b" ")
+    (tmp_path / "evidence.json").write_bytes(file(page(set_up())) + b" ")
     assert verify(str(tmp_path / "evidence.json"), "--key", TRUSTED) == 1
     assert capsys.readouterr().err.splitlines()[-1] == "NOT VERIFIED"
 
@@ -566,8 +614,8 @@ def test_verifying_touches_no_stack(tmp_path: Path) -> None:
     """The stack is only looked up when something of it is asked for; offline there is none."""
     from ops import evidence
 
-    (tmp_path / "evidence.json").write_bytes(file(page(record())))
-    chosen = argparse.Namespace(files=[tmp_path / "evidence.json"], key=TRUSTED)
+    (tmp_path / "evidence.json").write_bytes(file(page(set_up())))
+    chosen = argparse.Namespace(files=[tmp_path / "evidence.json"], key=TRUSTED, head=[])
     nothing: Any = None
     assert evidence.run_verify(nothing, chosen) == 0
 
@@ -580,11 +628,11 @@ def stored(entries: Sequence[Entry | None]) -> list[tuple[int, Entry | None]]:
 
 
 def test_the_first_unsound_entry_is_named_even_if_it_cannot_be_read() -> None:
-    one = record()
+    one = set_up()
     good = stored(one.entries)
 
     def unsound(ledger: Sequence[tuple[int, Entry | None]]) -> int | None:
-        return first_unsound(ledger, length=one.mandate.entries, head_hash=one.mandate.head_hash)
+        return first_unsound(ledger, length=len(one.entries), head_hash=one.entries[-1].hash)
 
     assert unsound(good) is None
     assert unsound([*good[:2], (3, None), *good[3:]]) == 3
@@ -594,10 +642,3 @@ def test_the_first_unsound_entry_is_named_even_if_it_cannot_be_read() -> None:
     assert unsound([]) == 1
     spoilt = replace(one.entries[1], status="active")
     assert unsound([good[0], (2, spoilt), good[2], (4, None), good[4]]) == 2
-
-
-def test_the_heads_facts_are_those_the_ledger_tells_of() -> None:
-    one = record()
-    assert head_follows(one.mandate, one.entries)
-    without = {key: fact for key, fact in one.mandate.facts.items() if key != "revoked"}
-    assert not head_follows(replace(one.mandate, facts=without), one.entries)

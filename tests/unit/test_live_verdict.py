@@ -6,24 +6,21 @@ from typing import Any
 
 import pytest
 
-from mandates.core.changes import Contribution, Subject, change, stands_on_after
 from mandates.core.facts import Fact, Facts, merge
-from mandates.core.mandate import Mandate
 from tests.live.load import percentile
 from tests.live.verdict import Stored, problems_in
 from tests.unit.examples import (
-    CONSENT,
     DETACHED,
     MANDATE_ID,
-    NEW_MANDATE,
-    RECORDED_AT,
     REVOKED,
     SESSION_COMPLETED,
     SESSION_CREATED,
     SETUP_SUCCEEDED,
+    our_own,
 )
+from tests.unit.records import PERSONAL, TERMS, recorded
 
-SOURCES = (CONSENT, SESSION_CREATED, SESSION_COMPLETED, SETUP_SUCCEEDED)
+SOURCES = (SESSION_CREATED, SESSION_COMPLETED, SETUP_SUCCEEDED)
 EVENTS: list[dict[str, Any]] = [
     {"id": fact.source, "type": "some.type", "deliveries": []}
     for fact in (SESSION_COMPLETED, SETUP_SUCCEEDED)
@@ -31,16 +28,14 @@ EVENTS: list[dict[str, Any]] = [
 
 
 def stored(*facts: Fact) -> Stored:
-    """What the tables hold once each of these was contributed, one after the other."""
+    """What the tables hold once the consent and then each of these was contributed."""
+    record = recorded([our_own(fact) for fact in facts])
+    assert record.head
     found = Stored(outcomes={event["id"]: "applied" for event in EVENTS})
-    head: Mandate = NEW_MANDATE
-    for fact in facts:
-        contribution = Contribution(fact.source, (fact,))
-        subjects = {key: Subject(key) for key in stands_on_after(head, [contribution])}
-        changed = change(head, [contribution], subjects=subjects, recorded_at=RECORDED_AT)
-        found.ledgers[MANDATE_ID] += [(entry.number, entry) for entry in changed.entries]
-        head = changed.after
-    found.heads[MANDATE_ID] = head
+    found.heads[MANDATE_ID] = record.head
+    found.ledgers[MANDATE_ID] = [(entry.number, entry) for entry in record.entries]
+    found.personal[MANDATE_ID] = {1: PERSONAL}
+    found.terms[TERMS.version] = TERMS
     return found
 
 
@@ -87,6 +82,10 @@ def alter_the_head(world: Stored) -> None:
     world.heads[MANDATE_ID] = replace(head, facts=merge(head.facts, [DETACHED]))
 
 
+def forget_the_customer(world: Stored) -> None:
+    del world.personal[MANDATE_ID][1]
+
+
 def lose_the_mandate(world: Stored) -> None:
     del world.heads[MANDATE_ID]
 
@@ -96,9 +95,10 @@ def lose_the_mandate(world: Stored) -> None:
     [
         (lose_an_event, "is lost"),
         (quarantine_an_event, "is quarantined"),
-        (alter_an_entry, "entry 2 is unsound"),
-        (remove_the_last_entry, "is unsound"),
-        (alter_the_head, "are not those its ledger tells of"),
+        (alter_an_entry, "entry 2 is the first that was altered"),
+        (remove_the_last_entry, "entry 4 is the first that was altered, removed"),
+        (alter_the_head, "head: `facts` does not follow from the ledger"),
+        (forget_the_customer, "gone beside entry 1, without an erasure"),
         (lose_the_mandate, "is not there"),
     ],
 )

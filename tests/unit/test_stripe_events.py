@@ -96,13 +96,17 @@ EXPECTED: dict[str, Reading] = {
         fact(Kind.SETUP_CANCELED, setup_intent="seti_example"),
         STRIPE_CUSTOMER_ID,
     ),
-    "payment_method.detached": AboutSubject(EVENT_ID, "payment_method#pm_example", fact(Kind.DETACHED)),
+    "payment_method.detached": AboutSubject(
+        EVENT_ID, "payment_method#pm_example", fact(Kind.DETACHED, payment_method="pm_example")
+    ),
     "mandate.updated": AboutSubject(
         EVENT_ID,
         "payment_method#pm_example",
-        fact(Kind.MANDATE_INACTIVE, stripe_mandate="mandate_example"),
+        fact(Kind.MANDATE_INACTIVE, payment_method="pm_example", stripe_mandate="mandate_example"),
     ),
-    "customer.deleted": AboutSubject(EVENT_ID, "stripe_customer#cus_example", fact(Kind.DELETED)),
+    "customer.deleted": AboutSubject(
+        EVENT_ID, "stripe_customer#cus_example", fact(Kind.DELETED, stripe_customer="cus_example")
+    ),
 }
 
 
@@ -191,7 +195,9 @@ def test_every_other_inactive_mandate_on_our_payment_method_withdraws(kind: Any)
     if kind is ...:
         del ended["type"]
     assert reading_of(event("mandate.updated", ended)) == AboutSubject(
-        EVENT_ID, "payment_method#pm_example", fact(Kind.MANDATE_INACTIVE, stripe_mandate="mandate_other")
+        EVENT_ID,
+        "payment_method#pm_example",
+        fact(Kind.MANDATE_INACTIVE, payment_method="pm_example", stripe_mandate="mandate_other"),
     )
 
 

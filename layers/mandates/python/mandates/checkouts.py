@@ -160,10 +160,9 @@ class Checkouts:
             locale=consent.request.locale,
             wording_digest=consent.request.wording_digest,
         )
-        accepted = Fact(Kind.CONSENT_ACCEPTED, moment.seconds, SOURCE, detail=mandate.shown)
         contribution = Contribution(
-            accepted.source,
-            (accepted,),
+            SOURCE,
+            (mandate.accepted(moment.seconds, SOURCE),),
             text=consent.terms.wording(consent.request.locale),
             personal=keep_beside(consent.personal, self._random_bytes),
         )

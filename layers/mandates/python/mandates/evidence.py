@@ -11,21 +11,13 @@ import msgspec
 
 from mandates.caller import NOT_YOURS, Caller, Scope
 from mandates.core.canonical import canonical_json
-from mandates.core.changes import stands_on
 from mandates.core.evidence import ALGORITHM, build
-from mandates.core.ledger import Entry
-from mandates.core.mandate import Mandate
-from mandates.core.record import Agreed, Record
 from mandates.errors import InsufficientScope, InvalidRequest, LedgerUnreadable, NotFound
 from mandates.moment import Clock, Moment
+from mandates.records import ALTERED_ITEMS_RAISE, read_record
 from mandates.store import tables
-from mandates.store.mandates import read_heads, read_ledger, read_personal, read_subjects
-from mandates.store.terms import read_terms
+from mandates.store.mandates import read_heads
 from mandates.telemetry import count, logger
-
-_READS_UNTIL_THEY_AGREE = 3
-
-_WHAT_ALTERED_ITEMS_RAISE = (ValueError, TypeError, KeyError, AttributeError)
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -123,23 +115,27 @@ def signed_evidence(
 ) -> dict[str, Any]:
     """A page of a mandate's evidence, for a service that may read mandates.
 
-    Raises NotFound, InsufficientScope or LedgerUnreadable.
+    Raises NotFound, InsufficientScope, LedgerUnreadable or Busy.
     """
-    mandate = _for_a_service(mandate_id, caller)
+    _must_be_a_service(mandate_id, caller)
     try:
-        evidence = build(_record(mandate), page=page, generated_at=Moment(clock()).text)
+        record = read_record(mandate_id)
+        if record is None:
+            raise NotFound(NOT_YOURS)
+        evidence = build(record, page=page, generated_at=Moment(clock()).text)
     except IndexError:
         raise NotFound("there is no such page: follow `next` from page 1") from None
-    except _WHAT_ALTERED_ITEMS_RAISE:
+    except (LedgerUnreadable, *ALTERED_ITEMS_RAISE):
+        count("BrokenLedgers")
         logger.exception("stored evidence can't be read", extra={"mandate_id": mandate_id})
         raise LedgerUnreadable(
             f"what is stored of {mandate_id} was altered and can't be read:"
             f" python -m ops mandate verify {mandate_id} says where"
         ) from None
-    broken = evidence["ledger"]["first_broken"]
-    if broken is not None:
+    if evidence["faults"]:
         count("BrokenLedgers")
-        logger.error("a ledger was altered", extra={"mandate_id": mandate_id, "first_broken": broken})
+        found = {"mandate_id": mandate_id, "faults": evidence["faults"]}
+        logger.error("what is stored does not follow from its ledger", extra=found)
     count("EvidenceExported")
     return signer.signed(evidence)
 
@@ -151,49 +147,11 @@ def page_asked_for(query: Mapping[str, str]) -> int:
     return int(page)
 
 
-def _for_a_service(mandate_id: str, caller: Caller) -> Mandate:
+def _must_be_a_service(mandate_id: str, caller: Caller) -> None:
     """A customer is told that it is not for them only of a mandate of their own."""
-    mandate = read_heads([mandate_id]).get(mandate_id)
-    if mandate is None:
-        caller.must_reach("", Scope.MANDATES_READ)
-        raise NotFound(NOT_YOURS)
-    caller.must_reach(mandate.customer_id, Scope.MANDATES_READ)
+    head = None if caller.is_service else read_heads([mandate_id]).get(mandate_id)
+    caller.must_reach(head.customer_id if head else "", Scope.MANDATES_READ)
     if not caller.is_service:
         raise InsufficientScope(
             f"evidence is for the business: use a service token with {Scope.MANDATES_READ}"
         )
-    return mandate
-
-
-def _record(mandate: Mandate) -> Record:
-    mandate, entries = _head_and_ledger(mandate)
-    subjects = read_subjects(stands_on(mandate, mandate.facts))
-    return Record(
-        mandate=mandate,
-        subjects={key: subject.facts for key, subject in subjects.items()},
-        entries=entries,
-        personal=read_personal(mandate.mandate_id),
-        agreed=_agreed(mandate.terms_version),
-    )
-
-
-def _head_and_ledger(mandate: Mandate) -> tuple[Mandate, list[Entry]]:
-    """Two reads, between which the ledger may grow: then again, for the two to be of one moment.
-
-    If they never agree, what was read last is the evidence, and says where it breaks.
-    """
-    for _ in range(_READS_UNTIL_THEY_AGREE):
-        entries = read_ledger(mandate.mandate_id)
-        if len(entries) == mandate.entries:
-            break
-        mandate = read_heads([mandate.mandate_id])[mandate.mandate_id]
-    return mandate, entries
-
-
-def _agreed(version: str) -> Agreed | None:
-    try:
-        published = read_terms(version)
-    except _WHAT_ALTERED_ITEMS_RAISE:
-        logger.exception("the stored terms were altered", extra={"terms_version": version})
-        return None
-    return Agreed(published.terms, published.published_at, published.retired_at) if published else None

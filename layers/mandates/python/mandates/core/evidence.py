@@ -1,5 +1,6 @@
 """The evidence pack: all that is known of a mandate, as one document that can be checked without us.
 
+Nothing is in it but what follows from the ledger (record.py), and the faults that were found in the rest.
 The document is plain JSON without floats, so RFC 8785 gives it exactly one sequence of bytes, and the
 signature is over those. A long ledger is split into pages; each is a whole document that repeats
 everything but the entries, and is signed by itself. evidence_check.py checks it.
@@ -8,15 +9,15 @@ everything but the entries, and is signed by itself. evidence_check.py checks it
 document was altered once the signature says that it was.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mandates.core.canonical import canonical_json, digest
 from mandates.core.dispute_evidence import dispute_evidence
-from mandates.core.facts import Fact, to_plain
-from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_broken
-from mandates.core.mandate import WITHDRAWING, Mandate
-from mandates.core.record import Agreed, Record, consent_entry, utc
+from mandates.core.facts import to_plain, utc
+from mandates.core.faults import faults
+from mandates.core.ledger import GENESIS, Entry
+from mandates.core.record import Consent, Proven, Record, proven
 from mandates.core.retention import EVIDENCE_DAYS, evidence_ends, last_of_its_life
 
 FORMAT = "amazon-pay-mandate-evidence/1"
@@ -54,13 +55,11 @@ def page_slices(entries: Sequence[Entry]) -> list[slice]:
 
 def build(record: Record, *, page: int, generated_at: str) -> dict[str, Any]:
     """One page of the document, counted from 1. Raises IndexError for a page that there is not."""
-    mandate = record.mandate
     slices = page_slices(record.entries)
     if page < 1:
         raise IndexError(page)
     shown = slices[page - 1]
     entries = record.entries[shown]
-    before = record.entries[shown.start - 1].hash if shown.start else GENESIS
     sections: dict[str, Any] = {
         "format": FORMAT,
         "generated_at": generated_at,
@@ -70,85 +69,93 @@ def build(record: Record, *, page: int, generated_at: str) -> dict[str, Any]:
             "next": page + 1 if page < len(slices) else None,
             "first_entry": shown.start + 1 if entries else None,
             "last_entry": shown.stop if entries else None,
-            "hash_before": before,
+            "hash_before": record.entries[shown.start - 1].hash if shown.start else GENESIS,
         },
-        "mandate": {
-            "mandate_id": mandate.mandate_id,
-            "customer_id": mandate.customer_id,
-            "status": record.status,
-            "created_at": mandate.created_at,
-            **mandate.shown,
-        },
-        "stripe": {
-            "customer_id": mandate.stripe_customer_id,
-            "checkout_session_id": mandate.checkout_session_id,
-            "setup_intent_id": mandate.setup_intent_id,
-            "payment_method_id": mandate.payment_method_id,
-            "mandate_id": mandate.stripe_mandate_id,
-        },
-        "consent": _consent(mandate, record.entries),
-        "terms": _terms(mandate, record.agreed),
-        "withdrawals": _withdrawals(record),
+        **statement(record),
+        "faults": faults(record),
         "ledger": {
-            "length": mandate.entries,
-            "head_hash": mandate.head_hash,
-            "first_broken": first_broken(record.entries, length=mandate.entries, head_hash=mandate.head_hash),
+            "length": len(record.entries),
+            "head_hash": record.entries[-1].hash if record.entries else GENESIS,
+            "first_broken": record.first_broken,
             "entries": [_entry(entry) for entry in entries],
         },
-        "personal_values": _personal_values(entries, record.personal),
         "refusals": [dict(refusal) for refusal in record.refusals],
         "charges": [dict(charge) for charge in record.charges],
         "stripe_dispute_evidence": dispute_evidence(record),
-        "retention": _retention(record.entries),
     }
     return {**sections, "digests": {name: digest(section) for name, section in sections.items()}}
+
+
+def statement(record: Record) -> dict[str, Any]:
+    """The sections that follow from the ledger, value by value: whoever has it can make them again."""
+    known = proven(record)
+    return {
+        "mandate": {
+            "mandate_id": record.mandate_id,
+            "customer_id": known.customer_id,
+            "customer_erased": known.erased and known.customer_id is None,
+            "status": str(known.status) if known.status else None,
+            **_of_the_head(known, {name: name for name in ("created_at", *_SHOWN)}),
+        },
+        "stripe": _of_the_head(known, _STRIPE_IDS),
+        "consent": _consent(known.consent) if known.consent else None,
+        "terms": _terms(known),
+        "withdrawals": _withdrawals(known),
+        "personal_values": _personal_values(known),
+        "retention": _retention(known.entries),
+    }
+
+
+_SHOWN = ("terms_version", "terms_digest", "locale", "wording_digest")
+_STRIPE_IDS = {
+    "customer_id": "stripe_customer_id",
+    "checkout_session_id": "checkout_session_id",
+    "setup_intent_id": "setup_intent_id",
+    "payment_method_id": "payment_method_id",
+    "mandate_id": "stripe_mandate_id",
+}
+
+
+def _of_the_head(known: Proven, attributes: Mapping[str, str]) -> dict[str, str | None]:
+    """By the document's name for it: null while it is not known, and all if there is no consent."""
+    return {name: getattr(known.head, attribute, None) for name, attribute in attributes.items()}
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
     return {**entry.content(), "facts": list(entry.facts), "hash": entry.hash}
 
 
-def _consent(mandate: Mandate, entries: Iterable[Entry]) -> dict[str, Any] | None:
-    found = consent_entry(entries)
-    if found is None:
-        return None
-    entry, fact = found
+def _consent(consent: Consent) -> dict[str, Any]:
+    detail = consent.fact.detail
     return {
-        "entry": entry.number,
-        "accepted_at": utc(fact["at"]),
-        "recorded_at": entry.recorded_at,
-        "told_by": entry.source,
-        **{name: fact["detail"].get(name) for name in mandate.shown},
-        "text_shown": entry.text,
+        "entry": consent.entry.number,
+        "accepted_at": utc(consent.fact.at),
+        "recorded_at": consent.entry.recorded_at,
+        "told_by": consent.entry.source,
+        **{name: detail[name] for name in _SHOWN},
+        "text_shown": consent.entry.text,
     }
 
 
-def _terms(mandate: Mandate, agreed: Agreed | None) -> dict[str, Any]:
+def _terms(known: Proven) -> dict[str, Any]:
     """The whole document, every language of it: only then can its digest be recomputed."""
     return {
-        "version": mandate.terms_version,
-        "digest": mandate.terms_digest,
-        "locale": mandate.locale,
-        "published_at": agreed.published_at if agreed else None,
-        "retired_at": agreed.retired_at if agreed else None,
-        "document": agreed.terms.to_plain() if agreed else None,
+        **_of_the_head(known, {"version": "terms_version", "digest": "terms_digest", "locale": "locale"}),
+        "document": known.terms.to_plain() if known.terms else None,
     }
 
 
-def _withdrawals(record: Record) -> list[dict[str, Any]]:
-    subjects = {f"mandate#{record.mandate.mandate_id}": record.mandate.facts, **record.subjects}
-    found = [
-        (fact, key) for key, facts in subjects.items() for fact in facts.values() if fact.kind in WITHDRAWING
-    ]
+def _withdrawals(known: Proven) -> list[dict[str, Any]]:
     return [
-        {"subject": key.partition("#")[0], "id": key.partition("#")[2], "fact": to_plain(fact)}
-        | {"withdrawn_at": utc(fact.at)}
-        for fact, key in sorted(found, key=_in_time)
+        {
+            "subject": withdrawal.subject.partition("#")[0],
+            "id": withdrawal.subject.partition("#")[2],
+            "withdrawn_at": utc(withdrawal.fact.at),
+            "told": withdrawal.told,
+            "fact": to_plain(withdrawal.fact),
+        }
+        for withdrawal in known.withdrawals
     ]
-
-
-def _in_time(found: tuple[Fact, str]) -> tuple[int, str]:
-    return found[0].at, found[0].key
 
 
 def _retention(entries: Sequence[Entry]) -> dict[str, Any]:
@@ -158,19 +165,17 @@ def _retention(entries: Sequence[Entry]) -> dict[str, Any]:
     return {"days_after_last_charge": EVIDENCE_DAYS, "kept_at_least_until": until}
 
 
-def _personal_values(
-    entries: Iterable[Entry], kept: Mapping[int, Mapping[str, PersonalValue]]
-) -> list[dict[str, Any]]:
+def _personal_values(known: Proven) -> list[dict[str, Any]]:
     """With its salt, so that the commitment in the chain can be recomputed; an erased one is said to be."""
     listed: list[dict[str, Any]] = []
-    for entry in entries:
+    for entry in known.entries:
         for name in sorted(entry.commitments):
-            value = kept.get(entry.number, {}).get(name)
+            value = known.personal[entry.number].get(name)
             listed.append(
                 {
                     "entry": entry.number,
                     "name": name,
-                    "erased": value is None,
+                    "erased": value is None and known.erased,
                     "value": value.value if value else None,
                     "salt": value.salt if value else None,
                 }

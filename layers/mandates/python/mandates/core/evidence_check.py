@@ -6,10 +6,14 @@ All but the signature, which needs more than the standard library: `ops/evidence
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mandates.core.canonical import digest
-from mandates.core.evidence import FORMAT
-from mandates.core.ledger import GENESIS, PersonalValue
-from mandates.core.record import Json
-from mandates.core.terms import wording_digest
+from mandates.core.evidence import FORMAT, statement
+from mandates.core.facts import Fact, Facts, from_plain
+from mandates.core.faults import faults
+from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_broken
+from mandates.core.record import Json, Record
+from mandates.core.terms import from_plain as terms_from_plain
+
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 def page_problems(evidence: Json) -> Iterator[str]:
@@ -19,13 +23,12 @@ def page_problems(evidence: Json) -> Iterator[str]:
     """
     if evidence.get("format") != FORMAT:
         yield f"format is not {FORMAT}"
-    altered = list(_altered_sections(evidence))
-    yield from altered
-    for check in (_chain_problems, _commitment_problems, _terms_problems, _consent_problems):
-        try:
-            yield from check(evidence)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            yield f"can't be read as {FORMAT}: {type(error).__name__} {error}"
+    yield from _altered_sections(evidence)
+    try:
+        yield from _chain_problems(evidence)
+        yield from (f"faults: when this pack was made, {fault}" for fault in evidence["faults"])
+    except _UNREADABLE as error:
+        yield f"can't be read as {FORMAT}: {type(error).__name__} {error}"
 
 
 def _altered_sections(evidence: Json) -> Iterator[str]:
@@ -67,61 +70,21 @@ def _entry_problems(entries: Iterable[Json], *, first: int, after: str) -> Itera
         previous = entry.get("hash", "")
 
 
-def _commitment_problems(evidence: Json) -> Iterator[str]:
-    commitments = {entry["number"]: entry["commitments"] for entry in evidence["ledger"]["entries"]}
-    listed = {(given["entry"], given["name"]) for given in evidence["personal_values"]}
-    committed_to = {(number, name) for number, names in commitments.items() for name in names}
-    for number, name in sorted(committed_to - listed):
-        yield f"personal_values: {name} of entry {number} is not listed"
-    for given in evidence["personal_values"]:
-        if given["erased"]:
-            continue
-        committed = commitments[given["entry"]].get(given["name"])
-        if PersonalValue(given["value"], given["salt"]).commitment != committed:
-            yield (
-                f"personal_values: the commitment of {given['name']} in entry {given['entry']}"
-                " is not that of the value given"
-            )
+# ------------------------------------------------------------------------------- several pages together
 
 
-def _terms_problems(evidence: Json) -> Iterator[str]:
-    terms, mandate = evidence["terms"], evidence["mandate"]
-    if terms["document"] is None:
-        yield f"terms: version {mandate['terms_version']} was not found when this pack was made"
-    elif digest(terms["document"]) != mandate["terms_digest"]:
-        yield "terms: the document does not have the digest that the mandate names"
-
-
-def _consent_problems(evidence: Json) -> Iterator[str]:
-    consent = evidence["consent"]
-    if consent is None:
-        yield "consent: the ledger has none"
-        return
-    for name in ("terms_version", "terms_digest", "locale", "wording_digest"):
-        if consent[name] != evidence["mandate"][name]:
-            yield f"consent: its {name} is not the one that the mandate names"
-    document = evidence["terms"]["document"]
-    if document is not None and consent["wording_digest"] != _wording_digest(document, consent["locale"]):
-        yield "consent: the wording shown is not that of the terms in its language"
-    for entry in evidence["ledger"]["entries"]:
-        if entry["number"] == consent["entry"] and entry["text"] != consent["text_shown"]:
-            yield f"consent: the text is not the one in entry {consent['entry']}"
-
-
-def _wording_digest(document: Json, locale: str) -> str | None:
-    sections = document["texts"].get(locale)
-    return None if sections is None else wording_digest(document["version"], locale, sections)
-
-
-def set_problems(pages: Sequence[Json]) -> Iterator[str]:
-    """What is wrong with several pages together: whether they are one whole ledger, up to its head.
+def set_problems(pages: Sequence[Json], kept: Sequence[tuple[int, str]] = ()) -> Iterator[str]:
+    """What is wrong with pages together: whether they are one whole ledger, up to its head, and whether
+    each says of the mandate what follows from that ledger.
 
     Pages may have been fetched at different times. Each names the head of its time, so each head must be
-    an entry of the chain, and the chain must reach the longest of them.
+    an entry of the chain, and the chain must reach the longest of them. `kept` are the numbers and hashes of
+    entries as somebody kept them elsewhere.
     """
     try:
-        yield from _set_problems(pages)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        yield from dict.fromkeys(_set_problems(pages))
+        yield from kept_hash_problems(kept, _hashes(pages))
+    except _UNREADABLE as error:
         yield f"the pages can't be put together: {type(error).__name__} {error}"
 
 
@@ -129,11 +92,12 @@ def _set_problems(pages: Sequence[Json]) -> Iterator[str]:
     if len({page["mandate"]["mandate_id"] for page in pages}) != 1:
         yield "these are packs of different mandates"
         return
-    known: dict[int, str] = {0: GENESIS}
+    entries: dict[int, Json] = {}
     for page in pages:
         for entry in page["ledger"]["entries"]:
-            if known.setdefault(entry["number"], entry["hash"]) != entry["hash"]:
+            if entries.setdefault(entry["number"], entry)["hash"] != entry["hash"]:
                 yield f"entry {entry['number']}: two pages have it differently"
+    known = {0: GENESIS, **_hashes(pages)}
     for page in pages:
         first, before = page["page"]["first_entry"], page["page"]["hash_before"]
         if first is not None and known.get(first - 1, before) != before:
@@ -141,6 +105,9 @@ def _set_problems(pages: Sequence[Json]) -> Iterator[str]:
     yield from _head_problems(
         {page["ledger"]["length"]: page["ledger"]["head_hash"] for page in pages}, known
     )
+    for page in pages:
+        if all(number in entries for number in range(1, page["ledger"]["length"] + 1)):
+            yield from _what_does_not_follow(page, entries)
 
 
 def _head_problems(heads: Mapping[int, str], known: Mapping[int, str]) -> Iterator[str]:
@@ -161,3 +128,64 @@ def _ranges(numbers: Sequence[int]) -> str:
     begins = [number for number in numbers if number - 1 not in numbers]
     spans = [str(one) if one == two else f"{one} to {two}" for one, two in zip(begins, ends, strict=True)]
     return f"{', '.join(spans)} {'is' if len(numbers) == 1 else 'are'}"
+
+
+def _what_does_not_follow(page: Json, entries: Mapping[int, Json]) -> Iterator[str]:
+    """What the page says is made again, from the ledger and from what lies beside it in the page.
+
+    Of its prose for a dispute nothing is made again: its words may be other ones in another version.
+    """
+    ledger, document = page["ledger"], page["terms"]["document"]
+    chain = [_entry(entries[number]) for number in range(1, ledger["length"] + 1)]
+    record = Record(
+        mandate_id=page["mandate"]["mandate_id"],
+        entries=chain,
+        first_broken=first_broken(chain, length=ledger["length"], head_hash=ledger["head_hash"]),
+        personal=_personal(page["personal_values"]),
+        subjects=_subjects(page["withdrawals"]),
+        terms=terms_from_plain(document) if document else None,
+    )
+    yield from (fault for fault in faults(record) if fault not in page["faults"])
+    for name, section in statement(record).items():
+        if digest(page[name]) != digest(section):
+            yield f"{name}: is not what follows from the ledger"
+
+
+def _entry(plain: Json) -> Entry:
+    return Entry(**{**plain, "facts": tuple(plain["facts"])})
+
+
+def _personal(listed: Iterable[Json]) -> dict[int, dict[str, PersonalValue]]:
+    kept: dict[int, dict[str, PersonalValue]] = {}
+    for given in listed:
+        if given["value"] is not None:
+            kept.setdefault(given["entry"], {})[given["name"]] = PersonalValue(given["value"], given["salt"])
+    return kept
+
+
+def _subjects(withdrawals: Iterable[Json]) -> Mapping[str, Facts]:
+    """What the page says of them; a told withdrawal that it leaves out is then missed here."""
+    subjects: dict[str, dict[str, Fact]] = {}
+    for withdrawal in withdrawals:
+        fact = from_plain(withdrawal["fact"])
+        subjects.setdefault(f"{withdrawal['subject']}#{withdrawal['id']}", {})[fact.key] = fact
+    return subjects
+
+
+def _hashes(pages: Sequence[Json]) -> dict[int, str]:
+    return {entry["number"]: entry["hash"] for page in pages for entry in page["ledger"]["entries"]}
+
+
+# ---------------------------------------------------------------------------- a hash from somewhere else
+
+
+def kept_hash_problems(kept: Iterable[tuple[int, str]], hashes: Mapping[int, str]) -> Iterator[str]:
+    """Whether entries have the hashes that somebody kept when they were made, by number.
+
+    `hashes` are those of the entries there are. This alone shows a chain that was made anew, or cut off.
+    """
+    for number, kept_hash in kept:
+        if number not in hashes:
+            yield f"entry {number}: is not there, and its hash was kept: the ledger was cut off before it"
+        elif hashes[number] != kept_hash:
+            yield f"entry {number}: has not the hash that was kept: the ledger was made anew"

@@ -8,6 +8,7 @@ often facts arrive, the same set of them comes out the same.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -136,3 +137,8 @@ def from_plain(plain: Mapping[str, Any]) -> Fact:
         detail=dict(plain["detail"]),
         qualifier=plain["qualifier"],
     )
+
+
+def utc(epoch_seconds: int) -> str:
+    """A fact's time in RFC 3339, in whole seconds."""
+    return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -34,6 +34,13 @@ class PersonalValue:
     def commitment(self) -> str:
         return hashlib.sha256(bytes.fromhex(self.salt) + canonical_json(self.value)).hexdigest()
 
+    def fits(self, commitment: str | None) -> bool:
+        """Whether it is what was committed to, its salt written as it was."""
+        try:
+            return self.commitment == commitment and bytes.fromhex(self.salt).hex() == self.salt
+        except (ValueError, TypeError):
+            return False
+
 
 def keep_beside(values: Mapping[str, str], random_bytes: Callable[[int], bytes]) -> dict[str, PersonalValue]:
     return {name: PersonalValue(value, random_bytes(SALT_BYTES).hex()) for name, value in values.items()}

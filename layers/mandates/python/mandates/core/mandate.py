@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from mandates.core.facts import Facts, Kind, has, the_id
+from mandates.core.facts import Fact, Facts, Kind, has, ids, the_id
 from mandates.core.ledger import GENESIS
 
 
@@ -93,6 +93,19 @@ class Mandate:
     def stripe_mandate_id(self) -> str | None:
         """Stripe's own mandate. Stripe does not document that Amazon Pay always has one."""
         return the_id(self.facts, "stripe_mandate")
+
+    def accepted(self, at: int, source: str) -> Fact:
+        """The fact that this mandate begins with: all of the head that no later fact tells.
+
+        Only what stands in the ledger can be proved, so the head is worked out from it again (record.py).
+        """
+        return Fact(
+            Kind.CONSENT_ACCEPTED,
+            at,
+            source,
+            ids(stripe_customer=self.stripe_customer_id),
+            self.shown,
+        )
 
     def extended(self, facts: Facts, entries: int, head_hash: str) -> "Mandate":
         return replace(self, facts=facts, entries=entries, head_hash=head_hash)

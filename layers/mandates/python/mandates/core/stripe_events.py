@@ -311,8 +311,9 @@ def _detached(event: _Event) -> Reading:
         return NotOurs(event.id, "foreign")
     # The object's customer is already null and it carries no metadata of ours, so it can't be told
     # whether it is ours. Recording a stranger's costs an item; dropping ours would cost the withdrawal.
-    subject = payment_method_subject(event.id_of("id"))
-    return AboutSubject(event.id, subject, event.fact(Kind.DETACHED))
+    payment_method_id = event.id_of("id")
+    fact = event.fact(Kind.DETACHED, payment_method=payment_method_id)
+    return AboutSubject(event.id, payment_method_subject(payment_method_id), fact)
 
 
 def _mandate_updated(event: _Event) -> Reading:
@@ -326,14 +327,17 @@ def _mandate_updated(event: _Event) -> Reading:
     # whose id need not be known yet, or ever: a withdrawal too many can be mended, one too few can't.
     if event.says("type", "single_use"):
         return NotOurs(event.id, "ignored")
-    subject = payment_method_subject(event.id_of("payment_method"))
-    return AboutSubject(
-        event.id, subject, event.fact(Kind.MANDATE_INACTIVE, stripe_mandate=event.id_of("id"))
+    payment_method_id = event.id_of("payment_method")
+    fact = event.fact(
+        Kind.MANDATE_INACTIVE, payment_method=payment_method_id, stripe_mandate=event.id_of("id")
     )
+    return AboutSubject(event.id, payment_method_subject(payment_method_id), fact)
 
 
 def _customer_deleted(event: _Event) -> Reading:
-    return AboutSubject(event.id, stripe_customer_subject(event.id_of("id")), event.fact(Kind.DELETED))
+    stripe_customer_id = event.id_of("id")
+    fact = event.fact(Kind.DELETED, stripe_customer=stripe_customer_id)
+    return AboutSubject(event.id, stripe_customer_subject(stripe_customer_id), fact)
 
 
 _READERS: Mapping[str, Callable[[_Event], Reading]] = {
