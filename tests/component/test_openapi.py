@@ -49,6 +49,12 @@ PROBLEM = "application/problem+json"
 # ------------------------------------------------------------------------------------- the contract
 
 
+def codes_in(schema: Json) -> list[str]:
+    """The codes that an answer's problem may have: `allOf` the Problem and these."""
+    codes: list[str] = schema["allOf"][1]["properties"]["code"]["enum"]
+    return codes
+
+
 @dataclass(frozen=True)
 class Contract:
     """The document, and whether an answer or a request keeps to it. Operations are `PUT /customers/{id}`."""
@@ -138,7 +144,7 @@ class Contract:
     def codes_of(self, response: Json) -> list[str]:
         """The codes a response can carry, `""` if it is no problem."""
         problem = self.resolved(response).get("content", {}).get(PROBLEM)
-        return problem["schema"]["properties"]["code"]["enum"] if problem else [""]
+        return codes_in(problem["schema"]) if problem else [""]
 
     def answers(self) -> set[tuple[str, int, str]]:
         """Every answer the document knows, as operation, status and code; without `default`."""
@@ -1006,7 +1012,7 @@ def test_the_examples_are_valid_and_there_is_one_for_every_code() -> None:
         elif isinstance(examples, list):
             wrong += [what for example in examples for what in CONTRACT.against(node, example)]
         if PROBLEM in node:
-            codes = node[PROBLEM]["schema"]["properties"]["code"]["enum"]
+            codes = codes_in(node[PROBLEM]["schema"])
             assert list(node[PROBLEM]["examples"]) == codes
     assert wrong == []
     assert used == CONTRACT.document["components"]["examples"].keys()

@@ -32,6 +32,7 @@ from tests.template.stack import raw
 
 ROOT = Path(__file__).parents[2]
 ORIGIN = "https://shop.example"
+REQUEST_ID = "00000000-0000-0000-0000-000000000000"
 WEBHOOK_SECRET = "whsec_placeholder"
 CUSTOMER = "auth0|ann"
 STRANGER = "auth0|bob"
@@ -402,6 +403,7 @@ def api_event(
         "pathParameters": dict(path) if path else None,
         "requestContext": {
             "identity": {"sourceIp": "203.0.113.7"},
+            "requestId": REQUEST_ID,
             **({"authorizer": dict(caller)} if caller else {}),
         },
         "body": body if isinstance(body, str) or body is None else json.dumps(body),

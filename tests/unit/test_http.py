@@ -37,7 +37,7 @@ def event(body: Any = None, **changes: Any) -> dict[str, Any]:
         "headers": {"Content-Type": "application/json", "Origin": ORIGIN},
         "queryStringParameters": None,
         "pathParameters": None,
-        "requestContext": {"identity": {"sourceIp": "203.0.113.7"}},
+        "requestContext": {"identity": {"sourceIp": "203.0.113.7"}, "requestId": "the-gateways-id"},
         "body": body,
         "isBase64Encoded": False,
         **changes,
@@ -348,7 +348,7 @@ def test_an_empty_answer_has_no_content_type() -> None:
 
 
 def test_a_route_may_say_otherwise() -> None:
-    raw = to_gateway(Response(200, {}, {"Cache-Control": "max-age=60"}), {"Vary": "Origin"})
+    raw = to_gateway(Response(200, {}, {"Cache-Control": "max-age=60"}), {"Vary": "Origin"}, "")
     assert raw["headers"]["Cache-Control"] == "max-age=60"
 
 
@@ -492,6 +492,7 @@ def test_an_unexpected_error_is_a_500_that_tells_nothing(capsys: pytest.CaptureF
             "status": 500,
             "code": "internal_error",
             "detail": "something went wrong here; try again",
+            "request_id": "the-gateways-id",
         }
 
 

@@ -7,7 +7,7 @@ CORS headers, errors too; without them a front end could not read why it was ref
 import base64
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -44,6 +44,8 @@ STATUSES: Mapping[type[errors.MandatesError], HTTPStatus] = {
     errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StripeUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+PROBLEM = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,11 @@ class Request:
     @property
     def source_ip(self) -> str:
         return str(((self._event.get("requestContext") or {}).get("identity") or {}).get("sourceIp") or "")
+
+    @property
+    def request_id(self) -> str:
+        """The gateway's id of the request, which its access log has, too."""
+        return request_id(self._event)
 
     def path_id(self, name: str) -> str:
         """A path parameter, percent-decoded once: REST APIs hand it over as it was sent."""
@@ -122,6 +129,10 @@ class Request:
         return decoded
 
 
+def request_id(event: Mapping[str, Any]) -> str:
+    return str((event.get("requestContext") or {}).get("requestId") or "")
+
+
 def raw_body(event: Mapping[str, Any]) -> bytes:
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
@@ -157,7 +168,8 @@ def api(allowed_origins: frozenset[str]) -> Callable[[Route], LambdaHandler]:
             except Exception:
                 logger.exception("unexpected error")
                 response = _UNEXPECTED
-            return to_gateway(response, cors_headers(request.headers.get("origin"), allowed_origins))
+            headers = cors_headers(request.headers.get("origin"), allowed_origins)
+            return to_gateway(response, headers, request.request_id)
 
         return handler
 
@@ -195,7 +207,7 @@ def problem_response(
         "detail": detail,
         **(extra or {}),
     }
-    return Response(status.value, body, {"Content-Type": "application/problem+json", **(headers or {})})
+    return Response(status.value, body, {"Content-Type": PROBLEM, **(headers or {})})
 
 
 _UNEXPECTED = problem_response(
@@ -213,8 +225,13 @@ def cors_headers(origin: str | None, allowed_origins: frozenset[str]) -> dict[st
     }
 
 
-def to_gateway(response: Response, headers: Mapping[str, str]) -> dict[str, Any]:
-    """The answer as API Gateway wants it. Nothing is to be cached unless the route says so."""
+def to_gateway(response: Response, headers: Mapping[str, str], request_id: str) -> dict[str, Any]:
+    """The answer as API Gateway wants it. Nothing is to be cached unless the route says so.
+
+    A problem carries the gateway's id of the request: whoever got it can name it, and the logs have it.
+    """
+    if response.headers.get("Content-Type") == PROBLEM:
+        response = replace(response, body={**response.body, "request_id": request_id})
     return {
         "statusCode": response.status,
         "headers": {

@@ -1,0 +1,74 @@
+// A small use of every route, compiled and never run (tests/contract/test_typescript.py).
+import type { components, paths } from "../api.d.ts";
+
+type Problem = components["schemas"]["Problem"];
+
+type Operation<Path extends keyof paths, Method extends keyof paths[Path]> = paths[Path][Method];
+
+type Json<Response> = Response extends { content: { "application/json": infer Body } } ? Body : never;
+
+type Answer<Path extends keyof paths, Method extends keyof paths[Path]> =
+  Operation<Path, Method> extends { responses: infer Responses }
+    ? { [Status in keyof Responses]: Status extends 200 | 201 ? Json<Responses[Status]> : never }[keyof Responses]
+    : never;
+
+type Body<Path extends keyof paths, Method extends keyof paths[Path]> =
+  Operation<Path, Method> extends { requestBody?: { content: { "application/json": infer Sent } } } ? Sent : never;
+
+declare function ask<Path extends keyof paths, Method extends keyof paths[Path]>(
+  body?: Body<Path, Method>,
+): Promise<Answer<Path, Method>>;
+
+export async function everyRoute(): Promise<string[]> {
+  const terms = await ask<"/terms/current", "get">();
+  const customer = await ask<"/customers/{customer_id}", "put">({ email: "customer@shop.example" });
+  const known = await ask<"/customers/{customer_id}", "get">();
+  const opened = await ask<"/checkout-sessions", "post">({
+    terms_version: terms.version,
+    terms_digest: terms.digest,
+    wording_digest: terms.wording_digest,
+    locale: terms.locale,
+    accepted: true,
+    success_url: "https://shop.example/return",
+    cancel_url: "https://shop.example/",
+  });
+  const session = await ask<"/checkout-sessions/{checkout_session_id}", "get">();
+  const listed = await ask<"/customers/{customer_id}/mandates", "get">();
+  const mandate = await ask<"/mandates/{mandate_id}", "get">();
+  const revoked = await ask<"/mandates/{mandate_id}/revoke", "post">({ reason: "requested" });
+  const pack = await ask<"/mandates/{mandate_id}/evidence", "get">();
+  const keys = await ask<"/evidence-keys", "get">();
+  const received = await ask<"/webhooks/stripe", "post">({ id: "evt_1", type: "customer.deleted" });
+  type Pdf = Operation<"/mandates/{mandate_id}/evidence.pdf", "get">["responses"][200]["content"]["application/pdf"];
+  const pdf: Pdf | null = null;
+
+  const cursor: string | null = mandate.next_cursor;
+  const last: string | undefined = mandate.ledger.at(-1)?.hash;
+  const isActive: boolean = session.status === "active" || revoked.status === "active";
+  // @ts-expect-error: no mandate is ever "paused"
+  const isPaused = mandate.status === "paused";
+  // @ts-expect-error: the consent must say which wording was shown
+  await ask<"/checkout-sessions", "post">({ terms_version: "1", terms_digest: "", accepted: true });
+
+  return [
+    customer.stripe_customer_id,
+    known.created_at,
+    opened.url,
+    listed.mandates[0]?.mandate_id ?? "",
+    pack.signature.value,
+    keys.keys[0]?.fingerprint ?? "",
+    String([received.received, cursor, last, isActive, isPaused, pdf]),
+  ];
+}
+
+export function advice(problem: Problem): string {
+  switch (problem.code) {
+    case "terms_changed":
+      return `show ${problem.current_version}`;
+    case "busy":
+    case "stripe_unavailable":
+      return "again";
+    default:
+      return `${problem.detail} (${problem.request_id})`;
+  }
+}
