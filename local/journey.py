@@ -19,6 +19,7 @@ class Customer:
 
     def __init__(self, api_url: str, token: str, customer_id: str, *, timeout: float = 60.0) -> None:
         self.customer_id = customer_id
+        self.token = token
         self._http = httpx.Client(
             base_url=api_url,
             headers={"Authorization": f"Bearer {token}"},

@@ -16,6 +16,8 @@ import pytest
 
 from local.journey import Customer
 from local.settings import ROOT, Settings
+from tests.live.shoppers import sign_up
+from tests.live.stack import LiveStack
 
 StackJson = dict[str, Any]
 
@@ -73,7 +75,17 @@ def http() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def customer(stack: StackJson) -> Iterator[Customer]:
-    caller = Customer(stack["api_url"], stack["tokens"]["customer"], stack["customer_ids"]["customer"])
+def live(stack: StackJson) -> Iterator[LiveStack]:
+    running = LiveStack(stack)
+    yield running
+    running.control("faults")
+    running.close()
+
+
+@pytest.fixture
+def customer(live: LiveStack) -> Iterator[Customer]:
+    """Signed up for this test alone: one customer may begin ten checkouts in an hour."""
+    (shopper,) = sign_up(live, 1)
+    caller = Customer(live.described["api_url"], shopper.token, shopper.customer_id)
     yield caller
     caller.close()

@@ -5,24 +5,12 @@ The restart of AWS is in test_local_stack.py, on a stack that is not everybody's
 
 import random
 import uuid
-from collections.abc import Iterator
 
-import pytest
-
-from tests.e2e.conftest import StackJson
 from tests.live import chaos
 from tests.live.chaos import bad_weather, settle_down, verify
 from tests.live.shoppers import Shopping, sign_up
 from tests.live.stack import LiveStack, until
 from tests.live.verdict import read
-
-
-@pytest.fixture
-def live(stack: StackJson) -> Iterator[LiveStack]:
-    running = LiveStack(stack)
-    yield running
-    running.control("faults")
-    running.close()
 
 
 def test_poison_blocks_nobody(live: LiveStack) -> None:

@@ -31,5 +31,5 @@ def test_evidence_verifies_and_its_pdf_arrives_as_bytes(
     refused = http.get(f"{mandate}/evidence.pdf", headers=service)
     assert (refused.status_code, refused.json()["code"]) == (406, "not_acceptable")
 
-    own = http.get(f"{mandate}/evidence", headers={"Authorization": f"Bearer {stack['tokens']['customer']}"})
+    own = http.get(f"{mandate}/evidence", headers={"Authorization": f"Bearer {customer.token}"})
     assert (own.status_code, own.json()["code"]) == (403, "insufficient_scope")

@@ -116,7 +116,7 @@ def test_revoked_here_and_detached_at_stripe(
     session = opened(stack, customer)
     pay_with_amazon(session["url"])
     mandate = customer.mandate_once(session["mandate_id"], "active")
-    headers = {"Authorization": f"Bearer {stack['tokens']['customer']}"}
+    headers = {"Authorization": f"Bearer {customer.token}"}
     revoked = http.post(f"{stack['api_url']}/mandates/{mandate['mandate_id']}/revoke", headers=headers)
     assert (revoked.status_code, revoked.json()["status"]) == (200, "revoked")
     until(lambda: "detached" in kinds(customer.mandate(mandate["mandate_id"])))
@@ -141,7 +141,7 @@ def test_the_return_page_knows_without_the_webhook(
         pay_with_amazon(session["url"])
         page = http.get(
             f"{stack['api_url']}/checkout-sessions/{session['checkout_session_id']}",
-            headers={"Authorization": f"Bearer {stack['tokens']['customer']}"},
+            headers={"Authorization": f"Bearer {customer.token}"},
         ).json()
         assert page["status"] == "active"
     finally:
@@ -158,7 +158,7 @@ def test_strangers_and_bad_tokens(
         headers = {"Authorization": f"{scheme} {token}"} if token else {}
         return http.get(address, headers=headers).status_code
 
-    token = stack["tokens"]["customer"]
+    token = customer.token
     header, claims, signature = token.split(".")
     later = {**decoded(claims), "exp": int(time.time()) + 10**6}
     assert status(token) == 200
