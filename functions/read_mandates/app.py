@@ -11,12 +11,12 @@ from mandates.caller import NOT_YOURS, Caller, Scope, caller_of
 from mandates.cursors import from_cursor, to_cursor
 from mandates.errors import InvalidRequest, NotFound
 from mandates.http import Request, Response, api
-from mandates.reading import mandate_for
+from mandates.reading import ledger_status, mandate_for
 from mandates.recording import statuses
 from mandates.settings import normalised_origins
 from mandates.store import tables
 from mandates.store.customers import read_customer
-from mandates.store.mandates import LedgerPosition, Position, page_of_ledger, page_of_mandates
+from mandates.store.mandates import LedgerPosition, Position, last_entry, page_of_ledger, page_of_mandates
 from mandates.views import ledger_view, mandate_view
 
 MOST_PER_PAGE = 100
@@ -53,10 +53,12 @@ def one_mandate(request: Request, caller: Caller) -> Response:
     mandate = mandate_for(caller, request.path_id("mandate_id"), Scope.MANDATES_READ)
     after = from_cursor(request.query.get("cursor"), LedgerPosition)
     entries, position = page_of_ledger(mandate, limit(request), after)
+    status = statuses([mandate])[mandate.mandate_id]
     return Response(
         200,
         {
-            **mandate_view(mandate, statuses([mandate])[mandate.mandate_id]),
+            **mandate_view(mandate, status),
+            "ledger_status": ledger_status(mandate, status, last_entry(mandate)),
             "ledger": ledger_view(entries),
             "next_cursor": to_cursor(position) if position else None,
         },

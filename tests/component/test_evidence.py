@@ -27,6 +27,8 @@ from mandates.store.terms import publish_terms
 from ops.__main__ import main
 from ops.evidence import problems_in
 from tests.component.world import CUSTOMER, STRANGER, World, api_event, customer, service, template
+from tests.unit import records
+from tests.unit.examples import DETACHED, our_own
 
 JSON_ROUTE = "/mandates/{mandate_id}/evidence"
 PDF_ROUTE = "/mandates/{mandate_id}/evidence.pdf"
@@ -338,6 +340,31 @@ def test_the_pdf_carries_the_signed_json_it_shows(world: World, mandate_id: str)
     attached = [stream for stream in streams(pdf) if stream.startswith(b'{"evidence":')]
     assert len(attached) == 1
     assert problems(world, attached[0]) == []
+
+
+SOUND = records.set_up()
+PACKS_OF = {
+    "a withdrawal that is not told": replace(
+        records.set_up(revoked=False), subjects={records.METHOD_SUBJECT: {DETACHED.key: DETACHED}}
+    ),
+    "an erasure": replace(records.recorded([our_own(records.ERASED)]), personal={}),
+    "a broken chain": records.read_again(
+        replace(SOUND, entries=[*SOUND.entries[:2], *SOUND.entries[3:]], terms=None)
+    ),
+    "a ledger without its consent": records.read_again(replace(SOUND, entries=SOUND.entries[1:])),
+    "an empty ledger": records.read_again(replace(SOUND, entries=())),
+}
+
+
+@pytest.mark.parametrize("of", PACKS_OF)
+def test_whatever_a_pack_can_not_say_has_its_place_in_the_pdf(
+    world: World, of: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    module = world.function("render_evidence")
+    evidence = core.build(PACKS_OF[of], page=1, generated_at="2026-11-23T09:00:00.000Z")
+    assert bool(evidence["faults"]) == ("chain" in of or "ledger" in of)
+    assert module.render(module.signer.signed(evidence)).startswith(b"%PDF-1.7")
+    assert "not an archival PDF" not in caplog.text
 
 
 @pytest.mark.parametrize(

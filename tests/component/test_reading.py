@@ -6,18 +6,21 @@ from typing import Any
 import msgspec
 import pytest
 
+from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import Entry
+from mandates.core.stripe_events import payment_method_subject
 from mandates.cursors import to_cursor
 from mandates.store import mandates as mandates_store
 from mandates.store.mandates import (
     LedgerPosition,
     Position,
+    add_subject_facts,
     entry_of,
     page_of_ledger,
     read_heads,
     read_ledger,
 )
-from mandates.store.tables import EntryRow
+from mandates.store.tables import EntryRow, SubjectRow
 from tests.component.world import CUSTOMER, STRANGER, Answer, World, customer, service
 
 EMPTY = base64.urlsafe_b64encode(b'{"created_at":"","mandate_id":""}').decode().rstrip("=")
@@ -113,9 +116,10 @@ def test_only_the_page_asked_for_is_read(world: World, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(mandates_store, "entry_of", noted)
     first = read_mandate(world, mandate_id, {"limit": "5"}).body
-    assert read == [1, 2, 3, 4, 5]
+    assert sorted(read) == [1, 2, 3, 4, 5, 12]  # the last says what the ledger makes of the mandate
+    read.clear()
     read_mandate(world, mandate_id, {"limit": "5", "cursor": first["next_cursor"]})
-    assert read == list(range(1, 11))
+    assert sorted(read) == [6, 7, 8, 9, 10, 12]
 
 
 def test_a_ledger_ends_where_the_mandate_that_was_read_does(world: World) -> None:
@@ -126,6 +130,43 @@ def test_a_ledger_ends_where_the_mandate_that_was_read_does(world: World) -> Non
     assert [entry.number for entry in entries] == [1, 2, 3, 4, 5]
     assert after is None
     assert page_of_ledger(before, 100, LedgerPosition(5)) == ([], None)
+
+
+def both_statuses(world: World, mandate_id: str) -> tuple[str, str | None]:
+    body = read_mandate(world, mandate_id, {"limit": "1"}).body
+    return body["status"], body["ledger_status"]
+
+
+def test_a_mandate_says_beside_its_status_what_its_ledger_does(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mandate_id = with_a_ledger_of(world, 4)
+    assert both_statuses(world, mandate_id) == ("active", "active")
+    method = payment_method_subject(read_mandate(world, mandate_id, {}).body["payment_method_id"])
+    add_subject_facts(method, [Fact(Kind.DETACHED, 1793491200, "evt_not_told_yet")])
+    assert both_statuses(world, mandate_id) == ("revoked", "active")
+    assert "BrokenLedgers" not in capsys.readouterr().out
+
+
+def test_a_withdrawal_in_the_ledger_that_was_taken_from_its_subject_shows(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mandate_id = with_a_ledger_of(world, 4)
+    method = read_mandate(world, mandate_id, {}).body["payment_method_id"]
+    world.stripe.core.detach(method)
+    world.run_webhooks()
+    assert both_statuses(world, mandate_id) == ("revoked", "revoked")
+    assert "BrokenLedgers" not in capsys.readouterr().out
+    SubjectRow(payment_method_subject(method)).delete()
+    assert both_statuses(world, mandate_id) == ("active", "revoked")
+    assert "BrokenLedgers" in capsys.readouterr().out
+
+
+def test_a_ledger_whose_end_is_gone_says_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    mandate_id = with_a_ledger_of(world, 4)
+    EntryRow(mandate_id, "entry#000004").delete()
+    assert both_statuses(world, mandate_id) == ("active", None)
+    assert "BrokenLedgers" in capsys.readouterr().out
 
 
 def test_a_cursor_beyond_the_end_of_a_ledger_finds_nothing(world: World) -> None:

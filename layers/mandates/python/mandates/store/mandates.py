@@ -86,6 +86,12 @@ def read_ledger(mandate_id: str) -> list[Entry]:
     return [entry_of(row) for row in rows]
 
 
+def last_entry(mandate: Mandate) -> Entry | None:
+    """The entry at the tip of the mandate's ledger; None if there is none."""
+    tip = [(mandate.mandate_id, EntryRow.key(mandate.entries))]
+    return next((entry_of(row) for row in EntryRow.batch_get(tip, consistent_read=True)), None)
+
+
 def page_of_ledger(
     mandate: Mandate, limit: int, after: LedgerPosition | None
 ) -> tuple[list[Entry], LedgerPosition | None]:
