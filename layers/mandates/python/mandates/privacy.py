@@ -25,12 +25,15 @@ from typing import Any
 
 from mandates.core.changes import stands_on
 from mandates.core.facts import Fact, Facts, Kind, to_plain
-from mandates.core.ledger import Entry, first_broken
+from mandates.core.faults import faults
+from mandates.core.ledger import Entry
 from mandates.core.mandate import Mandate
 from mandates.core.retention import ERASURE, erasure_begun, evidence_ends, last_of_its_life
 from mandates.core.stripe_events import stripe_customer_subject
+from mandates.errors import Busy, LedgerUnreadable
 from mandates.moment import Clock, Moment
 from mandates.recording import contribute_ours, statuses
+from mandates.records import read_record
 from mandates.store.customers import Customer, delete_customer, delete_slot, read_customer, read_slot
 from mandates.store.erasing import delete_personal, disown, release_stripe_customer
 from mandates.store.mandates import (
@@ -223,13 +226,16 @@ def _revoke(mandate_id: str, override: str | None, clock: Clock) -> None:
 
 def _broken(mandates: Sequence[Mandate], say: Say) -> list[str]:
     problems = []
-    heads = read_heads(mandate.mandate_id for mandate in mandates)
-    for mandate_id, head in sorted(heads.items()):
-        number = first_broken(read_ledger(mandate_id), length=head.entries, head_hash=head.head_hash)
-        if number is None:
-            say(f"{mandate_id}: the ledger's {head.entries} entries verify")
-        else:
-            problems.append(f"{mandate_id}: the ledger does not verify from entry {number} on")
+    for mandate_id in sorted(mandate.mandate_id for mandate in mandates):
+        try:
+            record = read_record(mandate_id)
+        except (LedgerUnreadable, Busy) as error:
+            problems.append(f"{mandate_id}: {error}")
+            continue
+        found = faults(record) if record else ["it is gone"]
+        if record and not found:
+            say(f"{mandate_id}: the ledger's {len(record.entries)} entries verify")
+        problems += [f"{mandate_id}: {fault}" for fault in found]
     return problems
 
 
