@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -204,6 +205,7 @@ def _parameters(settings: Settings, identity: aws.Identity, stripe_key_arn: str)
     return deployment.parameters(
         settings,
         CorsOrigin=settings.storefront_url,
+        OwnerMark=owner_mark(settings),
         StripeApiKeySecretArn=stripe_key_arn,
         OidcIssuer=identity.issuer,
         OidcJwksUrl=identity.jwks_url,
@@ -217,6 +219,15 @@ def listening_command(settings: Settings) -> list[str]:
     """Of Stripe's command line (https://docs.stripe.com/cli/listen), which signs with a secret of its own."""
     address = f"{settings.storefront_url}/api/webhooks/stripe"
     return ["stripe", "listen", "--forward-to", address, "--events", ",".join(HANDLED_TYPES)]
+
+
+def owner_mark(settings: Settings) -> str:
+    """Random, so that several developers can share a Stripe account, and kept when the stack goes down, so
+    that the next one finds at Stripe what this one made."""
+    file = settings.state / "owner-mark.json"
+    kept = stack_file.read(file) or {"owner_mark": f"local-{secrets.token_hex(8)}"}
+    stack_file.write(file, kept)
+    return str(kept["owner_mark"])
 
 
 def _listen_to_stripe(settings: Settings, found: dict[str, str]) -> None:
@@ -248,6 +259,7 @@ def _describe(
     simulator = None if settings.uses_real_stripe else settings.stripe_url
     return {
         "api_url": found["ApiUrl"],
+        "owner_mark": found["OwnerMark"],
         "stripe_url": simulator or "https://api.stripe.com",
         "stripe_control_url": simulator and f"{simulator}/_control",
         "storefront_url": settings.storefront_url,

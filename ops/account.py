@@ -1,6 +1,6 @@
 """What an AWS account has and allows, looked at before a deployment that could fail over it or starve it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,8 @@ from botocore.exceptions import ClientError
 
 LOGGING_PARAMETER = "ManageApiGatewayLogging"
 LOGGING_RESOURCE = "ApiGatewayAccount"
+OWNER_MARK = "OwnerMark"
+"""A parameter and an output."""
 
 ENOUGH_CONCURRENCY = 200
 """How many functions at a time leave room beside a flood of webhooks, which takes 125 (template.yaml). A new
@@ -21,28 +23,51 @@ class Account:
 
     `log_role` is API Gateway's role for writing logs, one per account and region; None if there is none.
     `stack_set_it` is whether the stack to be deployed is what set it.
+    `stack_id` and `owner_mark` are those of the stack to be deployed, None if there is none yet.
     """
 
     account_id: str
     concurrency: int
     log_role: str | None
     stack_set_it: bool
+    stack_id: str | None = None
+    owner_mark: str | None = None
 
 
 def look_at(session: Any, stack: str) -> Account:
     """Raises botocore's ClientError where the credentials may not look."""
     limits = session.client("lambda").get_account_settings()["AccountLimit"]
+    cloudformation = session.client("cloudformation")
+    deployed = _described(cloudformation, stack)
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in deployed.get("Outputs", [])}
     return Account(
         account_id=session.client("sts").get_caller_identity()["Account"],
         concurrency=limits["ConcurrentExecutions"],
         log_role=session.client("apigateway").get_account().get("cloudwatchRoleArn"),
-        stack_set_it=_has_resource(session.client("cloudformation"), stack, LOGGING_RESOURCE),
+        stack_set_it=_has_resource(cloudformation, stack, LOGGING_RESOURCE),
+        stack_id=deployed.get("StackId"),
+        owner_mark=outputs.get(OWNER_MARK),
     )
 
 
 def manages_logging(account: Account) -> str:
     """Whether the stack should set the account's log role for API Gateway: only where nobody else has."""
     return "true" if account.stack_set_it or not account.log_role else "false"
+
+
+def kept_mark(account: Account, values: Mapping[str, str]) -> None:
+    """Raise ValueError if these parameters gave the deployed stack another mark than it has: what it made at
+    Stripe would be nobody's from then on, and its events be recorded as foreign."""
+    if account.owner_mark is None:
+        return
+    by_default = str(account.stack_id).rpartition("/")[2]
+    if (values[OWNER_MARK] or by_default) != account.owner_mark:
+        mark = account.owner_mark
+        needed = "leave it out" if mark == by_default else f'"{OWNER_MARK}={mark}"'
+        raise ValueError(
+            f"{OWNER_MARK} can't be changed: what this stack has at Stripe is marked with {mark}."
+            f" In parameter_overrides in samconfig.toml: {needed}"
+        )
 
 
 def warnings(account: Account, values: dict[str, str]) -> Iterator[str]:
@@ -58,6 +83,17 @@ def warnings(account: Account, values: dict[str, str]) -> Iterator[str]:
             "API Gateway has no log role in this account and region, so the stage can't be created with"
             f" {LOGGING_PARAMETER}=false: leave it out of samconfig.toml"
         )
+
+
+def _described(cloudformation: Any, stack: str) -> dict[str, Any]:
+    """The stack as CloudFormation describes it; empty if there is none."""
+    try:
+        described: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":
+            return {}
+        raise
+    return described
 
 
 def _has_resource(cloudformation: Any, stack: str, logical_id: str) -> bool:

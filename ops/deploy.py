@@ -53,6 +53,10 @@ def checked_values(config: StageConfig) -> dict[str, str]:
         raise DeploymentRefused(f"the account can't be looked at: {error}") from None
     given.setdefault(account.LOGGING_PARAMETER, account.manages_logging(found))
     values = effective(template, given)
+    try:
+        account.kept_mark(found, values)
+    except ValueError as refused:
+        raise DeploymentRefused(str(refused)) from None
     say(f"{config.stack} in {session.region_name}, account {found.account_id}")
     for warning in account.warnings(found, values):
         complain(f"warning: {warning}")

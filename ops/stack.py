@@ -14,6 +14,7 @@ from mandates.store import tables
 
 Output = Literal[
     "ApiUrl",
+    "OwnerMark",
     "CustomersTable",
     "MandatesTable",
     "StripeSubjectsTable",
@@ -85,11 +86,6 @@ class Stack:
             raise StackError(f"the stack's Stripe key can't be used: {error} ({arn})") from None
         pacer = Pacer(BACKGROUND_PER_SECOND, time.monotonic, time.sleep)
         return Gateway(key, api_base=self.parameter("StripeApiBase"), pacer=pacer)
-
-    @property
-    def id(self) -> str:
-        """Its ARN, which no other stack ever has. Raises StackError."""
-        return str(self._described["StackId"])
 
     @cached_property
     def _described(self) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from mandates.core.webhook_endpoints import Owner, Pauses
+from mandates.core.webhook_endpoints import Pauses
 from mandates.webhook_endpoints import ROTATION, WebhookEndpoints, explain
 from mandates.webhook_secrets import WebhookSecrets
 from ops.printing import complain, say
@@ -48,12 +48,12 @@ def run_rotate(stack: Stack, chosen: argparse.Namespace) -> int:
     """Rotate, saying each step; 1 with what to do about it if that can't be done."""
     pauses = ROTATION if chosen.wait is None else Pauses(chosen.wait, chosen.wait, chosen.wait)
     secrets = WebhookSecrets(boto3.client("secretsmanager"), stack.output("StripeWebhookSecretsArn"))
-    gateway = stack.gateway
+    owner_mark, gateway = stack.output("OwnerMark"), stack.gateway
     try:
         WebhookEndpoints(
             gateway,
             secrets,
-            Owner.of(stack.id),
+            owner_mark,
             clock=time.time,
             sleep=time.sleep,
             say=say,

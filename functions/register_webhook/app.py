@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from mandates import aws, custom_resource, settings
-from mandates.core.webhook_endpoints import Owner
 from mandates.custom_resource import Request
 from mandates.settings import StripeAccess
 from mandates.stripe_access import Stripe
@@ -40,11 +39,11 @@ def handler(event: Any, context: Any) -> None:
 
 
 def work(request: Request, go_on: Callable[[], None]) -> None:
-    def endpoints(owner: Owner) -> WebhookEndpoints:
+    def endpoints(owner_mark: str) -> WebhookEndpoints:
         return WebhookEndpoints(
             Stripe(configured).gateway(),
             secrets,
-            owner,
+            owner_mark,
             clock=time.time,
             sleep=time.sleep,
             say=logger.info,

@@ -12,6 +12,7 @@ from mandates.core.stripe_events import HANDLED_TYPES
 from mandates.gateway import API_VERSION
 from tests.component.world import Context, World, runs
 
+OWNER_MARK = "test-stack"
 STACK_ID = "arn:aws:cloudformation:eu-west-1:123456789012:stack/test-stack/11111111-aaaa"
 LOGICAL_ID = "StripeWebhookEndpoint"
 URL = "https://api.example/v1/webhooks/stripe"
@@ -39,6 +40,7 @@ class CloudFormation:
             "EventTypes": list(HANDLED_TYPES),
             "StripeApiKeySecretArn": self.world.api_key_arn,
             "StripeApiBase": self.world.stripe.url,
+            "OwnerMark": OWNER_MARK,
         } | self.properties
 
     def create(self, **changes: Any) -> dict[str, Any]:

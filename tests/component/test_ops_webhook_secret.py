@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from ops.__main__ import main
-from tests.component.cloudformation import CloudFormation
+from tests.component.cloudformation import OWNER_MARK, CloudFormation
 from tests.component.world import World
 
 
@@ -15,7 +15,10 @@ def deployed(world: World) -> CloudFormation:
     template = {
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
         "Parameters": {name: {"Type": "String"} for name in ("StripeApiKeySecretArn", "StripeApiBase")},
-        "Outputs": {"StripeWebhookSecretsArn": {"Value": world.webhook_secrets_arn}},
+        "Outputs": {
+            "StripeWebhookSecretsArn": {"Value": world.webhook_secrets_arn},
+            "OwnerMark": {"Value": OWNER_MARK},
+        },
     }
     made = boto3.client("cloudformation").create_stack(
         StackName="test-stack",

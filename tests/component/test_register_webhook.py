@@ -13,7 +13,7 @@ from mandates.core.webhook_endpoints import QUIET_TYPE
 from mandates.gateway import API_VERSION
 from mandates.politeness import ATTEMPTS
 from mandates.webhook_endpoints import KNOWN_SECONDS
-from tests.component.cloudformation import STACK_ID, URL, CloudFormation
+from tests.component.cloudformation import OWNER_MARK, STACK_ID, URL, CloudFormation
 from tests.component.world import WEBHOOK_SECRET, World, signed
 
 OLDER = "2026-09-30.endive"
@@ -55,9 +55,7 @@ def test_create_registers_exactly_what_is_handled_and_keeps_the_secret(stack: Cl
     assert registered(stack) == endpoint
     assert endpoint["enabled_events"] == list(HANDLED_TYPES)
     assert endpoint["api_version"] == API_VERSION
-    assert endpoint["metadata"]["managed_by"] == "test-stack"
-    assert endpoint["metadata"]["stack"] == STACK_ID.rpartition("/")[0]
-    assert endpoint["metadata"]["registered_as"] == stack.physical_id
+    assert endpoint["metadata"] == {"managed_by": OWNER_MARK, "registered_as": stack.physical_id}
     assert stack.held().secrets[0] == WEBHOOK_SECRET  # what was there before stays valid
     assert stack.slept == []
 
@@ -147,24 +145,49 @@ def test_deploy_delete_deploy(stack: CloudFormation) -> None:
     registered(again)
 
 
-def test_what_an_earlier_stack_of_that_name_left_behind_is_cleared_up(stack: CloudFormation) -> None:
+@pytest.mark.parametrize("stack_id", [STACK_ID.replace("1111", "2222"), STACK_ID.replace("eu-", "us-")])
+def test_a_stack_with_its_predecessors_mark_clears_up_what_that_left_behind(
+    stack: CloudFormation, stack_id: str
+) -> None:
     left = created(stack)
     stack.world.secrets.put_secret_value(
         SecretId=stack.world.webhook_secrets_arn, SecretString='{"secrets": []}'
     )
-    again = CloudFormation(stack.world, stack_id=STACK_ID.replace("1111", "2222"))
+    again = CloudFormation(stack.world, stack_id=stack_id)
     again.create()
     assert registered(again)["id"] != left["id"]
+
+
+def test_a_stack_keeps_its_mark(stack: CloudFormation) -> None:
+    """Its customers and sessions carry it: under another, their events would be foreign for ever."""
+    endpoint = created(stack)
+    before = dict(stack.properties)
+    answer = stack.update(OwnerMark="another-mark")
+    assert answer["Status"] == "FAILED"
+    assert "OwnerMark" in answer["Reason"]
+    assert OWNER_MARK in answer["Reason"]
+    assert registered(stack) == endpoint
+    assert stack.update(**before)["Status"] == "SUCCESS"
+    stack.delete()  # and not by taking the endpoint out of the stack and adding it again
+    assert stack.create(OwnerMark="another-mark")["Status"] == "FAILED"
+    assert stack.endpoints() == []
 
 
 def test_others_endpoints_are_left_alone(stack: CloudFormation) -> None:
     endpoints = stack.world.stripe_client().v1.webhook_endpoints
     others = [
         endpoints.create({"url": URL, "enabled_events": ["*"]}).id,
-        endpoints.create({"url": URL, "enabled_events": ["*"], "metadata": {"managed_by": "test-stack"}}).id,
+        endpoints.create({"url": URL, "enabled_events": ["*"], "metadata": {"managed_by": "another"}}).id,
     ]
-    same_name = CloudFormation(stack.world, stack_id=STACK_ID.replace("eu-west-1", "us-east-1"))
+    same_name = CloudFormation(
+        stack.world,
+        stack_id=STACK_ID.replace("eu-west-1", "us-east-1"),
+        properties={"OwnerMark": "the-other"},
+    )
     same_name.create()
+    stack.world.secrets.put_secret_value(  # this stack's own secret
+        SecretId=stack.world.webhook_secrets_arn, SecretString='{"secrets": []}'
+    )
     others.append(stack.endpoints()[-1]["id"])
     stack.create()
     stack.update(ApiVersion=OLDER)

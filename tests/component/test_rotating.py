@@ -16,11 +16,11 @@ import pytest
 from local.stripe_simulator.sdk import DirectClient
 from local.stripe_simulator.simulator import Simulator
 from mandates.core.stripe_events import HANDLED_TYPES
-from mandates.core.webhook_endpoints import Owner, Pauses, Wanted, WebhookEndpoint
+from mandates.core.webhook_endpoints import Pauses, Wanted, WebhookEndpoint
 from mandates.gateway import API_VERSION, EndpointGone, Gateway
 from mandates.webhook_endpoints import KNOWN_SECONDS, ROTATION, WebhookEndpoints
 from mandates.webhook_secrets import WebhookSecrets
-from tests.component.cloudformation import STACK_ID, URL
+from tests.component.cloudformation import OWNER_MARK, URL
 from tests.component.world import WEBHOOK_SECRET, World, answer, api_event, runs
 
 CONTAINERS = 3
@@ -69,7 +69,7 @@ class Rotation:
         return WebhookEndpoints(
             gateway,
             secrets,
-            Owner.of(STACK_ID),
+            OWNER_MARK,
             clock=lambda: self.now,
             sleep=self.pass_time,
             say=self.said.append,

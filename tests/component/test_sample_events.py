@@ -74,7 +74,7 @@ def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     sample = json.loads(path.read_text(encoding="utf-8").replace("cus_sample", at_stripe))
     world.environment.update(
         EVENT_BUS_NAME="default",
-        OWNER_MARK="mandates-local",
+        OWNER_MARK="sample-mark",
         OIDC_ISSUER="https://issuer.example",
         OIDC_AUDIENCES="api",
         OIDC_JWKS_URL="",

@@ -37,6 +37,7 @@ def test_every_function_is_given_all_its_variables(stack: StackJson, settings: S
     }
     assert all(Path(properties["CodeUri"], "app.py").is_file() for properties in functions.values())
     assert given["ReadMandates"]["MANDATES_TABLE"] == stack["tables"]["mandates"]
+    assert {variables["OWNER_MARK"] for variables in given.values()} == {stack["owner_mark"]}
     assert given["ReceiveWebhook"]["WEBHOOK_QUEUE_URL"].endswith(urlsplit(stack["queue_url"]).path)
     for name, variables in given.items():
         for variable, value in variables.items():

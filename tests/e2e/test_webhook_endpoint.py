@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local import aws, deployment, environment, stack
+from local import aws, deployment, environment, sam_local, stack
 from local.processes import Processes
 from local.settings import HOST, PLACEHOLDER_STRIPE_KEY, STACK_NAME, Settings
 from mandates.core.stripe_events import HANDLED_TYPES
@@ -67,6 +67,7 @@ def deployed(settings: Settings, template: Path, parameters: dict[str, str]) -> 
     deployment.deploy(settings, template, parameters)
     (endpoint,) = endpoints(settings)
     outputs = aws.outputs(settings, STACK_NAME)
+    assert endpoint["metadata"]["managed_by"] == outputs["OwnerMark"] == own_mark(settings)
     assert endpoint["url"] == f"{outputs['ApiUrl']}/webhooks/stripe"
     assert endpoint["enabled_events"] == list(HANDLED_TYPES)
     assert endpoint["api_version"] == API_VERSION
@@ -83,6 +84,15 @@ def deployed(settings: Settings, template: Path, parameters: dict[str, str]) -> 
         time.sleep(0.3)
     assert endpoints(settings) == []
     return endpoint
+
+
+def own_mark(settings: Settings) -> str:
+    """What no parameter says: the id at the end of the stack's ARN, which each of its functions is given."""
+    (described,) = aws.client(settings, "cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"]
+    given = {variables["OWNER_MARK"] for _, variables in sam_local.deployed(settings)}
+    (mark,) = given
+    assert mark == described["StackId"].rpartition("/")[2]
+    return mark
 
 
 def endpoints(settings: Settings) -> list[dict[str, Any]]:

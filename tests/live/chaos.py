@@ -74,7 +74,7 @@ class Chaos:
 
 def impossible_events(stack: LiveStack, mandate_id: str, mark: str) -> list[Json]:
     """Signed, and can't be: each is to be recorded with its reason, none may be applied."""
-    ours = {METADATA_MANDATE: mandate_id, METADATA_OWNER_MARK: "mandates-local"}
+    ours = {METADATA_MANDATE: mandate_id, METADATA_OWNER_MARK: stack.described["owner_mark"]}
 
     def event(number: int, **changes: object) -> Json:
         subject = {

@@ -259,7 +259,7 @@ class Load:
                     "last_setup_error": {"code": "setup_intent_authentication_failure"},
                     "metadata": {
                         METADATA_MANDATE: mandate["mandate_id"],
-                        METADATA_OWNER_MARK: "mandates-local",
+                        METADATA_OWNER_MARK: self._stack.described["owner_mark"],
                     },
                 }
             },

@@ -3,7 +3,7 @@
 import copy
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -104,3 +104,32 @@ def folder_of(function: str) -> str:
 
 def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def resolved(value: Any, template: Json, given: Mapping[str, str]) -> Any:
+    """A value as CloudFormation resolves it, where parameters and pseudo parameters have these values.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html
+    """
+
+    def of(inner: Any) -> Any:
+        return resolved(inner, template, given)
+
+    match value:
+        case {"Ref": str(name)}:
+            return given[name]
+        case {"Condition": str(name)}:
+            return of(template["Conditions"][name])
+        case {"Fn::If": [str(condition), yes, no]}:
+            return of(yes if of(template["Conditions"][condition]) else no)
+        case {"Fn::Equals": [one, other]}:
+            return of(one) == of(other)
+        case {"Fn::Not": [condition]}:
+            return not of(condition)
+        case {"Fn::Split": [str(separator), text]}:
+            return of(text).split(separator)
+        case {"Fn::Select": [index, items]}:
+            return of(items)[int(index)]
+        case str(text):
+            return text
+    raise ValueError(f"not resolved here: {value!r}")

@@ -6,8 +6,17 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from ops.account import LOGGING_PARAMETER, Account, look_at, manages_logging, warnings
+from ops.account import (
+    LOGGING_PARAMETER,
+    OWNER_MARK,
+    Account,
+    kept_mark,
+    look_at,
+    manages_logging,
+    warnings,
+)
 
+STACK_ID = "arn:aws:cloudformation:us-east-1:111122223333:stack/mandates-dev/0a1b2c3d-unique"
 ROLE = "arn:aws:iam::111122223333:role/api-gateway-logs"
 
 
@@ -33,9 +42,10 @@ class Session:
         if service in self._answers:
             stubber.add_response(*self._answers[service])
         elif self._stack == "none":
+            stubber.add_client_error("describe_stacks", "ValidationError")
             stubber.add_client_error("describe_stack_resource", "ValidationError")
         elif self._stack == "denied":
-            stubber.add_client_error("describe_stack_resource", "AccessDenied")
+            stubber.add_client_error("describe_stacks", "AccessDenied")
         else:
             detail = {
                 "LogicalResourceId": "ApiGatewayAccount",
@@ -43,6 +53,14 @@ class Session:
                 "LastUpdatedTimestamp": 0,
                 "ResourceStatus": "CREATE_COMPLETE",
             }
+            described = {
+                "StackName": "mandates-dev",
+                "StackId": STACK_ID,
+                "CreationTime": 0,
+                "StackStatus": "CREATE_COMPLETE",
+                "Outputs": [{"OutputKey": OWNER_MARK, "OutputValue": "0a1b2c3d-unique"}],
+            }
+            stubber.add_response("describe_stacks", {"Stacks": [described]})
             stubber.add_response("describe_stack_resource", {"StackResourceDetail": detail})
         stubber.activate()
         return client
@@ -83,3 +101,33 @@ def test_a_stage_without_a_log_role_is_warned_of() -> None:
     (said,) = warnings(account(log_role=None), {LOGGING_PARAMETER: "false"})
     assert "can't be created" in said
     assert list(warnings(account(log_role=None), {LOGGING_PARAMETER: "true"})) == []
+
+
+@pytest.mark.parametrize("stack", ["none", "ours"])
+def test_the_mark_of_what_is_deployed_is_looked_up(stack: str) -> None:
+    found = look_at(Session(concurrency=1000, log_role=ROLE, stack=stack), "mandates-dev")
+    expected = (STACK_ID, "0a1b2c3d-unique") if stack == "ours" else (None, None)
+    assert (found.stack_id, found.owner_mark) == expected
+
+
+@pytest.mark.parametrize(
+    ("deployed", "asked", "needed"),
+    [
+        (None, "", None),  # the first deployment
+        (None, "its-predecessors", None),
+        ("0a1b2c3d-unique", "", None),
+        ("0a1b2c3d-unique", "0a1b2c3d-unique", None),
+        ("its-predecessors", "its-predecessors", None),
+        ("its-predecessors", "", '"OwnerMark=its-predecessors"'),  # it was forgotten
+        ("0a1b2c3d-unique", "another-mark", "leave it out"),
+    ],
+)
+def test_a_deployed_stack_keeps_its_mark(deployed: str | None, asked: str, needed: str | None) -> None:
+    stack_id = STACK_ID if deployed else None
+    found = Account("1", 1000, ROLE, stack_set_it=False, stack_id=stack_id, owner_mark=deployed)
+    if needed is None:
+        kept_mark(found, {OWNER_MARK: asked})
+        return
+    with pytest.raises(ValueError, match="can't be changed") as refused:
+        kept_mark(found, {OWNER_MARK: asked})
+    assert needed in str(refused.value)

@@ -10,7 +10,6 @@ from mandates.core.webhook_endpoints import (
     QUIET_TYPE,
     Create,
     Drop,
-    Owner,
     Pause,
     Pauses,
     Remove,
@@ -131,25 +130,6 @@ def test_only_what_differs_is_changed() -> None:
     assert changes(QUIET, WANTED, {}, waits=False) == {"enabled_events": ["a", "b"]}
     moved = Wanted("https://y.example", "v2", WANTED.event_types)
     assert changes(QUIET, moved, {}, waits=True) == {"url": "https://y.example"}
-
-
-# --------------------------------------------------------------------------------------- whose it is
-
-
-def test_a_stack_made_anew_owns_what_its_predecessor_left() -> None:
-    stack = "arn:aws:cloudformation:eu-west-1:1:stack/shop"
-    assert Owner.of(f"{stack}/1") == Owner.of(f"{stack}/2") == Owner("shop", stack)
-    assert Owner.of(f"{stack}/1").owns(endpoint("we_1", managed_by="shop", stack=stack, more="x"))
-    assert not Owner.of(f"{stack}/1").owns(endpoint("we_1", managed_by="shop"))
-    assert not Owner.of(f"{stack}2/1").owns(endpoint("we_1", managed_by="shop", stack=stack))
-
-
-@pytest.mark.parametrize(
-    "text", ["", "shop", "arn:aws:x", "arn:aws:cf:r:1:stack/", "arn:a:stack/shop", "a:stack/b/c"]
-)
-def test_what_is_no_stacks_arn(text: str) -> None:
-    with pytest.raises(ValueError, match="ARN"):
-        Owner.of(text)
 
 
 # --------------------------------------------------------------------------------------- the secrets

@@ -16,7 +16,6 @@ from mandates.core.webhook_endpoints import (
     QUIET_TYPE,
     Create,
     Drop,
-    Owner,
     Pause,
     Pauses,
     Remove,
@@ -48,19 +47,25 @@ KEPT_AFTER_REMOVAL_SECONDS = 300
 """A signature is refused for its age after this (core/signature.py), and Stripe retries nothing for an
 endpoint that is gone: https://docs.stripe.com/webhooks"""
 
+OWNER_MARK = "OwnerMark"
+"""The resource's property, among those remembered as registered."""
+
 ROTATION = Pauses(known=KEPT_SECONDS, overlap=60, kept=KEPT_AFTER_REMOVAL_SECONDS)
 """Five minutes are how long a container keeps the secrets without any reason to look. Within a minute of the
 second endpoint's subscription, what only the first was sent has been delivered, or waits to be retried."""
 
 
 class WebhookEndpoints:
-    """`go_on` is called before every effect and may raise, so that nothing is begun too late."""
+    """Those that carry the stack's owner mark, and no other.
+
+    `go_on` is called before every effect and may raise, so that nothing is begun too late.
+    """
 
     def __init__(
         self,
         gateway: Gateway,
         secrets: WebhookSecrets,
-        owner: Owner,
+        owner_mark: str,
         *,
         clock: Clock,
         sleep: Sleep,
@@ -69,7 +74,7 @@ class WebhookEndpoints:
     ) -> None:
         self._gateway = gateway
         self._secrets = secrets
-        self._owner = owner
+        self._owner_mark = owner_mark
         self._clock = clock
         self._sleep = sleep
         self._say = say
@@ -84,9 +89,17 @@ class WebhookEndpoints:
 
         `registered_as` is whose removal removes it; `registered` is remembered once all is done; `request`
         names the request that this is for, so that a creation repeated for it is the same creation.
+
+        Raises ValueError where something is registered under another mark.
         """
-        metadata = {**self._owner.metadata, METADATA_REGISTERED_AS: registered_as}
+        metadata = {METADATA_OWNER_MARK: self._owner_mark, METADATA_REGISTERED_AS: registered_as}
         ours, held = self._ours(), self._secrets.read()
+        marked = held.registered.get(OWNER_MARK, self._owner_mark)
+        if marked != self._owner_mark:
+            raise ValueError(
+                f"this stack's things at Stripe are marked with {marked}, and would be nobody's under another"
+                f" mark: set the parameter OwnerMark to that"
+            )
         plan = core.plan(ours, held, wanted)
         keep = plan.keep
         if not keep:
@@ -162,7 +175,7 @@ class WebhookEndpoints:
             self._say(f"{by_hand} more that belong to no endpoint of this stack's were left as they are")
 
     def _second(self, first: WebhookEndpoint) -> None:
-        marks = (METADATA_OWNER_MARK, core.METADATA_STACK, METADATA_REGISTERED_AS)
+        marks = (METADATA_OWNER_MARK, METADATA_REGISTERED_AS)
         metadata = {name: first.metadata[name] for name in marks if name in first.metadata}
         self._create(
             first.url,
@@ -186,7 +199,8 @@ class WebhookEndpoints:
 
     def _ours(self) -> list[WebhookEndpoint]:
         self._go_on()
-        return [e for e in self._gateway.webhook_endpoints() if self._owner.owns(e)]
+        found = self._gateway.webhook_endpoints()
+        return [e for e in found if e.metadata.get(METADATA_OWNER_MARK) == self._owner_mark]
 
     def _create(
         self, url: str, api_version: str | None, metadata: Mapping[str, str], *, key: str

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mandates.core.webhook_endpoints import Owner, Wanted
+from mandates.core.webhook_endpoints import Wanted
 from mandates.custom_resource import Request
 from mandates.telemetry import logger
-from mandates.webhook_endpoints import WebhookEndpoints
+from mandates.webhook_endpoints import OWNER_MARK, WebhookEndpoints
 from mandates.webhook_secrets import WebhookSecrets
 
 _PREFIX = "stripe-webhook-endpoint/"
@@ -17,25 +17,26 @@ def physical_id(stack_id: str, logical_id: str) -> str:
     return f"{_PREFIX}{stack_id.partition(':stack/')[2]}/{logical_id}"
 
 
-def provide(
-    request: Request, secrets: WebhookSecrets, endpoints: Callable[[Owner], WebhookEndpoints]
-) -> None:
+def provide(request: Request, secrets: WebhookSecrets, endpoints: Callable[[str], WebhookEndpoints]) -> None:
     """Create and Update are the same: what there is at Stripe is made what is wanted.
 
     A failed update is followed by an update back to what was before. If even that fails, the stack must be
     mended by hand, so it is let pass where the last deployment that succeeded had asked for the very same:
     nothing can be wrong then but what the failed update did, and that is logged.
 
-    Raises what kept it from being done.
+    `endpoints` are those with an owner mark. Raises what kept it from being done.
     """
-    owner = Owner.of(request.stack_id)
+    if ":stack/" not in request.stack_id:
+        raise ValueError("not the ARN of a CloudFormation stack")
     if request.kind == "Delete":
-        endpoints(owner).remove(_registered_as(request))
+        owner_mark = _text(request.properties, OWNER_MARK)
+        endpoints(owner_mark).remove(_registered_as(request))
         return
     properties = _checked(request.properties)
     wanted = Wanted(properties["Url"], properties["ApiVersion"], frozenset(properties["EventTypes"]))
     try:
-        endpoints(owner).register(wanted, _registered_as(request), properties, request.request_id)
+        ours = endpoints(properties[OWNER_MARK])
+        ours.register(wanted, _registered_as(request), properties, request.request_id)
     except Exception:
         if request.kind == "Update" and _is_back(secrets, properties):
             logger.error(
@@ -60,13 +61,16 @@ def _is_back(secrets: WebhookSecrets, properties: Mapping[str, Any]) -> bool:
 
 def _checked(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Raises ValueError that names the property."""
-    checked: dict[str, Any] = {}
-    for name in ("Url", "ApiVersion", "StripeApiKeySecretArn", "StripeApiBase"):
-        value = properties.get(name)
-        if not isinstance(value, str) or not (value or name == "StripeApiBase"):
-            raise ValueError(f"the resource's property {name} must be a text")
-        checked[name] = value
+    texts = ("Url", "ApiVersion", "StripeApiKeySecretArn", "StripeApiBase", OWNER_MARK)
+    checked: dict[str, Any] = {name: _text(properties, name) for name in texts}
     types = properties.get("EventTypes")
     if not isinstance(types, list) or not types or not all(isinstance(one, str) and one for one in types):
         raise ValueError("the resource's property EventTypes must be a list of event types")
     return {**checked, "EventTypes": sorted(types)}
+
+
+def _text(properties: Mapping[str, Any], name: str) -> str:
+    value = properties.get(name)
+    if not isinstance(value, str) or not (value or name == "StripeApiBase"):
+        raise ValueError(f"the resource's property {name} must be a text")
+    return value

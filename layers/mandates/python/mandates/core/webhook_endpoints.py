@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mandates.core.signing_secrets import SigningSecrets
-from mandates.core.stripe_events import METADATA_OWNER_MARK
 
-METADATA_STACK = "stack"
 METADATA_REGISTERED_AS = "registered_as"
 METADATA_REPLACES = "replaces"
 METADATA_SUBSCRIBED_AT = "subscribed_at"
@@ -58,34 +56,6 @@ class Wanted:
     url: str
     api_version: str
     event_types: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The stack an endpoint belongs to, as written into its metadata.
-
-    `stack` is the stack's ARN without its last part, which is new whenever a stack of that name is made anew:
-    what an earlier one left behind is ours, what a stack of that name in another account made is not.
-    """
-
-    owner_mark: str
-    stack: str
-
-    @classmethod
-    def of(cls, stack_id: str) -> "Owner":
-        """Raises ValueError unless it is arn:…:stack/NAME/ID."""
-        stack, _, unique = stack_id.rpartition("/")
-        name = stack.partition(":stack/")[2]
-        if not (stack_id.startswith("arn:") and name and unique) or "/" in name:
-            raise ValueError("not the ARN of a CloudFormation stack")
-        return cls(name, stack)
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        return {METADATA_OWNER_MARK: self.owner_mark, METADATA_STACK: self.stack}
-
-    def owns(self, endpoint: WebhookEndpoint) -> bool:
-        return self.metadata.items() <= endpoint.metadata.items()
 
 
 # ------------------------------------------------------------------------------------- a deployment
