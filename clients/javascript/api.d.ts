@@ -239,8 +239,10 @@ export interface paths {
          *
          *     The body is in RFC 8785 canonical form: save it byte for byte, and check it without this service with
          *     `python -m ops evidence verify FILE --key FINGERPRINT`. A long ledger is split into pages, each signed by
-         *     itself: follow `page.next` until it is null, and verify all of them together. A ledger that somebody has altered
-         *     is exported as it is, and `ledger.first_broken` names the first entry that does not hold.
+         *     itself: follow `page.next` until it is null, and verify all of them together.
+         *
+         *     It says only what follows from the ledger. If something else was stored, it is signed all the same: `faults`
+         *     tells what, and the pack does not verify. If the ledger itself is broken, nothing is said of the status.
          */
         get: operations["getEvidence"];
         put?: never;
@@ -562,6 +564,12 @@ export interface components {
             status: components["schemas"]["MandateStatus"];
         };
         MandateWithLedger: components["schemas"]["MandateMembers"] & {
+            /**
+             * @description What the last entry says. Go by `status`: it is ahead of this while a withdrawal of the payment method or
+             *     the Stripe customer is not in the ledger yet. If this is `revoked` and `status` is not, or this is null,
+             *     what is stored was altered; the evidence then says what.
+             */
+            ledger_status: components["schemas"]["MandateStatus"] | null;
             /** @description A page of what happened, oldest first. The ledger is only ever added to. */
             ledger: components["schemas"]["LedgerEntry"][];
             next_cursor: components["schemas"]["NextCursor"];
@@ -624,18 +632,23 @@ export interface components {
                 last_entry: number | null;
                 hash_before: components["schemas"]["Digest"];
             };
+            /**
+             * @description What the ledger makes of it; null is what the ledger does not tell. `customer_id` is the value that the
+             *     consent commits to, and null once it is erased.
+             */
             mandate: {
                 mandate_id: components["schemas"]["Id"];
-                customer_id: components["schemas"]["Id"];
-                status: components["schemas"]["MandateStatus"];
-                created_at: components["schemas"]["Time"];
-                terms_version: string;
-                terms_digest: components["schemas"]["Digest"];
-                locale: components["schemas"]["Locale"];
-                wording_digest: components["schemas"]["Digest"];
+                customer_id: components["schemas"]["Id"] | null;
+                customer_erased: boolean;
+                status: components["schemas"]["MandateStatus"] | null;
+                created_at: components["schemas"]["Time"] | null;
+                terms_version: string | null;
+                terms_digest: components["schemas"]["Digest"] | null;
+                locale: components["schemas"]["Locale"] | null;
+                wording_digest: components["schemas"]["Digest"] | null;
             };
             stripe: {
-                customer_id: components["schemas"]["Id"];
+                customer_id: components["schemas"]["IdOnceKnown"];
                 checkout_session_id: components["schemas"]["IdOnceKnown"];
                 setup_intent_id: components["schemas"]["IdOnceKnown"];
                 payment_method_id: components["schemas"]["IdOnceKnown"];
@@ -654,22 +667,31 @@ export interface components {
                 /** @description Word for word. */
                 text_shown: string | null;
             } | null;
-            /** @description `digest` is SHA-256 over the canonical bytes of `document`, which has every language. */
+            /**
+             * @description The terms that the consent names. `digest` is SHA-256 over the canonical bytes of `document`, which has
+             *     every language; another document than that is not shown.
+             */
             terms: {
-                version: string;
-                digest: components["schemas"]["Digest"];
-                locale: components["schemas"]["Locale"];
-                published_at: components["schemas"]["Time"] | null;
-                retired_at: components["schemas"]["Time"] | null;
+                version: string | null;
+                digest: components["schemas"]["Digest"] | null;
+                locale: components["schemas"]["Locale"] | null;
                 document: Record<string, never> | null;
             };
+            /**
+             * @description What withdrew the mandate, the earliest first. `told` is false where no entry of the ledger tells of it, and
+             *     only the payment method or the Stripe customer has it: for a moment, until the entry is written, or for
+             *     good if the mandate was never set up. It is the one thing here that follows from no ledger.
+             */
             withdrawals: {
                 /** @enum {unknown} */
                 subject: "mandate" | "payment_method" | "stripe_customer";
                 id: components["schemas"]["Id"];
                 withdrawn_at: components["schemas"]["Time"];
+                told: boolean;
                 fact: components["schemas"]["Fact"];
             }[];
+            /** @description What was stored and does not follow from the ledger, as sentences. A pack that has any does not verify. */
+            faults: string[];
             /** @description `first_broken` is the first entry that did not hold when this was made, null if all did. */
             ledger: {
                 length: number;
@@ -678,8 +700,8 @@ export interface components {
                 entries: components["schemas"]["EvidenceEntry"][];
             };
             /**
-             * @description What entries of this page commit to: SHA-256 over the salt's bytes, then the value's canonical bytes. An
-             *     erased value has neither.
+             * @description What the entries of all pages commit to: SHA-256 over the salt's bytes, then the value's canonical bytes. An
+             *     erased value has neither, nor has one that is not what was committed to.
              */
             personal_values: {
                 entry: number;
@@ -1054,7 +1076,7 @@ export interface components {
         Page: number;
         /** @description The most to give on one page. */
         Limit: number;
-        /** @description The `next_cursor` of the page before, as it is. What did not come from here is refused. */
+        /** @description The `next_cursor` of the page before, as it is. Left out or empty: the first page. What did not come from here is refused. */
         Cursor: string;
     };
     requestBodies: never;
@@ -1289,7 +1311,7 @@ export interface operations {
             query?: {
                 /** @description The most to give on one page. */
                 limit?: components["parameters"]["Limit"];
-                /** @description The `next_cursor` of the page before, as it is. What did not come from here is refused. */
+                /** @description The `next_cursor` of the page before, as it is. Left out or empty: the first page. What did not come from here is refused. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -1508,7 +1530,7 @@ export interface operations {
             query?: {
                 /** @description The most to give on one page. */
                 limit?: components["parameters"]["Limit"];
-                /** @description The `next_cursor` of the page before, as it is. What did not come from here is refused. */
+                /** @description The `next_cursor` of the page before, as it is. Left out or empty: the first page. What did not come from here is refused. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -1636,6 +1658,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["EvidenceError"];
+            503: components["responses"]["Busy"];
             default: components["responses"]["Gateway"];
         };
     };
@@ -1697,6 +1720,7 @@ export interface operations {
             };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["EvidenceError"];
+            503: components["responses"]["Busy"];
             default: components["responses"]["Gateway"];
         };
     };
