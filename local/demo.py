@@ -47,7 +47,9 @@ def walk_through(running: dict[str, Any]) -> dict[str, Any]:
             **{k: session[k] for k in ("mandate_id", "checkout_session_id")},
         )
         back = pay_with_amazon(session["url"])
-        tell("authorises at Amazon Pay and is sent back", to=back)
+        tell("authorises at Amazon Pay and is sent back", to=back.partition("?")[0])
+        returned = customer.come_back(back)["returned"]
+        tell("comes back, and the page says so", by_customer_at=returned["customer"])
         mandate = customer.mandate_once(session["mandate_id"], "active")
         tell("has an active mandate, by Stripe's webhook", payment_method_id=mandate["payment_method_id"])
     finally:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 
@@ -39,6 +39,12 @@ class Customer:
     def accept(self, terms: dict[str, Any], *, success_url: str, cancel_url: str) -> dict[str, Any]:
         body = {**consent_to(terms), "success_url": success_url, "cancel_url": cancel_url}
         return self._answer(self._http.post("/checkout-sessions", json=body))
+
+    def come_back(self, address: str) -> dict[str, Any]:
+        """What the page at the address does that Stripe sends a buyer back to."""
+        given = parse_qs(urlsplit(address).query)
+        path = f"/checkout-sessions/{given['checkout_session_id'][0]}/return"
+        return self._answer(self._http.post(path, json={"return_token": given["return_token"][0]}))
 
     def mandate(self, mandate_id: str) -> dict[str, Any]:
         return self._answer(self._http.get(f"/mandates/{mandate_id}"))

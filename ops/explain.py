@@ -35,6 +35,7 @@ MEANS = {
     Kind.SETUP_SUCCEEDED: "Amazon Pay is set up",
     Kind.SETUP_FAILED: "an attempt failed",
     Kind.SETUP_CANCELED: "Stripe cancelled the set-up",
+    Kind.RETURNED: "somebody came back from Stripe's page",
     Kind.CHARGE_MANDATE_INVALID: "a charge was refused: the mandate is no longer valid",
     Kind.REVOKED: "it was revoked",
     Kind.DETACHED: "the payment method was detached",

@@ -157,6 +157,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/checkout-sessions/{checkout_session_id}/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /checkout-sessions` gave it, or as Stripe put it into `success_url`.
+                 * @example cs_test_example
+                 */
+                checkout_session_id: components["parameters"]["CheckoutSessionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that the customer came back from Stripe's page
+         * @description **Who:** whoever is signed in on the page that Stripe sends the customer back to, with their own token.
+         *
+         *     Stripe's page works for whoever opens its address, so somebody else may have authorised their own Amazon account
+         *     there. The address that Stripe sends them back to has the query parameter `return_token`, which no answer of this
+         *     API contains: post it as it is. The mandate's `returned` then says whether its own customer came back, or
+         *     another; its `status` stays as it is. It is an indication and not a proof: the page may be closed before it has
+         *     loaded, and its address can be handed on.
+         *
+         *     **Safe to repeat:** the first time stands. To another customer the answer is 404, as for a session that there is
+         *     not, and that another came back is recorded. With a wrong token nothing is recorded.
+         */
+        post: operations["recordReturn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/mandates/{mandate_id}": {
         parameters: {
             query?: never;
@@ -398,12 +433,15 @@ export interface components {
          *     | `unauthenticated` | Get a new token, then the same again. |
          *     | `unknown_at_stripe` | Tell the operator; show the customer that it does not work for now. |
          *     | `unsupported_media_type` | Send `Content-Type: application/json`. |
+         *     | `wrong_return_token` | Post the `return_token` of the very address that Stripe sent the browser back to. |
          * @enum {unknown}
          */
-        ProblemCode: "access_denied" | "bad_request" | "busy" | "consent_required" | "customer_already_linked" | "customer_required" | "insufficient_scope" | "internal_error" | "invalid_event" | "invalid_request" | "invalid_signature" | "ledger_unreadable" | "no_terms" | "not_acceptable" | "not_found" | "not_queued" | "redirect_not_allowed" | "redirect_refused_by_stripe" | "request_blocked" | "request_too_large" | "stripe_customer_unknown" | "stripe_refused" | "stripe_unavailable" | "terms_changed" | "too_many_checkouts" | "too_many_requests" | "unauthenticated" | "unknown_at_stripe" | "unsupported_media_type";
+        ProblemCode: "access_denied" | "bad_request" | "busy" | "consent_required" | "customer_already_linked" | "customer_required" | "insufficient_scope" | "internal_error" | "invalid_event" | "invalid_request" | "invalid_signature" | "ledger_unreadable" | "no_terms" | "not_acceptable" | "not_found" | "not_queued" | "redirect_not_allowed" | "redirect_refused_by_stripe" | "request_blocked" | "request_too_large" | "stripe_customer_unknown" | "stripe_refused" | "stripe_unavailable" | "terms_changed" | "too_many_checkouts" | "too_many_requests" | "unauthenticated" | "unknown_at_stripe" | "unsupported_media_type" | "wrong_return_token";
         Id: string;
         /** Format: date-time */
         Time: string;
+        /** Format: date-time */
+        TimeOnceKnown: string | null;
         /** @description SHA-256 in hex. */
         Digest: string;
         /**
@@ -520,7 +558,7 @@ export interface components {
             locale: string;
             /** @description `wording_digest` of the terms shown. */
             wording_digest: string;
-            /** @description Where Stripe sends the customer afterwards: on an allowed origin, https (http only to this machine), without user name and fragment. Stripe puts the session's id in place of `{CHECKOUT_SESSION_ID}`; where the URL has no such place, `checkout_session_id={CHECKOUT_SESSION_ID}` is added to its query. */
+            /** @description Where Stripe sends the customer afterwards: on an allowed origin, https (http only to this machine), without user name and fragment. Stripe puts the session's id in place of `{CHECKOUT_SESSION_ID}`; where the URL has no such place, `checkout_session_id={CHECKOUT_SESSION_ID}` is added to its query. So is `return_token`, which it must not have by itself: `POST /checkout-sessions/{checkout_session_id}/return` wants it back. */
             success_url: string;
             /** @description Where the customer gets to when they turn back. As strict as `success_url`. */
             cancel_url: string;
@@ -536,6 +574,10 @@ export interface components {
             /** @description Stripe's page. Send the whole browser there, not a frame. */
             url: string;
             expires_at: components["schemas"]["Time"];
+        };
+        ReturnRequest: {
+            /** @description The query parameter of that name in the address that Stripe sent the browser back to. */
+            return_token: string;
         };
         CheckoutStatus: components["schemas"]["MandateMembers"] & {
             /** @description Stripe's code for the latest attempt that failed, null if none has. */
@@ -592,6 +634,16 @@ export interface components {
             payment_method_id: components["schemas"]["IdOnceKnown"];
             /** @description Stripe's own mandate. An active mandate need not have one. */
             stripe_mandate_id: components["schemas"]["IdOnceKnown"];
+            returned: components["schemas"]["Returned"];
+        };
+        /**
+         * @description When somebody first came back from Stripe's page, as `POST /checkout-sessions/{checkout_session_id}/return` told:
+         *     the mandate's own `customer`, and `another`. Null for not yet. An indication, not a proof. A mandate to which
+         *     `another` came back may have somebody else's Amazon account.
+         */
+        Returned: {
+            customer: components["schemas"]["TimeOnceKnown"];
+            another: components["schemas"]["TimeOnceKnown"];
         };
         /** @description Null until Stripe has told. */
         IdOnceKnown: string | null;
@@ -607,7 +659,7 @@ export interface components {
             hash: components["schemas"]["Digest"];
         };
         /** @enum {unknown} */
-        FactKind: "consent_accepted" | "session_created" | "session_completed" | "session_expired" | "session_cancelled" | "setup_succeeded" | "setup_failed" | "setup_canceled" | "charge_mandate_invalid" | "revoked" | "detached" | "mandate_inactive" | "deleted";
+        FactKind: "consent_accepted" | "session_created" | "session_completed" | "session_expired" | "session_cancelled" | "setup_succeeded" | "setup_failed" | "setup_canceled" | "returned" | "charge_mandate_invalid" | "revoked" | "detached" | "mandate_inactive" | "deleted";
         EvidencePack: {
             evidence: components["schemas"]["Evidence"];
             /** @description Over the canonical bytes of `evidence`. */
@@ -1519,6 +1571,75 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Gateway"];
+        };
+    };
+    recordReturn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /checkout-sessions` gave it, or as Stripe put it into `success_url`.
+                 * @example cs_test_example
+                 */
+                checkout_session_id: components["parameters"]["CheckoutSessionId"];
+            };
+            cookie?: never;
+        };
+        /** @description At most 64 KB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReturnRequest"];
+            };
+        };
+        responses: {
+            /** @description The session's mandate, with the return recorded. */
+            200: {
+                headers: {
+                    /** @description Nothing is to be kept by browsers or proxies. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer names the origin it is for. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description What a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mandate"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["RequestTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `wrong_return_token`: the session is this customer's, and the token is not that of its address. */
+            422: {
+                headers: {
+                    /** @description Nothing is to be kept by browsers or proxies. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer names the origin it is for. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description What a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "wrong_return_token";
+                    };
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["Busy"];

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -11,7 +12,12 @@ from mandates.caller import caller_of
 from mandates.checkouts import Checkouts, Consent
 from mandates.core import locales
 from mandates.core.checkout import CheckoutRequest
-from mandates.core.redirects import MAX_URL_LENGTH, RedirectRefused, checked_redirect
+from mandates.core.redirects import (
+    MAX_URL_LENGTH,
+    RedirectRefused,
+    checked_redirect,
+    checked_success_url,
+)
 from mandates.core.terms import Terms
 from mandates.errors import ConsentRequired, NoTerms, RedirectNotAllowed, TermsChanged
 from mandates.http import Request, Response, api
@@ -79,8 +85,8 @@ def handler(request: Request) -> Response:
             terms_digest=body.terms_digest,
             locale=body.locale,
             wording_digest=body.wording_digest,
-            success_url=redirect("success_url", body.success_url),
-            cancel_url=redirect("cancel_url", body.cancel_url),
+            success_url=redirect("success_url", body.success_url, checked_success_url),
+            cancel_url=redirect("cancel_url", body.cancel_url, checked_redirect),
         ),
         personal={
             "source_ip": request.source_ip,
@@ -123,8 +129,8 @@ def terms_shown(body: Body) -> Terms:
     return terms
 
 
-def redirect(field: str, url: str) -> str:
+def redirect(field: str, url: str, checked: Callable[[str, frozenset[str]], str]) -> str:
     try:
-        return checked_redirect(url, allowed_origins)
+        return checked(url, allowed_origins)
     except RedirectRefused as refused:
         raise RedirectNotAllowed(f"{field} {refused}", field=field) from None

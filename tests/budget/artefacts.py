@@ -38,6 +38,7 @@ CLIENTS: Mapping[str, tuple[str, ...]] = {
     "ReconcileEvents": ("dynamodb", "secretsmanager", "sqs"),
     "RegisterWebhook": ("secretsmanager",),
     "RenderEvidence": ("kms", "dynamodb"),
+    "RecordReturn": ("dynamodb",),
     "RevokeMandate": ("dynamodb",),
     "SettleWithdrawals": ("secretsmanager", "dynamodb", "sqs"),
 }

@@ -17,6 +17,7 @@ FORBIDDEN: Mapping[str, frozenset[str]] = {
     "ReadMandates": frozenset({"stripe", "requests", "jwt", "cryptography", "zoneinfo"}),
     "ReadTerms": frozenset({"stripe", "requests", "jwt", "cryptography"}),
     "ReceiveWebhook": frozenset({"stripe", "pynamodb", "requests", "jwt", "cryptography"}),
+    "RecordReturn": frozenset({"stripe", "requests", "jwt", "cryptography", "zoneinfo"}),
     "ReconcileEvents": frozenset({"jwt", "cryptography"}),
     "RegisterWebhook": frozenset({"pynamodb", "jwt", "cryptography"}),
     "RenderEvidence": frozenset({"stripe", "requests", "jwt", "cryptography"}),
@@ -49,6 +50,7 @@ LONGEST_START: Mapping[str, float] = {
     "ReadMandates": 2.0,
     "ReadTerms": 1.8,
     "ReceiveWebhook": 1.4,
+    "RecordReturn": 1.8,
     "ReconcileEvents": 2.3,
     "RegisterWebhook": 2.1,  # stripe
     "RenderEvidence": 1.9,

@@ -12,6 +12,7 @@ from local.journey import consent_to
 from mandates import checkouts
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
 from mandates.core.ledger import first_broken
+from mandates.core.returns import digest_of
 from mandates.core.terms import checked
 from mandates.moment import Moment
 from mandates.store.customers import read_slot
@@ -40,7 +41,10 @@ def test_what_stripe_is_asked_for(world: World) -> None:
     )
     assert session.mode == "setup"
     assert session.payment_method_types == ["amazon_pay"]
-    assert session.success_url == f"{ORIGIN}/return?checkout_session_id={{CHECKOUT_SESSION_ID}}"
+    assert session.success_url
+    assert session.success_url.startswith(
+        f"{ORIGIN}/return?checkout_session_id={{CHECKOUT_SESSION_ID}}&return_token="
+    )
     assert session.metadata
     assert session.metadata["mandate_id"] == opened["mandate_id"]
     assert isinstance(session.setup_intent, SetupIntent)
@@ -61,6 +65,7 @@ def test_the_consent_is_recorded_word_for_word_and_its_author_beside_the_chain(w
         "terms_digest": world.terms.digest,
         "locale": "en",
         "wording_digest": world.terms.wording_digest("en"),
+        "return_token_digest": digest_of(world.return_token(head.checkout_session_id or "")),
     }
     kept = read_personal(mandate_id)[1]
     assert {name: value.value for name, value in kept.items()} == {

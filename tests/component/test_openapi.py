@@ -205,12 +205,16 @@ GET_CUSTOMER = "GET /customers/{customer_id}"
 LIST_MANDATES = "GET /customers/{customer_id}/mandates"
 CHECKOUT = "POST /checkout-sessions"
 RETURN_PAGE = "GET /checkout-sessions/{checkout_session_id}"
+RETURN = "POST /checkout-sessions/{checkout_session_id}/return"
 GET_MANDATE = "GET /mandates/{mandate_id}"
 REVOKE = "POST /mandates/{mandate_id}/revoke"
 EVIDENCE = "GET /mandates/{mandate_id}/evidence"
 EVIDENCE_PDF = "GET /mandates/{mandate_id}/evidence.pdf"
 EVIDENCE_KEYS = "GET /evidence-keys"
 WEBHOOK = "POST /webhooks/stripe"
+
+ONLY_CUSTOMERS = {CHECKOUT, RETURN_PAGE, RETURN}
+A_RETURN = {"return_token": "t" * 43}
 
 YEARS = "4102444800"  # tokens made while tests are collected must last until the last one has run
 BOB = customer(STRANGER, expires_at=YEARS)
@@ -329,7 +333,8 @@ def without_tables(operation: str) -> Callable[[World, str], Answer]:
     def played(world: World, me: str) -> Answer:
         for name in TABLES:
             boto3.client("dynamodb").delete_table(TableName=name)
-        return send(world, operation, me, body=a_checkout(world) if operation == CHECKOUT else {})
+        bodies = {CHECKOUT: a_checkout(world), RETURN: A_RETURN}
+        return send(world, operation, me, body=bodies.get(operation, {}))
 
     return played
 
@@ -587,6 +592,22 @@ def tokens(operation: str) -> list[Case]:
     ]
 
 
+def come_back(
+    session_id: str, body: Any = None, caller: Mapping[str, str] | None = None
+) -> Callable[[World, str], Answer]:
+    return lambda w, me: send(w, RETURN, session_id, body=body or A_RETURN, caller=caller or customer(me))
+
+
+def came_back(world: World, me: str) -> Answer:
+    return world.come_back(world.begun(me)["checkout_session_id"], customer(me))
+
+
+def came_back_while_others_win(world: World, me: str) -> Answer:
+    session_id = world.begun(me)["checkout_session_id"]
+    with others_win(world, "mandates.recording.commit"):
+        return world.come_back(session_id, customer(me))
+
+
 def paths(operation: str, scope: str) -> list[Case]:
     """What a route with a path parameter refuses."""
     others = {**BACK_END, "scopes": " ".join(sorted({"mandates:read", "mandates:write"} - {scope}))}
@@ -736,6 +757,28 @@ CASES = [
     Case(RETURN_PAGE, 200, "", return_page_after(declined, webhooks=True)),
     Case(RETURN_PAGE, 200, "", return_page_after(lambda w, opened: w.faults(STRIPE_DOWN))),
     Case(RETURN_PAGE, 503, "busy", return_page_while_others_win),
+    *tokens(RETURN),
+    *bodies(RETURN),
+    Case(RETURN, 400, "invalid_request", come_back("cs_1", body={"return_token": "short"})),
+    Case(RETURN, 400, "invalid_request", come_back("x" * 256)),
+    Case(RETURN, 403, "insufficient_scope", come_back("cs_1", caller=BACK_END)),
+    Case(RETURN, 404, "not_found", come_back("cs_unknown")),
+    Case(
+        RETURN,
+        404,
+        "not_found",
+        lambda w, me: w.come_back(w.begun(me)["checkout_session_id"], customer(STRANGER)),
+    ),
+    Case(
+        RETURN,
+        422,
+        "wrong_return_token",
+        lambda w, me: w.come_back(
+            w.begun(me)["checkout_session_id"], customer(me), token=A_RETURN["return_token"]
+        ),
+    ),
+    Case(RETURN, 200, "", came_back),
+    Case(RETURN, 503, "busy", came_back_while_others_win),
     *tokens(REVOKE),
     *paths(REVOKE, "mandates:write"),
     Case(REVOKE, 400, "invalid_request", revoked_wrongly(body={"reason": "Because!"})),
@@ -872,6 +915,7 @@ WITH_BODY = [name for name, operation in CONTRACT.operations.items() if "request
 VALID: dict[str, Callable[[World], Json]] = {
     PUT_CUSTOMER: lambda world: {"email": "a@shop.example", "name": "A"},
     CHECKOUT: a_checkout,
+    RETURN: lambda world: A_RETURN,
     REVOKE: lambda world: {"reason": "account_closed"},
     WEBHOOK: lambda world: EVENT,
 }
@@ -916,7 +960,7 @@ def disagreements(world: World, contract: Contract, operation: str) -> list[str]
         if operation == WEBHOOK:
             answer = world.post_webhook(text)
         else:
-            caller = customer() if operation == CHECKOUT else BACK_END
+            caller = customer() if operation in ONLY_CUSTOMERS else BACK_END
             answer = send(world, operation, subject, body=text, caller=caller)
         taken = answer.status != 400
         if taken is not contract.accepts(operation, body):
@@ -942,7 +986,7 @@ def test_a_field_given_twice_is_refused_on_every_route(
         if operation == WEBHOOK:
             refused = world.post_webhook(twice)
         else:
-            caller = customer() if operation == CHECKOUT else BACK_END
+            caller = customer() if operation in ONLY_CUSTOMERS else BACK_END
             refused = send(world, operation, subject, body=twice, caller=caller)
         assert (refused.status, f'"{name}" is given twice' in refused.body["detail"]) == (400, True)
     assert broken == []
@@ -967,8 +1011,9 @@ def test_the_document_takes_the_paths_that_the_handler_takes(world: World, opera
     parameters = [CONTRACT.resolved(one) for one in item["parameters"]]
     (parameter,) = (one for one in parameters if one["in"] == "path")
     for length in (0, 1, 255, 256):
-        caller = customer() if operation == RETURN_PAGE else BACK_END
-        answer = send(world, operation, "x" * length, caller=caller, body={})
+        caller = customer() if operation in ONLY_CUSTOMERS else BACK_END
+        body = A_RETURN if operation == RETURN else {}
+        answer = send(world, operation, "x" * length, caller=caller, body=body)
         documented = not CONTRACT.against(parameter["schema"], "x" * length)
         assert (answer.status != 400) is documented, length
 

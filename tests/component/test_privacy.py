@@ -591,6 +591,8 @@ def the_good_journey(captured: Captured) -> None:
     person, stripe = Person(captured), captured.world.stripe.core
     assert person.put_customer(email=EMAIL, name=NAME).status == 201
     opened = person.checkout().body
+    token = captured.world.return_token(opened["checkout_session_id"])
+    captured.secrets["the return token"] = token
     stripe.decline(opened["checkout_session_id"])
     stripe.authorize(opened["checkout_session_id"])
     person.call(
@@ -599,6 +601,14 @@ def the_good_journey(captured: Captured) -> None:
         "/checkout-sessions/{checkout_session_id}",
         checkout_session_id=opened["checkout_session_id"],
     )
+    back = person.call(
+        "record_return",
+        "POST",
+        "/checkout-sessions/{checkout_session_id}/return",
+        {"return_token": token},
+        checkout_session_id=opened["checkout_session_id"],
+    )
+    assert back.body["returned"]["customer"]
     webhooks(captured)
     mandate_id = opened["mandate_id"]
     mandate = person.call("read_mandates", "GET", "/mandates/{mandate_id}", mandate_id=mandate_id).body

@@ -11,6 +11,7 @@ import pytest
 from mandates import custom_resource
 from mandates.core.changes import Contribution, Subject, change
 from mandates.core.facts import Fact, Kind, ids
+from mandates.core.returns import expecting
 from mandates.core.stripe_events import stripe_customer_subject
 from mandates.moment import Moment
 from mandates.recording import statuses
@@ -52,6 +53,7 @@ EXPECTED = {
     "read_terms/current": Expected(200, '"locale": "de"'),
     "receive_webhook/setup_intent_succeeded": Expected(200, "received"),
     "reconcile_events/scheduled": Expected(contains="None"),
+    "record_return/by_customer": Expected(200, '"returned": {"customer": "20'),
     "register_webhook/create": Expected(contains="we_"),
     "render_evidence/one_mandate": Expected(200, "application/pdf"),
     "revoke_mandate/by_customer": Expected(200, "revoked"),
@@ -111,7 +113,8 @@ def a_customer_with_a_mandate(stripe_customer_id: str) -> None:
     mandate = replace(
         NEW_MANDATE, mandate_id=MANDATE, customer_id="customer-1", stripe_customer_id=stripe_customer_id
     )
-    consent = mandate.accepted(moment.seconds, "api:create_checkout_session")
+    accepted = mandate.accepted(moment.seconds, "api:create_checkout_session")
+    consent = expecting(accepted, "sample-return-token-of-43-characters-012345")
     opened = Fact(
         Kind.SESSION_CREATED, moment.seconds, consent.source, ids(checkout_session="cs_test_sample")
     )

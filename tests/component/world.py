@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
@@ -264,6 +265,23 @@ class World:
             caller=caller or customer(),
         )
 
+    def return_token(self, session_id: str) -> str:
+        """From the address that Stripe sends the customer back to."""
+        return token_in(self.stripe.core._world.find("checkout.session", session_id)["success_url"])
+
+    def come_back(
+        self, session_id: str, caller: Mapping[str, str] | None = None, *, token: Any = None
+    ) -> Answer:
+        """What the return page posts; with the token of its address, unless there is another."""
+        return self.call(
+            "record_return",
+            "/checkout-sessions/{checkout_session_id}/return",
+            method="POST",
+            path={"checkout_session_id": session_id},
+            body={"return_token": self.return_token(session_id) if token is None else token},
+            caller=caller or customer(),
+        )
+
     # ------------------------------------------------------------------------------ Stripe's side
 
     def stripe_client(self) -> StripeClient:
@@ -360,6 +378,11 @@ def checkout_body(terms: Terms, locale: Any = "en", **changes: Any) -> dict[str,
         **changes,
     }
     return {name: value for name, value in body.items() if value is not ...}
+
+
+def token_in(address: str) -> str:
+    (token,) = parse_qs(urlsplit(address).query)["return_token"]
+    return token
 
 
 def customer(customer_id: str = CUSTOMER, **changes: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.journey import Customer, consent_to, pay_with_amazon
+from local.journey import Customer, DidNotWork, consent_to, pay_with_amazon
 from tests.e2e.conftest import StackJson
 
 WARM_SECONDS = 5.0
@@ -146,6 +146,22 @@ def test_the_return_page_knows_without_the_webhook(
         assert page["status"] == "active"
     finally:
         control(stack, http, "faults")
+
+
+def test_who_came_back_is_on_record_and_another_learns_nothing(
+    stack: StackJson, customer: Customer, other: Customer
+) -> None:
+    session = opened(stack, customer)
+    address = pay_with_amazon(session["url"])
+    customer.mandate_once(session["mandate_id"], "active")
+    with pytest.raises(DidNotWork, match=r"404 .*not_found"):
+        other.come_back(address)
+    back = customer.come_back(address)
+    assert back["status"] == "active"
+    assert all(back["returned"].values())
+    assert customer.mandate(session["mandate_id"])["returned"] == back["returned"]
+    with pytest.raises(DidNotWork, match=r"422 .*wrong_return_token"):
+        customer.come_back(f"{address[:-43]}{'t' * 43}")
 
 
 def test_strangers_and_bad_tokens(

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from mandates import checkouts, ingest, recording, settling
+from mandates import checkouts, ingest, recording, returns, settling
 from mandates.checkouts import Checkouts
 from mandates.core import ledger, stripe_events
-from mandates.core.changes import Subject
+from mandates.core.changes import Contribution, Subject
 from mandates.core.facts import Fact
+from mandates.core.returns import By
 from mandates.gateway import Gateway, RequestRejected, ResourceMissing
+from mandates.moment import Clock
 from mandates.store import events, mandates
 from mandates.store import together as store_together
 from mandates.store.tables import CheckoutRow, CustomerRow, EntryRow, HeadRow, SessionRow, SubjectRow
@@ -50,6 +52,14 @@ def _saves_without_claim(patch: pytest.MonkeyPatch) -> None:
 def _questions_without_pause(patch: pytest.MonkeyPatch) -> None:
     real = SessionRow.update
     patch.setattr(SessionRow, "update", lambda self, actions, condition=None: real(self, actions))
+
+
+def _returns_each_time(patch: pytest.MonkeyPatch) -> None:
+    def contribute(mandate_id: str, fact: Fact, clock: Clock) -> bool:
+        recording.contribute(mandate_id, [Contribution(fact.source, (fact,))], clock)
+        return True
+
+    patch.setattr(returns, "contribute_once", contribute)
 
 
 def _unconditional_records(module: Any) -> Removal:
@@ -218,5 +228,12 @@ GUARDS: Mapping[str, Removal] = {
     "tombstones of withdrawn subjects": _no_tombstones,
     "telling of a deletion that was found out": _a_call_that_died_tells_nobody,
     "settled read": _never_settled,
+    "one entry for whoever comes back": _returns_each_time,
+    "the token of a return": lambda patch: patch.setattr(returns, "is_expected", lambda *_: True),
+    "whose a return is": lambda patch: patch.setattr(
+        returns,
+        "_record",
+        lambda mandate, by, clock, record=returns._record: record(mandate, By.CUSTOMER, clock),
+    ),
     "pause between questions about a session": _questions_without_pause,
 }

@@ -41,6 +41,7 @@ class Invariants:
         self._verified: dict[str, tuple[int, str]] = {}
         self._withdrawn: set[str] = set()
         self._unrecorded: set[str] = set()
+        self._came_back: set[tuple[str, str]] = set()
 
     # ------------------------------------------------------------------------------ what happened
 
@@ -67,6 +68,10 @@ class Invariants:
 
     def acknowledged(self, event_id: str) -> None:
         self._unrecorded.add(event_id)
+
+    def came_back(self, mandate_id: str, *, own: bool) -> None:
+        """Somebody with the right token asks to be recorded; whether they are, faults may decide."""
+        self._came_back.add((mandate_id, "customer" if own else "another"))
 
     def answered(self, function: str, answer: Any, task: Task | None) -> None:
         """A 5xx needs a reason outside the service."""
@@ -122,6 +127,12 @@ class Invariants:
         expected = {key: to_plain(fact) for key, fact in merge({}, map(from_plain, told)).items()}
         if self._facts(head) != expected:
             self._fail(f"the facts of {mandate_id} are not those of its ledger: {head['facts']['S']}")
+        returned = Counter(
+            fact["qualifier"] for entry in entries for fact in entry.facts if fact["kind"] == "returned"
+        )
+        for who, times in returned.items():
+            if times > 1 or (mandate_id, who) not in self._came_back:
+                self._fail(f"{mandate_id} has {times} entries of a return by {who}")
         ended = [entry.number for entry in entries if entry.status == "revoked"]
         if ended and any(entry.status != "revoked" for entry in entries[ended[0] - 1 :]):
             self._fail(f"{mandate_id} came back to life in its ledger")

@@ -8,6 +8,7 @@ from typing import Any
 
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Status
+from mandates.core.returns import By, returned
 from mandates.core.stripe_events import project, read
 from tests.simulation.core_world import Told
 from tests.unit.examples import (
@@ -33,6 +34,8 @@ INACTIVE = "mandate.updated"
 DETACHED = "payment_method.detached"
 DELETED = "customer.deleted"
 REVOKED = "revoked by the customer"
+BACK = "the customer came back"
+ANOTHER_BACK = "another came back"
 CHARGE_REFUSED = "a charge found the mandate invalid"
 
 _BEGUN = {"status": "requires_payment_method", "payment_method": None, "mandate": None}
@@ -85,7 +88,14 @@ OUR_OWN = (
     Told(CHARGE_REFUSED, Fact(Kind.CHARGE_MANDATE_INVALID, AT, "api:charge_mandate")),
 )
 
+RETURNS = (
+    Told(BACK, returned(By.CUSTOMER, AT, "api:record_return")),
+    Told(ANOTHER_BACK, returned(By.ANOTHER, AT, "api:record_return")),
+)
+
 AGAIN: Mapping[str, Told] = {
+    BACK: Told("the customer came back again", returned(By.CUSTOMER, AT + 1, "api:record_return")),
+    ANOTHER_BACK: Told("yet another came back", returned(By.ANOTHER, AT - 1, "api:record_return")),
     **{kind: _told(f"another {kind}", sent) for kind, sent in STRIPE_SENDS_AGAIN.items()},
     REVOKED: Told(
         "revoked by the business", Fact(Kind.REVOKED, AT, "api:revoke_mandate", detail={"by": "service"})

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mandates.core.stripe_events import project
-from tests.component.world import CUSTOMER, sqs_event
+from tests.component.world import CUSTOMER, STRANGER, sqs_event
 from tests.simulation.expressions import Item
 from tests.simulation.invariants import Invariants
 from tests.simulation.reality import OWNER_MARK
@@ -22,6 +22,8 @@ from tests.simulation.world import World
 SAMPLES, PARTS = 2_000, 2
 TARGET_MS = 10.0
 REVOKE = "revoke"
+BACK, ANOTHER_BACK = "the customer comes back", "another comes back"
+CALLS = (REVOKE, BACK, ANOTHER_BACK)
 
 ORDINARY = (
     "setup_intent.created",
@@ -40,7 +42,7 @@ WITHDRAWALS = ("mandate.updated", "payment_method.detached", "customer.deleted")
 
 Tables = Mapping[str, Mapping[tuple[str, ...], Item]]
 Told = str
-"""A type of event, one of what is another's, or REVOKE."""
+"""A type of event, one of what is another's, or one of CALLS."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,13 @@ def outcome(beginning: Beginning, batches: Sequence[Sequence[Told]]) -> tuple[An
     world.invariants = Invariants(world)
     with world.entered():
         for batch in batches:
-            if REVOKE in batch:
-                world.finish(world.revoke(CUSTOMER, beginning.mandate_id))
-            events = [beginning.messages[kind] for kind in batch if kind != REVOKE]
+            for kind in batch:
+                if kind == REVOKE:
+                    world.finish(world.revoke(CUSTOMER, beginning.mandate_id))
+                elif kind in CALLS:
+                    who = CUSTOMER if kind == BACK else STRANGER
+                    world.finish(world.come_back(world.handed[0], who))
+            events = [beginning.messages[kind] for kind in batch if kind not in CALLS]
             if events:
                 failed: list[Any] = []
                 world.finish(
@@ -162,8 +168,9 @@ def sample(random: Random) -> list[list[Told]]:
         if random.random() < 0.4:
             batches.append([])
         batches[-1].append(kind)
-    if random.random() < 0.3:
-        batches.insert(random.randint(0, len(batches)), [REVOKE])
+    for call in CALLS:
+        if random.random() < (0.3 if call == REVOKE else 0.1):
+            batches.insert(random.randint(0, len(batches)), [call])
     return [batch for batch in batches if batch]
 
 

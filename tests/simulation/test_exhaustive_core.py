@@ -15,6 +15,7 @@ from mandates.core import mandate as core_mandate
 from mandates.core.facts import Fact, Facts, Kind, merge, merge_fact
 from mandates.core.ledger import GENESIS
 from mandates.core.mandate import Status
+from mandates.core.returns import By, returned
 from mandates.core.stripe_events import AboutMandate, AboutSubject, NotOurs
 from tests.simulation import core_world
 from tests.simulation.core_world import CoreWorld, identity
@@ -26,17 +27,18 @@ from tests.simulation.real_events import (
     DETACHED,
     EVENTS,
     OUR_OWN,
+    RETURNS,
     STRIPE_SENDS,
     STRIPE_SENDS_AGAIN,
     status_after,
 )
-from tests.unit.examples import NEW_MANDATE
+from tests.unit.examples import AT, NEW_MANDATE
 
 SOAK = os.environ.get("SOAK") == "1"
 START = CoreWorld(NEW_MANDATE)
 ONCE, REDELIVERED, FORGOTTEN, RETOLD = Repeat
 
-TOLD = {told.name: told for told in (*EVENTS, *OUR_OWN, *AGAIN.values())}
+TOLD = {told.name: told for told in (*EVENTS, *OUR_OWN, *RETURNS, *AGAIN.values())}
 FACTS = (
     *(
         one.fact
@@ -45,6 +47,7 @@ FACTS = (
     ),
     *(told.says for told in TOLD.values() if isinstance(told.says, Fact)),
     *(fact for kind in Kind for fact in tellings(kind)),
+    *(returned(by, AT, "api:elsewhere") for by in By),
 )
 
 
@@ -109,6 +112,15 @@ def test_every_order_of_every_subset_leads_to_one_world(
         orders = f"{walked.orders[repeat]:,} orders"
         print(f"\nup to {most_events} of 10 events and 2 withdrawals, {repeat.value}: {orders}")
     print(f"{walked.sets:,} sets of things told, {walked.worlds:,} worlds, {walked.applied:,} applied")
+
+
+def test_returns_change_no_status_and_stand_in_every_order() -> None:
+    told = Alphabet(EVENTS, (*OUR_OWN, *RETURNS), AGAIN, 1)
+    walked = walk(told, START, status_after)
+    for repeat in Repeat:
+        assert walked.orders[repeat] == told.number_of_orders(repeat)
+    alone = Alphabet(EVENTS, RETURNS, AGAIN, 1)
+    assert apply_directly(alone, START, {ONCE})[ONCE] == alone.number_of_orders(ONCE)
 
 
 APPLICATIONS = [

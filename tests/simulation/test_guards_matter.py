@@ -295,6 +295,30 @@ def stripe_does_not_know_what_is_withdrawn(call: str, *, authorised: bool) -> Sc
     return scenario
 
 
+def two_come_back_at_once(world: World) -> None:
+    """The one that looked at its clock first is the second to write."""
+    handed = opened(world)
+    slow = world.come_back(handed, CUSTOMER)
+    on_to(world, slow, "TransactWriteItems", "mandates")
+    world.pass_time(2)
+    world.finish(world.come_back(handed, CUSTOMER))
+    world.finish(slow)
+    world.converge()
+
+
+def another_comes_back(world: World) -> None:
+    handed = opened(world)
+    world.finish(world.come_back(handed, STRANGER))
+    world.converge()
+
+
+def somebody_guesses_the_token(world: World) -> None:
+    handed = opened(world)
+    for who in (CUSTOMER, STRANGER):
+        world.finish(world.come_back(handed, who, wrong=True))
+    world.converge()
+
+
 def a_session_of_another_customer(world: World) -> None:
     """It names our mandate and carries our mark."""
     mandate_id = begun_and_broken_off(world)
@@ -352,6 +376,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "telling of a deletion that was found out": crash_before_a_deletion_is_told,
     "settled read": one_event_again,
+    "one entry for whoever comes back": two_come_back_at_once,
+    "the token of a return": somebody_guesses_the_token,
+    "whose a return is": another_comes_back,
     "pause between questions about a session": two_return_pages_at_once,
 }
 

@@ -53,6 +53,12 @@ class Mandates(RuleBasedStateMachine):
         self._within(partial(self.world.return_page, handed))
 
     @precondition(_has_room)
+    @rule(pick=picks, customer_id=customers, wrong=st.booleans())
+    def come_back(self, pick: int, customer_id: str, wrong: bool) -> None:
+        handed = self.world.handed[pick % len(self.world.handed)]
+        self._within(partial(self.world.come_back, handed, customer_id, wrong=wrong))
+
+    @precondition(_has_room)
     @rule(pick=picks)
     def revoke(self, pick: int) -> None:
         handed = self.world.handed[pick % len(self.world.handed)]

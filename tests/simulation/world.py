@@ -36,6 +36,7 @@ from tests.component.world import (
     customer,
     service,
     sqs_event,
+    token_in,
 )
 from tests.simulation import reality
 from tests.simulation.aws import BUS, Aws, Shard
@@ -306,6 +307,32 @@ class World:
             path={"checkout_session_id": handed.checkout_session_id},
             caller=customer(handed.customer_id),
             about=handed.mandate_id,
+        )
+
+    def come_back(self, handed: Handed, customer_id: str, *, wrong: bool = False) -> Task:
+        """Somebody signed in as this customer is on the page that Stripe sends the buyer back to."""
+        own = customer_id == handed.customer_id
+        if not wrong:
+            self.invariants.came_back(handed.mandate_id, own=own)
+
+        def done(given: Any) -> None:
+            expected = (422 if wrong else 200) if own else 404
+            if given.status not in {expected, 500, 503}:
+                self.fail(f"{customer_id} came back to {handed.mandate_id} and was answered {given.status}")
+            if given.status == 200 and given.body["returned"]["customer"] is None:
+                self.fail(f"the return of {customer_id} to {handed.mandate_id} is not on record")
+
+        session = self.stripe._world.find("checkout.session", handed.checkout_session_id)
+        token = "t" * 43 if wrong else token_in(session["success_url"])
+        return self._api(
+            "record_return",
+            "POST",
+            "/checkout-sessions/{checkout_session_id}/return",
+            path={"checkout_session_id": handed.checkout_session_id},
+            body={"return_token": token},
+            caller=customer(customer_id),
+            done=done,
+            about=f"{handed.mandate_id} {customer_id}{' with a wrong token' if wrong else ''}",
         )
 
     def revoke(self, customer_id: str, mandate_id: str, *, by_service: bool = False) -> Task:

@@ -114,6 +114,9 @@ def _front_end(world: World) -> list[Step]:
         handed = world.random.choice(world.handed)
         by_service = world.random.random() < 0.3
         steps.append((4, partial(world.return_page, handed)))
+        someone = world.random.choice((handed.customer_id, *CUSTOMERS))
+        wrong = world.random.random() < 0.2
+        steps.append((2, partial(world.come_back, handed, someone, wrong=wrong)))
         steps.append((2, partial(world.revoke, handed.customer_id, handed.mandate_id, by_service=by_service)))
     return steps
 

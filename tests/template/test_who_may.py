@@ -60,6 +60,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         EVENTS: {PUT},
         "StripeApiKeySecretArn": {SECRET},
     },
+    "RecordReturn": {MANDATES: {READ, PUT, UPDATE}, SUBJECTS: {READ}},
     "RevokeMandate": {MANDATES: {READ, PUT, UPDATE}, SUBJECTS: {READ}},
     "SettleWithdrawals": {
         "StripeWorkQueue.Arn": {
@@ -115,6 +116,7 @@ ROUTES = {
     "GET /mandates/{mandate_id}": ("ReadMandates", "a token"),
     "POST /checkout-sessions": ("CreateCheckoutSession", "a token"),
     "GET /checkout-sessions/{checkout_session_id}": ("ReadCheckoutSession", "a token"),
+    "POST /checkout-sessions/{checkout_session_id}/return": ("RecordReturn", "a token"),
     "POST /mandates/{mandate_id}/revoke": ("RevokeMandate", "a token"),
     "GET /mandates/{mandate_id}/evidence": ("ExportEvidence", "a token"),
     "GET /mandates/{mandate_id}/evidence.pdf": ("RenderEvidence", "a token"),

@@ -6,6 +6,7 @@ from typing import Any
 from mandates.core.changes import Contribution, EventRecord
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate
+from mandates.core.returns import By, returned
 
 AT = 1_790_000_000
 RECORDED_AT = "2026-09-21T14:13:20.000Z"
@@ -66,6 +67,8 @@ SESSION_EXPIRED = Fact(
     Kind.SESSION_EXPIRED, AT + 86_400, "evt_expired", ids(checkout_session="cs_test_example")
 )
 SETUP_CANCELED = Fact(Kind.SETUP_CANCELED, AT + 86_400, "evt_canceled", ids(setup_intent="seti_example"))
+RETURNED = returned(By.CUSTOMER, AT + 40, "api:record_return")
+RETURNED_BY_ANOTHER = returned(By.ANOTHER, AT + 50, "api:record_return")
 REVOKED = Fact(Kind.REVOKED, AT + 100, "api:revoke_mandate", detail={"by": "customer"})
 CHARGE_MANDATE_INVALID = Fact(Kind.CHARGE_MANDATE_INVALID, AT + 200, "api:charge_mandate")
 DETACHED = Fact(Kind.DETACHED, AT + 300, "evt_detached", ids(payment_method="pm_example"))
@@ -87,6 +90,8 @@ OF_A_MANDATE = (
     SESSION_COMPLETED,
     SESSION_EXPIRED,
     SETUP_CANCELED,
+    RETURNED,
+    RETURNED_BY_ANOTHER,
     REVOKED,
     CHARGE_MANDATE_INVALID,
 )

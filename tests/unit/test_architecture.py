@@ -189,6 +189,7 @@ FORBIDDEN = {
     "read_mandates": {"stripe", "jwt"},
     "read_terms": {"stripe", "jwt"},
     "receive_webhook": {"stripe", "pynamodb", "jwt"},
+    "record_return": {"stripe", "jwt"},
     "register_webhook": {"pynamodb", "jwt"},
     "revoke_mandate": {"stripe", "jwt"},
 }

@@ -51,7 +51,11 @@ def test_the_return_page_asks_as_front_ends_are_told_to() -> None:
     page = (ROOT / "local/storefront/pages/static/return.js").read_text(encoding="utf-8")
     asked = re.findall(r"call\('GET', `/([\w-]+)/", page)
     assert asked == ["checkout-sessions", "mandates"]  # the second for the ledger, once it is decided
-    assert "new URLSearchParams(location.search).get('checkout_session_id')" in page
+    assert "const address = new URLSearchParams(location.search)" in page
+    assert "['checkout_session_id', 'return_token'].map((name) => address.get(name))" in page
+    assert re.search(r"call\('POST', path, \{ return_token: token \}\)", page)
+    assert "`/checkout-sessions/${encodeURIComponent(sessionId)}/return`" in page
+    assert "history.replaceState" in page  # the token leaves the address
     assert "session.last_failure" in page
     assert page.count("sessionStorage") == 1  # Stripe's page to try again on; the shop leads there, too
 

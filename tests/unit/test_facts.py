@@ -173,6 +173,7 @@ def test_the_stored_words_never_change() -> None:
         "setup_succeeded",
         "setup_failed",
         "setup_canceled",
+        "returned",
         "charge_mandate_invalid",
         "revoked",
         "detached",

@@ -70,6 +70,7 @@ def test_the_schema_is_one() -> None:
         (Kind.SESSION_EXPIRED, EXPIRED, "mandate.expired"),
         (Kind.SESSION_CANCELLED, EXPIRED, "mandate.expired"),
         (Kind.SETUP_CANCELED, EXPIRED, "mandate.expired"),
+        *((Kind.RETURNED, status, "mandate.returned") for status in (PENDING, ACTIVE, EXPIRED)),
         # Facts come in any order: nobody hears of an active mandate that it failed or expired.
         (Kind.SESSION_EXPIRED, ACTIVE, "mandate.changed"),
         (Kind.SETUP_CANCELED, ACTIVE, "mandate.changed"),

@@ -1,5 +1,7 @@
 """Where a customer may be sent back to, against everything that has fooled such a check elsewhere."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,8 +10,9 @@ from mandates.core.redirects import (
     MAX_URL_LENGTH,
     RedirectRefused,
     checked_redirect,
+    checked_success_url,
     origin_of,
-    with_session_placeholder,
+    return_address,
 )
 from tests.unit.laws import law
 
@@ -292,31 +295,50 @@ def test_a_host_is_letters_digits_dots_and_hyphens_or_a_bracketed_address() -> N
 # ------------------------------------------------------------------------------------ placeholder
 
 
+TOKEN = "t" * 43
+WITH_TOKEN = f"return_token={TOKEN}"
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
+        ("https://shop.example/return", "?checkout_session_id={CHECKOUT_SESSION_ID}&"),
+        ("https://shop.example", "?checkout_session_id={CHECKOUT_SESSION_ID}&"),
+        ("https://shop.example/r?a=1", "&checkout_session_id={CHECKOUT_SESSION_ID}&"),
+        ("https://shop.example/r?", "&checkout_session_id={CHECKOUT_SESSION_ID}&"),
+        ("https://shop.example/r?s={CHECKOUT_SESSION_ID}", "&"),
+        ("https://shop.example/{CHECKOUT_SESSION_ID}/r", "?"),
+        # Stripe replaces only what stands unencoded
         (
-            "https://shop.example/return",
-            "https://shop.example/return?checkout_session_id={CHECKOUT_SESSION_ID}",
-        ),
-        ("https://shop.example", "https://shop.example?checkout_session_id={CHECKOUT_SESSION_ID}"),
-        (
-            "https://shop.example/r?a=1",
-            "https://shop.example/r?a=1&checkout_session_id={CHECKOUT_SESSION_ID}",
-        ),
-        ("https://shop.example/r?", "https://shop.example/r?&checkout_session_id={CHECKOUT_SESSION_ID}"),
-        ("https://shop.example/r?s={CHECKOUT_SESSION_ID}", "https://shop.example/r?s={CHECKOUT_SESSION_ID}"),
-        ("https://shop.example/{CHECKOUT_SESSION_ID}/r", "https://shop.example/{CHECKOUT_SESSION_ID}/r"),
-        (  # Stripe replaces only what stands unencoded
             "https://shop.example/r?s=%7BCHECKOUT_SESSION_ID%7D",
-            "https://shop.example/r?s=%7BCHECKOUT_SESSION_ID%7D&checkout_session_id={CHECKOUT_SESSION_ID}",
+            "&checkout_session_id={CHECKOUT_SESSION_ID}&",
         ),
-        (
-            "https://shop.example/r?s={checkout_session_id}",
-            "https://shop.example/r?s={checkout_session_id}&checkout_session_id={CHECKOUT_SESSION_ID}",
-        ),
+        ("https://shop.example/r?s={checkout_session_id}", "&checkout_session_id={CHECKOUT_SESSION_ID}&"),
     ],
 )
-def test_the_placeholder_is_added_unencoded_where_there_is_none(url: str, expected: str) -> None:
-    assert with_session_placeholder(url) == expected
-    assert with_session_placeholder(expected) == expected
+def test_the_placeholder_is_added_unencoded_where_there_is_none_and_the_token_always(
+    url: str, expected: str
+) -> None:
+    address = return_address(url, TOKEN)
+    assert address == f"{url}{expected}{WITH_TOKEN}"
+    assert parse_qs(urlsplit(address).query)["return_token"] == [TOKEN]
+    assert checked_redirect(address, ALLOWED) == address
+
+
+@pytest.mark.parametrize(
+    "query", ["return_token", "return_token=", "a=1&return_token=x", "return%5Ftoken=x", "&&return_token=x&"]
+)
+def test_the_tokens_place_must_be_free(query: str) -> None:
+    with pytest.raises(RedirectRefused, match="return_token"):
+        checked_success_url(f"https://shop.example/return?{query}", ALLOWED)
+
+
+@pytest.mark.parametrize("query", ["return_tokens=x", "a=return_token", "Return_Token=x", "a;return_token=x"])
+def test_what_only_looks_like_the_tokens_place_may_stay(query: str) -> None:
+    url = f"https://shop.example/return?{query}"
+    assert checked_success_url(url, ALLOWED) == url
+
+
+def test_a_success_url_is_held_to_what_every_redirect_is() -> None:
+    with pytest.raises(RedirectRefused, match="allowed origins"):
+        checked_success_url("https://evil.example/return", ALLOWED)

@@ -31,6 +31,7 @@ def test_a_mandate_shows_its_status_and_stripes_ids() -> None:
         "setup_intent_id": "seti_example",
         "payment_method_id": "pm_example",
         "stripe_mandate_id": "mandate_example",
+        "returned": {"customer": "2026-09-21T14:14:00Z", "another": "2026-09-21T14:14:10Z"},
     }
 
 

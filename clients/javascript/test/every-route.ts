@@ -33,6 +33,7 @@ export async function everyRoute(): Promise<string[]> {
     cancel_url: "https://shop.example/",
   });
   const session = await ask<"/checkout-sessions/{checkout_session_id}", "get">();
+  const back = await ask<"/checkout-sessions/{checkout_session_id}/return", "post">({ return_token: "from the address" });
   const listed = await ask<"/customers/{customer_id}/mandates", "get">();
   const mandate = await ask<"/mandates/{mandate_id}", "get">();
   const revoked = await ask<"/mandates/{mandate_id}/revoke", "post">({ reason: "requested" });
@@ -54,6 +55,7 @@ export async function everyRoute(): Promise<string[]> {
     customer.stripe_customer_id,
     known.created_at,
     opened.url,
+    back.returned.customer ?? "",
     listed.mandates[0]?.mandate_id ?? "",
     pack.signature.value,
     keys.keys[0]?.fingerprint ?? "",

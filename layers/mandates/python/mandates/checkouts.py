@@ -24,7 +24,8 @@ from mandates.core.checkout import (
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import keep_beside
 from mandates.core.mandate import Mandate
-from mandates.core.redirects import with_session_placeholder
+from mandates.core.redirects import return_address
+from mandates.core.returns import expecting, new_token
 from mandates.core.stripe_events import stripe_customer_subject
 from mandates.core.terms import Terms
 from mandates.deletions import found_deleted
@@ -160,9 +161,10 @@ class Checkouts:
             locale=consent.request.locale,
             wording_digest=consent.request.wording_digest,
         )
+        token = new_token(self._random_bytes)
         contribution = Contribution(
             SOURCE,
-            (mandate.accepted(moment.seconds, SOURCE),),
+            (expecting(mandate.accepted(moment.seconds, SOURCE), token),),
             text=consent.terms.wording(consent.request.locale),
             personal=keep_beside(consent.personal, self._random_bytes),
         )
@@ -174,7 +176,7 @@ class Checkouts:
             owner_mark=self._owner_mark,
             stripe_customer_id=stripe_customer_id,
             currency=consent.terms.limits.currency,
-            success_url=with_session_placeholder(consent.request.success_url),
+            success_url=return_address(consent.request.success_url, token),
             cancel_url=consent.request.cancel_url,
             locale=consent.request.locale,
             expires_at=expires_at,

@@ -44,6 +44,10 @@ class RedirectRefusedByStripe(MandatesError):
     code = "redirect_refused_by_stripe"
 
 
+class WrongReturnToken(MandatesError):
+    code = "wrong_return_token"
+
+
 class Unauthenticated(MandatesError):
     code = "unauthenticated"
 

@@ -37,6 +37,7 @@ STATUSES: Mapping[type[errors.MandatesError], HTTPStatus] = {
     errors.RedirectNotAllowed: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.RedirectRefusedByStripe: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.StripeCustomerUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.WrongReturnToken: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyCheckouts: HTTPStatus.TOO_MANY_REQUESTS,
     errors.LedgerUnreadable: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.StripeRefused: HTTPStatus.BAD_GATEWAY,

@@ -61,9 +61,7 @@ def contribute(mandate_id: str, contributions: Sequence[Contribution], clock: Cl
 
 
 def _attempt(mandate_id: str, contributions: Sequence[Contribution], clock: Clock) -> None:
-    head = read_heads([mandate_id]).get(mandate_id)
-    if head is None:
-        raise NotFound(f"there is no mandate {mandate_id}")
+    head = _head_of(mandate_id)
     seen = settled([new.event for new in contributions if new.event])
     unseen = [new for new in contributions if new.event not in seen]
     moment = Moment(clock())
@@ -94,6 +92,29 @@ def withdraw_subject(key: str, fact: Fact, clock: Clock, *, event: EventRecord |
 def contribute_ours(mandate_id: str, source: str, fact: Callable[[int], Fact], clock: Clock) -> None:
     """Add a fact that one of our own calls brought about. `fact` is given the time in epoch seconds."""
     contribute(mandate_id, [Contribution(source, (fact(Moment(clock()).seconds),))], clock)
+
+
+def contribute_once(mandate_id: str, fact: Fact, clock: Clock) -> bool:
+    """Add a fact of our own, unless the mandate has one with its key: whoever repeats it adds nothing to the
+    ledger. Returns whether it was added. Raises NotFound or Busy."""
+
+    def attempt() -> bool:
+        head = _head_of(mandate_id)
+        if fact.key in head.facts:
+            return False
+        moment = Moment(clock())
+        told = {mandate_id: [Contribution(fact.source, (fact,))]}
+        commit(work_out(told, {mandate_id: head}, moment, known={}), moment)
+        return True
+
+    return until_no_conflict(attempt)
+
+
+def _head_of(mandate_id: str) -> Mandate:
+    head = read_heads([mandate_id]).get(mandate_id)
+    if head is None:
+        raise NotFound(f"there is no mandate {mandate_id}")
+    return head
 
 
 def statuses(heads: Sequence[Mandate]) -> dict[str, Status]:

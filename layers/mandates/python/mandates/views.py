@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from mandates.core.facts import Kind
 from mandates.core.ledger import Entry
 from mandates.core.mandate import Mandate, Status
+from mandates.core.returns import returns
+from mandates.moment import rfc3339
 
 if TYPE_CHECKING:  # terms bring time zones with them, which take long to load and no other view needs
     from mandates.core.terms import Terms
@@ -25,7 +27,13 @@ def mandate_view(mandate: Mandate, status: Status) -> dict[str, Any]:
         "setup_intent_id": mandate.setup_intent_id,
         "payment_method_id": mandate.payment_method_id,
         "stripe_mandate_id": mandate.stripe_mandate_id,
+        "returned": returned_view(mandate),
     }
+
+
+def returned_view(mandate: Mandate) -> dict[str, str | None]:
+    """When somebody came back from Stripe's page, by whom; an indication alone (core/returns.py)."""
+    return {str(by): None if at is None else rfc3339(at) for by, at in returns(mandate.facts).items()}
 
 
 def label(mandate: Mandate) -> str | None:

@@ -39,6 +39,23 @@ function finish(heading, message) {
   find('heading').focus() // so that it is read out: the page changed under the reader
 }
 
+const passes = (error) => !error.status || error.status === 429 || error.status >= 500
+const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+
+/** Says under which sign-in this page was reached: Stripe's page works for whoever opens its address. */
+async function sayWhoCameBack(sessionId, token) {
+  const path = `/checkout-sessions/${encodeURIComponent(sessionId)}/return`
+  for (let tries = 0; tries < 5; tries += 1) {
+    const error = await call('POST', path, { return_token: token }).then(() => null, (refused) => refused)
+    if (!error || !passes(error)) {
+      // Said or refused: out of the address, which may be bookmarked, shared or logged.
+      history.replaceState(null, '', `${location.pathname}?${new URLSearchParams({ checkout_session_id: sessionId })}`)
+      return
+    }
+    await pause()
+  }
+}
+
 /** The session as soon as it is decided, or an attempt was declined; as it is when patience ends. */
 async function waitForOutcome(sessionId) {
   const deadline = Date.now() + PATIENCE_MS
@@ -48,10 +65,9 @@ async function waitForOutcome(sessionId) {
       const session = await call('GET', `/checkout-sessions/${encodeURIComponent(sessionId)}`)
       if (session.status !== 'pending' || session.last_failure || Date.now() > deadline) return session
     } catch (error) {
-      const passes = !error.status || error.status === 429 || error.status >= 500
-      if (!passes || Date.now() > deadline) throw error
+      if (!passes(error) || Date.now() > deadline) throw error
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    await pause()
   }
 }
 
@@ -71,14 +87,20 @@ async function showOutcome(sessionId) {
 
 customer().then(({ customer_id: id }) => { find('who').textContent = `Signed in as ${id}` }).catch(() => {})
 // Stripe put it there: the page needs nothing that only the tab knows in which it all began.
-const sessionId = new URLSearchParams(location.search).get('checkout_session_id')
+const address = new URLSearchParams(location.search)
+const [sessionId, token] = ['checkout_session_id', 'return_token'].map((name) => address.get(name))
 if (!sessionId) {
   finish('There is nothing to show', 'Start from the shop to set up Amazon Pay.')
 } else {
+  if (token) sayWhoCameBack(sessionId, token) // what is shown does not wait for it
   try {
     await showOutcome(sessionId)
   } catch (error) {
-    finish('We could not check', 'Please load this page again in a moment.')
-    show(find('problem'), error.message)
+    if (error.status === 404) {
+      finish('This was not begun in your account', 'Nothing of it is yours to see. Tell us if you authorised it.')
+    } else {
+      finish('We could not check', 'Please load this page again in a moment.')
+      show(find('problem'), error.message)
+    }
   }
 }

@@ -1,7 +1,8 @@
 """One checkout at a time per customer, and what to do with the one there is.
 
 The slot is written, with every parameter Stripe will be sent, before Stripe is called. So a caller who
-retries after a crash sends exactly the same under the same idempotency key, and gets the same session.
+retries after a crash sends exactly the same under the same idempotency key, and gets the same session. Once
+the session is recorded the parameters are gone: the return token in them is kept nowhere.
 """
 
 from collections.abc import Mapping
@@ -51,9 +52,9 @@ class Refusal:
 class Slot:
     """A customer's current checkout. Times are epoch seconds.
 
-    `params` is all that Stripe is sent. `starts` are when this checkout and those of the hour before it were
-    begun, the earliest first. The session's id and URL are None until Stripe has answered, and stay so if
-    that is a `refusal`.
+    `params` is all that Stripe is sent, and empty once the session's id and URL are known. Those are None
+    until Stripe has answered, and stay so if that is a `refusal`. `starts` are when this checkout and those
+    of the hour before it were begun, the earliest first.
     """
 
     mandate_id: str

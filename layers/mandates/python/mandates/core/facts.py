@@ -27,6 +27,7 @@ class Kind(StrEnum):
     SETUP_SUCCEEDED = "setup_succeeded"
     SETUP_FAILED = "setup_failed"
     SETUP_CANCELED = "setup_canceled"
+    RETURNED = "returned"
     CHARGE_MANDATE_INVALID = "charge_mandate_invalid"
     REVOKED = "revoked"
     # about a Stripe payment method

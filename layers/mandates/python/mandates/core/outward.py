@@ -25,6 +25,7 @@ class EventType(StrEnum):
     CONSENTED = "mandate.consented"
     CHECKOUT_OPENED = "mandate.checkout_opened"
     CHECKOUT_COMPLETED = "mandate.checkout_completed"
+    RETURNED = "mandate.returned"
     SETUP_FAILED = "mandate.setup_failed"
     ACTIVATED = "mandate.activated"
     EXPIRED = "mandate.expired"
@@ -40,6 +41,7 @@ _TYPES: Mapping[Kind, tuple[EventType, frozenset[Status]]] = {
     Kind.SETUP_CANCELED: (EventType.EXPIRED, frozenset({Status.EXPIRED})),
     Kind.SETUP_FAILED: (EventType.SETUP_FAILED, frozenset({Status.PENDING})),
     Kind.SESSION_COMPLETED: (EventType.CHECKOUT_COMPLETED, _ALIVE),
+    Kind.RETURNED: (EventType.RETURNED, _ALIVE | {Status.EXPIRED}),
     Kind.SESSION_CREATED: (EventType.CHECKOUT_OPENED, _ALIVE),
     Kind.CONSENT_ACCEPTED: (EventType.CONSENTED, _ALIVE),
 }

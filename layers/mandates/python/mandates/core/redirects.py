@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Collection
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
 """Stripe puts the session's id here. It must stand unencoded.
 https://docs.stripe.com/payments/checkout/custom-success-page"""
+
+RETURN_PARAMETER = "return_token"
+"""The query parameter in which the page that customers come back to finds its token (returns.py)."""
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 MAX_URL_LENGTH = 2048
@@ -58,12 +61,20 @@ def checked_redirect(url: str, allowed_origins: Collection[str]) -> str:
     return url
 
 
-def with_session_placeholder(success_url: str) -> str:
-    """The success URL with Stripe's placeholder, added as a query parameter if it is nowhere in it."""
-    if PLACEHOLDER in success_url:
-        return success_url
+def checked_success_url(url: str, allowed_origins: Collection[str]) -> str:
+    """The URL, if customers may be sent back to it and the token's place in it is free."""
+    checked_redirect(url, allowed_origins)
+    if any(name == RETURN_PARAMETER for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)):
+        raise RedirectRefused(f"must not have a query parameter {RETURN_PARAMETER}: one is added to it")
+    return url
+
+
+def return_address(success_url: str, token: str) -> str:
+    """What Stripe is given: the success URL with the token, and with Stripe's placeholder if it has none."""
+    session = [] if PLACEHOLDER in success_url else [f"checkout_session_id={PLACEHOLDER}"]
+    added = "&".join([*session, f"{RETURN_PARAMETER}={token}"])
     joiner = "&" if "?" in success_url else "?"
-    return f"{success_url}{joiner}checkout_session_id={PLACEHOLDER}"
+    return f"{success_url}{joiner}{added}"
 
 
 def _host(netloc: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from mandates.core.facts import Facts
 from mandates.core.ledger import Entry
 
 EVIDENCE_DAYS = 240
@@ -34,6 +35,11 @@ def last_of_its_life(entries: Sequence[Entry]) -> datetime | None:
             break
         last = entry
     return datetime.fromisoformat(last.recorded_at) if last else None
+
+
+def is_being_erased(facts: Facts) -> bool:
+    """Whether an erasure of the mandate with these facts was begun, or done."""
+    return any(fact.source == ERASURE for fact in facts.values())
 
 
 def erasure_begun(entries: Sequence[Entry]) -> int | None:

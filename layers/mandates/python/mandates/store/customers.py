@@ -150,7 +150,7 @@ def read_slot(customer_id: str) -> Slot | None:
         return Slot(
             mandate_id=row.mandate_id,
             request=CheckoutRequest(**row.request),
-            params=row.params,
+            params=row.params or {},
             created_at=int(row.created_at),
             expires_at=int(row.expires_at),
             starts=tuple(row.starts),
@@ -191,11 +191,15 @@ def take_slot(customer: Customer, slot: Slot, replaces: Slot | None, consent: Ch
 
 
 def fill_slot(customer_id: str, mandate_id: str, checkout_session_id: str, url: str) -> None:
-    """Record Stripe's answer. Raises Conflict if the slot is another mandate's by now."""
+    """Record Stripe's answer and forget what it was sent. Raises Conflict if another mandate has the slot."""
     still_this_mandates = CheckoutRow.mandate_id == mandate_id
     with conflicts_named():
         CheckoutRow(customer_id, CheckoutRow.RECORD).update(
-            [CheckoutRow.checkout_session_id.set(checkout_session_id), CheckoutRow.url.set(url)],
+            [
+                CheckoutRow.checkout_session_id.set(checkout_session_id),
+                CheckoutRow.url.set(url),
+                CheckoutRow.params.remove(),
+            ],
             condition=still_this_mandates,
         )
 

@@ -67,7 +67,7 @@ class CheckoutRow(Model):
     record = UnicodeAttribute(range_key=True, default=RECORD)
     mandate_id = UnicodeAttribute()
     request = JSONAttribute()
-    params = JSONAttribute()
+    params = JSONAttribute(null=True)
     created_at = NumberAttribute()
     expires_at = NumberAttribute()
     starts = JSONAttribute()

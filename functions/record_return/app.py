@@ -1,0 +1,42 @@
+"""POST /checkout-sessions/{checkout_session_id}/return: somebody came back from Stripe's page."""
+
+import os
+import time
+from typing import Annotated
+
+import msgspec
+
+from mandates import settings
+from mandates.caller import caller_of
+from mandates.core.returns import WELL_FORMED
+from mandates.http import Request, Response, api
+from mandates.recording import statuses
+from mandates.returns import record_return
+from mandates.settings import normalised_origins
+from mandates.store import tables
+from mandates.telemetry import correlate
+from mandates.views import mandate_view
+
+
+class Settings(msgspec.Struct, frozen=True):
+    allowed_origins: frozenset[str]
+    mandates_table: str
+    stripe_subjects_table: str
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True):
+    return_token: Annotated[str, msgspec.Meta(pattern=WELL_FORMED)]
+
+
+configured = settings.read(Settings, os.environ)
+tables.bind({"mandates": configured.mandates_table, "stripe_subjects": configured.stripe_subjects_table})
+tables.warm("stripe_subjects")
+
+
+@api(normalised_origins(configured.allowed_origins))
+def handler(request: Request) -> Response:
+    customer_id = caller_of(request.authorizer, time.time()).must_be_customer()
+    token = request.body(Body).return_token
+    mandate = record_return(customer_id, request.path_id("checkout_session_id"), token, time.time)
+    correlate(mandate_id=mandate.mandate_id)
+    return Response(200, mandate_view(mandate, statuses([mandate])[mandate.mandate_id]))
