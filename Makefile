@@ -1,6 +1,6 @@
 # `make` says what there is. Everything but `deploy` works without an AWS or Stripe account, Docker or Node.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down logs sam-local test soak load types bench check build deploy lock
+.PHONY: help setup demo up down logs sam-local test soak load types bench check build deploy deploy-built lock
 
 # SAM, uv and Python are the locked ones, whatever else is installed.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -9,7 +9,14 @@ export SAM_CLI_TELEMETRY := 0
 export UV_SYSTEM_CERTS := 1
 
 BIN := .venv/bin
-READY := .venv/.in-step-with-the-lock
+# What is installed: everything, or (requirements-ops.lock) no more than building, deploying and operating take.
+REQUIREMENTS ?= requirements.lock
+READY := .venv/.in-step-with-$(REQUIREMENTS)
+# Wheels, so that installing runs nobody's code. Not all that is for tests has one for macOS.
+WHEELS_ONLY := --only-binary :all:
+ifeq ($(shell uname -s) $(REQUIREMENTS),Darwin requirements.lock)
+WHEELS_ONLY :=
+endif
 # What tests of the API's types are run with: Node comes from PyPI, its packages by their own lock.
 PACKAGES := clients/javascript/node_modules/.package-lock.json
 CODE := functions layers local ops tests
@@ -28,13 +35,14 @@ export PLATFORM ?= aarch64-manylinux_2_34
 BUILD := .aws-sam/$(PLATFORM)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## the virtual environment, exactly as requirements.lock has it
-$(READY): requirements.lock Makefile
+$(READY): $(REQUIREMENTS) Makefile
 	@test -x $(BIN)/uv || sh local/make_venv.sh
-	@echo 'installing what requirements.lock pins'
-	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
+	@echo 'installing what $(REQUIREMENTS) pins'
+	@rm -f .venv/.in-step-with-*
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python $(WHEELS_ONLY) --require-hashes $(REQUIREMENTS)
 	@echo '$(CURDIR)/layers/mandates/python' > .venv/lib/python3.13/site-packages/mandates-layer.pth
 	@touch $@
 
@@ -91,12 +99,18 @@ build: $(READY) ## build for AWS
 deploy: $(READY) ## deploy to AWS with your own credentials: STAGE=dev, staging or prod
 	@$(BIN)/python -m ops.deploy $(STAGE)
 	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory deploy-built
+
+deploy-built: ## deploy what `make build` made; installs nothing
 	@$(BIN)/python -m ops.deploy $(STAGE) --built $(BUILD) $(DEPLOY_OPTIONS)
 
 LOCK := $(BIN)/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-emit-index-url \
   --no-header --no-annotate
 
 lock: $(READY) ## write all locks anew from pyproject.toml
-	$(LOCK) pyproject.toml --group ops --group evidence-pdf --group local --group test -o requirements.lock
+	$(LOCK) pyproject.toml --group ops --group evidence-pdf --group evidence-fonts --group local --group test \
+	  -o requirements.lock
 	$(LOCK) pyproject.toml -c requirements.lock -o layers/dependencies/requirements.txt
+	$(LOCK) pyproject.toml --group ops -c requirements.lock -o requirements-ops.lock
 	$(LOCK) --group evidence-pdf -c requirements.lock -o functions/render_evidence/requirements.txt
+	$(LOCK) --group evidence-fonts -c requirements.lock -o functions/render_evidence/fonts.txt

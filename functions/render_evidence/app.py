@@ -8,8 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import manimgx_fonts  # type: ignore[import-untyped]
-import manimgx_fonts_cjk  # type: ignore[import-untyped]
 import typst
 
 from mandates import aws, settings
@@ -34,11 +32,9 @@ typeset: Callable[..., bytes] = typst.compile  # its stub knows nothing of sever
 configured = settings.read(Settings, os.environ)
 configured.bind_tables()
 signer = Signer(aws.client("kms"), configured.evidence_key_ids)
-layout = (Path(__file__).parent / "evidence.typ").read_bytes()
-fonts = typst.Fonts(
-    include_system_fonts=False,
-    font_paths=[Path(package.__path__[0]) for package in (manimgx_fonts, manimgx_fonts_cjk)],
-)
+here = Path(__file__).parent
+layout = (here / "evidence.typ").read_bytes()
+fonts = typst.Fonts(include_system_fonts=False, font_paths=[here / "fonts"])
 
 
 @api(normalised_origins(configured.allowed_origins))

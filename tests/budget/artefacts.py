@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from functions.ship_fonts import ship
 from local import deployment
 from local.settings import ROOT, Settings
 from tests.template.stack import folder_of, raw
@@ -98,6 +99,9 @@ def plain(function: str, into: Path) -> Artefact:
         _copy(source, task)
         if (source / "requirements.txt").exists():
             _install(source / "requirements.txt", task)
+        if (source / "fonts.txt").exists():
+            _install(source / "fonts.txt", into / "plain" / "fonts")
+            ship(source / "fonts.sha256", into / "plain" / "fonts", task / "fonts")
     return Artefact(task, (packages, ours))
 
 
@@ -161,6 +165,7 @@ def _values(declared: Mapping[str, Any], aws_url: str) -> Iterator[tuple[str, st
         "OWNER_MARK": "mandates-local",
         "OIDC_ISSUER": aws_url,
         "OIDC_AUDIENCES": "an-audience",
+        "OIDC_JWKS_URL": "",
         "STRIPE_API_BASE": aws_url,
         "STRIPE_LIVEMODE": "false",
         "STRIPE_WEBHOOK_SECRETS_ARN": "webhook-secrets",

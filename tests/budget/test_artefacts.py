@@ -13,6 +13,8 @@ from samcli.lib.package.utils import (  # type: ignore[import-untyped]
     zip_folder,
 )
 
+from functions.ship_fonts import entries
+from local.settings import ROOT
 from tests.budget import artefacts, budgets, imports
 from tests.budget.artefacts import Artefact
 
@@ -91,6 +93,14 @@ def test_what_is_too_large_is_named(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"0" * (budgets.OF_ANY_OTHER_FUNCTION + 1))
     assert budgets.weighs_no_more_than_it_may("ReadTerms", tmp_path) != []
     assert budgets.fits_into_lambda(tmp_path, [tmp_path] * 5000) != []
+
+
+def test_the_fonts_come_without_the_code_of_their_packages(unpacked: Path) -> None:
+    task = unpacked / "RenderEvidence"
+    fonts = {str(path.relative_to(task / "fonts")) for path in (task / "fonts").rglob("*") if path.is_file()}
+    assert fonts == {path for _, path in entries(ROOT / "functions" / "render_evidence" / "fonts.sha256")}
+    code = {path.relative_to(task).parts[0] for path in task.rglob("*.py*")}
+    assert code == {"app.py", "__pycache__", "typst"}
 
 
 def test_bytecode_says_where_lambda_has_its_source(unpacked: Path) -> None:

@@ -1,11 +1,15 @@
 """What a component test works with: AWS as moto plays it, Stripe as the simulator does, our handlers."""
 
+import atexit
 import base64
 import functools
 import importlib.util
 import io
 import itertools
 import json
+import shutil
+import sysconfig
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +24,7 @@ import boto3
 import pytest
 from stripe import StripeClient, WebhookSignature
 
+from functions.ship_fonts import ship
 from local.journey import consent_to
 from local.stripe_simulator import FaultPlan, RunningSimulator
 from mandates.core.terms import Terms
@@ -157,7 +162,7 @@ class World:
         """Another container of the function."""
         for variable, value in self.environment.items():
             self.monkeypatch.setenv(variable, value)
-        path = ROOT / "functions" / name / "app.py"
+        path = task_folder(name) / "app.py"
         spec = importlib.util.spec_from_file_location(f"{name}_{next(_modules)}", path)
         assert spec
         assert spec.loader
@@ -335,6 +340,22 @@ class World:
         self.deliver(*self.events())
         waiting = self.queued()
         assert self.process(*[list(batch) for batch in itertools.batched(waiting, 10, strict=False)]) == []
+
+
+def task_folder(name: str) -> Path:
+    """Where a function's code lies; with fonts of its own, as the build makes it."""
+    source = ROOT / "functions" / name
+    return _with_fonts(source) if (source / "fonts.txt").exists() else source
+
+
+@functools.cache
+def _with_fonts(source: Path) -> Path:
+    task = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, task)
+    ship(source / "fonts.sha256", Path(sysconfig.get_path("purelib")), task / "fonts")
+    for file in source.iterdir():
+        (task / file.name).symlink_to(file)
+    return task
 
 
 def metrics(run: Callable[[], object]) -> dict[str, list[float]]:

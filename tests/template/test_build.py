@@ -1,17 +1,23 @@
 """What the build makes of the layers, and that the locks agree."""
 
+import hashlib
 import importlib.metadata
+import re
 import subprocess
 import sys
+import sysconfig
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from functions import ship_fonts
 from layers.dependencies import slim
 from local.settings import ROOT
 
 LAYER_LOCK = ROOT / "layers" / "dependencies" / "requirements.txt"
 LOCK = ROOT / "requirements.lock"
+RENDERER = ROOT / "functions" / "render_evidence"
 
 
 def blocks(lock: Path) -> dict[str, str]:
@@ -40,11 +46,70 @@ def _pin(block: str) -> tuple[str, frozenset[str]]:
 
 
 def test_the_function_with_packages_of_its_own_ships_what_is_tested() -> None:
-    own, everything = blocks(ROOT / "functions" / "render_evidence" / "requirements.txt"), blocks(LOCK)
-    assert own.keys() == {"typst", "manimgx-fonts", "manimgx-fonts-cjk"}
+    own, everything = blocks(RENDERER / "requirements.txt"), blocks(LOCK)
+    own |= (fonts := blocks(RENDERER / "fonts.txt"))
+    assert own.keys() - fonts.keys() == {"typst"}
+    assert fonts.keys() == {"manimgx-fonts", "manimgx-fonts-cjk"}
     assert {name: _pin(block) for name, block in own.items()} == {
         name: _pin(everything[name]) for name in own
     }
+
+
+def test_operating_takes_what_everything_else_is_tested_with_and_nothing_that_only_tests() -> None:
+    operating, everything = blocks(ROOT / "requirements-ops.lock"), blocks(LOCK)
+    assert {"aws-sam-cli", "boto3", "pyyaml", "uv", "cryptography"} <= operating.keys() < everything.keys()
+    assert not {"pytest", "moto", "ministack", "hypothesis", "manimgx-fonts", "typst"} & operating.keys()
+    assert {name for name, block in operating.items() if _pin(block) != _pin(everything[name])} == set()
+
+
+# ---------------------------------------------------------------------------------------------- fonts
+
+
+def listed() -> dict[str, str]:
+    """By path: its SHA-256."""
+    return {path: digest for digest, path in ship_fonts.entries(RENDERER / "fonts.sha256")}
+
+
+def test_the_fonts_are_files_and_their_licences() -> None:
+    kinds = Counter(Path(path).suffix or Path(path).name for path in listed())
+    assert kinds.keys() == {".ttf", ".ttc", "LICENSE"}
+    assert kinds["LICENSE"] == 2
+    assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in listed().values())
+    assert "import manimgx" not in (RENDERER / "app.py").read_text(encoding="utf-8")
+
+
+def test_fonts_are_shipped_without_their_packages_code(tmp_path: Path) -> None:
+    """Out of the locked packages, as installed here. Which characters they have: test_evidence.py."""
+    ship_fonts.ship(RENDERER / "fonts.sha256", Path(sysconfig.get_path("purelib")), tmp_path)
+    shipped = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert shipped == listed().keys()
+
+
+@pytest.fixture
+def font_packages(tmp_path: Path) -> tuple[Path, Path]:
+    """A list of two files, and the packages they are in."""
+    (tmp_path / "fonts").mkdir()
+    (tmp_path / "fonts" / "A[wght].ttf").write_bytes(b"a")
+    (tmp_path / "fonts" / "B.ttf").write_bytes(b"b")
+    (tmp_path / "fonts" / "__init__.py").write_text("print('not shipped')")
+    names = {"A[wght].ttf": b"a", "B.ttf": b"b"}
+    lines = [f"{hashlib.sha256(data).hexdigest()}  fonts/{name}\n" for name, data in names.items()]
+    (tmp_path / "list").write_text("".join(lines))
+    return tmp_path / "list", tmp_path
+
+
+@pytest.mark.parametrize("damage", ["altered", "missing"])
+def test_a_font_that_is_not_the_listed_one_stops_the_build(
+    font_packages: tuple[Path, Path], tmp_path: Path, damage: str
+) -> None:
+    listed_in, packages = font_packages
+    ship_fonts.ship(listed_in, packages, tmp_path / "whole")
+    assert sorted(path.name for path in (tmp_path / "whole" / "fonts").iterdir()) == ["A[wght].ttf", "B.ttf"]
+    font = packages / "fonts" / "B.ttf"
+    font.write_bytes(b"c") if damage == "altered" else font.unlink()
+    with pytest.raises(ship_fonts.NotThatFile, match=r"B\.ttf"):
+        ship_fonts.ship(listed_in, packages, tmp_path / "target")
+    assert not (tmp_path / "target").exists()
 
 
 @pytest.mark.parametrize("package", ["botocore", "stripe", "pynamodb", "msgspec", "pyjwt"])

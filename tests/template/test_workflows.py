@@ -2,7 +2,9 @@
 
 import copy
 import re
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +54,22 @@ def job_problems(job: Workflow, may_write: set[str]) -> Iterator[str]:
         yield "it has no time-out, or a long one"
     for step in job["steps"]:
         yield from step_problems(step)
+    yield from role_problems(job)
+
+
+def role_problems(job: Workflow) -> Iterator[str]:
+    """What is installed is installed before the job may do anything in AWS, and is what operating takes."""
+    taken = [number for number, step in enumerate(job["steps"]) if step.get("uses", "").startswith("aws-")]
+    if not taken:
+        return
+    if job.get("env", {}).get("REQUIREMENTS") != "requirements-ops.lock":
+        yield "what has the role installs more than operating takes"
+    before = [step["run"] for step in job["steps"][: taken[0]] if "run" in step]
+    if before != ["make setup", "make build"]:
+        yield "it does not install and build before it takes the role"
+    for step in job["steps"][taken[0] + 1 :]:
+        if not step.get("run", "").startswith("make deploy-built "):
+            yield f"with the role it does more than deploy: {step}"
 
 
 def step_problems(step: Workflow) -> Iterator[str]:
@@ -70,6 +88,61 @@ def step_problems(step: Workflow) -> Iterator[str]:
         yield from (f"there is no target {word}" for word in words if word not in targets())
     elif script:
         yield f"not a target of the Makefile: {script}"
+
+
+def recipes(makefile: str) -> dict[str, str]:
+    """By target: its prerequisites and its recipe."""
+    return {
+        found[1]: found[0] for found in re.finditer(r"^([a-z-]+):.*\n(?:\t.*\n)*", makefile, re.MULTILINE)
+    }
+
+
+def installing(makefile: str) -> list[str]:
+    """Each command that installs packages, with its continuation lines."""
+    joined = makefile.replace("\\\n", " ")
+    return [line for line in joined.splitlines() if re.search(r"\bpip (install|sync)\b", line)]
+
+
+def test_deploying_what_is_built_installs_nothing() -> None:
+    own = recipes((ROOT / "Makefile").read_text(encoding="utf-8"))["deploy-built"]
+    assert own.startswith("deploy-built: ## ")  # no prerequisites
+    assert not re.search(r"\$\(READY\)|\$\(MAKE\)|\bpip\b|\bsam\b", own)
+
+
+def test_whatever_installs_takes_wheels_with_the_locked_hashes() -> None:
+    """So no package's own code runs while it is installed."""
+    patterns = ("Makefile", "*/Makefile", "layers/*/Makefile", "local/*.sh")
+    files = [file for pattern in patterns for file in ROOT.glob(pattern)]
+    commands = [line for file in files for line in installing(file.read_text(encoding="utf-8"))]
+    assert len(commands) >= 7
+    loose = [
+        line
+        for line in commands
+        if "--require-hashes" not in line or not re.search(r"--only-binary :all:|\$\(WHEELS_ONLY\)", line)
+    ]
+    assert loose == []
+
+
+@pytest.mark.parametrize(
+    ("system", "requirements", "expected"),
+    [
+        ("Linux", "requirements.lock", True),
+        ("Linux", "requirements-ops.lock", True),
+        ("Darwin", "requirements-ops.lock", True),
+        ("Darwin", "requirements.lock", False),  # awslambdaric, which only tests take, has no wheel for macOS
+    ],
+)
+def test_where_setting_up_takes_wheels_alone(
+    tmp_path: Path, system: str, requirements: str, expected: bool
+) -> None:
+    (tmp_path / "uname").write_text(f"#!/bin/sh\necho {system}\n")
+    (tmp_path / "uname").chmod(0o755)
+    command = ["make", "--dry-run", "--always-make", "setup", f"REQUIREMENTS={requirements}"]
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    said = subprocess.check_output(command, cwd=ROOT, env=environment, text=True)
+    (sync,) = [line for line in said.splitlines() if "pip sync" in line]
+    assert sync.endswith(requirements)
+    assert ("--only-binary :all:" in sync) is expected
 
 
 def all_problems(workflows: dict[str, Workflow]) -> list[str]:
@@ -131,6 +204,11 @@ def prod(workflows: dict[str, Workflow]) -> Workflow:
     return job
 
 
+def taking_the_role(workflows: dict[str, Workflow]) -> Workflow:
+    step: Workflow = prod(workflows)["steps"][-2]
+    return step
+
+
 @pytest.mark.parametrize(
     ("doctor", "problem"),
     [
@@ -144,11 +222,16 @@ def prod(workflows: dict[str, Workflow]) -> Workflow:
         (lambda w: prod(w).update({"timeout-minutes": "600"}), "or a long one"),
         (lambda w: prod(w)["steps"][1].update(uses="actions/setup-python@v5"), "not pinned"),
         (lambda w: prod(w)["steps"][0].pop("with"), "the token stays"),
-        (lambda w: prod(w)["steps"][2]["with"].update({"aws-access-key-id": "x"}), "a key for AWS"),
-        (lambda w: prod(w)["steps"][3].update(run="make deployed STAGE=prod"), "no target deployed"),
-        (lambda w: prod(w)["steps"][3].update(run="sam deploy"), "not a target of the Makefile"),
-        (lambda w: prod(w)["steps"][3].update(run="make ${{ github.event.x }}"), "words become a command"),
+        (lambda w: taking_the_role(w)["with"].update({"aws-access-key-id": "x"}), "a key for AWS"),
+        (lambda w: prod(w)["steps"][-1].update(run="make deployed STAGE=prod"), "no target deployed"),
+        (lambda w: prod(w)["steps"][-1].update(run="sam deploy"), "not a target of the Makefile"),
+        (lambda w: prod(w)["steps"][-1].update(run="make ${{ github.event.x }}"), "words become a command"),
         (lambda w: w["deploy.yaml"]["jobs"]["check"].update(uses="a/b/c.yaml@main"), "of somebody else"),
+        (lambda w: prod(w).pop("env"), "installs more than operating takes"),
+        (lambda w: prod(w)["steps"].pop(2), "before it takes the role"),
+        (lambda w: prod(w)["steps"].insert(2, prod(w)["steps"].pop(-2)), "before it takes the role"),
+        (lambda w: prod(w)["steps"][-1].update(run="make deploy STAGE=prod"), "more than deploy"),
+        (lambda w: prod(w)["steps"].append({"run": "make setup"}), "more than deploy"),
     ],
 )
 def test_each_rule_can_fail(doctor: Callable[[dict[str, Workflow]], object], problem: str) -> None:
