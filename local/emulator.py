@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 import zipfile
+from contextvars import ContextVar
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -99,6 +100,69 @@ def _import_preflight(api_id: str, path: str, integration: dict[str, Any]) -> No
         apigateway_v1._put_integration_response(
             api_id, resource_id, "OPTIONS", str(response["statusCode"]), response
         )
+
+
+def keep_workers_that_raised() -> None:
+    """Have a function that raised serve the next request, as on AWS: MiniStack ends its process.
+
+    The authorizer refuses a token by raising, so each refused token would cost a start of a second and more.
+    """
+    invoke, end, collect = lambda_runtime.Worker.invoke, lambda_runtime._signal, lambda_runtime._collect
+    invoking = threading.local()
+
+    def end_later(process: Any) -> None:
+        if getattr(invoking, "now", False):
+            invoking.ended = process
+        else:
+            end(process)
+
+    def collect_later(process: Any, deadline: float) -> Any:
+        return None if getattr(invoking, "now", False) else collect(process, deadline)
+
+    def invoke_and_keep(worker: Any, *arguments: Any, **options: Any) -> Any:
+        invoking.now, invoking.ended = True, None
+        try:
+            response = invoke(worker, *arguments, **options)
+        finally:
+            invoking.now = False
+        process = invoking.ended
+        if process is not None and "trace" in response and process.poll() is None:
+            worker._proc = process
+        elif process is not None:
+            end(process)
+            collect(process, time.monotonic() + lambda_runtime._REAP_GRACE)
+        return response
+
+    lambda_runtime.Worker.invoke = invoke_and_keep
+    lambda_runtime._signal, lambda_runtime._collect = end_later, collect_later
+
+
+_raw_path: ContextVar[str] = ContextVar("raw_path", default="")
+
+
+def hand_paths_over_undecoded() -> None:
+    """Match routes against the path as it was sent, and hand its parts over so, as a REST API does.
+
+    MiniStack decodes the whole path first: an id with an encoded slash then reaches no route, and a function
+    that decodes its id once, as it must on AWS, decodes it twice.
+    """
+    hypercorn: Any = hypercorn_asyncio
+    serve, match = hypercorn.serve, apigateway_v1._match_resource_tree
+
+    async def serve_with_raw_paths(application: Any, config: Any, **options: Any) -> None:
+        async def remembering(scope: Any, receive: Any, send: Any) -> None:
+            _raw_path.set(scope.get("raw_path", b"").decode("latin-1"))
+            await application(scope, receive, send)
+
+        await serve(remembering, config, **options)
+
+    def match_undecoded(api_id: str, segments: list[str]) -> tuple[Any, dict[str, str]]:
+        _, found, rest = _raw_path.get().partition(f"/_aws/execute-api/{api_id}/")
+        sent = [part for part in rest.partition("/")[2].split("/") if part] if found else segments
+        matched: tuple[Any, dict[str, str]] = match(api_id, sent)
+        return matched
+
+    hypercorn.serve, apigateway_v1._match_resource_tree = serve_with_raw_paths, match_undecoded
 
 
 def count_loopback_as_tls() -> None:
@@ -223,6 +287,7 @@ def _end_workers() -> None:
 
 if __name__ == "__main__":
     queue_for_a_worker()
+    keep_workers_that_raised()
     unpack_once(Path(os.environ["STATE_DIR"]) / "unpacked")
     import_all_of_an_api()
     count_loopback_as_tls()
@@ -230,5 +295,6 @@ if __name__ == "__main__":
     heed_failures_in_streams()
     keep_versions_of_secrets()
     keep_streams()
+    hand_paths_over_undecoded()
     stop_still(Path(os.environ["STATE_DIR"]))
     app.main()
