@@ -729,6 +729,7 @@ export interface components {
                 locale: components["schemas"]["Locale"] | null;
                 document: Record<string, never> | null;
             };
+            returned: components["schemas"]["Returned"];
             /**
              * @description What withdrew the mandate, the earliest first. `told` is false where no entry of the ledger tells of it, and
              *     only the payment method or the Stripe customer has it: for a moment, until the entry is written, or for

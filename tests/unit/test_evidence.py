@@ -19,6 +19,7 @@ from stripe.params import DisputeModifyParamsEvidence
 from mandates.core import evidence as core
 from mandates.core.canonical import canonical_json, digest
 from mandates.core.evidence import build
+from mandates.core.facts import merge
 from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_unsound
 from mandates.core.record import Record
 from mandates.errors import InvalidRequest
@@ -28,6 +29,8 @@ from ops.evidence import problems_in
 from tests.unit.examples import (
     DETACHED,
     NEW_MANDATE,
+    RETURNED,
+    RETURNED_BY_ANOTHER,
     SESSION_CREATED,
     SETUP_SUCCEEDED,
     our_own,
@@ -134,6 +137,34 @@ def test_it_has_what_a_dispute_needs() -> None:
         "days_after_last_charge": 240,
         "kept_at_least_until": "2027-05-19T14:13:20Z",
     }
+
+
+def test_who_came_back_is_what_the_ledger_says() -> None:
+    assert page(set_up())["returned"] == {"customer": None, "another": None}
+    one = recorded([our_own(RETURNED_BY_ANOTHER), our_own(SETUP_SUCCEEDED), our_own(RETURNED)])
+    evidence = page(one)
+    assert evidence["returned"] == {"customer": "2026-09-21T14:14:00Z", "another": "2026-09-21T14:14:10Z"}
+    assert problems(file(evidence)) == []
+    text = evidence["stripe_dispute_evidence"]["text"]
+    assert "2026-09-21T14:14:10Z returned by another" in text["access_activity_log"]
+    assert (
+        "signed in as this customer came back from that page at 2026-09-21T14:14:00Z"
+        in (text["uncategorized_text"])
+    )
+    assert "signed in as another customer came back" in text["uncategorized_text"]
+
+
+def test_that_somebody_came_back_can_be_put_into_neither_head_nor_pack() -> None:
+    one = recorded([our_own(SETUP_SUCCEEDED)])
+    assert one.head
+    forged = replace(one.head, facts=merge(one.head.facts, [RETURNED]))
+    altered = page(replace(one, head=forged))
+    assert altered["returned"]["customer"] is None
+    assert altered["faults"] == ["head: `facts` does not follow from the ledger"]
+    claimed = {"customer": "2026-09-21T14:14:00Z", "another": None}
+    evidence = {**page(one), "returned": claimed}
+    evidence["digests"] = {**evidence["digests"], "returned": digest(claimed)}
+    assert problems(file(evidence)) == ["returned: is not what follows from the ledger"]
 
 
 def withdrawals(one: Record) -> list[tuple[str, str, str, bool]]:

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from mandates.core.facts import Kind, utc
 from mandates.core.mandate import Mandate
 from mandates.core.record import Consent, Proven, Record, proven
+from mandates.core.returns import By, returns
 
 MOST_CHARACTERS = 20_000
 """Per text field of a dispute's evidence: https://docs.stripe.com/api/disputes/update"""
 
 PDF = "evidence.pdf"
+
+_SIGNED_IN_AS = {By.CUSTOMER: "this customer", By.ANOTHER: "another customer"}
 
 
 def dispute_evidence(record: Record) -> dict[str, dict[str, str]]:
@@ -50,7 +53,8 @@ def _activity(known: Proven) -> Iterator[str]:
         )
         for fact in entry.facts:
             ids = " ".join(value for values in fact["ids"].values() for value in values)
-            yield " ".join(filter(None, (utc(fact["at"]), fact["kind"], ids, about and f"({about})")))
+            by = f"by {fact['detail']['by']}" if fact["kind"] == Kind.RETURNED else ""
+            yield " ".join(filter(None, (utc(fact["at"]), fact["kind"], by, ids, about and f"({about})")))
 
 
 def _statement(known: Proven, head: Mandate, consent: Consent) -> str:
@@ -62,10 +66,15 @@ def _statement(known: Proven, head: Mandate, consent: Consent) -> str:
         if set_up
         else ""
     )
+    came_back = "".join(
+        f" Somebody signed in as {_SIGNED_IN_AS[by]} came back from that page at {utc(at)}."
+        for by, at in returns(head.facts).items()
+        if at is not None
+    )
     return (
         f"At {utc(consent.fact.at)} the customer opted in to being charged later through Amazon Pay"
-        f"{business}, under the terms {head.terms_version} (SHA-256 {head.terms_digest}).{authorised}"
-        f" Mandate {head.mandate_id}, status {known.status}. Its ledger has {head.entries} entries,"
+        f"{business}, under the terms {head.terms_version} (SHA-256 {head.terms_digest})."
+        f"{authorised}{came_back} Mandate {head.mandate_id}, status {known.status}. Its ledger has {head.entries} entries,"
         " each of which carries the hash of the one before; the last hash is"
         f" {head.head_hash}. The attached document has the wording as it was shown, every event, and a"
         " digital signature."

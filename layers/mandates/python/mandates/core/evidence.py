@@ -14,11 +14,12 @@ from typing import Any
 
 from mandates.core.canonical import canonical_json, digest
 from mandates.core.dispute_evidence import dispute_evidence
-from mandates.core.facts import to_plain, utc
+from mandates.core.facts import NO_FACTS, to_plain, utc
 from mandates.core.faults import faults
 from mandates.core.ledger import GENESIS, Entry
 from mandates.core.record import Consent, Proven, Record, proven
 from mandates.core.retention import EVIDENCE_DAYS, evidence_ends, last_of_its_life
+from mandates.core.returns import returns
 
 FORMAT = "amazon-pay-mandate-evidence/1"
 """Changes whenever a reader of the old form would misread the new one."""
@@ -100,6 +101,7 @@ def statement(record: Record) -> dict[str, Any]:
         "stripe": _of_the_head(known, _STRIPE_IDS),
         "consent": _consent(known.consent) if known.consent else None,
         "terms": _terms(known),
+        "returned": _returned(known),
         "withdrawals": _withdrawals(known),
         "personal_values": _personal_values(known),
         "retention": _retention(known.entries),
@@ -143,6 +145,12 @@ def _terms(known: Proven) -> dict[str, Any]:
         **_of_the_head(known, {"version": "terms_version", "digest": "terms_digest", "locale": "locale"}),
         "document": known.terms.to_plain() if known.terms else None,
     }
+
+
+def _returned(known: Proven) -> dict[str, str | None]:
+    """When somebody came back from Stripe's page: an indication of who it was, and no proof."""
+    facts = known.head.facts if known.head else NO_FACTS
+    return {str(by): None if at is None else utc(at) for by, at in returns(facts).items()}
 
 
 def _withdrawals(known: Proven) -> list[dict[str, Any]]:
