@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from mandates.core import ledger
 from mandates.core.facts import from_plain, merge, to_plain
+from mandates.core.faults import faults
 from mandates.core.stripe_events import HANDLED_TYPES
 from mandates.ledger_stream import ENTRY_PREFIX, entry_of
+from mandates.records import read_record
 from tests.simulation.dynamodb import Write
 from tests.simulation.reality import OWNER_MARK
 from tests.simulation.tasks import CRASHES, Task
@@ -231,6 +233,7 @@ class Invariants:
             self._check_against_stripe(mandate_id)
             self._check_published(mandate_id)
             self._check_told(mandate_id)
+            self._check_proven(mandate_id)
             if sessions_over and self.status(self._head(mandate_id)) == "pending":
                 self._fail(f"{mandate_id} is still pending, long after its session's life")
         self._check_every_event_has_a_record()
@@ -303,6 +306,13 @@ class Invariants:
                     self._fail(
                         f"{fact['source']} ({fact['kind']} of {key}) is not in the ledger of {mandate_id}"
                     )
+
+    def _check_proven(self, mandate_id: str) -> None:
+        """Whatever happened, what is stored follows from the ledger: evidence has no faults."""
+        record = read_record(mandate_id)
+        found = faults(record) if record else ["nothing of it is stored"]
+        if found:
+            self._fail(f"{mandate_id} has faults: {found}")
 
     def _check_every_event_has_a_record(self) -> None:
         records = self._world.aws.items("events")
