@@ -74,7 +74,8 @@ def _statement(known: Proven, head: Mandate, consent: Consent) -> str:
     return (
         f"At {utc(consent.fact.at)} the customer opted in to being charged later through Amazon Pay"
         f"{business}, under the terms {head.terms_version} (SHA-256 {head.terms_digest})."
-        f"{authorised}{came_back} Mandate {head.mandate_id}, status {known.status}. Its ledger has {head.entries} entries,"
+        f"{authorised}{came_back}"
+        f" Mandate {head.mandate_id}, status {known.status}. Its ledger has {head.entries} entries,"
         " each of which carries the hash of the one before; the last hash is"
         f" {head.head_hash}. The attached document has the wording as it was shown, every event, and a"
         " digital signature."
