@@ -198,6 +198,17 @@ def a_session_that_stripe_does_not_know(world: World) -> None:
     assert world.post_checkout().status == 502
 
 
+def with_a_bus(world: World) -> None:
+    world.environment["EVENT_BUS_NAME"] = "bus"
+    boto3.client("events").create_event_bus(Name="bus")
+
+
+def a_withdrawal_that_is_published(world: World) -> None:
+    with_a_bus(world)
+    told = [entry("a", 1, status="revoked", kind="revoked")]
+    assert world.invoke("publish_changes", stream_event(told)) == {"batchItemFailures": []}
+
+
 def a_run_that_hardly_ends_in_time(world: World) -> None:
     left = iter([10_000, 2_000])
     context = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: next(left))
@@ -222,6 +233,7 @@ SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (a_session_that_stripe_will_not_show, {"MandatesStuckPending"}),
     (a_mandate_that_others_write_all_the_time, {"UnavailableHere"}),
     (a_session_that_stripe_does_not_know, {"UnknownAtStripe"}),
+    (a_withdrawal_that_is_published, {"EntriesPublished", "MandatesWithdrawn"}),
     (a_run_that_hardly_ends_in_time, {"AlmostTimedOut"}),
 ]
 
@@ -268,8 +280,7 @@ def test_the_lag_is_from_stripes_own_time_and_never_negative(
 def test_what_the_ledger_tells_is_counted_once_per_telling(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.environment["EVENT_BUS_NAME"] = "bus"
-    boto3.client("events").create_event_bus(Name="bus")
+    with_a_bus(world)
     told = [
         entry("a", 1, kind="consent_accepted"),
         entry("a", 2, kind="setup_failed"),
