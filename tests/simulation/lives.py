@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from mandates.core.facts import Fact, Kind
+from mandates.core.returns import By, returned
 from mandates.core.stripe_events import (
     METADATA_MANDATE,
     METADATA_OWNER_MARK,
@@ -14,7 +15,8 @@ from mandates.core.stripe_events import (
 )
 from mandates.ingest import apply_events
 from mandates.privacy import erase, holdings
-from mandates.store.mandates import add_subject_facts, read_heads
+from mandates.recording import contribute_ours
+from mandates.store.mandates import add_subject_facts
 from mandates.withdrawals import revoke
 from tests.component.world import CUSTOMER
 from tests.simulation.reality import OWNER_MARK
@@ -72,6 +74,13 @@ class Life:
         return self.told("setup_intent.succeeded", intent, "evt_succeeded")
 
     @property
+    def came_back(self) -> Act:
+        def fact(now: int) -> Fact:
+            return returned(By.CUSTOMER, now, "api:record_return")
+
+        return partial(contribute_ours, self.mandate_id, "api:record_return", fact, self.world.clock)
+
+    @property
     def completed(self) -> Act:
         named = {name: self.session[name] for name in ("id", "setup_intent")}
         return self.told(
@@ -122,10 +131,3 @@ class Life:
     @property
     def stands_on(self) -> set[str]:
         return {payment_method_subject(METHOD), stripe_customer_subject(self.stripe_customer_id)}
-
-    @property
-    def status(self) -> str:
-        with self.world.entered():
-            from mandates.recording import statuses
-
-            return str(statuses(list(read_heads([self.mandate_id]).values()))[self.mandate_id])

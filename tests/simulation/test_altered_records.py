@@ -30,7 +30,7 @@ SERVICE = Caller(
 )
 
 LIVES: dict[str, tuple[str, ...]] = {
-    "active": ("set_up", "completed"),
+    "active": ("set_up", "completed", "came_back"),
     "detached": ("set_up", "detached"),
     "customer deleted before the set-up": ("customer_deleted", "expired"),
     "detached, and not told": ("set_up", "detached_and_not_told"),
@@ -89,6 +89,7 @@ def is_what_the_api_says(life: Life, evidence: bytes) -> bool:
     signed_too |= {name: one for name, one in said["stripe"].items() if name not in said["mandate"]}
     if said["mandate"]["customer_erased"]:
         del signed_too["customer_id"]
+    signed_too["returned"] = said["returned"]
     return all(view[name] == signed_too[name] for name in view.keys() & signed_too.keys())
 
 
