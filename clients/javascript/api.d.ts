@@ -34,7 +34,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The `sub` of the customer's token: 1 to 255 printable characters, percent-encoded once in the path (`|` is `%7C`).
+                 * @description The `sub` of the customer's token, percent-encoded once in the path (`|` is `%7C`).
                  * @example customer-1
                  */
                 customer_id: components["parameters"]["CustomerId"];
@@ -58,8 +58,8 @@ export interface paths {
          *     long as Stripe's webhook has not said so, that is the next call with an `email` or `name`, or the next one after
          *     a checkout's `customer_required`.
          *
-         *     `email` and `name` go to Stripe and are kept nowhere else. What is left out stays as it is; `{}` changes
-         *     nothing.
+         *     `email` and `name` go to Stripe and are kept nowhere else. What is left out stays as it is; `{}`, or no body,
+         *     changes nothing.
          */
         put: operations["putCustomer"];
         post?: never;
@@ -75,7 +75,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The `sub` of the customer's token: 1 to 255 printable characters, percent-encoded once in the path (`|` is `%7C`).
+                 * @description The `sub` of the customer's token, percent-encoded once in the path (`|` is `%7C`).
                  * @example customer-1
                  */
                 customer_id: components["parameters"]["CustomerId"];
@@ -198,7 +198,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. 1 to 255 printable characters; no mandate's id is a 404.
+                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -226,7 +226,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. 1 to 255 printable characters; no mandate's id is a 404.
+                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -260,7 +260,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. 1 to 255 printable characters; no mandate's id is a 404.
+                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -297,7 +297,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. 1 to 255 printable characters; no mandate's id is a 404.
+                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -438,6 +438,8 @@ export interface components {
          */
         ProblemCode: "access_denied" | "bad_request" | "busy" | "consent_required" | "customer_already_linked" | "customer_required" | "insufficient_scope" | "internal_error" | "invalid_event" | "invalid_request" | "invalid_signature" | "ledger_unreadable" | "no_terms" | "not_acceptable" | "not_found" | "not_queued" | "redirect_not_allowed" | "redirect_refused_by_stripe" | "request_blocked" | "request_too_large" | "stripe_customer_unknown" | "stripe_refused" | "stripe_unavailable" | "terms_changed" | "too_many_checkouts" | "too_many_requests" | "unauthenticated" | "unknown_at_stripe" | "unsupported_media_type" | "wrong_return_token";
         Id: string;
+        /** @description 1 to 255 printable characters: none that can't be seen, sets the direction of text, or is a space of another kind. */
+        PathId: string;
         /** Format: date-time */
         Time: string;
         /** Format: date-time */
@@ -1111,20 +1113,20 @@ export interface components {
     };
     parameters: {
         /**
-         * @description The `sub` of the customer's token: 1 to 255 printable characters, percent-encoded once in the path (`|` is `%7C`).
+         * @description The `sub` of the customer's token, percent-encoded once in the path (`|` is `%7C`).
          * @example customer-1
          */
-        CustomerId: string;
+        CustomerId: components["schemas"]["PathId"];
         /**
-         * @description As `POST /checkout-sessions` gave it. 1 to 255 printable characters; no mandate's id is a 404.
+         * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
          * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
          */
-        MandateId: string;
+        MandateId: components["schemas"]["PathId"];
         /**
          * @description As `POST /checkout-sessions` gave it, or as Stripe put it into `success_url`.
          * @example cs_test_example
          */
-        CheckoutSessionId: string;
+        CheckoutSessionId: components["schemas"]["PathId"];
         /** @description Which page, from 1; `page.next` of the one before says which. */
         Page: number;
         /** @description The most to give on one page. */
@@ -1217,7 +1219,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The `sub` of the customer's token: 1 to 255 printable characters, percent-encoded once in the path (`|` is `%7C`).
+                 * @description The `sub` of the customer's token, percent-encoded once in the path (`|` is `%7C`).
                  * @example customer-1
                  */
                 customer_id: components["parameters"]["CustomerId"];
@@ -1258,15 +1260,15 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The `sub` of the customer's token: 1 to 255 printable characters, percent-encoded once in the path (`|` is `%7C`).
+                 * @description The `sub` of the customer's token, percent-encoded once in the path (`|` is `%7C`).
                  * @example customer-1
                  */
                 customer_id: components["parameters"]["CustomerId"];
             };
             cookie?: never;
         };
-        /** @description At most 64 KB. */
-        requestBody: {
+        /** @description At most 64 KB. May be left out. */
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["CustomerRequest"];
             };
@@ -1370,7 +1372,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The `sub` of the customer's token: 1 to 255 printable characters, percent-encoded once in the path (`|` is `%7C`).
+                 * @description The `sub` of the customer's token, percent-encoded once in the path (`|` is `%7C`).
                  * @example customer-1
                  */
                 customer_id: components["parameters"]["CustomerId"];
@@ -1658,7 +1660,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. 1 to 255 printable characters; no mandate's id is a 404.
+                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -1699,7 +1701,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. 1 to 255 printable characters; no mandate's id is a 404.
+                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -1751,7 +1753,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. 1 to 255 printable characters; no mandate's id is a 404.
+                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -1793,7 +1795,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. 1 to 255 printable characters; no mandate's id is a 404.
+                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];

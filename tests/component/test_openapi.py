@@ -1005,31 +1005,6 @@ def test_the_limits_are_those_of_the_handlers_types(world: World, operation: str
     assert schema["additionalProperties"] is body["additionalProperties"] is False
 
 
-@pytest.mark.parametrize("operation", [name for name in CONTRACT.operations if "{" in name])
-def test_the_document_takes_the_paths_that_the_handler_takes(world: World, operation: str) -> None:
-    item = CONTRACT.document["paths"][operation.partition(" ")[2]]
-    parameters = [CONTRACT.resolved(one) for one in item["parameters"]]
-    (parameter,) = (one for one in parameters if one["in"] == "path")
-    for length in (0, 1, 255, 256):
-        caller = customer() if operation in ONLY_CUSTOMERS else BACK_END
-        body = A_RETURN if operation == RETURN else {}
-        answer = send(world, operation, "x" * length, caller=caller, body=body)
-        documented = not CONTRACT.against(parameter["schema"], "x" * length)
-        assert (answer.status != 400) is documented, length
-
-
-@pytest.mark.parametrize("operation", [LIST_MANDATES, GET_MANDATE])
-def test_the_document_takes_the_page_sizes_that_the_handler_takes(world: World, operation: str) -> None:
-    limit = CONTRACT.document["components"]["parameters"]["Limit"]["schema"]
-    subject = {LIST_MANDATES: CUSTOMER, GET_MANDATE: world.begun()["mandate_id"]}[operation]
-    for text in ("-1", "0", "1", "1.5", "20", "100", "101", "999", "1000", "x", ""):
-        answer = send(world, operation, subject, caller=BACK_END, query={"limit": text})
-        value = int(text) if re.fullmatch("-?[0-9]+", text) else text
-        documented = not CONTRACT.against(limit, value)
-        assert (answer.status != 400) is documented, text
-    assert send(world, operation, subject, caller=BACK_END, query={"cursor": "a" * 501}).status == 400
-
-
 # ------------------------------------------------------------------------------- the document itself
 
 

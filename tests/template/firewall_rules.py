@@ -6,6 +6,7 @@ from itertools import chain
 from urllib.parse import unquote
 
 from mandates import cursors, http
+from mandates.core import ids
 from tests.template.rules import WEBHOOKS, routes, routes_that_call_stripe
 from tests.template.stack import Json, Stack, name_of
 
@@ -142,7 +143,7 @@ REFUSED_ABOVE = {
 
 TAKEN = {
     "SizeRestrictions_BODY": http.MAX_BODY_BYTES,
-    "SizeRestrictions_URIPATH": http.MAX_CUSTOMER_ID_LENGTH * LONGEST_ESCAPED,
+    "SizeRestrictions_URIPATH": ids.MAX_ID_LENGTH * LONGEST_ESCAPED,
     "SizeRestrictions_QUERYSTRING": cursors.MAX_LENGTH * 3,
 }
 """What our own routes take, and openapi.yaml says so. Of the parts of a path or query the longest."""

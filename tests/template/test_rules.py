@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from local.settings import ROOT
-from mandates.http import MAX_BODY_BYTES, MAX_CUSTOMER_ID_LENGTH
+from mandates.core.ids import MAX_ID_LENGTH
+from mandates.http import MAX_BODY_BYTES
 from tests.template import rules
 from tests.template.rules import Rule, environment
 from tests.template.stack import Json, Stack, expand, name_of, raw
@@ -482,4 +483,4 @@ def test_what_the_api_documents_of_sizes_is_what_the_handlers_take() -> None:
     bodies = re.findall(r"description: At most (\d+) KB\.", said)
     assert len(bodies) == 4
     assert {int(kilobytes) * 1024 for kilobytes in bodies} == {MAX_BODY_BYTES}
-    assert f"1 to {MAX_CUSTOMER_ID_LENGTH} printable characters" in said
+    assert f"1 to {MAX_ID_LENGTH} printable characters" in said

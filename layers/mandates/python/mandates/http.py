@@ -16,10 +16,10 @@ import msgspec
 
 from mandates import errors
 from mandates.core import strict_json
+from mandates.core.ids import MAX_ID_LENGTH, is_printable_id
 from mandates.telemetry import correlate, count, instrumented, logger
 
 MAX_BODY_BYTES = 64 * 1024
-MAX_CUSTOMER_ID_LENGTH = 255
 
 STATUSES: Mapping[type[errors.MandatesError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
@@ -98,9 +98,9 @@ class Request:
             value = unquote_to_bytes(raw).decode()
         except UnicodeError:
             raise errors.InvalidRequest(f"{name} in the path is not UTF-8") from None
-        if not value or len(value) > MAX_CUSTOMER_ID_LENGTH or not value.isprintable():
+        if not is_printable_id(value):
             raise errors.InvalidRequest(
-                f"{name} in the path must be 1 to {MAX_CUSTOMER_ID_LENGTH} printable characters"
+                f"{name} in the path must be 1 to {MAX_ID_LENGTH} printable characters"
             )
         return value
 

@@ -10,6 +10,7 @@ from typing import Any
 import jwt
 
 from mandates.caller import Caller, Scope
+from mandates.core.ids import MAX_ID_LENGTH, is_printable_id
 from mandates.core.token_claims import (
     Claims,
     TokenRefused,
@@ -133,8 +134,8 @@ class Verifier:
 def _subject(claims: Claims, services: frozenset[str]) -> str:
     """A service's token may have no `sub` (Duende's IdentityServer): then it speaks for its client."""
     subject: Any = claims.get("sub", min(services, default=None))
-    if not isinstance(subject, str) or not 1 <= len(subject) <= 255 or not subject.isprintable():
-        raise TokenRefused("its subject is not 1 to 255 printable characters")
+    if not is_printable_id(subject):
+        raise TokenRefused(f"its subject is not 1 to {MAX_ID_LENGTH} printable characters")
     return subject
 
 

@@ -13,9 +13,22 @@ STRIPE_ID = re.compile(rf"[A-Za-z0-9_]{{1,{MAX_ID_LENGTH}}}")
 keys and sources apart (`#`, `:`), and every character that a terminal could take for a command."""
 
 
+_PRINTABLE_ID = re.compile(
+    r"[^\x00-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ud800-\udfff\ufeff"
+    rf"\ufff9-\ufffb]{{1,{MAX_ID_LENGTH}}}"
+)
+"""Without what can't be seen, sets the direction of text, or is another space than the usual. By ranges, not
+by Python's own tables, so that openapi.yaml says the same to every reader (PathId)."""
+
+
 def is_mandate_id(value: object) -> bool:
     return isinstance(value, str) and MANDATE_ID.fullmatch(value) is not None
 
 
 def is_stripe_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and STRIPE_ID.fullmatch(value) is not None
+
+
+def is_printable_id(value: object) -> TypeGuard[str]:
+    """Whether it can be the id of a customer, or of anything that a path names."""
+    return isinstance(value, str) and _PRINTABLE_ID.fullmatch(value) is not None
