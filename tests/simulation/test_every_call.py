@@ -47,6 +47,7 @@ def journey(world: World) -> None:
     handed = world.handed[-1]
     assert world.authorize(handed.checkout_session_id)
     for _ in range(2):
+        world.finish(world.come_back(handed, handed.customer_id))
         world.finish(world.return_page(handed))
     world.drain()
     for _ in range(2):
