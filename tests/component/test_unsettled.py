@@ -182,6 +182,17 @@ def test_one_that_somebody_detached_by_hand_leaves_the_list(world: World) -> Non
     assert listed() == []
 
 
+def test_a_session_that_only_we_take_for_cancelled_is_ended_at_stripe(world: World) -> None:
+    """Two calls repeat a creation under one key: Stripe refuses the one, and does it for the other."""
+    begun = world.begun()
+    contribute_ours(
+        begun["mandate_id"], "test", lambda now: Fact(Kind.SESSION_CANCELLED, now, "test"), time.time
+    )
+    assert world.revoke(begun["mandate_id"]).status == 200
+    assert world.settle(begun["mandate_id"]) == []
+    assert is_released(world, begun["checkout_session_id"])
+
+
 # --------------------------------------------------------------------------------------- dismissing
 
 

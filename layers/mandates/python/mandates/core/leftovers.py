@@ -41,4 +41,6 @@ def left_at_stripe(mandate: Mandate, subjects: Mapping[str, Subject]) -> Leftove
 
 
 def _session_ended(mandate: Mandate) -> bool:
-    return has(mandate.facts, Kind.SESSION_EXPIRED, Kind.SESSION_CANCELLED, Kind.SETUP_CANCELED)
+    """By Stripe's word. SESSION_CANCELLED is ours: of two calls under one idempotency key, one may be refused
+    and the other create the session."""
+    return has(mandate.facts, Kind.SESSION_EXPIRED, Kind.SETUP_CANCELED)
