@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 import zipfile
+from contextvars import ContextVar
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,24 +103,41 @@ def _import_preflight(api_id: str, path: str, integration: dict[str, Any]) -> No
 
 
 def keep_workers_that_raised() -> None:
-    """Have a worker whose handler raised take the next request, where MiniStack ends it.
+    """Have a function that raised serve the next request, as on AWS: MiniStack ends its process.
 
-    On AWS the runtime reports it and asks for the next invocation (`run` in awslambdaric.bootstrap). The
-    authorizer refuses a token by raising, so each refused token would cost a start of a second and more.
+    The authorizer refuses a token by raising, so each refused token would cost a start of a second and more.
     """
-    reported = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
-    script: str = lambda_runtime._PYTHON_WORKER_SCRIPT
-    if script.count(reported) != 1:
-        raise RuntimeError("MiniStack's Python worker does not report exceptions as the pinned version does")
-    as_usual = reported.replace('"status": "error"', '"status": "ok", "raised": True')
-    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(reported, as_usual)
-    invoke = lambda_runtime.Worker.invoke
+    invoke, end, collect = lambda_runtime.Worker.invoke, lambda_runtime._signal, lambda_runtime._collect
+    invoking = threading.local()
 
-    def invoke_and_keep(self: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = invoke(self, *arguments, **options)
-        return {**answer, "status": "error"} if "raised" in answer else answer
+    def end_later(process: Any) -> None:
+        if getattr(invoking, "now", False):
+            invoking.ended = process
+        else:
+            end(process)
+
+    def collect_later(process: Any, deadline: float) -> Any:
+        return None if getattr(invoking, "now", False) else collect(process, deadline)
+
+    def invoke_and_keep(worker: Any, *arguments: Any, **options: Any) -> Any:
+        invoking.now, invoking.ended = True, None
+        try:
+            response = invoke(worker, *arguments, **options)
+        finally:
+            invoking.now = False
+        process = invoking.ended
+        if process is not None and "trace" in response and process.poll() is None:
+            worker._proc = process
+        elif process is not None:
+            end(process)
+            collect(process, time.monotonic() + lambda_runtime._REAP_GRACE)
+        return response
 
     lambda_runtime.Worker.invoke = invoke_and_keep
+    lambda_runtime._signal, lambda_runtime._collect = end_later, collect_later
+
+
+_raw_path: ContextVar[str] = ContextVar("raw_path", default="")
 
 
 def hand_paths_over_undecoded() -> None:
@@ -128,14 +146,23 @@ def hand_paths_over_undecoded() -> None:
     MiniStack decodes the whole path first: an id with an encoded slash then reaches no route, and a function
     that decodes its id once, as it must on AWS, decodes it twice.
     """
-    handle = app._handle_execute_api_request
+    hypercorn: Any = hypercorn_asyncio
+    serve, match = hypercorn.serve, apigateway_v1._match_resource_tree
 
-    async def handle_as_sent(
-        host: str, path: str, *request: Any, raw_path: str | None = None, **options: Any
-    ) -> Any:
-        return await handle(host, raw_path or path, *request, raw_path=raw_path, **options)
+    async def serve_with_raw_paths(application: Any, config: Any, **options: Any) -> None:
+        async def remembering(scope: Any, receive: Any, send: Any) -> None:
+            _raw_path.set(scope.get("raw_path", b"").decode("latin-1"))
+            await application(scope, receive, send)
 
-    app._handle_execute_api_request = handle_as_sent
+        await serve(remembering, config, **options)
+
+    def match_undecoded(api_id: str, segments: list[str]) -> tuple[Any, dict[str, str]]:
+        _, found, rest = _raw_path.get().partition(f"/_aws/execute-api/{api_id}/")
+        sent = [part for part in rest.partition("/")[2].split("/") if part] if found else segments
+        matched: tuple[Any, dict[str, str]] = match(api_id, sent)
+        return matched
+
+    hypercorn.serve, apigateway_v1._match_resource_tree = serve_with_raw_paths, match_undecoded
 
 
 def count_loopback_as_tls() -> None:

@@ -144,9 +144,10 @@ def test_a_mandate_the_index_does_not_have_yet_is_found(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     activated = active(world)
-    pending = world.post_checkout().body["mandate_id"]
+    replaced = world.post_checkout().body["mandate_id"]
+    pending = world.post_checkout(cancel_url=f"{ORIGIN}/elsewhere").body["mandate_id"]
     monkeypatch.setattr("mandates.privacy.mandates_of", lambda _customer_id: iter(()))
-    assert {mandate.mandate_id for mandate in holdings(CUSTOMER).mandates} == {activated, pending}
+    assert {one.mandate_id for one in holdings(CUSTOMER).mandates} == {activated, replaced, pending}
 
 
 def test_more_mandates_than_a_page_are_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,6 +357,22 @@ def test_no_earlier_stripe_customer_is_forgotten_in_a_crash(world: World) -> Non
     with pytest.raises(Crash):
         erase(holdings(CUSTOMER), override=None, clock=later, random_bytes=lambda n: b"r" * n, say=dies)
     run()
+    assert CUSTOMER not in everything_stored()
+
+
+def test_a_stripe_customer_without_a_mandate_is_forgotten_too(world: World) -> None:
+    """Nothing but the customer's own record says that they had it."""
+    world.put_customer()
+    (before,) = holdings(CUSTOMER).stripe_customer_ids
+    world.stripe.core.delete_customer(before)
+    world.run_webhooks()
+    world.put_customer()
+    told = export(holdings(CUSTOMER), time.time)
+    assert told["customer"]["earlier"] == (before,)
+    assert len(told["at_stripe"]["customers"]) == 2
+    json.dumps(told)
+    run()
+    assert owner_of(before) is None
     assert CUSTOMER not in everything_stored()
 
 

@@ -69,8 +69,13 @@ class Aws:
         self._written = 0
         self._transactions = 0
         self.transaction_of: dict[tuple[str, int], int] = {}
+        self.longest_index_lag = 0.0
+        """In seconds; each write reaches the indexes after some part of it."""
         self.dynamodb = DynamoDB(
-            [Table.declared(name, properties(logical_id)) for name, logical_id in TABLES.items()], self._wrote
+            [Table.declared(name, properties(logical_id)) for name, logical_id in TABLES.items()],
+            self._wrote,
+            clock,
+            lambda: random.uniform(0, self.longest_index_lag),
         )
         self.dead_letters = Queue.declared(f"{QUEUE}webhooks-dlq", properties("WebhookDeadLetters"))
         self.webhooks = Queue.declared(WEBHOOK_QUEUE, properties("WebhookQueue"), self.dead_letters)

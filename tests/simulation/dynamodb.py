@@ -42,9 +42,30 @@ def refusal(
 
 @dataclass
 class Index:
+    """Read eventually: a write is in it once it has come through, those of one item in their order.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html#GSI.Writes
+    """
+
     hash_key: str
     range_key: str
     included: tuple[str, ...] = ()
+    items: dict[Key, Item] = field(default_factory=dict)
+    coming: list[tuple[float, Key, Item | None]] = field(default_factory=list)
+
+    def hear(self, write: "Write", visible_at: float) -> None:
+        if any(item and self.hash_key in item for item in (write.before, write.after)):
+            earlier = [at for at, key, _ in self.coming if key == write.key]
+            self.coming.append((max([visible_at, *earlier]), write.key, write.after))
+
+    def as_of(self, now: float) -> dict[Key, Item]:
+        for _, key, item in (one for one in self.coming if one[0] <= now):
+            if item and {self.hash_key, self.range_key} <= item.keys():
+                self.items[key] = item
+            else:
+                self.items.pop(key, None)
+        self.coming = [one for one in self.coming if one[0] > now]
+        return self.items
 
 
 @dataclass
@@ -93,13 +114,22 @@ class Cancelled(Exception):
 
 
 class DynamoDB:
-    """`watch` is told of every write after it was made, those of one transaction together."""
+    """`watch` is told of every write after it was made, those of one transaction together.
+
+    `index_lag` says of each write how many seconds the indexes hear of it later.
+    """
 
     def __init__(
-        self, tables: Iterable[Table], watch: Callable[[list[Write]], None] = lambda _: None
+        self,
+        tables: Iterable[Table],
+        watch: Callable[[list[Write]], None] = lambda _: None,
+        clock: Callable[[], float] = lambda: 0.0,
+        index_lag: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.tables = {table.name: table for table in tables}
         self._watch = watch
+        self._clock = clock
+        self._index_lag = index_lag
         self._operations: dict[str, Callable[[Json], Json]] = {
             "BatchGetItem": self._batch_get_item,
             "GetItem": self._get_item,
@@ -171,12 +201,8 @@ class DynamoDB:
             names = (*table.keys, index.hash_key, index.range_key, *index.included)
             return {name: item[name] for name in names if name in item}
 
-        found = [
-            item
-            for item in table.items.values()
-            if (index is None or {index.hash_key, index.range_key} <= item.keys())
-            and holds(item, names, values)
-        ]
+        items = table.items if index is None else index.as_of(self._clock())
+        found = [item for item in items.values() if holds(item, names, values)]
         forward = parameters.get("ScanIndexForward", True)
         found.sort(key=order, reverse=not forward)
         start = parameters.get("ExclusiveStartKey")
@@ -311,6 +337,8 @@ class DynamoDB:
                 write.table.items.pop(write.key, None)
             else:
                 write.table.items[write.key] = write.after
+            for index in write.table.indexes.values():
+                index.hear(write, self._clock() + self._index_lag())
         self._watch(writes)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from mandates import checkouts, ingest, recording, returns, settling
+from mandates import checkouts, ingest, privacy, recording, returns, settling
 from mandates.checkouts import Checkouts
 from mandates.core import ledger, stripe_events
 from mandates.core.changes import Contribution, Subject
@@ -199,6 +199,34 @@ def _unknown_is_released(module: Any, method: str) -> Removal:
     return remove
 
 
+def _checkouts_without_claim(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Transaction, "condition_check", lambda *_, **__: None)
+
+
+def _erases_whatever_is_there(name: str, row: type[CustomerRow | CheckoutRow]) -> Removal:
+    """An erasure deletes it unconditionally, though it may not be what was read."""
+
+    def delete(what: Any, *_: Any) -> None:
+        row(getattr(what, "customer_id", what), row.RECORD).delete()
+
+    return lambda patch: patch.setattr(privacy, name, delete)
+
+
+def _forgets(name: str, **what: Any) -> Removal:
+    """An erasure reads it without that."""
+
+    def remove(patch: pytest.MonkeyPatch) -> None:
+        real = getattr(privacy, name)
+
+        def read(customer_id: str) -> Any:
+            found = real(customer_id)
+            return replace(found, **what) if found else None
+
+        patch.setattr(privacy, name, read)
+
+    return remove
+
+
 GUARDS: Mapping[str, Removal] = {
     "event record condition": _unconditional_records(mandates),
     "event record condition of what changes no mandate": _unconditional_records(events),
@@ -218,6 +246,11 @@ GUARDS: Mapping[str, Removal] = {
     "session that Stripe does not know": _what_stripe_does_not_know_has_ended,
     "withdrawn payment method that Stripe does not know": _unknown_is_released(Gateway, "detach"),
     "withdrawn session that Stripe does not know": _unknown_is_released(settling, "_expire"),
+    "checkout's check of the customer's claim": _checkouts_without_claim,
+    "customer's condition of an erasure": _erases_whatever_is_there("delete_customer", CustomerRow),
+    "checkout slot's condition of an erasure": _erases_whatever_is_there("delete_slot", CheckoutRow),
+    "checkouts of the hour before": _forgets("read_slot", starts={}),
+    "Stripe customers of before": _forgets("read_customer", earlier=()),
     "customer match of events": lambda patch: patch.setattr(
         ingest, "_is_of_another_customer", lambda *_: False
     ),

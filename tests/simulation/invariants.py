@@ -18,7 +18,7 @@ from mandates.ledger_stream import ENTRY_PREFIX, entry_of
 from mandates.records import read_record
 from tests.simulation.dynamodb import Write
 from tests.simulation.reality import OWNER_MARK
-from tests.simulation.tasks import CRASHES, Task
+from tests.simulation.tasks import CRASHES, Call, Task
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -44,26 +44,73 @@ class Invariants:
         self._withdrawn: set[str] = set()
         self._unrecorded: set[str] = set()
         self._came_back: set[tuple[str, str]] = set()
+        self._writes = 0
+        self._begun: dict[str, int] = {}
+        self._slot_read: dict[str, int] = {}
+        self._deleted_here: set[str] = set()
 
     # ------------------------------------------------------------------------------ what happened
 
     def wrote(self, writes: Sequence[Write]) -> None:
+        self._writes += 1
         for write in writes:
-            if write.table.name == "mandates":
-                self._dirty.add(write.key[0])
-                if write.key[1].startswith(ENTRY_PREFIX) and write.before is not None:
-                    self._fail(f"the ledger entry {write.key} was replaced")
-            elif write.table.name == "stripe_subjects":
-                self._subjects_changed = True
-                before, asked = _asked_at(write.before), _asked_at(write.after)
-                if asked != before and asked - before < SECONDS_BETWEEN_QUESTIONS:
-                    self._fail(f"Stripe is asked for {write.key} again after {asked - before} s")
-            elif write.table.name == "events" and write.before is not None:
-                applied = write.before.get("outcome") == {"S": "applied"}
-                if applied and (write.after is None or write.after != write.before):
-                    self._fail(f"the record of the applied event {write.key} was overwritten")
-                if "position" in write.before and _position(write.after) < _position(write.before):
-                    self._fail(f"the cursor {write.key} went backwards")
+            match write.table.name:
+                case "customers":
+                    if write.key[1] == "customer" and write.after is None:
+                        self._deleted_here.add(write.key[0])
+                case "mandates":
+                    self._wrote_of_mandate(write)
+                case "stripe_subjects":
+                    self._wrote_subject(write)
+                case "events":
+                    self._wrote_of_event(write)
+
+    def _wrote_of_mandate(self, write: Write) -> None:
+        mandate_id, record = write.key
+        self._dirty.add(mandate_id)
+        if record.startswith(ENTRY_PREFIX) and write.before is not None:
+            self._fail(f"the ledger entry {write.key} was replaced")
+        if record == "head" and write.before is None and write.after is not None:
+            self._begun[mandate_id] = self._writes
+            customer_id = write.after["customer_id"]["S"]
+            if (customer_id, "customer") not in self._world.aws.items("customers"):
+                self._fail(f"{mandate_id} begins though {customer_id} is not there")
+
+    def _wrote_subject(self, write: Write) -> None:
+        self._subjects_changed = True
+        before, asked = _asked_at(write.before), _asked_at(write.after)
+        # By the time of whoever asks: one that is further behind is as a clock that was set back, which may.
+        if asked != before and abs(asked - before) < SECONDS_BETWEEN_QUESTIONS:
+            self._fail(f"Stripe is asked for {write.key} again after {asked - before} s")
+
+    def _wrote_of_event(self, write: Write) -> None:
+        if write.before is None:
+            return
+        applied = write.before.get("outcome") == {"S": "applied"}
+        if applied and (write.after is None or write.after != write.before):
+            self._fail(f"the record of the applied event {write.key} was overwritten")
+        if "position" in write.before and _position(write.after) < _position(write.before):
+            self._fail(f"the cursor {write.key} went backwards")
+
+    def called(self, task: Task | None, call: Call) -> None:
+        """When an erasure last looked for a checkout: what began later is not its to find."""
+        if task and task.name.startswith("erase#") and "customers" in call.parameters.get("RequestItems", ()):
+            self._slot_read[task.name] = self._writes
+
+    def erased(self, customer_id: str, task: Task) -> None:
+        """An erasure says that all went well."""
+        for head in self.heads():
+            mandate_id = head["mandate_id"]["S"]
+            if (
+                head["customer_id"]["S"] == customer_id
+                and self._begun[mandate_id] <= self._slot_read[task.name]
+            ):
+                self._fail(f"{mandate_id} names {customer_id} still, who is said to be erased")
+        row = self._world.aws.items("customers").get((customer_id, "customer"), {})
+        theirs = f"stripe_customer#{row.get('stripe_customer_id', {}).get('S')}"
+        for key, subject in self._world.aws.items("stripe_subjects").items():
+            if subject.get("customer_id") == {"S": customer_id} and key != (theirs,):
+                self._fail(f"{key} names {customer_id} still, who is said to be erased")
 
     def wrote_to(self, mandate_id: str) -> None:
         self._dirty.add(mandate_id)
@@ -119,6 +166,8 @@ class Invariants:
                 self._fail(f"the ledger of {mandate_id} is broken at {broken}")
             self._verified[mandate_id] = (length, tip)
         self._check_entries(mandate_id, head, entries)
+        if head["customer_id"]["S"].startswith("erased:") and self._has_personal_values(mandate_id):
+            self._fail(f"{mandate_id} has lost its customer and kept their personal values")
         self._check_status(mandate_id, head, entries)
 
     def _check_entries(self, mandate_id: str, head: Any, entries: Sequence[ledger.Entry]) -> None:
@@ -188,7 +237,8 @@ class Invariants:
             if not customer.get("deleted") and "customer_id" in customer["metadata"]:
                 living[customer["metadata"]["customer_id"]].append(customer["id"])
         for customer_id, found in living.items():
-            if len(found) > 1:
+            # An erasure forgets a Stripe customer, which the operator then deletes there, or does not.
+            if len(found) > 1 and customer_id not in self._deleted_here:
                 self._fail(f"{customer_id} has the Stripe customers {found}")
         sessions: dict[str, list[str]] = defaultdict(list)
         for session in self._world.objects("checkout.session"):
@@ -254,7 +304,7 @@ class Invariants:
         """What a mandate may be, by what Stripe has of it and by whether it was revoked here."""
         facts = self._facts(head)
         customer = self._world.stripe._world.get("customer", head["stripe_customer_id"]["S"])
-        if ENDS_A_MANDATE & facts.keys() or not customer or customer.get("deleted"):
+        if ENDS_A_MANDATE & _kinds(facts) or not customer or customer.get("deleted"):
             return {"revoked"}
         session = self._session_of(mandate_id)
         if session is None:
@@ -327,11 +377,14 @@ class Invariants:
         """A mandate's status by what is stored of it and of what it stands on."""
         facts = self._facts(head)
         ended = any(ENDS_A_SUBJECT & self._subject_facts(key).keys() for key in self._stands_on(head))
-        if ended or ENDS_A_MANDATE & facts.keys():
+        if ended or ENDS_A_MANDATE & _kinds(facts):
             return "revoked"
         if "setup_succeeded" in facts:
             return "active"
         return "expired" if ENDS_A_SESSION & facts.keys() else "pending"
+
+    def erasure_begun(self, mandate_id: str) -> bool:
+        return "revoked#erasure" in self._facts(self._head(mandate_id))
 
     def heads(self) -> list[Any]:
         return [self._head(mandate_id) for mandate_id in sorted(self._all_heads())]
@@ -346,6 +399,10 @@ class Invariants:
         rows = self._world.aws.items("mandates")
         keys = sorted(key for key in rows if key[0] == mandate_id and key[1].startswith(ENTRY_PREFIX))
         return [_read(rows[key]) for key in keys]
+
+    def _has_personal_values(self, mandate_id: str) -> bool:
+        rows = self._world.aws.items("mandates")
+        return any(key[0] == mandate_id and key[1].startswith("personal#") for key in rows)
 
     def _facts(self, head: Any) -> Facts:
         facts: Facts = _json(head["facts"]["S"])
@@ -376,6 +433,10 @@ class Invariants:
 
     def _fail(self, what: str) -> None:
         self._world.fail(what)
+
+
+def _kinds(facts: Facts) -> set[str]:
+    return {str(fact["kind"]) for fact in facts.values()}
 
 
 def _position(item: Any) -> int:

@@ -37,7 +37,7 @@ class OneFault(World):
 
 
 def journey(world: World) -> None:
-    """Set up, replaced, set up again, active, and withdrawn; then all that follows."""
+    """Set up, replaced, set up again, active, withdrawn, and erased; then all that follows."""
     for _ in range(2):
         world.finish(world.put_customer(email="ann@shop.example"))
         world.pass_time(SEARCHABLE_AFTER_SECONDS)
@@ -56,6 +56,9 @@ def journey(world: World) -> None:
     statuses = {head["mandate_id"]["S"]: world.invariants.status(head) for head in world.invariants.heads()}
     assert statuses.pop(handed.mandate_id) == "revoked"
     assert set(statuses.values()) == {"expired"}
+    for _ in range(2):
+        world.finish(world.erase())
+    world.converge()
 
 
 def every_fault() -> Iterator[tuple[int, Fault]]:

@@ -254,6 +254,58 @@ def stripe_does_not_know_it(world: World) -> None:
     world.converge()
 
 
+LONGER_THAN_ANY_SCENARIO = 3000.0
+
+
+def erased_between_reading_and_writing(world: World) -> None:
+    """There is no slot yet, whose own condition would refuse the checkout."""
+    world.finish(world.put_customer())
+    task = world.post_checkout()
+    on_to(world, task, "TransactWriteItems", "checkout")
+    world.finish(world.erase())
+    world.finish(task)
+    world.converge()
+
+
+def begun_while_being_erased(world: World) -> None:
+    world.aws.longest_index_lag = LONGER_THAN_ANY_SCENARIO
+    opened(world)
+    erasing = world.erase()
+    on_to(world, erasing, "DeleteItem", "customers")
+    world.finish(world.post_checkout(url=URLS[1]))
+    world.finish(erasing)
+    world.converge()
+
+
+def renewed_while_being_erased(world: World) -> None:
+    opened(world)
+    erasing = world.erase()
+    on_to(world, erasing, "DeleteItem", "customers")
+    delete_customer(world)
+    told(world, "customer.deleted")
+    world.finish(world.put_customer())
+    world.finish(erasing)
+    world.converge()
+
+
+def replaced_and_erased(world: World) -> None:
+    """The index knows neither of the two yet."""
+    world.aws.longest_index_lag = LONGER_THAN_ANY_SCENARIO
+    opened(world)
+    world.finish(world.post_checkout(url=URLS[1]))
+    world.finish(world.erase())
+    world.converge()
+
+
+def renewed_and_erased(world: World) -> None:
+    world.finish(world.put_customer())
+    delete_customer(world)
+    told(world, "customer.deleted")
+    world.finish(world.put_customer())
+    world.finish(world.erase())
+    world.converge()
+
+
 def begun_and_broken_off(world: World) -> str:
     """A mandate that does not know its session yet: its customer is all that an event can be held against."""
     world.finish(world.put_customer())
@@ -368,6 +420,11 @@ SCENARIOS: Mapping[str, Scenario] = {
     "withdrawn session that Stripe does not know": stripe_does_not_know_what_is_withdrawn(
         "/expire", authorised=False
     ),
+    "checkout's check of the customer's claim": erased_between_reading_and_writing,
+    "customer's condition of an erasure": renewed_while_being_erased,
+    "checkout slot's condition of an erasure": begun_while_being_erased,
+    "checkouts of the hour before": replaced_and_erased,
+    "Stripe customers of before": renewed_and_erased,
     "customer match of events": a_session_of_another_customer,
     "checkout match of events": another_session_of_the_same_customer,
     "ownership of events": a_session_of_another_stack,

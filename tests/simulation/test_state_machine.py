@@ -64,6 +64,11 @@ class Mandates(RuleBasedStateMachine):
         handed = self.world.handed[pick % len(self.world.handed)]
         self._within(partial(self.world.revoke, handed.customer_id, handed.mandate_id))
 
+    @precondition(_has_room)
+    @rule(customer_id=customers)
+    def erase(self, customer_id: str) -> None:
+        self._within(partial(self.world.erase, customer_id))
+
     @rule(pick=picks, mandate=st.booleans())
     def authorize(self, pick: int, mandate: bool) -> None:
         handed = self.world.handed[pick % len(self.world.handed)]

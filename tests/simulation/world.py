@@ -22,6 +22,7 @@ from local.stripe_simulator.webhooks import Attempt
 from mandates.core.stripe_events import HANDLED_TYPES
 from mandates.core.terms import Terms
 from mandates.moment import Moment
+from mandates.privacy import erase, holdings
 from mandates.store.terms import publish_terms
 from ops.terms import load as load_terms
 from tests.component.world import (
@@ -92,9 +93,10 @@ def published_terms() -> tuple[Terms, Mapping[tuple[str, ...], Item]]:
 
 
 class World:
-    """`seed` decides everything; `faults` is the chance that a call meets one."""
+    """`seed` decides everything; `faults` is the chance that a call meets one, `index_lag` (seconds) how long
+    an index of DynamoDB may not know of a write."""
 
-    def __init__(self, seed: int, *, faults: float = 0.0) -> None:
+    def __init__(self, seed: int, *, faults: float = 0.0, index_lag: float = 0.0) -> None:
         from tests.simulation.invariants import Invariants
 
         self.seed = seed
@@ -107,6 +109,7 @@ class World:
         self._digest = hashlib.sha256()
         self.steps = 0
         self.aws = Aws(self.clock, self.random, self._wrote)
+        self.aws.longest_index_lag = index_lag
         self.stripe = Simulator(
             Settings(retry_delay=5.0, delivery_attempts=60),
             clock=self.clock,
@@ -117,6 +120,8 @@ class World:
         self.held: list[Attempt] = []
         self.lost: list[str] = []
         self.acknowledged: set[str] = set()
+        self.to_be_erased: set[str] = set()
+        self.has_erasures = False
         self.violation: Violation | None = None
         self.stripe_down_until = 0.0
         self.slowest_call = 0.03
@@ -154,6 +159,7 @@ class World:
             self.fail(f"{call} uses what is not simulated: {json.dumps(call.parameters, default=str)[:500]}")
         self.counted["calls"] += 1
         task = self.tasks.current
+        self.invariants.called(task, call)
         met = f" [{fault.value}]" if fault else ""
         self.note(f"  {task or 'the world'}: {call}{met}: {outcome}")
         self.clock.now += self.random.random() * self.slowest_call
@@ -188,12 +194,29 @@ class World:
         idle = self._idle.setdefault(function, [])
         container = idle.pop() if idle else None
 
-        def run() -> Any:
+        def work() -> Any:
             nonlocal container
+            if container is None:
+                container = reality.load(function)
+            return container.handler(event, Context())
+
+        def finished(result: Any) -> None:
+            idle.append(container)
+            done(result)
+
+        return self._begin(function, work, finished, gone, about)
+
+    def _begin(
+        self,
+        name: str,
+        work: Callable[[], Any],
+        done: Callable[[Any], None],
+        gone: Callable[[], None] = lambda: None,
+        about: str = "",
+    ) -> Task:
+        def run() -> Any:
             try:
-                if container is None:
-                    container = reality.load(function)
-                return container.handler(event, Context())
+                return work()
             except Violation:
                 raise
             except Exception as error:  # a function error: for whoever invoked it, as if the container died
@@ -202,16 +225,12 @@ class World:
                 self.note(f"  {task} raises {type(error).__name__}")
                 raise ContainerGone from error
 
-        def finished(result: Any) -> None:
-            idle.append(container)
-            done(result)
-
         def crashed() -> None:
             self.note(f"  {task} is gone")
             gone()
 
-        self.counted[function] += 1
-        task: Task = Task(f"{function}#{self.counted[function]}", run, finished, crashed)
+        self.counted[name] += 1
+        task: Task = Task(f"{name}#{self.counted[name]}", run, done, crashed)
         self.note(f"{task} begins{' ' + about if about else ''}")
         self.tasks.start(task)
         self.raise_violation()
@@ -316,6 +335,8 @@ class World:
             self.invariants.came_back(handed.mandate_id, own=own)
 
         def done(given: Any) -> None:
+            if self.invariants.erasure_begun(handed.mandate_id):
+                return  # it is theirs no more, or for no more than a moment
             expected = (422 if wrong else 200) if own else 404
             if given.status not in {expected, 500, 503}:
                 self.fail(f"{customer_id} came back to {handed.mandate_id} and was answered {given.status}")
@@ -349,6 +370,40 @@ class World:
             done=done,
             about=mandate_id,
         )
+
+    # ---------------------------------------------------------------------------------- an operator
+
+    def erase(self, customer_id: str = CUSTOMER) -> Task:
+        """As `ops customer erase` does it. Until it says that all went well, it is to be run again."""
+
+        def work() -> list[str]:
+            held = holdings(customer_id)
+            if held.is_empty:
+                return []
+            return erase(
+                held,
+                override="court_order",
+                clock=self.clock,
+                random_bytes=self.random.randbytes,
+                say=lambda _: None,
+            )
+
+        def done(problems: list[str]) -> None:
+            self.note(f"  {customer_id} is erased, but for {problems}")
+            self.counted["erasures to be run again" if problems else "erasures done"] += 1
+            if not problems:
+                self.invariants.erased(customer_id, task)
+                self.to_be_erased.discard(customer_id)
+
+        self.to_be_erased.add(customer_id)
+        task = self._begin("erase", work, done, about=customer_id)
+        return task
+
+    def finish_erasures(self) -> None:
+        for customer_id in sorted(self.to_be_erased):
+            self.finish(self.erase(customer_id))
+        if self.to_be_erased:
+            self.fail(f"running it again does not erase {self.to_be_erased}, who do nothing any more")
 
     # ------------------------------------------------------------------------- the buyer, and Stripe
 
@@ -542,6 +597,7 @@ class World:
         """The faults are over: everything that is on its way arrives."""
         self.note("the faults are over")
         self.finish_all()
+        self.finish_erasures()
         self.heal_lost_events()
         for _ in range(400):
             self.stripe.release()

@@ -11,6 +11,11 @@ from tests.simulation.world import CUSTOMERS, LOCALES, MOST_UNDER_WAY, URLS, Wor
 HOUR = 3600
 STEPS = (60, 160)
 INTENSITIES = (0.0, 0.03, 0.08, 0.15)
+INDEX_LAGS = (0.0, 1.0, 60.0, 1800.0)
+"""In seconds. DynamoDB names none that is never exceeded; as a rule it is a fraction of one."""
+
+ERASURES = 0.4
+"""The share of worlds in which customers are erased."""
 LONGEST_LIFE = 3 * 24 * HOUR
 """Well inside the queue's retention: nobody leaves a queue alone for days."""
 
@@ -20,7 +25,8 @@ Step = tuple[float, Callable[[], Any]]
 def run(seed: int, steps: int | None = None) -> World:
     """One world from its beginning to convergence. Raises Violation."""
     choose = Random(f"world {seed}")
-    world = World(seed, faults=choose.choice(INTENSITIES))
+    world = World(seed, faults=choose.choice(INTENSITIES), index_lag=choose.choice(INDEX_LAGS))
+    world.has_erasures = choose.random() < ERASURES
     with world.entered():
         for _ in range(choose.randint(*STEPS) if steps is None else steps):
             world.steps += 1
@@ -92,7 +98,10 @@ def _customers(world: World) -> list[Step]:
     known = row is not None and "stripe_customer_id" in row
     put = partial(world.put_customer, customer_id, **_profile(random))
     open_one = partial(world.post_checkout, customer_id, _mostly(random, URLS), _mostly(random, LOCALES))
-    return [(2 if known else 12, put), (7 if known else 1, open_one)]
+    steps: list[Step] = [(2 if known else 12, put), (7 if known else 1, open_one)]
+    if world.has_erasures:
+        steps.append((2 if known else 0.2, partial(world.erase, customer_id)))
+    return steps
 
 
 def _profile(random: Random) -> dict[str, str]:

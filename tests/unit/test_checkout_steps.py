@@ -30,7 +30,7 @@ UNRESOLVED = Slot(
     params={"mode": "setup"},
     created_at=BEGUN,
     expires_at=BEGUN + SESSION_LIFETIME_SECONDS,
-    starts=(BEGUN,),
+    starts={"mdt_example": BEGUN},
 )
 OPEN = replace(UNRESOLVED, checkout_session_id="cs_test_example", url="https://checkout.example/")
 OTHER = replace(REQUEST, locale="de")
@@ -128,7 +128,7 @@ def test_the_key_is_the_mandates_and_fits_stripe() -> None:
 
 
 def begun_at(*starts: int) -> Slot:
-    return replace(OPEN, starts=tuple(BEGUN + seconds for seconds in starts))
+    return replace(OPEN, starts={f"mdt_{number}": BEGUN + at for number, at in enumerate(starts)})
 
 
 EVERY_MINUTE = tuple(range(0, 600, 60))
@@ -158,8 +158,8 @@ def test_how_long_another_has_to_wait(slot: Slot | None, seconds_later: int, wai
 
 def test_what_counts_is_kept_and_no_more() -> None:
     starts = recent_starts(begun_at(*EVERY_MINUTE), BEGUN + HOUR + 60)
-    assert starts == tuple(BEGUN + seconds for seconds in EVERY_MINUTE[2:])
-    assert recent_starts(None, BEGUN) == ()
+    assert list(starts.items()) == [(f"mdt_{minute}", BEGUN + 60 * minute) for minute in range(2, 10)]
+    assert recent_starts(None, BEGUN) == {}
 
 
 def test_no_hour_has_more_starts_than_are_allowed() -> None:
@@ -172,7 +172,7 @@ def test_no_hour_has_more_starts_than_are_allowed() -> None:
             assert wait_before_another(slot, now + wait) == 0
             assert wait_before_another(slot, now + wait - 1) > 0
             continue
-        slot = replace(OPEN, starts=(*recent_starts(slot, now), now))
+        slot = replace(OPEN, starts={**recent_starts(slot, now), f"mdt_{now}": now})
         started.append(now)
     assert len(slot.starts if slot else ()) <= MOST_STARTS
     assert len(started) == 5 * MOST_STARTS

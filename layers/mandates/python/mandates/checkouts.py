@@ -181,7 +181,7 @@ class Checkouts:
             locale=consent.request.locale,
             expires_at=expires_at,
         )
-        starts = (*recent_starts(replaces, moment.seconds), moment.seconds)
+        starts = {**recent_starts(replaces, moment.seconds), mandate_id: moment.seconds}
         slot = Slot(mandate_id, consent.request, params, moment.seconds, expires_at, starts)
         take_slot(customer, slot, replaces, begun, moment)
         return slot

@@ -77,19 +77,21 @@ class Holdings:
     @property
     def stripe_customer_ids(self) -> list[str]:
         """Every Stripe customer they have had, as far as anything still names it."""
-        linked = self.customer.stripe_customer_id if self.customer else None
-        return sorted(
-            {mandate.stripe_customer_id for mandate in self.mandates} | ({linked} if linked else set())
-        )
+        of_mandates = {mandate.stripe_customer_id for mandate in self.mandates}
+        if self.customer is None:
+            return sorted(of_mandates)
+        linked = {self.customer.stripe_customer_id} if self.customer.stripe_customer_id else set()
+        return sorted({*of_mandates, *linked, *self.customer.earlier})
 
 
 def holdings(customer_id: str) -> Holdings:
     """Read strongly consistent, and not by the index alone, where a mandate just made may be missing: the
-    checkout names the newest one, and the Stripe customer all that were activated."""
+    checkout names the newest one and those of the hour before, and the Stripe customer all that were
+    activated."""
     customer, slot = read_customer(customer_id), read_slot(customer_id)
     named = {mandate.mandate_id for mandate in mandates_of(customer_id)}
     if slot:
-        named.add(slot.mandate_id)
+        named |= {slot.mandate_id, *slot.starts}
     if customer and customer.stripe_customer_id:
         key = stripe_customer_subject(customer.stripe_customer_id)
         named |= read_subjects([key])[key].mandates

@@ -53,8 +53,9 @@ class Slot:
     """A customer's current checkout. Times are epoch seconds.
 
     `params` is all that Stripe is sent, and empty once the session's id and URL are known. Those are None
-    until Stripe has answered, and stay so if that is a `refusal`. `starts` are when this checkout and those
-    of the hour before it were begun, the earliest first.
+    until Stripe has answered, and stay so if that is a `refusal`. `starts` says by mandate id when this
+    checkout and those of the hour before it were begun, the earliest first: what was begun before that hour,
+    the index of mandates knows.
     """
 
     mandate_id: str
@@ -62,7 +63,7 @@ class Slot:
     params: Mapping[str, Any]
     created_at: int
     expires_at: int
-    starts: tuple[int, ...]
+    starts: Mapping[str, int]
     checkout_session_id: str | None = None
     url: str | None = None
     refusal: Refusal | None = None
@@ -99,15 +100,16 @@ def next_step(slot: Slot | None, request: CheckoutRequest, mandate: Status | Non
     return Step.RESUME if unresolved else Step.REUSE
 
 
-def recent_starts(slot: Slot | None, now: int) -> tuple[int, ...]:
-    """When the customer began the checkouts that count at `now`, the earliest first."""
-    starts = slot.starts if slot else ()
-    return tuple(sorted(start for start in starts if start > now - START_PERIOD_SECONDS))
+def recent_starts(slot: Slot | None, now: int) -> dict[str, int]:
+    """By mandate id: when the customer began the checkouts that count at `now`, the earliest first."""
+    starts = slot.starts if slot else {}
+    recent = [(at, mandate_id) for mandate_id, at in starts.items() if at > now - START_PERIOD_SECONDS]
+    return {mandate_id: at for at, mandate_id in sorted(recent)}
 
 
 def wait_before_another(slot: Slot | None, now: int) -> int:
     """In how many seconds the customer may begin another checkout; 0 if they may now."""
-    starts = recent_starts(slot, now)
+    starts = list(recent_starts(slot, now).values())
     if len(starts) < MOST_STARTS:
         return 0
     return starts[-MOST_STARTS] + START_PERIOD_SECONDS - now

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from mandates.core.changes import Change
 from mandates.core.checkout import CheckoutRequest, Refusal, Slot
@@ -18,7 +19,8 @@ class Customer:
     """`stripe_customer_id` is None while the claim is unresolved: somebody set out to create it.
 
     `generation` counts the Stripe customers this customer has had. `claimed_at` is epoch seconds, and so is
-    `failed_at`: when Stripe last failed to say whether it made the customer of this claim.
+    `failed_at`: when Stripe last failed to say whether it made the customer of this claim. `earlier` are the
+    Stripe customers that this one had before.
     """
 
     customer_id: str
@@ -28,6 +30,7 @@ class Customer:
     created_at: str
     stripe_customer_id: str | None = None
     failed_at: int | None = None
+    earlier: tuple[str, ...] = ()
 
 
 def read_customer(customer_id: str) -> Customer | None:
@@ -40,6 +43,7 @@ def read_customer(customer_id: str) -> Customer | None:
             row.created_at,
             row.stripe_customer_id,
             None if row.failed_at is None else int(row.failed_at),
+            tuple(sorted(row.earlier or ())),
         )
     return None
 
@@ -56,19 +60,21 @@ def renew_claim(before: Customer, claim_id: str, generation: int, now: int) -> C
 
     Raises Conflict if somebody renewed or resolved the claim meanwhile.
     """
+    actions: list[Action] = [
+        CustomerRow.claim_id.set(claim_id),
+        CustomerRow.generation.set(generation),
+        CustomerRow.claimed_at.set(now),
+        CustomerRow.failed_at.remove(),
+        CustomerRow.stripe_customer_id.remove(),
+    ]
+    gone = {before.stripe_customer_id} if before.stripe_customer_id else set()
+    if gone:
+        actions.append(CustomerRow.earlier.add(gone))
     with conflicts_named():
-        _row(before).update(
-            [
-                CustomerRow.claim_id.set(claim_id),
-                CustomerRow.generation.set(generation),
-                CustomerRow.claimed_at.set(now),
-                CustomerRow.failed_at.remove(),
-                CustomerRow.stripe_customer_id.remove(),
-            ],
-            condition=_still_as_read(before),
-        )
+        _row(before).update(actions, condition=_still_as_read(before))
     return replace(
         before,
+        earlier=tuple(sorted({*before.earlier, *gone})),
         claim_id=claim_id,
         generation=generation,
         claimed_at=now,
@@ -139,7 +145,8 @@ def _still_as_read(customer: Customer) -> Condition:
 
 def _row(customer: Customer) -> CustomerRow:
     plain = asdict(customer)
-    return CustomerRow(plain.pop("customer_id"), CustomerRow.RECORD, **plain)
+    earlier = set(plain.pop("earlier")) or None  # a set of DynamoDB's is never empty
+    return CustomerRow(plain.pop("customer_id"), CustomerRow.RECORD, **plain, earlier=earlier)
 
 
 # ------------------------------------------------------------------------------------ checkout slot
@@ -153,7 +160,7 @@ def read_slot(customer_id: str) -> Slot | None:
             params=row.params or {},
             created_at=int(row.created_at),
             expires_at=int(row.expires_at),
-            starts=tuple(row.starts),
+            starts=row.starts,
             checkout_session_id=row.checkout_session_id,
             url=row.url,
             refusal=Refusal(**row.refusal) if row.refusal else None,
@@ -180,7 +187,7 @@ def take_slot(customer: Customer, slot: Slot, replaces: Slot | None, consent: Ch
         params=dict(slot.params),
         created_at=slot.created_at,
         expires_at=slot.expires_at,
-        starts=list(slot.starts),
+        starts=dict(slot.starts),
     )
     with transaction() as writing:
         writing.condition_check(

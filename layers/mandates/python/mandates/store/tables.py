@@ -38,7 +38,8 @@ class _Table:
 
 
 class CustomerRow(Model):
-    """One per customer id: the claim on creating their Stripe customer, then that customer's id."""
+    """One per customer id: the claim on creating their Stripe customer, then that customer's id; and the ids
+    of those they had `earlier`, which were deleted at Stripe."""
 
     RECORD = "customer"
 
@@ -53,6 +54,7 @@ class CustomerRow(Model):
     created_at = UnicodeAttribute()
     failed_at = NumberAttribute(null=True)
     stripe_customer_id = UnicodeAttribute(null=True)
+    earlier = UnicodeSetAttribute(null=True)
 
 
 class CheckoutRow(Model):
