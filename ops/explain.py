@@ -116,10 +116,8 @@ def story(
     yield f"  ledger  {mandate.entries} entries"
     for entry in ledger:
         yield f"    {_entry(entry)}"
-    for line in open_at_stripe(now, mandate, subjects):
+    for line in open_at_stripe(now, mandate, subjects, unsettled):
         yield f"  Stripe  {line}"
-    for one in unsettled.values():
-        yield f"  Stripe  {_refused(one)}"
 
 
 def why(now: Status, mandate: Mandate, subjects: Mapping[str, Subject]) -> Lines:
@@ -153,27 +151,33 @@ def _with_code(fact: Fact) -> str:
     return f"{fact.kind} ({code})" if code else str(fact.kind)
 
 
-def open_at_stripe(now: Status, mandate: Mandate, subjects: Mapping[str, Subject]) -> Lines:
+def open_at_stripe(
+    now: Status, mandate: Mandate, subjects: Mapping[str, Subject], unsettled: Mapping[str, Unsettled]
+) -> Lines:
     """What there still is at Stripe, as far as we have been told."""
     left = left_at_stripe(mandate, subjects)
-    for payment_method_id in left.payment_methods:
-        yield f"{payment_method_id} is not known to be detached yet: SettleWithdrawals does that"
-    if left.checkout_session:
-        yield f"{left.checkout_session} is not known to be closed yet: SettleWithdrawals expires it"
+    for stripe_id in left.stripe_ids:
+        if stripe_id in unsettled:
+            yield _refused(unsettled[stripe_id])
+        elif stripe_id == left.checkout_session:
+            yield f"{stripe_id} is not known to be closed yet: SettleWithdrawals expires it"
+        else:
+            yield f"{stripe_id} is not known to be detached yet: SettleWithdrawals does that"
     if now is Status.ACTIVE:
         yield f"{mandate.payment_method_id} is attached to {mandate.stripe_customer_id}: what may be charged"
     elif now is Status.PENDING and mandate.checkout_session_id:
         yield f"{mandate.checkout_session_id} is open: the customer may still complete it"
     elif now is Status.PENDING:
         yield "no session yet: the customer's next POST /checkout-sessions goes on with it"
-    elif not (left.payment_methods or left.checkout_session):
+    elif not left.stripe_ids:
         yield "nothing is left open"
 
 
 def _refused(one: Unsettled) -> str:
     if one.is_dismissed:
-        return f"{one.stripe_id} was dismissed at {one.dismissed_at} by {one.dismissed_by}: {one.reason}"
-    return f"{one.stripe_id} has not been released since {rfc3339(one.since)} ({one.code})"
+        return f"{one.stripe_id} is left as it is, dismissed at {one.dismissed_at} by {one.dismissed_by}: {one.reason}"
+    since = rfc3339(one.since)
+    return f"{one.stripe_id} has not been released since {since} ({one.code}): SettleWithdrawals tries"
 
 
 # -------------------------------------------------------------------------------------------- an event

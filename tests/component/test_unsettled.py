@@ -218,7 +218,9 @@ def test_what_was_dismissed_is_not_tried_again_and_who_and_why_is_kept(world: Wo
     assert kept.dismissed_at.startswith(time.strftime("%Y-%m-%dT", time.gmtime()))
     capsys.readouterr()
     assert main(["explain", mandate_id]) == 0
-    assert f"by {arn}: its account is closed" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"by {arn}: its account is closed" in told
+    assert "SettleWithdrawals" not in told
 
 
 def test_a_dismissal_counts_as_nothing_settled(world: World) -> None:
