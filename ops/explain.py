@@ -175,7 +175,8 @@ def open_at_stripe(
 
 def _refused(one: Unsettled) -> str:
     if one.is_dismissed:
-        return f"{one.stripe_id} is left as it is, dismissed at {one.dismissed_at} by {one.dismissed_by}: {one.reason}"
+        by_whom = f"dismissed at {one.dismissed_at} by {one.dismissed_by}"
+        return f"{one.stripe_id} is left as it is, {by_whom}: {one.reason}"
     since = rfc3339(one.since)
     return f"{one.stripe_id} has not been released since {since} ({one.code}): SettleWithdrawals tries"
 
