@@ -89,9 +89,15 @@ def mandate_id(stack: StackJson, customer: Customer) -> str:
 
 def test_readmes_front_end(stack: StackJson, customer: Customer, mandate_id: str, tmp_path: Path) -> None:
     shown = consent_to(customer.current_terms())
+    theirs = {
+        **stack,
+        "tokens": {**stack["tokens"], "customer": customer.token},
+        "customer_ids": {**stack["customer_ids"], "customer": customer.customer_id},
+    }
+    (tmp_path / "stack.json").write_text(json.dumps(theirs))
     script = (
         block("README.md", "call -X PUT")
-        .replace(".local/stack.json", str(Path(stack["state_dir"]) / "stack.json"))
+        .replace(".local/stack.json", "stack.json")
         .replace(".venv/bin/python", sys.executable)
         .replace("http://127.0.0.1:4000", stack["storefront_url"])
         .replace("<digest from above>", shown["terms_digest"])
@@ -128,10 +134,9 @@ def test_evidence_is_fetched_and_checked_by_hand(stack: StackJson, mandate_id: s
 
 @pytest.mark.timeout(600)
 def test_every_command_of_an_operator(
-    stack: StackJson, http: httpx.Client, mandate_id: str, tmp_path: Path
+    stack: StackJson, live: LiveStack, http: httpx.Client, mandate_id: str, tmp_path: Path
 ) -> None:
     """Without a variable that says where the stack is, and without --stack: it is found."""
-    live = LiveStack(stack)
     odd, dismissed, *_ = impossible_events(live, mandate_id, "documented")
     for event in (odd, dismissed):
         live.post_webhook(event).raise_for_status()
@@ -147,6 +152,7 @@ def test_every_command_of_an_operator(
         "R": "documented",
         "FILE": "evidence.json",
         "FINGERPRINT": evidence.json()["signature"]["key_fingerprint"],
+        "NUMBER:HASH": "{length}:{head_hash}".format_map(evidence.json()["evidence"]["ledger"]),
     }
     ids = (odd["id"], dismissed["id"])
     until(lambda: {read(live).outcomes.get(one) for one in ids} == {"quarantined"}, seconds=60)
@@ -172,6 +178,9 @@ def test_every_command_of_an_operator(
         text=True,
         check=False,
     )
+    secret_before = stack["webhook_secret"]
+    described = json.loads((Path(stack["state_dir"]) / "stack.json").read_text())
+    stack["webhook_secret"] = described["webhook_secret"]  # for the tests after this one
     said = re.split(r'^\{"ended": (\d+)\}\n', finished.stdout, flags=re.MULTILINE)
     assert len(said) == 2 * len(commands) + 1, finished.stdout
     for words, printed, ended in zip(commands, said[::2], map(int, said[1::2]), strict=False):
@@ -180,8 +189,4 @@ def test_every_command_of_an_operator(
             assert nothing in printed, (words, printed)
         else:
             assert (ended, "Traceback" in printed) == (0, False), (words, printed)
-
-    described = json.loads((Path(stack["state_dir"]) / "stack.json").read_text())
-    assert described["webhook_secret"] != stack["webhook_secret"]
-    stack["webhook_secret"] = described["webhook_secret"]  # for the tests after this one
-    live.close()
+    assert described["webhook_secret"] != secret_before

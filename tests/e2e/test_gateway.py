@@ -5,13 +5,13 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
 from tests.e2e.conftest import StackJson
+from tests.live.stack import LiveStack
 
 BURST = 50
 BURST_SECONDS = 90.0
@@ -78,17 +78,16 @@ def test_a_burst_for_one_customer_makes_one_stripe_customer(stack: StackJson, ht
     assert len(made) == 1
 
 
-def test_roles_are_enforced(stack: StackJson) -> None:
+def test_roles_are_enforced(stack: StackJson, live: LiveStack) -> None:
     """The emulator refuses what a role does not allow, so every other test proves the roles wide enough.
 
     Here, narrow enough: a role's session may not do what other functions do.
     """
-    sts = _aws(stack, "sts")
-    roles = _aws(stack, "iam").list_roles()["Roles"]
+    sts = live.aws("sts")
+    roles = live.aws("iam").list_roles()["Roles"]
     role = next(role["Arn"] for role in roles if "ReadTermsRole" in role["RoleName"])
     session = sts.assume_role(RoleArn=role, RoleSessionName="as-read-terms")["Credentials"]
-    as_read_terms = _aws(
-        stack,
+    as_read_terms = live.aws(
         "dynamodb",
         aws_access_key_id=session["AccessKeyId"],
         aws_secret_access_key=session["SecretAccessKey"],
@@ -100,19 +99,6 @@ def test_roles_are_enforced(stack: StackJson) -> None:
         as_read_terms.scan(TableName=stack["tables"]["terms"])
     with pytest.raises(as_read_terms.exceptions.ClientError, match="AccessDenied"):
         as_read_terms.scan(TableName=stack["tables"]["mandates"])
-
-
-def _aws(stack: StackJson, service: str, **credentials: str) -> Any:
-    import boto3
-
-    root = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    connect: Any = boto3.client
-    return connect(
-        service,
-        endpoint_url=stack["aws_endpoint_url"],
-        region_name=stack["region"],
-        **(credentials or root),
-    )
 
 
 def test_a_refused_token_starts_no_worker(stack: StackJson, http: httpx.Client) -> None:

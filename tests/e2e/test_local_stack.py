@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -92,12 +93,16 @@ def group_exists(group: int) -> bool:
 
 
 def a_restart_of_aws_keeps_everything(settings: Settings) -> None:
+    with closing(LiveStack(json.loads(settings.stack_file.read_text()))) as live:
+        everything_is_kept_over_a_restart(live, settings)
+
+
+def everything_is_kept_over_a_restart(live: LiveStack, settings: Settings) -> None:
     """Events in the queue, withdrawals in the stream, tokens in people's hands.
 
     The second withdrawal comes first after the restart: a stream read on from where it was, but without its
     records, would skip it.
     """
-    live = LiveStack(json.loads(settings.stack_file.read_text()))
     shopping = Shopping(live, seed=1)
     (shopper,) = sign_up(live, 1)
     shopping.become_customer(shopper)

@@ -39,9 +39,12 @@ class LiveStack:
         self.troubles: Counter[str] = Counter()
         """What API callers met and got over, by kind."""
         self._lock = Lock()
+        self._clients: list[Any] = []
 
     def close(self) -> None:
         self.http.close()
+        for client in self._clients:
+            client.close()
 
     # ------------------------------------------------------------------------------------ the API
 
@@ -111,15 +114,17 @@ class LiveStack:
 
     # ------------------------------------------------------------------------------------------ AWS
 
-    def aws(self, service: str) -> Any:
+    def aws(self, service: str, **credentials: str) -> Any:
+        """A client, the account's own unless credentials are given; closed with this stack."""
         connect: Any = boto3.client  # one function for 400 services: its stubs cannot take a plain str
-        return connect(
+        client = connect(
             service,
             endpoint_url=self.described["aws_endpoint_url"],
             region_name=self.described["region"],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            **(credentials or {"aws_access_key_id": "test", "aws_secret_access_key": "test"}),
         )
+        self._clients.append(client)
+        return client
 
     @cached_property
     def sqs(self) -> Any:
