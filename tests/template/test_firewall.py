@@ -33,6 +33,11 @@ def webhook_match(stack: Stack, name: str) -> Json:
     return match
 
 
+def sent_match(stack: Stack) -> Json:
+    match: Json = statement(stack, "WebhooksPerAddress")["ScopeDownStatement"]["ByteMatchStatement"]
+    return match
+
+
 def token_header(stack: Stack) -> Json:
     header: Json = statement(stack, "RequestsPerToken")["CustomKeys"][0]["Header"]
     return header
@@ -57,6 +62,7 @@ def overrides(stack: Stack) -> list[Json]:
 
 
 passing = rules.the_firewall_lets_webhooks_pass_and_keeps_no_request
+of_webhooks = rules.the_firewall_counts_who_sends_webhooks
 per_token = rules.the_firewall_counts_each_token_where_stripe_is_called
 sizes = rules.the_firewall_takes_what_our_routes_take
 standing = rules.the_firewall_stands_before_the_stage_in_prod_or_if_asked_for
@@ -83,13 +89,34 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
         "RequestsPerToken keeps samples",
     ),
     (passing, lambda s: firewall(s)["Rules"].pop(0), "no rule counts addresses"),
-    (passing, lambda s: firewall(s).update(Rules=firewall(s)["Rules"][:2]), "no rule of AWS's own"),
+    (passing, lambda s: firewall(s).update(Rules=firewall(s)["Rules"][:3]), "no rule of AWS's own"),
     (
         passing,
         lambda s: s.resources.update(Logs={"Type": "AWS::WAFv2::LoggingConfiguration", "Properties": {}}),
         "logs requests",
     ),
-    (per_token, lambda s: firewall(s)["Rules"].pop(1), "no rule counts tokens"),
+    (of_webhooks, lambda s: firewall(s)["Rules"].pop(1), "no rule counts webhooks by address"),
+    (of_webhooks, lambda s: sent_match(s).update(SearchString="e"), "no rule counts webhooks by address"),
+    (
+        of_webhooks,
+        lambda s: sent_match(s)["TextTransformations"][0].update(Type="URL_DECODE"),
+        "another route is counted",
+    ),
+    (
+        of_webhooks,
+        lambda s: statement(s, "WebhooksPerAddress").update(AggregateKeyType="CONSTANT"),
+        "webhooks of all addresses",
+    ),
+    (of_webhooks, lambda s: rule(s, "WebhooksPerAddress").update(Action={"Count": {}}), "none is refused"),
+    *(
+        (
+            of_webhooks,
+            lambda s, limit=limit: s.template["Parameters"]["WebAclWebhooksPerAddress"].update(Default=limit),
+            found,
+        )
+        for limit, found in ((2_000, "one address may send 1%"), (150_000, "one address may send 100%"))
+    ),
+    (per_token, lambda s: firewall(s)["Rules"].pop(2), "no rule counts tokens"),
     (per_token, lambda s: token_header(s).update(Name="x-api-key"), "x-api-key is not where a token is"),
     *(
         (
@@ -143,7 +170,9 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
 ]
 
 
-@pytest.mark.parametrize("rule", [passing, per_token, sizes, standing], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize(
+    "rule", [passing, of_webhooks, per_token, sizes, standing], ids=lambda rule: rule.__name__
+)
 def test_holds_for_the_template(rule: Rule, stack: Stack) -> None:
     assert rule(stack) == []
 
