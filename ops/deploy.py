@@ -4,7 +4,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import boto3
@@ -19,6 +19,9 @@ from ops.printing import complain, say
 ROOT = Path(__file__).resolve().parent.parent
 SAMCONFIG = ROOT / "samconfig.toml"
 TEMPLATE = ROOT / "template.yaml"
+AT_ONCE = {"ShiftTraffic": "false"}
+"""CodeDeploy stops a deployment while one of its alarms is on, also the one that takes a bad version back:
+https://docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-create-alarms.html"""
 
 
 class DeploymentRefused(Exception):
@@ -29,24 +32,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ops.deploy", description=__doc__)
     parser.add_argument("stage", help="a section of samconfig.toml: dev, staging, prod")
     parser.add_argument("--built", type=Path, help="the folder of `sam build`; left out: only check")
+    parser.add_argument("--at-once", action="store_true", help="this deployment shifts no traffic gradually")
     chosen, options = parser.parse_known_args(arguments)
     try:
         config = read_stage(SAMCONFIG, chosen.stage)
-        values = checked_values(config)
+        values = checked_values(config, AT_ONCE if chosen.at_once else {})
         return deploy(chosen.stage, chosen.built, values, options) if chosen.built else 0
     except (ParametersRefused, DeploymentRefused) as refused:
         complain(refused)
         return 1
 
 
-def checked_values(config: StageConfig) -> dict[str, str]:
-    """Every parameter's value, after a look at the account. Prints warnings; raises if it can't go well."""
+def checked_values(config: StageConfig, this_time: Mapping[str, str]) -> dict[str, str]:
+    """Every parameter's value, after a look at the account. Prints warnings; raises if it can't go well.
+
+    `this_time` goes before what samconfig.toml says.
+    """
     template = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
     effective(template, config.given)
     session = boto3.Session(region_name=config.region)
     if session.region_name is None:
         raise DeploymentRefused("say which region: set `region` in the stage's section of samconfig.toml")
-    given = dict(config.given)
+    given = {**config.given, **this_time}
     try:
         found = account.look_at(session, config.stack)
     except (BotoCoreError, ClientError) as error:

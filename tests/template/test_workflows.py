@@ -174,8 +174,7 @@ def test_the_check_runs_on_every_change_with_the_locked_python() -> None:
 
 def test_a_tag_goes_through_check_and_staging_to_prod() -> None:
     deploy = WORKFLOWS["deploy.yaml"]
-    assert deploy["on"] == {"push": {"tags": ["v*"]}}
-    assert deploy["concurrency"]["cancel-in-progress"] == "false"
+    assert deploy["on"]["push"] == {"tags": ["v*"]}
     jobs = deploy["jobs"]
     assert {name: job.get("needs") for name, job in jobs.items()} == {
         "check": None,
@@ -184,7 +183,7 @@ def test_a_tag_goes_through_check_and_staging_to_prod() -> None:
     }
     for stage in ("staging", "prod"):
         assert jobs[stage]["environment"] == stage
-        assert f"STAGE={stage} " in jobs[stage]["steps"][-1]["run"]
+        assert f"STAGE={stage}" in jobs[stage]["steps"][-1]["run"].split()
         assert "actions/cache" not in str(jobs[stage])
         (assume,) = [step for step in jobs[stage]["steps"] if step.get("uses", "").startswith("aws-actions/")]
         assert assume["with"] == {
@@ -193,8 +192,41 @@ def test_a_tag_goes_through_check_and_staging_to_prod() -> None:
         }
 
 
+def test_a_tag_that_waits_for_its_reviewers_holds_up_no_way_back() -> None:
+    """A group is held while a run or a job waits, too:
+    https://docs.github.com/en/actions/how-tos/write-workflows/choose-when-workflows-run/control-workflow-concurrency"""
+    deploy = WORKFLOWS["deploy.yaml"]
+    assert deploy["concurrency"] == {"group": "deploy-${{ github.ref }}", "cancel-in-progress": "false"}
+    jobs = deploy["jobs"]
+    assert jobs["staging"]["concurrency"] == {"group": "deploy-staging", "cancel-in-progress": "false"}
+    assert "concurrency" not in jobs["prod"]
+
+
+def test_an_earlier_tag_goes_back_to_prod_without_check_or_staging_and_only_by_hand() -> None:
+    """What is skipped skips what needs it, unless that has a condition with a status function in it:
+    https://docs.github.com/en/actions/reference/workflows-and-actions/expressions#status-check-functions"""
+    deploy = WORKFLOWS["deploy.yaml"]
+    asked = deploy["on"]["workflow_dispatch"]["inputs"]
+    assert asked.keys() == {"only_prod"}
+    assert (asked["only_prod"]["type"], asked["only_prod"]["default"]) == ("boolean", "false")
+    documented = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+    assert re.findall(r"^gh .*", documented, re.MULTILINE) == [
+        "gh workflow run deploy.yaml --ref v0.1.0 -f only_prod=true"
+    ]
+    jobs = deploy["jobs"]
+    assert jobs["check"]["if"] == "${{ !inputs.only_prod }}"
+    assert "if" not in jobs["staging"]
+    assert jobs["prod"]["env"]["DEPLOY_OPTIONS"] == (
+        "--no-confirm-changeset ${{ inputs.only_prod && '--at-once' || '' }}"
+    )
+    assert jobs["prod"]["if"] == (
+        "${{ !cancelled() && (needs.staging.result == 'success' || inputs.only_prod) }}"
+    )
+
+
 def test_the_called_workflow_does_not_wait_for_its_caller() -> None:
     groups = [one["concurrency"]["group"] for one in WORKFLOWS.values()]
+    groups.append(WORKFLOWS["deploy.yaml"]["jobs"]["staging"]["concurrency"]["group"])
     assert len({group.partition("$")[0] for group in groups}) == len(groups)
     assert not any("github.workflow" in group for group in groups)
 

@@ -77,6 +77,7 @@ KNOWN_SORTS = {
     "make": "a target of the Makefile: see below",
     ".venv/bin/pytest": "of a file that is there: see below",
     "aws": "tests/unit/test_documented_aws_commands.py",
+    "gh": "of the workflow's own inputs: tests/template/test_workflows.py",
     "stripe": "see above",
     ".venv/bin/sam": "needs Docker: tests/e2e/test_sam_local.py, as far as it can be tried without",
     ".venv/bin/python -m local sam": "the same",
