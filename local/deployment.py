@@ -21,6 +21,7 @@ import yaml
 from local import environment
 from local.interruptions import held_back
 from local.settings import ROOT, Settings
+from ops.existing_tables import pointed_at
 from ops.parameters import as_overrides, digest, effective, stamped
 
 _BUILDS = ROOT / ".aws-sam" / "local"
@@ -69,7 +70,7 @@ def deploy(settings: Settings, template: Path, parameters: Mapping[str, str]) ->
     values = effective(packed, parameters)
     # A name of its own: two stacks may deploy the same build at a time, with other values.
     to_deploy = template.with_name(f"deployed-{digest(values)}.json")
-    to_deploy.write_text(json.dumps(stamped(packed, values)))
+    to_deploy.write_text(json.dumps(stamped(pointed_at(packed, values), values)))
     config = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
     command = ["deploy", *config, "--template-file", str(to_deploy), "--no-progressbar"]
     run_sam(settings, "deploy", [*command, "--parameter-overrides", *as_overrides(values)])

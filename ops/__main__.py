@@ -15,11 +15,13 @@ from ops import (
     explain,
     mandate,
     reconcile,
+    tables,
     terms,
     unpublished,
     webhook_secret,
     withdrawals,
 )
+from ops.existing_tables import TABLES
 from ops.printing import complain, finish
 from ops.stack import Stack, StackError
 from ops.which_stack import stack_for
@@ -38,9 +40,18 @@ def command_line() -> CommandLine:
         metavar="NAME",
         help="the CloudFormation stack at AWS (the one of `make up` on this machine)",
     )
+    parser.add_argument(
+        "--table",
+        metavar="TABLE=NAME",
+        type=_other_table,
+        action="append",
+        default=[],
+        help=f"work on this table and not on the stack's own, such as a restored one ({', '.join(TABLES)})",
+    )
     parser.set_defaults(offline=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     terms.add_commands(commands)
+    tables.add_commands(commands)
     customer.add_commands(commands)
     mandate.add_commands(commands)
     evidence.add_commands(commands)
@@ -54,10 +65,17 @@ def command_line() -> CommandLine:
     return parser
 
 
+def _other_table(text: str) -> tuple[str, str]:
+    table, _, name = text.partition("=")
+    if table not in TABLES or not name:
+        raise argparse.ArgumentTypeError(f"one of {', '.join(TABLES)}, an equals sign, and a table's name")
+    return table, name
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chosen = command_line().parse_args(arguments)
-        stack = Stack("none") if chosen.offline else stack_for(chosen.stack)
+        stack = Stack("none") if chosen.offline else stack_for(chosen.stack, dict(chosen.table))
         return int(chosen.run(stack, chosen))
     except StackError as error:
         complain(error)

@@ -1,7 +1,7 @@
 """What an AWS account has and allows, looked at before a deployment that could fail over it or starve it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -24,6 +24,7 @@ class Account:
     `log_role` is API Gateway's role for writing logs, one per account and region; None if there is none.
     `stack_set_it` is whether the stack to be deployed is what set it.
     `stack_id` and `owner_mark` are those of the stack to be deployed, None if there is none yet.
+    `parameters` are the values that it was deployed with.
     """
 
     account_id: str
@@ -32,6 +33,7 @@ class Account:
     stack_set_it: bool
     stack_id: str | None = None
     owner_mark: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 def look_at(session: Any, stack: str) -> Account:
@@ -47,6 +49,7 @@ def look_at(session: Any, stack: str) -> Account:
         stack_set_it=_has_resource(cloudformation, stack, LOGGING_RESOURCE),
         stack_id=deployed.get("StackId"),
         owner_mark=outputs.get(OWNER_MARK),
+        parameters={one["ParameterKey"]: one["ParameterValue"] for one in deployed.get("Parameters", [])},
     )
 
 

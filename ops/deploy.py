@@ -12,7 +12,8 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
-from ops import account
+from ops import account, existing_tables
+from ops.existing_tables import pointed_at
 from ops.parameters import ParametersRefused, StageConfig, as_overrides, effective, read_stage, stamped
 from ops.printing import complain, say
 
@@ -60,6 +61,8 @@ def checked_values(config: StageConfig, this_time: Mapping[str, str]) -> dict[st
         raise DeploymentRefused(f"the account can't be looked at: {error}") from None
     given.setdefault(account.LOGGING_PARAMETER, account.manages_logging(found))
     values = effective(template, given)
+    existing_tables.check(values)
+    existing_tables.keep(found.parameters, values)
     try:
         account.kept_mark(found, values)
     except ValueError as refused:
@@ -78,7 +81,7 @@ def deploy(stage: str, built: Path, values: dict[str, str], options: Sequence[st
         )
     template = yaml.safe_load((built / "template.yaml").read_text(encoding="utf-8"))
     to_deploy = built / "template.json"
-    to_deploy.write_text(json.dumps(stamped(template, values)), encoding="utf-8")
+    to_deploy.write_text(json.dumps(stamped(pointed_at(template, values), values)), encoding="utf-8")
     config = ["--config-file", str(SAMCONFIG), "--config-env", stage]
     command = ["sam", "deploy", "--template-file", str(to_deploy), *config, *options]
     return subprocess.run([*command, "--parameter-overrides", *as_overrides(values)], check=False).returncode

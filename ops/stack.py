@@ -1,6 +1,7 @@
 """A deployed stack, as CloudFormation describes it: its outputs and parameters, and its Stripe account."""
 
 import time
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,15 +12,11 @@ from mandates.gateway import Gateway
 from mandates.politeness import BACKGROUND_PER_SECOND, Pacer
 from mandates.secret_values import plain
 from mandates.store import tables
+from ops.existing_tables import Table
 
 Output = Literal[
     "ApiUrl",
     "OwnerMark",
-    "CustomersTable",
-    "MandatesTable",
-    "StripeSubjectsTable",
-    "EventsTable",
-    "TermsTable",
     "WebhookQueueUrl",
     "WebhookDeadLettersUrl",
     "StripeWorkQueueUrl",
@@ -28,7 +25,7 @@ Output = Literal[
     "UnpublishedEntriesUrl",
     "StripeWebhookSecretsArn",
 ]
-Parameter = Literal["StripeApiBase", "StripeApiKeySecretArn", "StripeLivemode"]
+Parameter = Literal["Stage", "StripeApiBase", "StripeApiKeySecretArn", "StripeLivemode"]
 
 
 class StackError(Exception):
@@ -36,17 +33,24 @@ class StackError(Exception):
 
 
 class Stack:
-    def __init__(self, name: str, *, is_local: bool = False) -> None:
+    """`other_tables` are read in place of the stack's own: by the output's name, a table's name."""
+
+    def __init__(
+        self, name: str, *, is_local: bool = False, other_tables: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self._is_local = is_local
+        self._other_tables = other_tables or {}
 
     @property
     def command(self) -> str:
         """What an operator types before the next command for this stack."""
         return "python -m ops" if self._is_local else f"python -m ops --stack {self.name}"
 
-    def output(self, name: Output) -> str:
+    def output(self, name: Output | Table) -> str:
         """Raises StackError if the stack, or that output, is not there."""
+        if name in self._other_tables:
+            return self._other_tables[name]
         try:
             return self._outputs[name]
         except KeyError:

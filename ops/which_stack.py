@@ -7,6 +7,7 @@
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from local import environment, stack_file
@@ -15,10 +16,10 @@ from ops.printing import complain
 from ops.stack import Stack, StackError
 
 
-def stack_for(name: str | None) -> Stack:
+def stack_for(name: str | None, other_tables: Mapping[str, str] | None = None) -> Stack:
     """Leads this process to the local stack where that is meant. Raises StackError if there is none."""
     if name is not None:
-        return Stack(name)
+        return Stack(name, other_tables=other_tables)
     if not os.environ.get("AWS_ENDPOINT_URL"):
         file = _file()
         described = stack_file.read(file)
@@ -29,7 +30,7 @@ def stack_for(name: str | None) -> Stack:
         _lead_to(described["aws_endpoint_url"])
     # Whoever meant a stack at AWS must not take the answer for that one's; stdout may be read by a program.
     complain(f"(the stack on this machine, {os.environ['AWS_ENDPOINT_URL']}; for one at AWS say --stack)")
-    return Stack(STACK_NAME, is_local=True)
+    return Stack(STACK_NAME, is_local=True, other_tables=other_tables)
 
 
 def note_webhook_secret(secret: str) -> None:

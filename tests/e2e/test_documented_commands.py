@@ -28,8 +28,10 @@ from tests.unit.test_docs import COMMANDS, arguments_of
 NOTHING_TO_DO = {
     ("withdrawals", "retry"): "is listed",
     ("withdrawals", "dismiss"): "is listed",
+    ("tables", "restore"): "encrypted is off",
+    ("tables", "check"): "encrypted is off",
 }
-"""Commands that end with 1 here, since no withdrawal has failed; and what they say then."""
+"""Commands that end with 1 here, and what they say then: no withdrawal has failed, no table is encrypted."""
 
 ALL_IN_ONE = """
 import json, sys
@@ -150,6 +152,7 @@ def test_every_command_of_an_operator(
         "mdt_…": mandate_id,
         "evt_…": odd["id"],
         "R": "documented",
+        "MandatesTable=RESTORED": f"MandatesTable={stack['tables']['mandates']}",
         "FILE": "evidence.json",
         "FINGERPRINT": evidence.json()["signature"]["key_fingerprint"],
         "NUMBER:HASH": "{length}:{head_hash}".format_map(evidence.json()["evidence"]["ledger"]),

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,24 @@ def test_what_is_refused_deploys_nothing(
     assert deploy.main([arguments[0], "--built", str(tmp_path), *arguments[1:]]) == 1
     assert said in capsys.readouterr().err
     assert commands == []
+
+
+def test_a_stack_on_restored_tables_stays_on_them(
+    commands: list[Command],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    restored = replace(FOUND, parameters={"TermsTableName": "restored"})
+    monkeypatch.setattr(account, "look_at", lambda *_: restored)
+    assert deploy.main(["prod", "--built", str(tmp_path)]) == 1
+    assert '"TermsTableName=restored"' in capsys.readouterr().err
+    config = tmp_path / "samconfig.toml"
+    config.write_text(CONFIG.replace('"Stage=prod"', '"Stage=prod", "TermsTableName=restored"'))
+    assert deploy.main(["prod", "--built", str(tmp_path)]) == 0
+    template = json.loads((tmp_path / "template.json").read_text())
+    assert "TermsTable" not in template["Resources"]
+    assert overrides(commands[-1])["TermsTableName"] == "restored"
 
 
 def test_without_a_folder_it_only_checks(commands: list[Command]) -> None:

@@ -1,0 +1,165 @@
+"""A deployment on restored tables: nothing refers to the stack's own any more, and all else is as it was."""
+
+import copy
+import json
+import re
+from typing import Any
+
+import pytest
+from cfnlint.api import lint  # type: ignore[import-untyped]
+
+from local.settings import REGION
+from ops.existing_tables import RULE, STREAM_PARAMETER, TABLES, check, keep, name_parameter, pointed_at
+from ops.parameters import ParametersRefused, effective
+from tests.template.stack import Json, Stack, expand, raw
+
+GIVEN = {
+    "Stage": "prod",
+    "AllowedOrigins": "https://shop.example",
+    "OidcIssuer": "https://issuer.example",
+    "OidcAudiences": "shop",
+    "StripeLivemode": "true",
+    "StripeApiKeySecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:stripe-abcdef",
+}
+NAMES = {table: f"mandates-prod-{table}-20261127T090000Z" for table in TABLES}
+STREAM = (
+    f"arn:aws:dynamodb:us-east-1:123456789012:table/{NAMES['MandatesTable']}/stream/2026-11-27T10:00:00.000"
+)
+RESTORED = {**{name_parameter(table): name for table, name in NAMES.items()}, STREAM_PARAMETER: STREAM}
+
+
+def values(**more: str) -> dict[str, str]:
+    return effective(raw(), {**GIVEN, **more})
+
+
+@pytest.fixture(scope="module")
+def restored() -> Json:
+    return pointed_at(raw(), values(**RESTORED))
+
+
+def references(part: Any) -> set[str]:
+    """The logical ids that are referred to."""
+    match part:
+        case {"Ref": str(name)}:
+            return {name}
+        case {"Fn::GetAtt": [str(name), *_]} | {"Fn::GetAtt": str(name)}:
+            return {name.partition(".")[0]}
+        case {"DependsOn": str(name)}:
+            return {name} | references({key: one for key, one in part.items() if key != "DependsOn"})
+        case dict():
+            said = [part["Fn::Sub"]] if "Fn::Sub" in part else []
+            texts = [
+                one
+                for one in (said[0] if said and isinstance(said[0], list) else said)
+                if isinstance(one, str)
+            ]
+            named = {found for text in texts for found in re.findall(r"\$\{(\w+)", text)}
+            return named.union(*(references(one) for one in part.values()))
+        case list():
+            return set().union(*(references(one) for one in part))
+    return set()
+
+
+def test_nothing_changes_where_no_table_is_named() -> None:
+    assert pointed_at(raw(), values()) == raw()
+
+
+def test_nothing_refers_to_a_table_that_is_not_made(restored: Json) -> None:
+    assert references(raw()) >= set(TABLES)
+    assert references(restored) & set(TABLES) == set()
+    assert not set(TABLES) & restored["Resources"].keys()
+    assert RULE not in restored.get("Rules", {})
+
+
+def test_all_else_is_as_it_was(restored: Json) -> None:
+    """Written back, it is the template without the tables."""
+    text = json.dumps(restored)
+    for table in TABLES:
+        name = f"${{{name_parameter(table)}}}"
+        arn = f"arn:${{AWS::Partition}}:dynamodb:${{AWS::Region}}:${{AWS::AccountId}}:table/{name}"
+        for now, before in (
+            ({"Ref": name_parameter(table)}, {"Ref": table}),
+            ({"Fn::Sub": arn}, {"Fn::GetAtt": [table, "Arn"]}),
+            ({"Ref": STREAM_PARAMETER}, {"Fn::GetAtt": ["MandatesTable", "StreamArn"]}),
+        ):
+            text = text.replace(json.dumps(now), json.dumps(before))
+        text = text.replace(f"{arn}/", f"${{{table}.Arn}}/")
+    without_tables = copy.deepcopy(raw())
+    del without_tables["Rules"]
+    for table in TABLES:
+        del without_tables["Resources"][table]
+    as_lists = re.sub(
+        r'{"Fn::GetAtt": "(\w+)\.(\w+)"}', r'{"Fn::GetAtt": ["\1", "\2"]}', json.dumps(without_tables)
+    )
+    assert json.loads(text) == json.loads(as_lists)
+
+
+def test_the_stream_is_the_restored_tables(restored: Json) -> None:
+    sources = [
+        event["Properties"]["Stream"]
+        for function in restored["Resources"].values()
+        for event in function["Properties"].get("Events", {}).values()
+        if event["Type"] == "DynamoDB"
+    ]
+    assert len(sources) == 2
+    assert all(source == {"Ref": STREAM_PARAMETER} for source in sources)
+
+
+def test_one_table_alone(restored: Json) -> None:
+    alone = pointed_at(raw(), values(TermsTableName=NAMES["TermsTable"]))
+    assert references(alone) & set(TABLES) == set(TABLES) - {"TermsTable"}
+    assert alone["Resources"].keys() == raw()["Resources"].keys() - {"TermsTable"}
+
+
+def test_what_is_deployed_is_clean(restored: Json) -> None:
+    given = copy.deepcopy(restored)
+    for name, value in RESTORED.items():
+        given["Parameters"][name]["Default"] = value
+    found = lint(json.dumps(Stack(expand(given)).template), regions=[REGION])
+    assert [match.rule.id for match in found] == ["W2001"]  # ShiftTraffic, which SAM has used up
+
+
+def test_the_outputs_say_which_tables(restored: Json) -> None:
+    for table in TABLES:
+        assert restored["Outputs"][table]["Value"] == {"Ref": name_parameter(table)}
+
+
+@pytest.mark.parametrize("parameter", [*map(name_parameter, TABLES), STREAM_PARAMETER])
+def test_cloudformation_stops_who_deploys_in_another_way(parameter: str) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html"""
+    asserted = [one["Assert"] for one in raw()["Rules"][RULE]["Assertions"]]
+    assert {"Fn::Equals": [{"Ref": parameter}, ""]} in asserted
+    assert RULE in expand(raw())["Rules"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"MandatesTableName": NAMES["MandatesTable"]},
+        {STREAM_PARAMETER: STREAM},
+        {"MandatesTableName": "another", STREAM_PARAMETER: STREAM},
+        {"MandatesTableName": NAMES["MandatesTable"][:-1], STREAM_PARAMETER: STREAM},
+    ],
+)
+def test_a_table_comes_with_its_own_stream(given: dict[str, str]) -> None:
+    with pytest.raises(ParametersRefused, match="must be of one table"):
+        check(values(**given))
+
+
+def test_what_is_restored_as_a_whole_is_taken() -> None:
+    check(values(**RESTORED))
+    check(values())
+
+
+@pytest.mark.parametrize("forgotten", [{"TermsTableName"}, set(RESTORED)])
+def test_a_stack_on_restored_tables_is_not_given_empty_ones(forgotten: set[str]) -> None:
+    now = {name: value for name, value in RESTORED.items() if name not in forgotten}
+    with pytest.raises(ParametersRefused, match=f"TermsTableName={NAMES['TermsTable']}"):
+        keep(values(**RESTORED), values(**now))
+
+
+def test_a_stack_may_go_to_restored_tables_and_on_to_others() -> None:
+    keep({}, values(**RESTORED))
+    keep(values(), values(**RESTORED))
+    keep(values(**RESTORED), values(**{**RESTORED, "TermsTableName": "restored-again"}))
+    keep({"Stage": "prod"}, values())
