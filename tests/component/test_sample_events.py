@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mandates import custom_resource
 from mandates.core.changes import Contribution, Subject, change
 from mandates.core.facts import Fact, Kind, ids
+from mandates.core.faults import faults
+from mandates.core.ledger import PersonalValue, first_broken
+from mandates.core.record import Record, proven, told_of_subjects
 from mandates.core.returns import expecting
 from mandates.core.stripe_events import stripe_customer_subject
+from mandates.core.terms import checked
+from mandates.ledger_stream import added_entries, entry_of
 from mandates.moment import Moment
 from mandates.recording import statuses
 from mandates.store.customers import Customer, claim_customer, resolve_claim
@@ -103,6 +109,42 @@ def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert expected.contains.replace("cus_sample", at_stripe) in str(answer)
     if path.stem == "set_up":
         assert statuses(list(read_heads([MANDATE]).values())) == {MANDATE: "active"}
+
+
+COMMITTED_TO = {
+    "source_ip": "203.0.113.7",
+    "user_agent": "curl/8",
+    "subject": "customer-1",
+    "issuer": "https://issuer.example",
+}
+"""What the sample's consent commits to, each with a salt of zeros."""
+
+
+def test_the_streams_samples_are_entries_of_a_ledger() -> None:
+    """With all that ours tell (which subject, which customer), so that what reads one reads the other."""
+    entries = [entry_of(added.image) for added in added_to_the_table("publish_changes/activated")]
+    withdrawn = added_to_the_table("publish_changes/withdrawn")
+    entries += [entry_of(added.image) for added in withdrawn]
+    record = Record(
+        mandate_id=MANDATE,
+        entries=entries,
+        first_broken=first_broken(entries, length=len(entries), head_hash=entries[-1].hash),
+        personal={1: {name: PersonalValue(value, "00" * 32) for name, value in COMMITTED_TO.items()}},
+        subjects={},
+        terms=checked(yaml.safe_load((ROOT / "terms" / "example.yaml").read_text(encoding="utf-8"))),
+    )
+    known = proven(record)
+    assert known.head
+    record = replace(record, subjects=told_of_subjects(known.head, entries))
+    assert faults(record) == []
+    assert (known.customer_id, known.head.stripe_customer_id) == ("customer-1", "cus_sample")
+    assert known.head.payment_method_id == "pm_sample"
+    assert [one.subject for one in known.withdrawals] == ["payment_method#pm_sample"]
+    assert added_to_the_table("queue_withdrawals/withdrawn") == withdrawn
+
+
+def added_to_the_table(sample: str) -> list[Any]:
+    return added_entries(json.loads((ROOT / "events" / f"{sample}.json").read_bytes())["Records"])
 
 
 def a_customer_with_a_mandate(stripe_customer_id: str) -> None:
