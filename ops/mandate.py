@@ -8,8 +8,8 @@ from mandates.core.evidence_check import kept_hash_problems
 from mandates.core.faults import faults
 from mandates.core.record import Record
 from mandates.errors import Busy, LedgerUnreadable
-from mandates.records import ALTERED_ITEMS_RAISE, read_record
-from mandates.store.as_stored import read_as_stored
+from mandates.records import read_record
+from mandates.store.as_stored import ALTERED_ITEMS_RAISE, read_as_stored
 from ops.evidence import KEPT_HASH
 from ops.printing import complain, say
 from ops.stack import Stack

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mandates.core.changes import stands_on
-from mandates.core.facts import Facts, Kind, from_plain, has
+from mandates.core.facts import Facts, Kind, all_from_plain, has
 from mandates.core.faults import faults
 from mandates.core.ledger import Entry, PersonalValue, first_unsound
 from mandates.core.mandate import Mandate, Status, status
@@ -94,7 +94,7 @@ def read(stack: LiveStack) -> Stored:
         _read_of_a_mandate(item, stored)
     for item in stack.items("stripe_subjects"):
         subject = SubjectRow.from_raw_data(item)
-        stored.subjects[subject.subject] = _facts(subject.facts)
+        stored.subjects[subject.subject] = all_from_plain(subject.facts or {})
     for item in stack.items("terms"):
         if item["record"]["S"] == "version":
             terms = from_document(TermsRow.from_raw_data(item).document)
@@ -207,7 +207,3 @@ def _doubled_customers(stack: LiveStack) -> Iterator[str]:
     for customer_id, times in ours.items():
         if customer_id is not None and times > 1:
             yield f"customer {customer_id} is {times} customers at Stripe"
-
-
-def _facts(plain: Mapping[str, Any] | None) -> Facts:
-    return {key: from_plain(fact) for key, fact in (plain or {}).items()}

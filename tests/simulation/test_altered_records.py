@@ -128,6 +128,7 @@ def altered_values(kind: str, value: Any) -> Iterator[Any]:
     match kind:
         case "N":
             yield str(int(value) + 1)
+            yield f"{value}.5"
         case "BOOL":
             yield not value
         case "SS":
@@ -136,13 +137,15 @@ def altered_values(kind: str, value: Any) -> Iterator[Any]:
             yield f"{value}x"
             yield "erased:0" if value else "x"
             if value[:1] in {"{", "["}:
+                yield "[" * 100_000  # deeper than any reader goes
                 yield from (json.dumps(altered) for altered in altered_plain(json.loads(value)))
         case _:
             raise AssertionError(kind)
 
 
 def altered_plain(value: Any) -> Iterator[Any]:
-    """One thing changed or taken away, at any depth."""
+    """One thing changed, made another kind of thing, or taken away, at any depth."""
+    yield {"x": "x"} if isinstance(value, list) else [1]
     match value:
         case dict():
             for name, inner in value.items():
@@ -160,6 +163,7 @@ def altered_plain(value: Any) -> Iterator[Any]:
             yield "x"
         case int():
             yield value + 1
+            yield from (str(value), value + 0.5, -1, 10**18)  # calendars end before that
 
 
 @pytest.mark.parametrize("name", LIVES)
@@ -182,7 +186,8 @@ def test_every_alteration_is_noticed_or_signed_nowhere(name: str) -> None:
                 after = signed(life)
                 tried += 1
                 if after is None:
-                    assert tried % 3 or is_noticed_by_verify(life), (table, key, altered)
+                    a_third_is_enough = table == "mandates" and tried % 3
+                    assert a_third_is_enough or is_noticed_by_verify(life), (table, key, altered)
                     continue
                 assert is_what_the_api_says(life, after), (table, key, altered)
                 if not only_a_subject_has_it(life, table, honest, after):

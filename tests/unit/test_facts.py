@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from mandates.core.facts import (
     NO_FACTS,
     Fact,
     Kind,
+    all_from_plain,
     from_plain,
     has,
     ids,
@@ -245,3 +247,27 @@ def test_the_stored_form_is_sorted() -> None:
         ' "ids": {"payment_method": ["pm_1"], "setup_intent": ["a", "b"]},'
         ' "detail": {"a": "2", "z": "1"}}'
     )
+
+
+MALFORMED: dict[str, list[Any]] = {
+    "kind": ["another", None],
+    "at": ["1790000000", 1.5, True, None, -1, 10**18, []],
+    "source": [5, None, ["evt_1"]],
+    "qualifier": [5, None],
+    "ids": [{"payment_method": "pm_1"}, {"payment_method": [1]}, [], None],
+    "detail": [{"by": 1}, {"by": None}, [], None],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, one) for name in MALFORMED for one in MALFORMED[name]])
+def test_what_is_no_fact_is_not_half_understood(name: str, value: Any) -> None:
+    plain = to_plain(SETUP_SUCCEEDED)
+    with pytest.raises((ValueError, TypeError, AttributeError)):
+        from_plain({**plain, name: value})
+
+
+def test_a_fact_under_the_key_of_another_is_none() -> None:
+    plain = to_plain(SETUP_SUCCEEDED)
+    assert all_from_plain({SETUP_SUCCEEDED.key: plain}) == {SETUP_SUCCEEDED.key: SETUP_SUCCEEDED}
+    with pytest.raises(ValueError, match="key of another"):
+        all_from_plain({"revoked": plain})

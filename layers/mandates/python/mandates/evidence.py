@@ -14,8 +14,9 @@ from mandates.core.canonical import canonical_json
 from mandates.core.evidence import ALGORITHM, build
 from mandates.errors import InsufficientScope, InvalidRequest, LedgerUnreadable, NotFound
 from mandates.moment import Clock, Moment
-from mandates.records import ALTERED_ITEMS_RAISE, read_record
+from mandates.records import read_record
 from mandates.store import tables
+from mandates.store.as_stored import ALTERED_ITEMS_RAISE
 from mandates.store.mandates import read_heads
 from mandates.telemetry import count, logger
 

@@ -9,12 +9,9 @@ from mandates.core.mandate import Mandate
 from mandates.core.record import Record, head_of, own_facts, sound
 from mandates.core.terms import Terms
 from mandates.errors import Busy, LedgerUnreadable
-from mandates.store.as_stored import Stored
+from mandates.store.as_stored import ALTERED_ITEMS_RAISE, Stored
 from mandates.store.mandates import read_heads, read_ledger, read_personal, read_subjects
 from mandates.store.terms import read_terms
-
-ALTERED_ITEMS_RAISE = (ValueError, TypeError, KeyError, AttributeError)
-"""What reading an item raises that is not as we wrote it."""
 
 _READS_UNTIL_IT_RESTS = 5
 

@@ -13,7 +13,7 @@ from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_broken
 from mandates.core.record import Json, Record
 from mandates.core.terms import from_plain as terms_from_plain
 
-_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 
 
 def page_problems(evidence: Json) -> Iterator[str]:

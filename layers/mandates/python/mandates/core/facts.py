@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 OUR_OWN = "api:"
+
+_LATEST = 253_402_300_799  # the last second of the year 9999, which calendars end with
 
 
 class Kind(StrEnum):
@@ -130,6 +133,13 @@ def to_plain(fact: Fact) -> dict[str, Any]:
 
 
 def from_plain(plain: Mapping[str, Any]) -> Fact:
+    """The fact of `to_plain`. Raises ValueError, TypeError, KeyError or AttributeError for what is none: an
+    item that somebody altered must not be half understood."""
+    said = [plain["source"], plain["qualifier"], *plain["detail"].values(), *chain(*plain["ids"].values())]
+    if not (is_time(plain["at"]) and all(isinstance(one, str) for one in said)):
+        raise ValueError("a fact has a time in epoch seconds, and otherwise texts")
+    if not all(isinstance(values, list) for values in plain["ids"].values()):
+        raise ValueError("the ids of a fact are lists")
     return Fact(
         kind=Kind(plain["kind"]),
         at=plain["at"],
@@ -138,6 +148,19 @@ def from_plain(plain: Mapping[str, Any]) -> Fact:
         detail=dict(plain["detail"]),
         qualifier=plain["qualifier"],
     )
+
+
+def all_from_plain(plain: Mapping[str, Any]) -> Facts:
+    """Raises what `from_plain` raises, or ValueError for a fact under another's key."""
+    facts = {key: from_plain(fact) for key, fact in plain.items()}
+    if any(fact.key != key for key, fact in facts.items()):
+        raise ValueError("a fact lies under the key of another")
+    return facts
+
+
+def is_time(value: Any) -> bool:
+    """Whether it is a time in epoch seconds, within what calendars can name."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LATEST
 
 
 def utc(epoch_seconds: int) -> str:

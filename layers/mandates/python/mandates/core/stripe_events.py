@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mandates.core.facts import Fact, Kind, ids
+from mandates.core.facts import Fact, Kind, ids, is_time
 from mandates.core.ids import is_stripe_id
 
 METADATA_MANDATE = "mandate_id"
@@ -23,7 +23,6 @@ MAX_TYPE_LENGTH = 255
 
 _MAX_VALUE_LENGTH = 500  # the longest metadata value Stripe takes, and longer than any id
 _MAX_TYPES = 20  # payment method types on one object
-_LATEST = 253_402_300_799  # the last second of the year 9999, which calendars end with
 
 AMAZON_PAY = "amazon_pay"
 
@@ -91,11 +90,6 @@ def _is_plain(value: Any) -> bool:
 def is_event_type(value: Any) -> bool:
     """Whether it can be an event's type, perhaps one that Stripe is yet to invent."""
     return isinstance(value, str) and 1 <= len(value) <= MAX_TYPE_LENGTH and _is_storable(value)
-
-
-def is_time(value: Any) -> bool:
-    """Whether it is a `created` as Stripe writes it: epoch seconds, within what calendars can name."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LATEST
 
 
 def _is_storable(text: str) -> bool:

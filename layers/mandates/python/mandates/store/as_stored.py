@@ -14,7 +14,8 @@ from mandates.core.ledger import Entry, PersonalValue
 from mandates.store.mandates import entry_of
 from mandates.store.tables import EntryRow, PersonalRow
 
-_BEYOND_READING = (ValueError, TypeError, KeyError, AttributeError)
+ALTERED_ITEMS_RAISE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What reading an item raises that is not as we wrote it: a time beyond the calendar, a thousand brackets."""
 
 Item = dict[str, Any]
 
@@ -62,7 +63,7 @@ def _entry(item: Item) -> Entry | None:
     try:
         row = EntryRow.from_raw_data(item)
         return entry_of(row) if row.serialize() == item else None
-    except _BEYOND_READING:
+    except ALTERED_ITEMS_RAISE:
         return None
 
 
@@ -72,5 +73,5 @@ def _personal(item: Item) -> dict[str, PersonalValue] | None:
         if row.serialize() != item:
             return None
         return {name: PersonalValue(**kept) for name, kept in row.values.items()}
-    except _BEYOND_READING:
+    except ALTERED_ITEMS_RAISE:
         return None

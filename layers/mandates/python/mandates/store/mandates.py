@@ -1,9 +1,10 @@
 """Mandates, their ledgers and the subjects they stand on."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import batched
+from operator import index
 from typing import Annotated, Any
 
 import msgspec
@@ -12,7 +13,7 @@ from pynamodb.expressions.update import Action
 
 from mandates.core.changes import Change, Subject
 from mandates.core.checkout import SESSION_LIFETIME_SECONDS
-from mandates.core.facts import Fact, Facts, from_plain, merge, to_plain
+from mandates.core.facts import Fact, Facts, all_from_plain, merge, to_plain
 from mandates.core.ledger import Entry, PersonalValue
 from mandates.core.mandate import Mandate, Status, status, withdrawn
 from mandates.moment import Moment
@@ -322,8 +323,9 @@ def _plain(facts: Facts) -> dict[str, Any]:
     return {key: to_plain(facts[key]) for key in sorted(facts)}
 
 
-def _facts(plain: Mapping[str, Any] | None) -> Facts:
-    return {key: from_plain(fact) for key, fact in (plain or {}).items()}
+def _whole(number: Any) -> int:
+    """Raises TypeError for a number that counts nothing."""
+    return index(number)
 
 
 def mandate_of(row: HeadRow) -> Mandate:
@@ -336,8 +338,8 @@ def mandate_of(row: HeadRow) -> Mandate:
         terms_digest=row.terms_digest,
         locale=row.locale,
         wording_digest=row.wording_digest,
-        facts=_facts(row.facts),
-        entries=int(row.entries),
+        facts=all_from_plain(row.facts or {}),
+        entries=_whole(row.entries),
         head_hash=row.head_hash,
     )
 
@@ -361,13 +363,13 @@ def _head_row(mandate: Mandate) -> HeadRow:
 
 def subject_of(row: SubjectRow) -> Subject:
     version = int(row.version) if row.version is not None else None
-    return Subject(row.subject, _facts(row.facts), frozenset(row.mandates or ()), version)
+    return Subject(row.subject, all_from_plain(row.facts or {}), frozenset(row.mandates or ()), version)
 
 
 def entry_of(row: EntryRow) -> Entry:
     return Entry(
         mandate_id=row.mandate_id,
-        number=int(row.number),
+        number=_whole(row.number),
         recorded_at=row.recorded_at,
         source=row.source,
         facts=tuple(row.facts),
