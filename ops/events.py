@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mandates.core.stripe_events import project
+from mandates.core.event_projection import project
 from mandates.errors import MandatesError
 from mandates.moment import Moment, rfc3339
 from mandates.store.events import QUARANTINED, Seen, dismiss, quarantined, seen

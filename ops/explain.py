@@ -7,11 +7,11 @@ from itertools import islice
 from typing import Any
 
 from mandates.core.changes import Subject, stands_on
+from mandates.core.event_projection import METADATA_CUSTOMER, METADATA_MANDATE
 from mandates.core.facts import Fact, Kind, from_plain
 from mandates.core.ledger import Entry
 from mandates.core.leftovers import left_at_stripe
 from mandates.core.mandate import WITHDRAWING, Mandate, Status, status
-from mandates.core.stripe_events import METADATA_CUSTOMER, METADATA_MANDATE
 from mandates.moment import rfc3339
 from mandates.store.customers import owner_of
 from mandates.store.events import APPLIED, DISMISSED, QUARANTINED, Seen, seen

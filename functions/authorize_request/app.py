@@ -7,9 +7,9 @@ from typing import Any
 from mandates.caller import to_context
 from mandates.core.token_claims import TokenRefused
 from mandates.issuer_keys import fetch_json
-from mandates.settings import Tokens, read
+from mandates.settings import read
 from mandates.telemetry import count, instrumented, logger
-from mandates.tokens import Verifier
+from mandates.tokens import Tokens, Verifier
 
 verifier = Verifier(read(Tokens, os.environ), fetch_json, time.time)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from mandates import settings
+from mandates.addresses import normalised_origins
 from mandates.caller import caller_of
 from mandates.checkouts import Checkouts, Consent
 from mandates.core import locales
@@ -23,10 +24,9 @@ from mandates.errors import ConsentRequired, NoTerms, RedirectNotAllowed, TermsC
 from mandates.http import Request, Response, api
 from mandates.moment import rfc3339
 from mandates.politeness import REQUEST_SECONDS
-from mandates.settings import StripeAccess, normalised_origins
 from mandates.store import tables
 from mandates.store.terms import current_terms
-from mandates.stripe_access import Stripe
+from mandates.stripe_access import Stripe, StripeAccess
 from mandates.telemetry import correlate, count, logger
 
 

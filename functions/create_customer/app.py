@@ -7,14 +7,14 @@ from typing import Annotated
 import msgspec
 
 from mandates import settings
+from mandates.addresses import normalised_origins
 from mandates.caller import Scope, caller_of
 from mandates.customers import Customers
 from mandates.errors import InsufficientScope
 from mandates.http import Request, Response, api
 from mandates.politeness import REQUEST_SECONDS
-from mandates.settings import StripeAccess, normalised_origins
 from mandates.store import tables
-from mandates.stripe_access import Stripe
+from mandates.stripe_access import Stripe, StripeAccess
 
 
 class Settings(StripeAccess, frozen=True, kw_only=True):

@@ -9,8 +9,8 @@ import msgspec
 from aws_lambda_powertools.metrics import MetricUnit
 
 from mandates import settings
+from mandates.core.event_projection import METADATA_MANDATE
 from mandates.core.ids import is_stripe_id
-from mandates.core.stripe_events import METADATA_MANDATE
 from mandates.ingest import Results, apply_events
 from mandates.store import tables
 from mandates.store.events import APPLIED

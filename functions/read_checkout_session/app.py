@@ -4,15 +4,15 @@ import os
 import time
 
 from mandates import settings
+from mandates.addresses import normalised_origins
 from mandates.caller import NOT_YOURS, caller_of
 from mandates.errors import NotFound, StripeRefused, StripeUnavailable, UnknownAtStripe
 from mandates.http import Request, Response, api
 from mandates.politeness import REQUEST_SECONDS
 from mandates.recording import statuses
 from mandates.returning import brought_up_to_date, find_mandate, last_failure
-from mandates.settings import StripeAccess, normalised_origins
 from mandates.store import tables
-from mandates.stripe_access import Stripe
+from mandates.stripe_access import Stripe, StripeAccess
 from mandates.telemetry import correlate, count, logger
 from mandates.views import mandate_view
 

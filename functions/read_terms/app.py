@@ -5,9 +5,9 @@ import os
 import msgspec
 
 from mandates import settings
+from mandates.addresses import normalised_origins
 from mandates.errors import NoTerms
 from mandates.http import Request, Response, api
-from mandates.settings import normalised_origins
 from mandates.store import tables
 from mandates.store.terms import current_terms
 from mandates.views import terms_view

@@ -13,10 +13,9 @@ from mandates.errors import StripeUnavailable
 from mandates.politeness import BACKGROUND_PER_SECOND
 from mandates.queueing import Queue
 from mandates.reconciling import Found, Reconciler
-from mandates.settings import StripeAccess
 from mandates.store import tables
 from mandates.store.unsettled import all_unsettled
-from mandates.stripe_access import Stripe
+from mandates.stripe_access import Stripe, StripeAccess
 from mandates.sweeping import Sweeper, Swept
 from mandates.telemetry import count, instrumented, logger, measure
 

@@ -7,12 +7,12 @@ from typing import Annotated
 import msgspec
 
 from mandates import settings
+from mandates.addresses import normalised_origins
 from mandates.caller import caller_of
 from mandates.core.returns import WELL_FORMED
 from mandates.http import Request, Response, api
 from mandates.recording import statuses
 from mandates.returns import record_return
-from mandates.settings import normalised_origins
 from mandates.store import tables
 from mandates.telemetry import correlate
 from mandates.views import mandate_view

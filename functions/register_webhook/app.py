@@ -10,8 +10,7 @@ from typing import Any
 
 from mandates import aws, custom_resource, settings
 from mandates.custom_resource import Request
-from mandates.settings import StripeAccess
-from mandates.stripe_access import Stripe
+from mandates.stripe_access import Stripe, StripeAccess
 from mandates.telemetry import instrumented, logger
 from mandates.webhook_endpoints import WebhookEndpoints, explain
 from mandates.webhook_registration import physical_id, provide

@@ -11,13 +11,13 @@ from typing import Any
 import typst
 
 from mandates import aws, settings
+from mandates.addresses import normalised_origins
 from mandates.caller import caller_of
 from mandates.core.canonical import canonical_json
 from mandates.core.visible import visible, visible_lines
 from mandates.errors import NotAcceptable
 from mandates.evidence import Settings, Signer, page_asked_for, signed_evidence
 from mandates.http import Request, Response, api
-from mandates.settings import normalised_origins
 from mandates.telemetry import logger
 
 PDF = "application/pdf"

@@ -7,11 +7,11 @@ from typing import Annotated
 import msgspec
 
 from mandates import settings
+from mandates.addresses import normalised_origins
 from mandates.caller import Scope, caller_of
 from mandates.http import Request, Response, api
 from mandates.reading import mandate_for
 from mandates.recording import statuses
-from mandates.settings import normalised_origins
 from mandates.store import tables
 from mandates.store.mandates import read_heads
 from mandates.telemetry import count

@@ -18,10 +18,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from mandates import aws, settings
 from mandates.errors import MandatesError, UnknownAtStripe
 from mandates.politeness import BACKGROUND_PER_SECOND, BACKGROUND_SECONDS, put_off
-from mandates.settings import StripeAccess
 from mandates.settling import settle
 from mandates.store import tables
-from mandates.stripe_access import Stripe
+from mandates.stripe_access import Stripe, StripeAccess
 from mandates.stripe_work import mandate_to_settle
 from mandates.telemetry import correlated, count, instrumented, logger, measure
 

@@ -16,7 +16,9 @@ FORBIDDEN: Mapping[str, frozenset[str]] = {
     "ReadCheckoutSession": frozenset({"jwt", "cryptography"}),
     "ReadMandates": frozenset({"stripe", "requests", "jwt", "cryptography", "zoneinfo"}),
     "ReadTerms": frozenset({"stripe", "requests", "jwt", "cryptography"}),
-    "ReceiveWebhook": frozenset({"stripe", "pynamodb", "requests", "jwt", "cryptography"}),
+    "ReceiveWebhook": frozenset(
+        {"stripe", "pynamodb", "requests", "jwt", "cryptography", "mandates.core.stripe_events"}
+    ),
     "RecordReturn": frozenset({"stripe", "requests", "jwt", "cryptography", "zoneinfo"}),
     "ReconcileEvents": frozenset({"jwt", "cryptography"}),
     "RegisterWebhook": frozenset({"pynamodb", "jwt", "cryptography"}),

@@ -7,10 +7,11 @@ from typing import Any
 from local.settings import ROOT
 from mandates.core.changes import Contribution, EventRecord, change, stands_on_after
 from mandates.core.changes import Subject as StripeSubject
+from mandates.core.event_projection import project
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import keep_beside
 from mandates.core.mandate import Mandate
-from mandates.core.stripe_events import AboutMandate, project, read
+from mandates.core.stripe_events import AboutMandate, read
 from mandates.moment import Moment
 from mandates.store import mandates as store
 from mandates.store import tables

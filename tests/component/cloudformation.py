@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from mandates import custom_resource
+from mandates.core.event_projection import HANDLED_TYPES
 from mandates.core.signing_secrets import SigningSecrets, parse
-from mandates.core.stripe_events import HANDLED_TYPES
 from mandates.gateway import API_VERSION
 from tests.component.world import Context, World, runs
 

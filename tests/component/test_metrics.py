@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
-from mandates.core.stripe_events import HANDLED_TYPES
+from mandates.core.event_projection import HANDLED_TYPES
 from mandates.errors import Busy, StripeRefused, StripeUnavailable
 from mandates.gateway import Gateway
 from mandates.moment import Moment

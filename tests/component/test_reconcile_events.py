@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mandates import reconciling, sweeping
-from mandates.core.stripe_events import HANDLED_TYPES, project
+from mandates.core.event_projection import HANDLED_TYPES, project
 from mandates.errors import StripeUnavailable
 from mandates.gateway import Gateway
 from mandates.moment import Moment

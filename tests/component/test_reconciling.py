@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from mandates import reconciling
-from mandates.core.stripe_events import HANDLED_TYPES
+from mandates.core.event_projection import HANDLED_TYPES
 from mandates.gateway import EVENTS_PER_PAGE, EventPage, Gateway
 from mandates.moment import Moment
 from mandates.queueing import Queue

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from mandates import custom_resource
-from mandates.core.stripe_events import HANDLED_TYPES
+from mandates.core.event_projection import HANDLED_TYPES
 from mandates.core.webhook_endpoints import QUIET_TYPE
 from mandates.gateway import API_VERSION
 from mandates.politeness import ATTEMPTS

@@ -15,7 +15,7 @@ import pytest
 
 from local.stripe_simulator.sdk import DirectClient
 from local.stripe_simulator.simulator import Simulator
-from mandates.core.stripe_events import HANDLED_TYPES
+from mandates.core.event_projection import HANDLED_TYPES
 from mandates.core.webhook_endpoints import Pauses, Wanted, WebhookEndpoint
 from mandates.gateway import API_VERSION, EndpointGone, Gateway
 from mandates.webhook_endpoints import KNOWN_SECONDS, ROTATION, WebhookEndpoints

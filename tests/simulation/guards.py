@@ -12,7 +12,7 @@ from pynamodb.models import Model
 
 from mandates import checkouts, ingest, privacy, recording, returns, settling
 from mandates.checkouts import Checkouts
-from mandates.core import ledger, stripe_events
+from mandates.core import event_projection, ledger, stripe_events
 from mandates.core.changes import Contribution, Subject
 from mandates.core.facts import Fact
 from mandates.core.returns import By
@@ -137,7 +137,7 @@ def _believes_any_metadata(patch: pytest.MonkeyPatch) -> None:
     """An object that names a mandate of ours is taken for ours, whichever stack made it."""
     reader = stripe_events._Event
     patch.setattr(
-        reader, "our_mandate", lambda self: self.nested_text("metadata", stripe_events.METADATA_MANDATE)
+        reader, "our_mandate", lambda self: self.nested_text("metadata", event_projection.METADATA_MANDATE)
     )
 
 

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mandates.core import ledger
+from mandates.core.event_projection import HANDLED_TYPES
 from mandates.core.facts import from_plain, merge, to_plain
 from mandates.core.faults import faults
-from mandates.core.stripe_events import HANDLED_TYPES
 from mandates.ledger_stream import ENTRY_PREFIX, entry_of
 from mandates.records import read_record
 from tests.simulation.dynamodb import Write

@@ -4,15 +4,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from mandates.core.event_projection import METADATA_MANDATE, METADATA_OWNER_MARK, project
 from mandates.core.facts import Fact, Kind
 from mandates.core.returns import By, returned
-from mandates.core.stripe_events import (
-    METADATA_MANDATE,
-    METADATA_OWNER_MARK,
-    payment_method_subject,
-    project,
-    stripe_customer_subject,
-)
+from mandates.core.stripe_events import payment_method_subject, stripe_customer_subject
 from mandates.ingest import apply_events
 from mandates.privacy import erase, holdings
 from mandates.recording import contribute_ours

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mandates.core.stripe_events import project
+from mandates.core.event_projection import project
 from tests.component.world import CUSTOMER, STRANGER, sqs_event
 from tests.simulation.expressions import Item
 from tests.simulation.invariants import Invariants

@@ -19,7 +19,7 @@ from local.stripe_simulator import NotPossible, Settings, Simulator
 from local.stripe_simulator.errors import StripeError
 from local.stripe_simulator.ids import random_ids
 from local.stripe_simulator.webhooks import Attempt
-from mandates.core.stripe_events import HANDLED_TYPES
+from mandates.core.event_projection import HANDLED_TYPES
 from mandates.core.terms import Terms
 from mandates.moment import Moment
 from mandates.privacy import erase, holdings

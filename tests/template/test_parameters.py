@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mandates.addresses import ORIGIN, SERVER, URL
+from mandates.addresses import ORIGIN, SERVER, URL, normalised_origins
 from mandates.core.redirects import RedirectRefused, origin_of
 from mandates.issuer_keys import fetch_json
-from mandates.settings import SettingsError, StripeAccess, Tokens, normalised_origins, read
+from mandates.settings import SettingsError, read
+from mandates.stripe_access import StripeAccess
+from mandates.tokens import Tokens
 from tests.template.stack import raw
 from tests.unit.laws import law
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from mandates.core.stripe_events import HANDLED_TYPES
+from mandates.core.event_projection import HANDLED_TYPES
 from mandates.custom_resource import RESERVED_SECONDS
 from mandates.gateway import API_VERSION
 from mandates.webhook_endpoints import KNOWN_SECONDS

@@ -20,8 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from mandates.core.token_claims import TokenRefused
-from mandates.settings import Tokens
-from mandates.tokens import Verifier
+from mandates.tokens import Tokens, Verifier
 
 Curve = ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1
 

@@ -3,7 +3,10 @@
 import msgspec
 import pytest
 
-from mandates.settings import SettingsError, StripeAccess, Tokens, normalised_origins, read
+from mandates.addresses import normalised_origins
+from mandates.settings import SettingsError, read
+from mandates.stripe_access import StripeAccess
+from mandates.tokens import Tokens
 
 
 class Everything(StripeAccess, frozen=True):

@@ -9,17 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stripe.params.checkout import SessionCreateParamsSetupIntentData
 
+from mandates.core.event_projection import HANDLED_TYPES, project
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import GENESIS, append
 from mandates.core.stripe_events import (
-    HANDLED_TYPES,
     AboutMandate,
     AboutSubject,
     Impossible,
     NotOurs,
     Reading,
     payment_method_subject,
-    project,
     read,
     stripe_customer_subject,
 )

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from mandates.core.event_projection import project
 from mandates.core.signature import NoMatchingSignature, SignatureRefused
-from mandates.core.stripe_events import project
 from mandates.secret_values import Secret
 from mandates.webhooks import MAX_BODY_BYTES, BodyTooLarge, EventRefused, accept, webhook_secrets
 from tests.unit.examples import EVERY_EVENT

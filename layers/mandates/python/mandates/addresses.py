@@ -7,6 +7,7 @@ takes, a function can use. They are written in what the regular expressions of b
 import re
 
 from mandates.core.redirects import LOOPBACK_HOSTS
+from mandates.settings import SettingsError
 
 _LOOPBACK = "|".join(re.escape(host) for host in sorted(LOOPBACK_HOSTS))
 _PORT = "(:[1-9][0-9]{0,4})?"
@@ -22,3 +23,15 @@ SERVER = rf"(https://[A-Za-z0-9._-]{{1,253}}|http://({_LOOPBACK}|{_CONTAINERS_HO
 """A server that we call, and trust for its certificate or because it is this machine."""
 
 URL = SERVER + "(/[!-~]*)?"
+
+
+def normalised_origins(origins: frozenset[str]) -> frozenset[str]:
+    """Origins as they are compared, without the scheme's own port. Raises SettingsError for anything else."""
+    for origin in sorted(origins):
+        if not re.fullmatch(ORIGIN, origin):
+            raise SettingsError(
+                f"ALLOWED_ORIGINS: {origin} is not an origin as a browser sends it, such as https://shop.example:"
+                " lower case, without a path, and https unless it is this machine"
+            )
+    own_port = {"https": ":443", "http": ":80"}
+    return frozenset(origin.removesuffix(own_port[origin.partition(":")[0]]) for origin in origins)

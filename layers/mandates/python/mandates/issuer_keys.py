@@ -13,7 +13,6 @@ import jwt
 from mandates.addresses import URL
 from mandates.core.token_claims import TokenRefused
 from mandates.moment import Clock, has_passed
-from mandates.settings import Tokens
 
 FETCH_SECONDS = 3
 KEYS_KEPT_SECONDS = 3600
@@ -43,10 +42,14 @@ class PublicKey:
 
 
 class Keys:
-    """The issuer's keys. One we don't know makes us look again, at most once a minute."""
+    """The issuer's keys. One we don't know makes us look again, at most once a minute.
 
-    def __init__(self, settings: Tokens, fetch_json: FetchJson, clock: Clock) -> None:
-        self._settings = settings
+    `jwks_url` is empty where the issuer's discovery document names the keys' address.
+    """
+
+    def __init__(self, issuer: str, jwks_url: str, fetch_json: FetchJson, clock: Clock) -> None:
+        self._issuer = issuer
+        self._jwks_url = jwks_url
         self._fetch_json = fetch_json
         self._clock = clock
         self._keys: list[PublicKey] = []
@@ -90,7 +93,7 @@ class Keys:
         return [key for key in self._keys if algorithm in key.algorithms and key_id in (None, key.key_id)]
 
     def _fetched(self) -> list[PublicKey]:
-        address = self._settings.oidc_jwks_url or self._discovered()
+        address = self._jwks_url or self._discovered()
         match self._fetch_json(address):
             case {"keys": list(published)}:
                 return [key for entry in published if (key := public_key(entry)) is not None]
@@ -98,7 +101,7 @@ class Keys:
 
     def _discovered(self) -> str:
         """OpenID Connect Discovery, section 4."""
-        address = f"{self._settings.oidc_issuer.rstrip('/')}/.well-known/openid-configuration"
+        address = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
         match self._fetch_json(address):
             case {"jwks_uri": str(found)}:
                 return found

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
-from mandates.core.stripe_events import HANDLED_TYPES
+from mandates.core.event_projection import HANDLED_TYPES
 from mandates.gateway import EVENTS_PER_PAGE, Gateway
 from mandates.moment import Clock, Moment, rfc3339
 from mandates.queueing import Queue

@@ -9,13 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mandates.core.changes import Contribution
+from mandates.core.event_projection import METADATA_MANDATE, METADATA_OWNER_MARK
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate, Status
-from mandates.core.stripe_events import (
-    AMAZON_PAY,
-    METADATA_MANDATE,
-    METADATA_OWNER_MARK,
-)
+from mandates.core.stripe_events import AMAZON_PAY
 from mandates.gateway import Gateway
 from mandates.moment import Clock, Moment
 from mandates.recording import contribute, statuses

@@ -2,12 +2,23 @@
 
 import math
 import time
+from typing import Annotated
+
+import msgspec
 
 from mandates import aws
+from mandates.addresses import SERVER
 from mandates.gateway import Gateway
 from mandates.politeness import Pacer
 from mandates.secret_values import Secret, plain
-from mandates.settings import StripeAccess
+
+
+class StripeAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """`stripe_api_base` is empty for Stripe itself. `owner_mark` marks what is ours in a shared account."""
+
+    stripe_api_key_secret_arn: str
+    stripe_api_base: Annotated[str, msgspec.Meta(pattern=f"^({SERVER})?$")] = ""
+    owner_mark: str
 
 
 class Stripe:

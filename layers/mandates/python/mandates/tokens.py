@@ -5,10 +5,12 @@ RFC 9068 (JWT access tokens), RFC 8725 (JWT best practice), and what issuers do 
 """
 
 import contextlib
-from typing import Any
+from typing import Annotated, Any
 
 import jwt
+import msgspec
 
+from mandates.addresses import URL
 from mandates.caller import Caller, Scope
 from mandates.core.ids import MAX_ID_LENGTH, is_printable_id
 from mandates.core.token_claims import (
@@ -23,7 +25,6 @@ from mandates.core.token_claims import (
 )
 from mandates.issuer_keys import ALGORITHMS, FetchJson, Keys, PublicKey
 from mandates.moment import Clock
-from mandates.settings import Tokens
 
 LEEWAY_SECONDS = 5
 """For clocks that differ a little."""
@@ -34,10 +35,23 @@ LATEST = 253_402_300_799
 """The last second of the year 9999. A token may name no later one."""
 
 
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bearer token must satisfy (design: any OIDC issuer).
+
+    `oidc_jwks_url` is empty where the issuer's discovery document names the keys' address.
+    """
+
+    oidc_issuer: Annotated[str, msgspec.Meta(pattern=f"^{URL}$")]
+    oidc_audiences: frozenset[str]
+    oidc_jwks_url: Annotated[str, msgspec.Meta(pattern=f"^({URL})?$")] = ""
+    service_client_ids: frozenset[str] = frozenset()
+    scope_prefix: str = ""
+
+
 class Verifier:
     def __init__(self, settings: Tokens, fetch_json: FetchJson, clock: Clock) -> None:
         self._settings = settings
-        self._keys = Keys(settings, fetch_json, clock)
+        self._keys = Keys(settings.oidc_issuer, settings.oidc_jwks_url, fetch_json, clock)
         self._clock = clock
 
     def verify(self, token: str) -> tuple[Caller, int]:

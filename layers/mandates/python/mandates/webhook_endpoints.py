@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from mandates.core import webhook_endpoints as core
+from mandates.core.event_projection import METADATA_OWNER_MARK
 from mandates.core.signing_secrets import SigningSecrets
-from mandates.core.stripe_events import METADATA_OWNER_MARK
 from mandates.core.webhook_endpoints import (
     METADATA_REGISTERED_AS,
     METADATA_REPLACES,

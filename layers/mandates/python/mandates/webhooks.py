@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from mandates.core import strict_json
+from mandates.core.event_projection import MAX_TYPE_LENGTH, is_event_type, project
 from mandates.core.ids import MAX_ID_LENGTH, is_stripe_id
 from mandates.core.signature import NoMatchingSignature, SignatureRefused, verify
 from mandates.core.signing_secrets import valid_secrets
-from mandates.core.stripe_events import MAX_TYPE_LENGTH, is_event_type, project
 from mandates.moment import Clock
 from mandates.secret_values import Secret
 

@@ -21,7 +21,7 @@ from stripe.params import (
 )
 from stripe.params.checkout import SessionCreateParams
 
-from mandates.core.stripe_events import METADATA_CUSTOMER, METADATA_OWNER_MARK
+from mandates.core.event_projection import METADATA_CUSTOMER, METADATA_OWNER_MARK
 from mandates.core.webhook_endpoints import WebhookEndpoint
 from mandates.errors import InvalidRequest, StripeCustomerUnknown, StripeRefused
 from mandates.gateway.api_keys import ApiKey, FixedKey, livemode_of

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from stripe.params.checkout import SessionCreateParams
 
-from mandates.core.stripe_events import METADATA_MANDATE, METADATA_OWNER_MARK
+from mandates.core.event_projection import METADATA_MANDATE, METADATA_OWNER_MARK
 from mandates.gateway.locales import checkout_locale
 
 
