@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -24,6 +25,12 @@ _UPLOADED = "s3://an-artifacts-bucket/key"  # `sam package` puts such addresses 
 
 
 def raw() -> Json:
+    """As it is written, to be changed at will."""
+    return copy.deepcopy(_loaded())
+
+
+@cache
+def _loaded() -> Json:
     loaded: Json = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
     return loaded
 
