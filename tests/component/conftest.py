@@ -92,6 +92,8 @@ def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch, calls: list[AwsCall]) ->
 
     def atomically(self: BaseClient, operation: str, parameters: Any) -> Any:
         calls.append(AwsCall(running.get(), self.meta.service_model.service_name, operation, parameters))
+        if operation == "ReceiveMessage":
+            parameters = {**parameters, "WaitTimeSeconds": 0}  # moto has every message at once
         with lock:
             return call(self, operation, parameters)
 
