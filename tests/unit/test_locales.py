@@ -1,6 +1,7 @@
 """Language tags: which ones a text may have, which text serves whom, and the language of Stripe's page."""
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,7 @@ def test_the_contract_has_the_same_rule() -> None:
     assert schemas["Locale"]["maxLength"] == sent["maxLength"] == MAX_LENGTH
 
 
+LONGEST = "en" + "-abcdefgh" * 3 + "-abcde"
 AVAILABLE = ("en", "de", "de-x-formal", "pt-BR", "zh-Hant")
 
 
@@ -104,6 +106,32 @@ def test_lookup_goes_from_the_longest_tag_to_the_shortest(wanted: str, expected:
 @given(st.text())
 def test_whatever_is_wanted_what_serves_is_there(wanted: str) -> None:
     assert lookup(wanted, AVAILABLE) in {None, *AVAILABLE}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "is_served"),
+    [
+        (LONGEST, True),
+        (f"{LONGEST}-x", True),
+        (f"{LONGEST}{'-x' * 4000}", True),
+        (f"{LONGEST}x", False),  # of another tag, which is cut to no less than shows that
+        (f"{LONGEST}xx-yy", False),
+    ],
+)
+def test_the_longest_tag_serves_whoever_wants_it(wanted: str, is_served: bool) -> None:
+    assert is_locale(LONGEST)
+    assert len(LONGEST) == MAX_LENGTH
+    assert lookup(wanted, (LONGEST,)) == (LONGEST if is_served else None)
+
+
+def test_whatever_is_wanted_costs_as_little() -> None:
+    """Anybody may ask, without a token: 8,000 hyphens took a third of a second of a fast machine."""
+    took = []
+    for _ in range(3):
+        began = time.perf_counter()
+        lookup("-" * 8000, AVAILABLE)
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.02
 
 
 # ------------------------------------------------------------------------------------------- Stripe's page

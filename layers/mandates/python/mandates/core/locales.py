@@ -17,10 +17,11 @@ def is_locale(value: object) -> bool:
 def lookup(wanted: str, available: Collection[str]) -> str | None:
     """The locale that serves who wants that one, None if none does: RFC 4647, section 3.4.
 
-    Case does not matter, nor does `_` for `-`. `wanted` may be anything that a browser or a person sends.
+    Case does not matter, nor does `_` for `-`. `wanted` may be anything that a browser or a person sends:
+    of what is longer than any locale, only as much is looked at as could serve.
     """
     by_lower_case = {locale.lower(): locale for locale in available}
-    subtags = wanted.lower().replace("_", "-").split("-")
+    subtags = wanted[: MAX_LENGTH + 1].lower().replace("_", "-").split("-")
     for length in range(len(subtags), 0, -1):
         if found := by_lower_case.get("-".join(subtags[:length])):
             return found
