@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from mandates.privacy import EvidenceKept, erase, export, holdings, remains
+from ops.arguments import an_id
 from ops.printing import complain, say, show
 from ops.stack import Stack
 
@@ -27,7 +28,9 @@ def add_commands(commands: Any) -> None:
     )
     erasing.set_defaults(run=run_erase)
     for action in (exporting, erasing):
-        action.add_argument("customer_id", metavar="ID", help="the subject of the customer's tokens")
+        action.add_argument(
+            "customer_id", type=an_id, metavar="ID", help="the subject of the customer's tokens"
+        )
 
 
 def reason(text: str) -> str:

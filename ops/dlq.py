@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mandates.core.ids import is_stripe_id
 from mandates.stripe_work import mandate_to_settle
 from ops import queues
-from ops.events import positive
+from ops.arguments import positive
 from ops.printing import complain, say
 from ops.stack import Output, Stack, StackError
 

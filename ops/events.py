@@ -14,6 +14,7 @@ from mandates.moment import Moment, rfc3339
 from mandates.store.events import QUARANTINED, Seen, dismiss, quarantined, seen
 from mandates.store.writing import Conflict
 from ops import queues
+from ops.arguments import an_id, positive, short
 from ops.printing import complain, say
 from ops.stack import Stack, StackError
 
@@ -33,28 +34,16 @@ def add_commands(commands: Any) -> None:
     listing.add_argument("--limit", type=positive, default=LISTED, metavar="N", help=f"at most ({LISTED})")
     listing.set_defaults(run=run_list)
     showing = actions.add_parser("show", help="all records of one event, and what is kept of it")
-    showing.add_argument("event_id", metavar="EVENT_ID")
+    showing.add_argument("event_id", type=an_id, metavar="EVENT_ID")
     showing.set_defaults(run=run_show)
     replaying = actions.add_parser("replay", help="put events on the webhook queue again")
-    replaying.add_argument("event_ids", metavar="EVENT_ID", nargs="*")
+    replaying.add_argument("event_ids", type=an_id, metavar="EVENT_ID", nargs="*")
     replaying.add_argument("--quarantined", action="store_true", help="all that lies in quarantine")
     replaying.set_defaults(run=run_replay)
     dismissing = actions.add_parser("dismiss", help="take an event off the list without applying it")
-    dismissing.add_argument("event_id", metavar="EVENT_ID")
+    dismissing.add_argument("event_id", type=an_id, metavar="EVENT_ID")
     dismissing.add_argument("--reason", required=True, type=short, help="why, in a few words; it is recorded")
     dismissing.set_defaults(run=run_dismiss)
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError("a number from 1 on")
-    return int(text)
-
-
-def short(text: str) -> str:
-    if not 1 <= len(text.strip()) <= 200:
-        raise argparse.ArgumentTypeError("1 to 200 characters")
-    return text.strip()
 
 
 def run_list(stack: Stack, chosen: argparse.Namespace) -> int:

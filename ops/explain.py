@@ -18,6 +18,7 @@ from mandates.store.events import APPLIED, DISMISSED, QUARANTINED, Seen, seen
 from mandates.store.mandates import mandates_of, read_heads, read_ledger, read_subjects
 from mandates.store.unsettled import Unsettled, read_unsettled
 from ops import queues
+from ops.arguments import an_id
 from ops.events import at
 from ops.printing import complain, say
 from ops.stack import Stack
@@ -55,7 +56,7 @@ OUTCOMES = {
 
 def add_commands(commands: Any) -> None:
     explain = commands.add_parser("explain", help="what became of a mandate or a Stripe event, and why")
-    explain.add_argument("id", metavar="MANDATE_ID|EVENT_ID")
+    explain.add_argument("id", type=an_id, metavar="MANDATE_ID|EVENT_ID")
     explain.set_defaults(run=run_explain)
 
 

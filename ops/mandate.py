@@ -10,6 +10,7 @@ from mandates.core.record import Record
 from mandates.errors import Busy, LedgerUnreadable
 from mandates.records import read_record
 from mandates.store.as_stored import ALTERED_ITEMS_RAISE, read_as_stored
+from ops.arguments import an_id
 from ops.evidence import KEPT_HASH
 from ops.printing import complain, say
 from ops.stack import Stack
@@ -22,7 +23,7 @@ def add_commands(commands: Any) -> None:
     verify = actions.add_parser(
         "verify", help="recompute its ledger, and hold all that is stored of it against that"
     )
-    verify.add_argument("mandate_id", metavar="ID")
+    verify.add_argument("mandate_id", type=an_id, metavar="ID")
     verify.add_argument("--head", **KEPT_HASH)
     verify.set_defaults(run=run_verify)
 

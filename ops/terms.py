@@ -14,6 +14,7 @@ from mandates.core.terms import Terms, checked
 from mandates.moment import Moment
 from mandates.store.terms import all_terms, current_terms, publish_terms, read_terms, retire_terms
 from mandates.store.writing import Conflict
+from ops.arguments import an_id
 from ops.printing import complain, say, show
 from ops.stack import Stack
 
@@ -31,7 +32,7 @@ def add_commands(commands: Any) -> None:
         ("retire", run_retire, "stop offering a version; it goes on governing what was agreed under it"),
     ):
         action = actions.add_parser(name, help=about)
-        action.add_argument("version")
+        action.add_argument("version", type=an_id)
         action.set_defaults(run=run)
         if run is run_retire:
             action.add_argument("--yes", action="store_true", help="also the one that customers are shown")

@@ -14,9 +14,9 @@ from mandates.publishing import Publisher
 from mandates.queueing import Queue
 from mandates.stripe_work import to_settle
 from ops import queues
+from ops.arguments import positive
 from ops.dlq import Message, each
 from ops.dlq import line as beginning
-from ops.events import positive
 from ops.printing import complain, say
 from ops.stack import Stack
 

@@ -14,7 +14,8 @@ from mandates.store.unsettled import Unsettled, all_unsettled, dismiss_unsettled
 from mandates.store.writing import Conflict
 from mandates.stripe_work import to_settle
 from ops import queues
-from ops.events import LISTED, positive, short
+from ops.arguments import an_id, positive, short
+from ops.events import LISTED
 from ops.printing import complain, say
 from ops.stack import Stack, StackError
 
@@ -27,11 +28,11 @@ def add_commands(commands: Any) -> None:
     listing.add_argument("--limit", type=positive, default=LISTED, metavar="N", help=f"at most ({LISTED})")
     listing.set_defaults(run=run_list)
     retrying = actions.add_parser("retry", help="put mandates on the Stripe work queue again")
-    retrying.add_argument("mandate_ids", metavar="MANDATE_ID", nargs="*")
+    retrying.add_argument("mandate_ids", type=an_id, metavar="MANDATE_ID", nargs="*")
     retrying.add_argument("--all", action="store_true", help="all that is listed")
     retrying.set_defaults(run=run_retry)
     dismissing = actions.add_parser("dismiss", help="take a mandate off the list, with nothing released")
-    dismissing.add_argument("mandate_id", metavar="MANDATE_ID")
+    dismissing.add_argument("mandate_id", type=an_id, metavar="MANDATE_ID")
     dismissing.add_argument("--reason", required=True, type=short, help="why, in a few words; it is recorded")
     dismissing.set_defaults(run=run_dismiss)
 
