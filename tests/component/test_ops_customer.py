@@ -18,7 +18,7 @@ from tests.component.world import CUSTOMER, World
 @pytest.fixture(autouse=True)
 def the_stack_is_this_world(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its tables are bound already; what is looked up in CloudFormation is tests/e2e's."""
-    monkeypatch.setattr(ops, "stack_for", lambda _name: SimpleNamespace(use_tables=lambda: None))
+    monkeypatch.setattr(ops, "stack_for", lambda *_: SimpleNamespace(use_tables=lambda: None))
 
 
 @pytest.fixture
