@@ -62,7 +62,7 @@ def store_stripe_key(settings: Settings, key: str) -> str:
 
 
 def store_webhook_secret(settings: Settings, arn: str, secret: str) -> None:
-    value = json.dumps({"secrets": [secret]})
+    value = json.dumps({"format": 1, "secrets": [secret]})
     client(settings, "secretsmanager").put_secret_value(SecretId=arn, SecretString=value)
 
 

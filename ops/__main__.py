@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+from mandates.core.formats import NewerFormat
 from mandates.core.visible import visible
 from ops import (
     customer,
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = command_line().parse_args(arguments)
         stack = Stack("none") if chosen.offline else stack_for(chosen.stack, dict(chosen.table))
         return int(chosen.run(stack, chosen))
-    except StackError as error:
+    except (StackError, NewerFormat) as error:
         complain(error)
     except KeyboardInterrupt:
         complain("interrupted")

@@ -9,7 +9,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mandates.core.formats import NewerFormat
 from mandates.core.ids import is_stripe_id
+from mandates.core.messages import EVENT, WITHDRAWAL, Kind
 from mandates.stripe_work import mandate_to_settle
 from ops import queues
 from ops.arguments import positive
@@ -58,17 +60,48 @@ def add_commands(commands: Any) -> None:
         )
 
 
+def event_id(message: Message) -> str | None:
+    """The event's id, None if the message is not what receive_webhook queues, as far as is known here."""
+    event = _event(message)
+    return event["id"] if event else None
+
+
+def _event(message: Message) -> dict[str, Any] | None:
+    try:
+        event = EVENT.read(message["Body"])
+    except NewerFormat:
+        return None
+    return event if event and is_stripe_id(event.get("id")) else None
+
+
+def _is_event(message: Message) -> bool:
+    return event_id(message) is not None or _is_newer(EVENT, message)
+
+
+def _is_withdrawal(message: Message) -> bool:
+    return _is_newer(WITHDRAWAL, message) or mandate_to_settle(message["Body"]) is not None
+
+
+def _is_newer(kind: Kind, message: Message) -> bool:
+    """A message of ours, which the release that is deployed may be able to read."""
+    try:
+        kind.read(message["Body"])
+    except NewerFormat:
+        return True
+    return False
+
+
 WEBHOOKS = DeadLetters(
     "webhook queue",
     "WebhookDeadLettersUrl",
     "WebhookQueueUrl",
-    lambda message: event_id(message) is not None,
+    _is_event,
 )
 STRIPE_WORK = DeadLetters(
     "Stripe work queue",
     "StripeWorkDeadLettersUrl",
     "StripeWorkQueueUrl",
-    lambda message: mandate_to_settle(message["Body"]) is not None,
+    _is_withdrawal,
 )
 
 
@@ -157,20 +190,6 @@ def _received(sqs: Any, url: str, limit: int | None) -> Iterator[Message]:
         for message in messages:
             known.add(message["MessageId"])
             yield message
-
-
-def event_id(message: Message) -> str | None:
-    """The event's id, None if the message is not what receive_webhook queues."""
-    event = _event(message)
-    return event["id"] if event else None
-
-
-def _event(message: Message) -> dict[str, Any] | None:
-    try:
-        event = json.loads(message["Body"])
-    except (ValueError, RecursionError):
-        return None
-    return event if isinstance(event, dict) and is_stripe_id(event.get("id")) else None
 
 
 def line(message: Message) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mandates.core.event_projection import project
+from mandates.core.messages import EVENT
 from mandates.errors import MandatesError
 from mandates.moment import Moment, rfc3339
 from mandates.store.events import QUARANTINED, Seen, dismiss, quarantined, seen
@@ -100,7 +101,7 @@ def run_replay(stack: Stack, chosen: argparse.Namespace) -> int:
         progress = f"{number}/{len(event_ids)}  {event_id}"
         try:
             event, whence = kept_or_fetched(stack, event_id)
-            sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(event, separators=(",", ":")))
+            sqs.send_message(QueueUrl=queue_url, MessageBody=EVENT.text(event))
         except (StackError, BotoCoreError, ClientError) as error:
             failed += 1
             complain(f"{progress}  not queued: {error}")

@@ -3,12 +3,15 @@
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
+from mandates.core.formats import NewerFormat
+from mandates.core.messages import UNPUBLISHED
 from mandates.ledger_stream import ENTRY_PREFIX, Added, added_entries
 from mandates.publishing import Publisher
 from mandates.queueing import Queue
@@ -97,7 +100,7 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
             problem = _settle(entries, work)
             if not problem and not (isinstance(about, PartOfStream) and about.is_of_withdrawals):
                 problem = _publish(entries, publisher)
-        except NotThere as error:
+        except (NotThere, NewerFormat) as error:
             problem = str(error)
         if problem:
             complain(f"left here, {problem}: {_line(message)}")
@@ -126,7 +129,7 @@ def _publish(entries: Sequence[Added], publisher: Publisher) -> str | None:
 
 
 def _about(message: Message) -> OneEntry | PartOfStream | None:
-    """What a message is about, None if it is of neither form."""
+    """What a message is about, None if it is of neither form. Raises NewerFormat."""
     try:
         told = json.loads(message["Body"])
         if isinstance(told, Mapping) and "DDBStreamBatchInfo" in told:
@@ -139,6 +142,7 @@ def _about(message: Message) -> OneEntry | PartOfStream | None:
                 int(batch["batchSize"]),
                 str(told.get("requestContext", {}).get("functionArn", "")),
             )
+        told = UNPUBLISHED.read(message["Body"]) or {}
         why = " ".join(json.dumps(told[name])[1:-1] for name in ("code", "message"))
         entry = OneEntry(told["mandate_id"], told["record"], why)
         return entry if entry.mandate_id.isascii() and entry.record.startswith(ENTRY_PREFIX) else None
@@ -147,8 +151,10 @@ def _about(message: Message) -> OneEntry | PartOfStream | None:
 
 
 def _line(message: Message) -> str:
-    about = _about(message)
-    return str(about) if about else beginning(message)
+    with suppress(NewerFormat):
+        if about := _about(message):
+            return str(about)
+    return beginning(message)
 
 
 def _entries(about: OneEntry | PartOfStream | None, table: str) -> list[Added]:

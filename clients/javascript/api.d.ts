@@ -790,6 +790,8 @@ export interface components {
         };
         /** @description `hash` is SHA-256 over the canonical bytes of all the other members. */
         EvidenceEntry: {
+            /** @description Which form the entry has; a reader that does not know it must not guess. */
+            format: number;
             mandate_id: components["schemas"]["Id"];
             number: number;
             recorded_at: components["schemas"]["Time"];

@@ -1,6 +1,5 @@
 """The queue's consumer: apply a batch of Stripe events; only what failed comes back."""
 
-import json
 import os
 import time
 from typing import Any
@@ -10,7 +9,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from mandates import settings
 from mandates.core.event_projection import METADATA_MANDATE
+from mandates.core.formats import NewerFormat
 from mandates.core.ids import is_stripe_id
+from mandates.core.messages import EVENT
 from mandates.ingest import Results, apply_events
 from mandates.store import tables
 from mandates.store.events import APPLIED
@@ -52,7 +53,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def done(event: dict[str, Any] | None, results: Results) -> bool:
     """Whether a message's event is done with; what came of it is logged and counted."""
     if event is None:
-        logger.error("the message is not an event that we queued")
         return False
     result = results[event["id"]]
     about = well_formed({"event_id": event["id"], "mandate_id": mandate_named_by(event)})
@@ -67,15 +67,19 @@ def done(event: dict[str, Any] | None, results: Results) -> bool:
 
 
 def parsed(body: str) -> dict[str, Any] | None:
-    """The queued event, None if it is not one: nothing but receive_webhook and ops write to this queue.
+    """The queued event; None, which is logged, if it is none that this release can read.
 
     An id that can't be a key must not get among the keys that a batch reads in one call.
     """
     try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
+        event = EVENT.read(body)
+    except NewerFormat as newer:
+        logger.error(str(newer))
         return None
-    return event if isinstance(event, dict) and is_stripe_id(event.get("id")) else None
+    if event is None or not is_stripe_id(event.get("id")):
+        logger.error("the message is not an event that we queued")
+        return None
+    return event
 
 
 def mandate_named_by(event: Any) -> Any:

@@ -16,6 +16,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from mandates import aws, settings
+from mandates.core.formats import NewerFormat
 from mandates.errors import MandatesError, UnknownAtStripe
 from mandates.politeness import BACKGROUND_PER_SECOND, BACKGROUND_SECONDS, put_off
 from mandates.settling import settle
@@ -48,7 +49,11 @@ def handler(event: dict[str, Any], context: Any) -> Any:
 
 
 def settle_one(record: SQSRecord) -> None:
-    mandate_id = mandate_to_settle(record.body)
+    try:
+        mandate_id = mandate_to_settle(record.body)
+    except NewerFormat as newer:
+        put_off_for_now(record, newer)
+        raise
     if mandate_id is None:
         set_aside(record)
         return
@@ -67,24 +72,29 @@ def settle_or_put_off(mandate_id: str, record: SQSRecord) -> None:
     try:
         dismissed = settle(mandate_id, stripe.gateway(), time.time)
     except Exception as error:
-        pause = put_off(int(record.attributes.approximate_receive_count or 1), random.random)
-        logger.warning(
-            "not settled at Stripe yet",
-            extra={"error": type(error).__name__, "again_in_seconds": pause},
-            exc_info=None if isinstance(error, MandatesError) else error,  # what nobody expected, in full
-        )
-        count("WithdrawalsNotSettled")
-        if isinstance(error, UnknownAtStripe):
-            count("UnknownAtStripe")
-        waiting = time.time() - int(record.attributes.sent_timestamp) / 1000
-        measure("UnsettledFor", max(0.0, waiting), MetricUnit.Seconds)
-        sqs.change_message_visibility(
-            QueueUrl=configured.stripe_work_queue_url,
-            ReceiptHandle=record.receipt_handle,
-            VisibilityTimeout=pause,
-        )
+        put_off_for_now(record, error)
         raise
     if dismissed:
         logger.info("left at Stripe, as an operator decided", extra={"stripe_ids": dismissed})
     else:
         count("WithdrawalsSettled")
+
+
+def put_off_for_now(record: SQSRecord, error: Exception) -> None:
+    """Leave the message in the queue, to be received again later and later."""
+    pause = put_off(int(record.attributes.approximate_receive_count or 1), random.random)
+    logger.warning(
+        "not settled at Stripe yet",
+        extra={"error": type(error).__name__, "again_in_seconds": pause},
+        exc_info=None if isinstance(error, MandatesError) else error,  # what nobody expected, in full
+    )
+    count("WithdrawalsNotSettled")
+    if isinstance(error, UnknownAtStripe):
+        count("UnknownAtStripe")
+    waiting = time.time() - int(record.attributes.sent_timestamp) / 1000
+    measure("UnsettledFor", max(0.0, waiting), MetricUnit.Seconds)
+    sqs.change_message_visibility(
+        QueueUrl=configured.stripe_work_queue_url,
+        ReceiptHandle=record.receipt_handle,
+        VisibilityTimeout=pause,
+    )

@@ -28,6 +28,7 @@ from typing import Any
 
 from local.settings import ROOT
 from mandates.core.event_projection import project
+from mandates.core.messages import EVENT
 from tests.budget import artefacts, cost, examples, report
 from tests.budget.cold import runtime_api, start
 from tests.budget.ratios import median, median_ratio
@@ -154,7 +155,7 @@ def receive_job(runs: int, aws_url: str) -> Json:
             examples.WEBHOOK_SECRET.encode(), f"{timestamp}.{payload}".encode(), hashlib.sha256
         ).hexdigest()
         events.append(examples.webhook_request(payload, f"t={timestamp},v1={signed}"))
-        message = json.dumps(project(event), separators=(",", ":"))
+        message = EVENT.text(project(event))
         bare.append({"QueueUrl": f"{aws_url}/123456789012/queue", "MessageBody": message})
     answer = {
         "statusCode": 200,

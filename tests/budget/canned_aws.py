@@ -26,7 +26,7 @@ def _send_message(asked: Json) -> Json:
 
 
 def _secret(asked: Json) -> Json:
-    webhook = json.dumps({"secrets": [WEBHOOK_SECRET]})
+    webhook = json.dumps({"format": 1, "secrets": [WEBHOOK_SECRET]})
     value = webhook if "webhook" in asked["SecretId"] else "sk_test_placeholder"
     return {"ARN": asked["SecretId"], "Name": "secret", "VersionId": "1", "SecretString": value}
 

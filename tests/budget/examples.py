@@ -11,6 +11,7 @@ from mandates.core.event_projection import project
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import keep_beside
 from mandates.core.mandate import Mandate
+from mandates.core.messages import EVENT
 from mandates.core.stripe_events import AboutMandate, read
 from mandates.moment import Moment
 from mandates.store import mandates as store
@@ -75,7 +76,7 @@ def batch(kind: str, numbers: range) -> Json:
             {
                 **sample,
                 "messageId": f"message-{number}",
-                "body": json.dumps(project(stripe_event(kind, number)), separators=(",", ":")),
+                "body": EVENT.text(project(stripe_event(kind, number))),
             }
             for number in numbers
         ]

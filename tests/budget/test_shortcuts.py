@@ -128,7 +128,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, leaves_over: int) -> list[int]:
         now = wanted["Keys"][:1] if len(asked) < leaves_over else wanted["Keys"]
         left = wanted["Keys"][len(now) :] if leaves_over < together._MOST_ROUNDS else wanted["Keys"]
         asked.append(len(wanted["Keys"]))
-        items = [{**key, "outcome": {"S": "applied"}} for key in now]
+        items = [{**key, "format": {"N": "1"}, "outcome": {"S": "applied"}} for key in now]
         return {
             "Responses": {table: items},
             "UnprocessedKeys": {table: {**wanted, "Keys": left}} if left else {},

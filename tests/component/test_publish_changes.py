@@ -71,6 +71,7 @@ def entry(
     """The item of an entry, made up: mandates are named by a letter."""
     fact = {"kind": kind, "at": 1, "source": "evt_1", "ids": {}, "detail": {}}
     return {
+        "format": {"N": "1"},
         "mandate_id": {"S": f"mdt_{mandate * 24}"},
         "record": {"S": f"entry#{number:06}"},
         "number": {"N": str(number)},
@@ -421,6 +422,7 @@ def test_what_cannot_be_told_is_set_aside_and_its_content_not_quoted(bus: World)
     (body,) = bus.waiting(bus.unpublished_url)
     assert "ann" not in body
     assert json.loads(body) == {
+        "format": 1,
         "mandate_id": f"mdt_{'a' * 24}",
         "record": "entry#000001",
         "sequence_number": "101",

@@ -44,7 +44,9 @@ def test_a_ledgers_own_images_are_read(world: World) -> None:
     mandate_id = world.begun()["mandate_id"]
     world.revoke(mandate_id)
     assert hand_over(world, *images(mandate_id)) == []
-    assert [json.loads(body) for body in world.waiting(world.work_queue_url)] == [{"mandate_id": mandate_id}]
+    assert [json.loads(body) for body in world.waiting(world.work_queue_url)] == [
+        {"format": 1, "mandate_id": mandate_id}
+    ]
 
 
 def test_nothing_but_what_was_added_counts(world: World) -> None:

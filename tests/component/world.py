@@ -456,13 +456,20 @@ def api_event(
     }
 
 
+def with_format(said: Any) -> Any:
+    return {"format": 1, **said} if isinstance(said, dict) else said
+
+
 def sqs_event(events: Sequence[Any]) -> dict[str, Any]:
+    """Messages with these bodies. What is no text is what a message of ours says, without its format."""
     return {
         "Records": [
             {
                 "messageId": f"message-{number}",
                 "receiptHandle": "handle",
-                "body": event if isinstance(event, str) else json.dumps(event),
+                "body": event
+                if isinstance(event, str)
+                else json.dumps({"format": 1, **event} if isinstance(event, dict) else event),
                 "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(int(time.time() * 1000))},
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",

@@ -1,7 +1,6 @@
 """Everything that goes wrong, at once, on a running stack: `python -m tests.live.chaos --mandates 1000`."""
 
 import argparse
-import json
 import random
 import sys
 import time
@@ -15,6 +14,7 @@ from threading import Event, Thread
 from local import stack as local_stack
 from local.settings import Settings
 from mandates.core.event_projection import METADATA_MANDATE, METADATA_OWNER_MARK
+from mandates.core.messages import EVENT
 from tests.live.machine import described
 from tests.live.own_stack import own_stack
 from tests.live.shoppers import Shopping, sign_up
@@ -123,7 +123,7 @@ def good_events(count: int, mark: str) -> list[Json]:
 
 def queue_poison(stack: LiveStack, among: Sequence[Json], bodies: Sequence[str], seed: int) -> None:
     """Put poison among good messages straight into the queue, all mixed."""
-    messages = [*map(json.dumps, among), *bodies]
+    messages = [*map(EVENT.text, among), *bodies]
     random.Random(seed).shuffle(messages)
     url = stack.described["queue_url"]
     for start in range(0, len(messages), 10):

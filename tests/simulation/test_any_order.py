@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mandates.core.event_projection import project
+from mandates.core.messages import EVENT
 from tests.component.world import CUSTOMER, STRANGER, sqs_event
 from tests.simulation.expressions import Item
 from tests.simulation.invariants import Invariants
@@ -85,7 +86,7 @@ def beginning() -> Beginning:
             events |= {USED_UP: used_up} | anothers
             assert len({event["created"] for event in events.values()}) == 1
             messages = {
-                kind: json.dumps(project(events[kind])) for kind in (*ORDINARY, *WITHDRAWALS, *NOT_OURS)
+                kind: EVENT.text(project(events[kind])) for kind in (*ORDINARY, *WITHDRAWALS, *NOT_OURS)
             }
     return Beginning(world, handed.mandate_id, tables, messages)
 

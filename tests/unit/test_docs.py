@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,15 @@ def test_what_forwards_stripes_webhooks_is_one_command_everywhere() -> None:
     assert shlex.split(written[0].replace("\\\n", ""), comments=True) == listening_command(
         Settings.from_environment({})
     )
+
+
+def test_the_changelog_begins_with_this_release() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", changelog, flags=re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert released[0] == project["version"]
+    samples = [path.name for path in (ROOT / "tests/component/formats").iterdir() if path.name[0].isdecimal()]
+    assert set(samples) <= set(released)
 
 
 KNOWN_SORTS = {

@@ -213,7 +213,7 @@ def test_the_hash_is_over_the_canonical_content() -> None:
     content = (
         '{"commitments":{"source_ip":"a9c5dd39d243d5228c958ac498ce2d3bfde9f11b6b397674a57d2bb4a80ccb49"},'
         '"facts":[{"at":1,"detail":{"locale":"en"},"ids":{},"kind":"consent_accepted","qualifier":"",'
-        '"source":"api:create_checkout_session"}],'
+        '"source":"api:create_checkout_session"}],"format":1,'
         f'"mandate_id":"mdt_1","number":1,"previous_hash":"{"0" * 64}",'
         '"recorded_at":"2026-01-01T00:00:00.000Z","source":"api:create_checkout_session",'
         '"status":"pending","text":"I agree."}'

@@ -150,7 +150,7 @@ def test_every_entry_makes_an_event_of_the_schema(told: list[Fact], status: Stat
 
 def test_a_kind_from_the_future_is_a_change() -> None:
     plain = {"kind": "charge_created", "at": AT, "source": "x", "ids": {}, "detail": {}}
-    told = Entry(MANDATE_ID, 7, RECORDED_AT, "x", (plain,), "active", None, {}, "0" * 64, "1" * 64)
+    told = Entry(1, MANDATE_ID, 7, RECORDED_AT, "x", (plain,), "active", None, {}, "0" * 64, "1" * 64)
     assert outward_event(told).type == EventType.CHANGED
     validate(outward_event(told))
 

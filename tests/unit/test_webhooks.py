@@ -57,13 +57,16 @@ def endpoint() -> Endpoint:
 
 @pytest.mark.parametrize("kind", EVERY_EVENT)
 def test_the_message_is_the_projection_and_no_more(endpoint: Endpoint, kind: str) -> None:
-    assert endpoint.post(json.dumps(EVERY_EVENT[kind], indent=2)) == project(EVERY_EVENT[kind])
+    assert endpoint.post(json.dumps(EVERY_EVENT[kind], indent=2)) == {
+        "format": 1,
+        **project(EVERY_EVENT[kind]),
+    }
 
 
 def test_the_message_is_compact_and_ascii(endpoint: Endpoint) -> None:
     body = '{ "id": "evt_1", "type": "thé" }'.encode()
     message = endpoint.accept(body, {"stripe-signature": signed(body)})
-    assert message == '{"id":"evt_1","type":"th\\u00e9"}'
+    assert message == '{"format":1,"id":"evt_1","type":"th\\u00e9"}'
 
 
 def test_what_stripes_sdk_signed_is_accepted(endpoint: Endpoint) -> None:
@@ -175,11 +178,11 @@ def test_what_is_signed_and_not_an_event_is_refused(endpoint: Endpoint, body: by
 
 def test_ids_of_255_characters_are_taken(endpoint: Endpoint) -> None:
     longest = {"id": "e" * 255, "type": "t" * 255}
-    assert endpoint.post(json.dumps(longest)) == longest
+    assert endpoint.post(json.dumps(longest)) == {"format": 1, **longest}
 
 
 def test_odd_json_leaves_nothing_odd_in_the_message(endpoint: Endpoint) -> None:
-    assert endpoint.post('{"id":"evt_1","type":"x","a":NaN}').keys() == {"id", "type"}
+    assert endpoint.post('{"id":"evt_1","type":"x","a":NaN}').keys() == {"format", "id", "type"}
 
 
 @pytest.mark.parametrize(
@@ -204,7 +207,7 @@ def test_the_largest_body_is_the_limit(endpoint: Endpoint) -> None:
     padding = "x" * (MAX_BODY_BYTES - len(whole))
     largest = whole.replace('"a":""', f'"a":"{padding}"')
     assert len(largest) == 1024 * 1024
-    assert endpoint.post(largest) == {"id": "evt_1", "type": "x"}
+    assert endpoint.post(largest) == {"format": 1, "id": "evt_1", "type": "x"}
     with pytest.raises(BodyTooLarge) as refused:
         endpoint.post(largest + " ")
     assert refused.value.code == "request_too_large"

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mandates.core.ledger import Entry
+from mandates.core.formats import must_be_known
+from mandates.core.ledger import FORMAT, Entry
 from mandates.core.mandate import Status
 
 ENTRY_PREFIX = "entry#"
@@ -44,9 +45,18 @@ def added_entries(stream_records: Iterable[Mapping[str, Any]]) -> list[Added]:
     return found
 
 
+def must_be_readable(image: Image) -> int:
+    """The format of an entry. Raises NewerFormat, KeyError or ValueError."""
+    number = int(image["format"]["N"])
+    must_be_known(f"the ledger entry {image['record']['S']} of {image['mandate_id']['S']}", number, FORMAT)
+    return number
+
+
 def entry_of(image: Image) -> Entry:
-    """An entry from its item, as store/tables.py lays it out. Raises KeyError, TypeError or ValueError."""
+    """An entry from its item, as store/tables.py lays it out. Raises NewerFormat, KeyError, TypeError or
+    ValueError."""
     return Entry(
+        format=must_be_readable(image),
         mandate_id=image["mandate_id"]["S"],
         number=int(image["number"]["N"]),
         recorded_at=image["recorded_at"]["S"],

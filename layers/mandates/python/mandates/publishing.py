@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mandates import aws
+from mandates.core.formats import NewerFormat
 from mandates.core.ledger import Entry
+from mandates.core.messages import UNPUBLISHED
 from mandates.core.outward import SOURCE, outward_event
-from mandates.ledger_stream import Added, entry_of
+from mandates.ledger_stream import Added, entry_of, must_be_readable
 from mandates.queueing import Queue
 
 MAX_EVENTS_PER_CALL = 10
@@ -87,7 +89,7 @@ class Refused:
 
     def to_message(self) -> str:
         """For the queue of unpublished entries. An event holds nothing personal, so no word on it does."""
-        return json.dumps(
+        return UNPUBLISHED.text(
             {
                 "mandate_id": self.added.mandate_id,
                 "record": self.added.record,
@@ -156,13 +158,18 @@ class Publisher:
         return Outcome(published, aside, resume_at, sent.error)
 
     def send(self, added: Iterable[Added]) -> Sent:
-        """Send entries to the bus, and set nothing aside."""
-        records, unreadable = readable(added)
+        """Send entries to the bus, and set nothing aside.
+
+        An entry of a newer format is not refused for good, but waits for a release that can read it.
+        """
+        known, newer = before_any_newer(added)
+        records, unreadable = readable(known)
         sent = Sent(refused=unreadable)
         for call in calls(in_ledger_order(records)):
             sent.add(self._put(call))
             if sent.error:
                 break
+        sent.error = sent.error or newer
         return sent
 
     def _put(self, call: Sequence[Record]) -> Sent:
@@ -216,6 +223,26 @@ def _first(added: Iterable[Added]) -> str | None:
 
 def _is_before(added: Added, sequence_number: str) -> bool:
     return int(added.sequence_number) < int(sequence_number)
+
+
+def before_any_newer(added: Iterable[Added]) -> tuple[list[Added], NewerFormat | None]:
+    """The entries before the first of a mandate that has one of a newer format: none may overtake it."""
+    entries = list(added)
+    newer = {one.mandate_id: error for one in entries if (error := _newer(one))}
+    for at, one in enumerate(entries):
+        if one.mandate_id in newer:
+            return entries[:at], newer[one.mandate_id]
+    return entries, None
+
+
+def _newer(one: Added) -> NewerFormat | None:
+    try:
+        must_be_readable(one.image)
+    except NewerFormat as newer:
+        return newer
+    except (KeyError, ValueError, TypeError):  # which `readable` tells of
+        return None
+    return None
 
 
 def readable(added: Iterable[Added]) -> tuple[list[Record], list[Refused]]:

@@ -10,6 +10,7 @@ from typing import Any
 from mandates.core import strict_json
 from mandates.core.event_projection import MAX_TYPE_LENGTH, is_event_type, project
 from mandates.core.ids import MAX_ID_LENGTH, is_stripe_id
+from mandates.core.messages import EVENT
 from mandates.core.signature import NoMatchingSignature, SignatureRefused, verify
 from mandates.core.signing_secrets import valid_secrets
 from mandates.moment import Clock
@@ -54,7 +55,7 @@ def accept(payload: bytes, headers: Mapping[str, str], secrets: Secret[tuple[str
 
 def message_of(event: Mapping[str, Any]) -> str:
     """What is queued of an event, wherever it was had from."""
-    return json.dumps(project(event), separators=(",", ":"))
+    return EVENT.text(project(event))
 
 
 def _event(payload: bytes) -> dict[str, Any]:

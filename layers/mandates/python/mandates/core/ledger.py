@@ -22,6 +22,10 @@ GENESIS = "0" * 64
 
 SALT_BYTES = 32
 
+FORMAT = 1
+"""Of the entries that are written. It is hashed with the rest of an entry, and no entry is ever rewritten, so
+every format that a release has written is read for good (docs/versions.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class PersonalValue:
@@ -51,9 +55,10 @@ class Entry:
     """One entry. `recorded_at` is our clock (RFC 3339, UTC); each fact has its own `at` from its source.
 
     `status` is what the mandate's facts said once this entry was added. `text` is the exact wording the
-    customer was shown, in the entry that records their consent, else None.
+    customer was shown, in the entry that records their consent, else None. `format` says which form this has.
     """
 
+    format: int
     mandate_id: str
     number: int
     recorded_at: str
@@ -91,6 +96,7 @@ def append(
 ) -> Entry:
     """The next entry after a ledger of `length` entries whose last hash is `head_hash`."""
     content: dict[str, Any] = {
+        "format": FORMAT,
         "mandate_id": mandate_id,
         "number": length + 1,
         "recorded_at": recorded_at,

@@ -1,10 +1,12 @@
 """The value of the secret with the webhook endpoints' signing secrets, and how it changes.
 
-    {"secrets": ["whsec_…", …],
+    {"format": 1,
+     "secrets": ["whsec_…", …],
      "endpoints": [{"id": "we_…", "fingerprint": "…", "stored_at": 1790000000, "removed_at": null}],
      "registered": {…}}
 
-`secrets` are all that are valid, and all that `receive_webhook` reads; one may be added there by hand.
+`secrets` are all that are valid, and all that `receive_webhook` reads; one may be added there by hand. So a
+value without `format`, as somebody may write it, counts as of the first.
 `endpoints` says which of them belongs to which endpoint at Stripe, by the beginning of its SHA-256, so that a
 secret stands here once. `registered` is what the last deployment asked for and got.
 """
@@ -15,6 +17,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mandates.core.formats import must_be_known
+
+FORMAT = 1
 PREFIX = "whsec_"
 _FINGERPRINT_LENGTH = 16
 
@@ -89,7 +94,12 @@ class SigningSecrets:
             }
             for known in self.endpoints
         ]
-        value = {"secrets": self.secrets, "endpoints": endpoints, "registered": self.registered}
+        value = {
+            "format": FORMAT,
+            "secrets": self.secrets,
+            "endpoints": endpoints,
+            "registered": self.registered,
+        }
         return json.dumps(value, sort_keys=True)
 
 
@@ -98,8 +108,8 @@ def fingerprint(secret: str) -> str:
 
 
 def parse(text: str) -> SigningSecrets:
-    """Raises ValueError unless `secrets` is a list of signing secrets; of the rest, what can't be read is
-    taken for absent, which leads to an endpoint made anew and never to a secret lost."""
+    """Raises NewerFormat, or ValueError unless `secrets` is a list of signing secrets. Of the rest, what
+    can't be read is taken for absent, which leads to an endpoint made anew and never to a secret lost."""
     value = json.loads(text)
     registered = value.get("registered") if isinstance(value, dict) else None
     endpoints = value.get("endpoints") if isinstance(value, dict) else None
@@ -111,7 +121,9 @@ def parse(text: str) -> SigningSecrets:
 
 
 def valid_secrets(value: Any) -> tuple[str, ...]:
-    """Raises ValueError: what is not a signing secret must never verify a signature."""
+    """Raises NewerFormat or ValueError: what is not a signing secret must never verify a signature."""
+    if isinstance(value, dict):
+        must_be_known("the secret with the webhook secrets", value.get("format", FORMAT), FORMAT)
     secrets = value.get("secrets") if isinstance(value, dict) else None
     if not isinstance(secrets, list) or not all(_is_signing_secret(secret) for secret in secrets):
         raise ValueError('the webhook secrets must be {"secrets": ["whsec_…"]}')

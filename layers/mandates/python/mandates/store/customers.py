@@ -110,7 +110,7 @@ def resolve_claim(claim: Customer, stripe_customer_id: str) -> None:
         )
         writing.update(
             SubjectRow(stripe_customer_subject(stripe_customer_id)),
-            actions=[SubjectRow.customer_id.set(claim.customer_id)],
+            actions=[SubjectRow.in_its_format(), SubjectRow.customer_id.set(claim.customer_id)],
             condition=not_anothers,
         )
 

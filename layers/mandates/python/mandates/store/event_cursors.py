@@ -21,6 +21,7 @@ def advance(group: str, position: int, types: Sequence[str], moment: Moment) -> 
     with suppress(Conflict), conflicts_named():
         CursorRow(*_key(group)).update(
             [
+                CursorRow.in_its_format(),
                 CursorRow.position.set(position),
                 CursorRow.types.set(list(types)),
                 CursorRow.advanced_at.set(moment.text),

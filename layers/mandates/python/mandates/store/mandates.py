@@ -270,6 +270,7 @@ def add_subject_facts(key: str, new: Iterable[Fact]) -> Subject:
         if merged == known.facts:
             return known
         actions: list[Action] = [
+            SubjectRow.in_its_format(),
             SubjectRow.facts.set(_plain(merged)),
             SubjectRow.version.set((known.version or 0) + 1),
         ]
@@ -293,7 +294,7 @@ def _link(writing: Transaction, changes: Sequence[Change]) -> None:
         writing.change(
             SubjectRow,
             {"subject": subject.key},
-            actions=[SubjectRow.mandates.add(mandate_ids)],
+            actions=[SubjectRow.in_its_format(), SubjectRow.mandates.add(mandate_ids)],
             condition=_nobody_wrote_since(subject),
         )
 
@@ -368,6 +369,7 @@ def subject_of(row: SubjectRow) -> Subject:
 
 def entry_of(row: EntryRow) -> Entry:
     return Entry(
+        format=int(row.format),
         mandate_id=row.mandate_id,
         number=_whole(row.number),
         recorded_at=row.recorded_at,
@@ -384,6 +386,7 @@ def entry_of(row: EntryRow) -> Entry:
 def _entry_values(entry: Entry) -> dict[str, Any]:
     """By EntryRow's attributes."""
     return {
+        "format": entry.format,
         "mandate_id": entry.mandate_id,
         "record": EntryRow.key(entry.number),
         "number": entry.number,

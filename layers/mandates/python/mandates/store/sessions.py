@@ -17,7 +17,8 @@ def add_sessions(writing: Transaction, changes: Sequence[Change]) -> None:
             named.setdefault(session_id, set()).add(change.after.mandate_id)
     for session_id, mandate_ids in named.items():
         key = {"subject": checkout_session_subject(session_id)}
-        writing.change(SessionRow, key, actions=[SessionRow.mandates.add(mandate_ids)], condition=None)
+        named_by = [SessionRow.in_its_format(), SessionRow.mandates.add(mandate_ids)]
+        writing.change(SessionRow, key, actions=named_by, condition=None)
 
 
 def mandates_naming(checkout_session_id: str) -> frozenset[str]:
@@ -42,7 +43,7 @@ def may_ask(checkout_session_id: str, now: int, every: int) -> bool:
     )
     with suppress(Conflict), conflicts_named():
         SessionRow(checkout_session_subject(checkout_session_id)).update(
-            [SessionRow.asked_at.set(now)], condition=long_enough_ago
+            [SessionRow.in_its_format(), SessionRow.asked_at.set(now)], condition=long_enough_ago
         )
         return True
     return False

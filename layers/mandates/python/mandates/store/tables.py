@@ -7,6 +7,8 @@
 | stripe_subjects | subject        | (none): `payment_method#…`, `stripe_customer#…`, `checkout_session#…` |
 | events          | event_id       | `event`, or a mandate's id; `cursor` (below); index `quarantined` |
 | terms           | record         | version: `version` + each version, `pointer` + `current` |
+
+Each kind of item says in `format` which form its attributes have (docs/versions.md).
 """
 
 from typing import Any
@@ -18,11 +20,12 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UnicodeSetAttribute,
 )
-from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
-from pynamodb.models import Model
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from mandates import aws
+from mandates.core import ledger
 from mandates.store.connecting import open_connection, share
+from mandates.store.formats import Format, Item
 
 CONNECT_TIMEOUT_SECONDS = float(aws.CONNECT_TIMEOUT_SECONDS)
 READ_TIMEOUT_SECONDS = float(aws.READ_TIMEOUT_SECONDS)
@@ -37,7 +40,7 @@ class _Table:
     max_retry_attempts = aws.ATTEMPTS - 1
 
 
-class CustomerRow(Model):
+class CustomerRow(Item):
     """One per customer id: the claim on creating their Stripe customer, then that customer's id; and the ids
     of those they had `earlier`, which were deleted at Stripe."""
 
@@ -46,6 +49,7 @@ class CustomerRow(Model):
     class Meta(_Table):
         pass
 
+    format = Format(1)
     customer_id = UnicodeAttribute(hash_key=True)
     record = UnicodeAttribute(range_key=True, default=RECORD)
     generation = NumberAttribute()
@@ -57,7 +61,7 @@ class CustomerRow(Model):
     earlier = UnicodeSetAttribute(null=True)
 
 
-class CheckoutRow(Model):
+class CheckoutRow(Item):
     """The customer's one checkout slot."""
 
     RECORD = "checkout"
@@ -65,6 +69,7 @@ class CheckoutRow(Model):
     class Meta(_Table):
         pass
 
+    format = Format(1)
     customer_id = UnicodeAttribute(hash_key=True)
     record = UnicodeAttribute(range_key=True, default=RECORD)
     mandate_id = UnicodeAttribute()
@@ -83,7 +88,7 @@ class ByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 
     class Meta:
         index_name = "by_customer"
-        projection = KeysOnlyProjection()
+        projection = IncludeProjection(["format"])
 
     customer_id = UnicodeAttribute(hash_key=True)
     created_at = UnicodeAttribute(range_key=True)
@@ -97,13 +102,13 @@ class BySweepTime(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 
     class Meta:
         index_name = "by_sweep_time"
-        projection = KeysOnlyProjection()
+        projection = IncludeProjection(["format"])
 
     pending = UnicodeAttribute(hash_key=True)
     sweep_at = NumberAttribute(range_key=True)
 
 
-class HeadRow(Model):
+class HeadRow(Item):
     """`pending` and `sweep_at` (epoch seconds) go with the first fact that makes it anything else."""
 
     RECORD = "head"
@@ -112,6 +117,7 @@ class HeadRow(Model):
     class Meta(_Table):
         pass
 
+    format = Format(1)
     mandate_id = UnicodeAttribute(hash_key=True)
     record = UnicodeAttribute(range_key=True, default=RECORD)
     customer_id = UnicodeAttribute()
@@ -131,12 +137,13 @@ class HeadRow(Model):
     by_sweep_time = BySweepTime()
 
 
-class EntryRow(Model):
+class EntryRow(Item):
     PREFIX = "entry#"
 
     class Meta(_Table):
         pass
 
+    format = Format(ledger.FORMAT)
     mandate_id = UnicodeAttribute(hash_key=True)
     record = UnicodeAttribute(range_key=True)
     number = NumberAttribute()
@@ -155,7 +162,7 @@ class EntryRow(Model):
         return f"{cls.PREFIX}{number:06}"
 
 
-class PersonalRow(Model):
+class PersonalRow(Item):
     """The personal values that an entry only commits to. Erasing this item leaves the chain whole."""
 
     PREFIX = "personal#"
@@ -163,6 +170,7 @@ class PersonalRow(Model):
     class Meta(_Table):
         pass
 
+    format = Format(1)
     mandate_id = UnicodeAttribute(hash_key=True)
     record = UnicodeAttribute(range_key=True)
     values = JSONAttribute()
@@ -173,13 +181,13 @@ class Unsettled(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 
     class Meta:
         index_name = "unsettled"
-        projection = IncludeProjection(["code"])
+        projection = IncludeProjection(["format", "code"])
 
     unsettled = UnicodeAttribute(hash_key=True)
     since = NumberAttribute(range_key=True)
 
 
-class UnsettledRow(Model):
+class UnsettledRow(Item):
     """What a withdrawn mandate still has at Stripe, since Stripe would not release it; its key ends in
     Stripe's id for it.
 
@@ -193,6 +201,7 @@ class UnsettledRow(Model):
     class Meta(_Table):
         pass
 
+    format = Format(1)
     mandate_id = UnicodeAttribute(hash_key=True)
     record = UnicodeAttribute(range_key=True)
     since = NumberAttribute()
@@ -205,7 +214,7 @@ class UnsettledRow(Model):
     by_unsettled = Unsettled()
 
 
-class SubjectRow(Model):
+class SubjectRow(Item):
     """`version` grows with the facts: what an activation that read them is conditional on. `withdrawn` is
     present once any withdrawing fact is, for people to see.
 
@@ -215,6 +224,7 @@ class SubjectRow(Model):
     class Meta(_Table):
         pass
 
+    format = Format(1)
     subject = UnicodeAttribute(hash_key=True)
     facts = JSONAttribute(null=True)
     withdrawn = BooleanAttribute(null=True)
@@ -223,7 +233,7 @@ class SubjectRow(Model):
     customer_id = UnicodeAttribute(null=True)
 
 
-class SessionRow(Model):
+class SessionRow(Item):
     """Which mandates name this Checkout Session: one, unless somebody edited metadata at Stripe. It holds
     nothing of the customer, so it may outlive them.
 
@@ -233,6 +243,7 @@ class SessionRow(Model):
     class Meta(_Table):
         pass
 
+    format = Format(1)
     subject = UnicodeAttribute(hash_key=True)
     mandates = UnicodeSetAttribute(null=True)
     asked_at = NumberAttribute(null=True)
@@ -243,13 +254,13 @@ class Quarantined(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 
     class Meta:
         index_name = "quarantined"
-        projection = IncludeProjection(["type", "created", "reason"])
+        projection = IncludeProjection(["format", "type", "created", "reason"])
 
     quarantined = UnicodeAttribute(hash_key=True)
     recorded_at = UnicodeAttribute(range_key=True)
 
 
-class EventRow(Model):
+class EventRow(Item):
     """One per event seen, whatever became of it.
 
     `expires_at` is DynamoDB's time to live; what is quarantined has none, and stays until that is settled.
@@ -260,6 +271,7 @@ class EventRow(Model):
     class Meta(_Table):
         pass
 
+    format = Format(1)
     event_id = UnicodeAttribute(hash_key=True)
     record = UnicodeAttribute(range_key=True)
     outcome = UnicodeAttribute()
@@ -276,7 +288,7 @@ class EventRow(Model):
     by_quarantine = Quarantined()
 
 
-class CursorRow(Model):
+class CursorRow(Item):
     """How far Stripe's list of events has been read, for one group of types; `event_id` is the group's.
 
     `position` is in epoch seconds. `types` are for people to see.
@@ -288,6 +300,7 @@ class CursorRow(Model):
     class Meta(_Table):
         pass
 
+    format = Format(1)
     event_id = UnicodeAttribute(hash_key=True)
     record = UnicodeAttribute(range_key=True, default=RECORD)
     position = NumberAttribute()
@@ -295,12 +308,13 @@ class CursorRow(Model):
     advanced_at = UnicodeAttribute()
 
 
-class TermsRow(Model):
+class TermsRow(Item):
     """A published version, or the pointer to the current one."""
 
     class Meta(_Table):
         pass
 
+    format = Format(1)
     record = UnicodeAttribute(hash_key=True)
     version = UnicodeAttribute(range_key=True)
     document = JSONAttribute(null=True)
@@ -309,24 +323,24 @@ class TermsRow(Model):
     retired_at = UnicodeAttribute(null=True)
 
 
-_ROWS: dict[str, tuple[type[Model], ...]] = {
+KINDS: dict[str, tuple[type[Item], ...]] = {
     "customers": (CustomerRow, CheckoutRow),
     "mandates": (HeadRow, EntryRow, PersonalRow, UnsettledRow),
     "stripe_subjects": (SubjectRow, SessionRow),
     "events": (EventRow, CursorRow),
     "terms": (TermsRow,),
 }
-TABLES = tuple(_ROWS)
+TABLES = tuple(KINDS)
 
 
 def bind(names: dict[str, str]) -> None:
     """Say what the tables are called here, e.g. `{"mandates": "stack-Mandates-1ABC"}`; be ready to ask."""
     for table, name in names.items():
-        for row in _ROWS[table]:
+        for row in KINDS[table]:
             row.Meta.table_name = name
             share(row)
 
 
 def warm(table: str) -> None:
     """Open the connection while the container starts, by asking a table for what is not there."""
-    open_connection(_ROWS[table][0])
+    open_connection(KINDS[table][0])

@@ -50,6 +50,7 @@ def add_unsettled(mandate_id: str, stripe_id: str, code: str, now: int) -> None:
     with suppress(Conflict), conflicts_named():
         UnsettledRow(mandate_id, UnsettledRow.PREFIX + stripe_id).update(
             [
+                UnsettledRow.in_its_format(),
                 UnsettledRow.unsettled.set(UnsettledRow.LISTED),
                 UnsettledRow.since.set(UnsettledRow.since | now),
                 UnsettledRow.code.set(code),

@@ -65,7 +65,7 @@ def item_of(kind: type[Model], values: Mapping[str, Any]) -> dict[str, dict[str,
     """What a row's `serialize(null_check=True)` gives, for rows without maps and lists of attributes."""
     item: dict[str, dict[str, Any]] = {}
     for name, attribute in kind.get_attributes().items():
-        value = values.get(name)
+        value = values.get(name, attribute.default_for_new)
         plain = None if value is None else attribute.serialize(value)
         if plain is not None:
             item[attribute.attr_name] = {attribute.attr_type: plain}

@@ -1,0 +1,46 @@
+"""The messages in our queues: one JSON object each, with the number of its format."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mandates.core.formats import must_be_known
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`written` is the format of the messages that this release sends, `known` the newest that it reads."""
+
+    name: str
+    written: int
+    known: int
+
+    def text(self, content: Mapping[str, Any]) -> str:
+        return json.dumps({"format": self.written, **content}, separators=(",", ":"))
+
+    def read(self, body: str) -> dict[str, Any] | None:
+        """What a message says, with its `format`. None if it is not one of ours, and never will be.
+
+        Raises NewerFormat: it is a message of ours, for a later release. It must stay in a queue.
+        """
+        try:
+            message = json.loads(body)
+            if not isinstance(message, dict):
+                return None
+            must_be_known(f"the message ({self.name})", message.get("format"), self.known)
+        except (ValueError, RecursionError):
+            return None
+        return message
+
+
+EVENT = Kind("a Stripe event", written=1, known=1)
+"""What `project` (event_projection.py) keeps of it. receive_webhook, reconcile_events and ops send it."""
+
+WITHDRAWAL = Kind("a withdrawal", written=1, known=1)
+"""`mandate_id`: a withdrawn mandate, to be ended at Stripe."""
+
+UNPUBLISHED = Kind("an unpublished entry", written=1, known=1)
+"""A ledger entry that was set aside (publishing.py)."""
+
+KINDS = (EVENT, WITHDRAWAL, UNPUBLISHED)

@@ -1,0 +1,222 @@
+"""One journey that has this release store and send everything it can: what samples are made of."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+
+from mandates.core.retention import EVIDENCE_DAYS
+from mandates.core.signing_secrets import SigningSecrets, parse
+from mandates.moment import Moment
+from mandates.privacy import erase, holdings
+from mandates.recording import statuses
+from mandates.store.customers import creation_failed, read_customer
+from mandates.store.events import dismiss
+from mandates.store.mandates import read_heads
+from mandates.store.terms import retire_terms
+from mandates.store.unsettled import all_unsettled, dismiss_unsettled
+from tests.component.formats.samples import Item, Written
+from tests.component.test_publish_changes import BUS, images, publish, refusing, stream_event
+from tests.component.world import STRANGER, TABLES, World, customer, service
+
+ERASED, UNANSWERED, REFUSED = "auth0|eve", "auth0|una", "auth0|rex"
+SENDING = {"SendMessage", "SendMessageBatch"}
+DAY = 86_400
+
+
+def write_everything(world: World) -> Written:
+    """All that was ever stored or sent on the way, and what is stored in the end."""
+    written = Written()
+    boto3.client("events").create_event_bus(Name=BUS)
+    world.environment["EVENT_BUS_NAME"] = BUS
+    with _every_state_kept(world.monkeypatch, written):
+        first = _consented_declined_and_set_up(world)
+        _withdrawn_and_not_released(world, first)
+        second = _withdrawn_by_stripe(world)
+        _began_anew(world)
+        _not_set_up(world)
+        _erased(world)
+        _events_of_every_outcome(world)
+        world.reconcile()
+        retire_terms(world.terms.version, Moment(time.time()))
+    for mandate_id in sorted({item["mandate_id"]["S"] for item in _stored("mandates")}):
+        world.invoke("publish_changes", stream_event(images(mandate_id)))
+        world.invoke("queue_withdrawals", stream_event(images(mandate_id)))
+    refusing(world, *(f"{second[4]}{number}" for number in range(1, 30)), code="MalformedDetail")
+    assert publish(world, images(second)) == []
+    written.stored = {table: _stored(table) for table in TABLES}
+    _take_what_was_sent(world, written)
+    written.secret = json.loads(_secret())
+    written.pack = _evidence(world, first)
+    heads = read_heads(item["mandate_id"]["S"] for item in written.stored["mandates"])
+    written.statuses = {one: str(status) for one, status in statuses(list(heads.values())).items()}
+    return written
+
+
+def _consented_declined_and_set_up(world: World, *, told_late: bool = False) -> str:
+    """The customer returns from Stripe's page, and so does somebody else. Stripe tells of the failed attempt
+    when it is made, or after all else."""
+    begun = world.begun()
+    session_id = begun["checkout_session_id"]
+    world.stripe.core.decline(session_id)
+    if not told_late:
+        world.run_webhooks()
+    world.stripe.core.authorize(session_id)
+    world.return_page(session_id)
+    world.come_back(session_id)
+    world.come_back(session_id, customer(STRANGER))
+    world.run_webhooks()
+    return str(begun["mandate_id"])
+
+
+def _withdrawn_and_not_released(world: World, mandate_id: str) -> None:
+    """Once listed and still to be done, once dismissed."""
+    assert world.revoke(mandate_id, service("mandates:write"), reason="account_closed").status == 200
+    another = _consented_declined_and_set_up(world)
+    assert world.revoke(another).status == 200
+    world.faults({"effect": "resource_missing"})
+    for one in (mandate_id, another):
+        assert world.settle(one) == ["message-0"]
+    world.faults()
+    dismissed = next(one for one in all_unsettled() if one.mandate_id == another)
+    dismiss_unsettled(dismissed, by="an operator", reason="a sample", moment=Moment(time.time()))
+
+
+def _withdrawn_by_stripe(world: World) -> str:
+    """The payment method first, then the customer."""
+    mandate_id = _consented_declined_and_set_up(world, told_late=True)
+    mandate = world.get_mandate(mandate_id).body
+    world.stripe.core.revoke_at_amazon(mandate["payment_method_id"])
+    world.run_webhooks()
+    world.stripe.core.detach(mandate["payment_method_id"])
+    world.stripe.core.delete_customer(mandate["stripe_customer_id"])
+    world.run_webhooks()
+    return mandate_id
+
+
+def _began_anew(world: World) -> None:
+    """A second Stripe customer, an open session, and one that ends."""
+    opened = world.begun()
+    world.stripe.core.expire(opened["checkout_session_id"])
+    world.run_webhooks()
+    world.begun()
+
+
+def _not_set_up(world: World) -> None:
+    """A creation that Stripe did not answer, and a session that it refuses."""
+    world.put_customer(REFUSED)
+    sessions = "/v1/checkout/sessions"
+    world.faults({"effect": "rejected", "path": sessions, "param": "success_url", "code": "url_invalid"})
+    assert world.post_checkout(REFUSED).status == 422
+    world.faults({"effect": "server_error", "status": 500})
+    assert world.put_customer(UNANSWERED).status == 503
+    world.faults()
+    claim = read_customer(UNANSWERED)
+    assert claim
+    creation_failed(claim, Moment(time.time()).seconds)
+
+
+def _erased(world: World) -> None:
+    begun = world.begun(ERASED)
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    world.run_webhooks()
+    problems = erase(
+        holdings(ERASED),
+        override=None,
+        clock=lambda: time.time() + (EVIDENCE_DAYS + 1) * DAY,
+        random_bytes=bytes,
+        say=lambda _step: None,
+    )
+    assert problems == []
+
+
+def _events_of_every_outcome(world: World) -> None:
+    """Beside those that were applied."""
+    (told, *_) = [event for event in world.events() if event["type"] == "setup_intent.succeeded"]
+    intent = told["data"]["object"]
+    ours = intent["metadata"]
+    odd = {
+        "foreign": {**intent, "metadata": {**ours, "managed_by": "another-stack"}},
+        "impossible": {**intent, "metadata": {**ours, "mandate_id": "mdt_unknown"}},
+        "dismissed": {**intent, "metadata": {**ours, "mandate_id": "mdt_unknown"}},
+    }
+    events = [{**told, "id": f"evt_{name}", "data": {"object": one}} for name, one in odd.items()]
+    events.append({**told, "id": "evt_live", "livemode": True})
+    events.append({**told, "id": "evt_unknown", "type": "invoice.paid"})
+    world.deliver(*events)
+    assert world.process(world.queued()) == []
+    dismiss("evt_dismissed", "a sample", Moment(time.time()))
+
+
+# ------------------------------------------------------------------------------------ what came of it
+
+
+@contextmanager
+def _every_state_kept(monkeypatch: pytest.MonkeyPatch, written: Written) -> Iterator[None]:
+    """Also of items that are changed or deleted later."""
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def kept(self: BaseClient, operation: str, parameters: Any) -> Any:
+        answer = call(self, operation, parameters)
+        if operation in {"PutItem", "UpdateItem", "TransactWriteItems"}:
+            for table in TABLES:
+                written.keep(written.earlier[table], _stored(table))
+        return answer
+
+    with monkeypatch.context() as watching:
+        watching.setattr(BaseClient, "_make_api_call", kept)
+        yield
+
+
+def _stored(table: str) -> list[Item]:
+    found = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables[table]
+    return [item.to_json()["Attributes"] for item in found.all_items()]
+
+
+def _take_what_was_sent(world: World, written: Written) -> None:
+    for call in world.calls:
+        if call.operation in SENDING:
+            bodies = [entry["MessageBody"] for entry in call.parameters.get("Entries", [call.parameters])]
+            queue = written.messages[_name_of(world, call.parameters["QueueUrl"])]
+            written.keep(queue, map(json.loads, bodies))
+        elif call.operation == "PutEvents":
+            for entry in call.parameters["Entries"]:
+                detail_type = str(entry["DetailType"])
+                event = {**entry, "DetailType": detail_type, "Detail": json.loads(entry["Detail"])}
+                written.keep(written.events[detail_type], [event])
+
+
+def _name_of(world: World, queue_url: str) -> str:
+    """By the template's name for it."""
+    return {
+        world.queue_url: "WebhookQueue",
+        world.work_queue_url: "StripeWorkQueue",
+        world.unpublished_url: "UnpublishedEntries",
+    }[queue_url]
+
+
+def _secret() -> str:
+    secret = SigningSecrets().with_secret("we_sample", "whsec_placeholder", 1_793_491_200)
+    secret = secret.with_secret("we_gone", "whsec_another_placeholder", 1_793_491_200)
+    text = secret.removed(["we_gone"], 1_793_577_600).text()
+    assert parse(text).knows("we_sample")
+    return text
+
+
+def _evidence(world: World, mandate_id: str) -> Mapping[str, Any]:
+    answered = world.call(
+        "export_evidence",
+        "/mandates/{mandate_id}/evidence",
+        path={"mandate_id": mandate_id},
+        caller=service("mandates:read"),
+    )
+    assert answered.status == 200, answered
+    pack: Mapping[str, Any] = json.loads(json.dumps(answered.body))
+    return pack

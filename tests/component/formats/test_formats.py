@@ -1,0 +1,406 @@
+"""What earlier releases stored and sent is read, and what this one does has the form it says it has."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from mandates.core import messages
+from mandates.core.canonical import canonical_json
+from mandates.core.faults import faults
+from mandates.core.formats import NewerFormat
+from mandates.core.outward import EventType
+from mandates.core.signing_secrets import SigningSecrets, parse
+from mandates.recording import statuses
+from mandates.records import read_record
+from mandates.store import tables
+from mandates.store.as_stored import read_as_stored
+from mandates.store.customers import owner_of, read_customer, read_slot
+from mandates.store.event_cursors import read_position
+from mandates.store.events import quarantined, seen
+from mandates.store.formats import Item as Kind
+from mandates.store.mandates import mandates_of, read_heads, read_ledger
+from mandates.store.sessions import mandates_naming, may_ask
+from mandates.store.tables import CursorRow, CustomerRow, EventRow, HeadRow, SessionRow, SubjectRow
+from mandates.store.terms import all_terms, read_terms
+from mandates.store.unsettled import all_unsettled, read_unsettled
+from mandates.stripe_work import to_settle
+from ops.evidence import problems_in
+from ops.stack import Stack
+from tests.component.formats.journey import write_everything
+from tests.component.formats.samples import RELEASES, Written, kind_of
+from tests.component.operating import main
+from tests.component.test_evidence import kms_signs_digests
+from tests.component.test_publish_changes import (
+    BUS,
+    VALIDATOR,
+    bus,
+    entry,
+    publish,
+    stream_event,
+    who,
+)
+from tests.component.world import CUSTOMER, TABLES, World, customer, metrics, sqs_event, template
+
+__all__ = ["bus", "kms_signs_digests"]
+
+KINDS = [kind for kinds in tables.KINDS.values() for kind in kinds]
+LAST = Written.of(RELEASES[-1])
+
+
+@dataclass(frozen=True)
+class Today:
+    """What this release writes, and by which of AWS's operations it was asked to."""
+
+    written: Written
+    operations: frozenset[tuple[str, str]]
+
+
+_today: list[Today] = []
+
+
+@pytest.fixture
+def today(world: World, kms_signs_digests: None) -> Today:
+    """The journey takes seconds, so there is one for all tests."""
+    if not _today:
+        written = write_everything(world)
+        _today.append(Today(written, frozenset((call.service, call.operation) for call in world.calls)))
+    return _today[0]
+
+
+# ------------------------------------------------------------------------- what this release writes
+
+
+def test_what_is_written_has_the_form_of_the_last_samples(today: Today) -> None:
+    """A difference needs a number of its own, unless no earlier release minds it (docs/versions.md)."""
+    now, then = today.written.shapes(), LAST.shapes()
+    for name in now.keys() | then.keys():
+        assert sorted(now.get(name, ())) == sorted(then.get(name, ())), name
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_kind_of_item_has_a_sample_with_every_attribute(kind: type[Kind]) -> None:
+    found = [item for one, item in LAST.items() if one is kind]
+    assert {name for item in found for name in item} == {
+        attribute.attr_name for attribute in kind.get_attributes().values()
+    }
+    assert {item["format"]["N"] for item in found} == {str(kind.format.written)}
+
+
+def test_every_queue_and_every_event_has_a_sample() -> None:
+    resources = template()["Resources"].items()
+    queues = {name for name, resource in resources if resource["Type"] == "AWS::SQS::Queue"}
+    assert LAST.messages.keys() == {name for name in queues if not name.endswith("DeadLetters")}
+    assert len(LAST.messages) == len(messages.KINDS)
+    assert LAST.events.keys() == set(EventType)
+
+
+def test_nothing_else_is_written_anywhere(today: Today) -> None:
+    """Of what AWS has beside: where something new is kept, its form needs a number, too."""
+    others = ("Get", "Batch", "Query", "Describe", "List", "Receive", "Scan", "Create")
+    assert {(service, name) for service, name in today.operations if not name.startswith(others)} == {
+        ("dynamodb", "PutItem"),
+        ("dynamodb", "UpdateItem"),
+        ("dynamodb", "DeleteItem"),
+        ("dynamodb", "TransactWriteItems"),
+        ("events", "PutEvents"),
+        ("kms", "Sign"),
+        ("sqs", "ChangeMessageVisibility"),
+        ("sqs", "SendMessage"),
+        ("sqs", "SendMessageBatch"),
+    }
+
+
+# ---------------------------------------------------------------- what earlier releases wrote is read
+
+
+@pytest.fixture(params=RELEASES)
+def sample(request: pytest.FixtureRequest, world: World) -> Written:
+    """What a release left in the tables, which are this release's now."""
+    written = Written.of(request.param)
+    dynamodb = boto3.client("dynamodb")
+    for table, items in written.stored.items():
+        for old in dynamodb.scan(TableName=table)["Items"]:
+            keys = {name: old[name] for name in _keys(table)}
+            dynamodb.delete_item(TableName=table, Key=keys)
+        for item in items:
+            put(table, item)
+    return written
+
+
+def _keys(table: str) -> list[str]:
+    schema = template()["Resources"][TABLES[table]]["Properties"]["KeySchema"]
+    return [key["AttributeName"] for key in schema]
+
+
+def put(table: str, item: Mapping[str, Any]) -> None:
+    boto3.client("dynamodb").put_item(TableName=table, Item=dict(item))
+
+
+def of_kind(written: Written, kind: type[Kind]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """With their tables, of the items in the end."""
+    for table, items in written.stored.items():
+        yield from ((table, item) for item in items if kind_of(table, item) is kind)
+
+
+def test_every_mandate_is_what_it_was_and_its_ledger_verifies(sample: Written) -> None:
+    heads = read_heads(sample.statuses)
+    assert {one: str(status) for one, status in statuses(list(heads.values())).items()} == sample.statuses
+    for mandate_id in sample.statuses:
+        record = read_record(mandate_id, read_as_stored)
+        assert record
+        assert faults(record) == []
+        assert len(read_ledger(mandate_id)) == heads[mandate_id].entries
+
+
+def test_every_kind_of_item_is_read(sample: Written) -> None:
+    for _, item in of_kind(sample, CustomerRow):
+        known = read_customer(item["customer_id"]["S"])
+        assert known
+        assert known.claim_id == item["claim_id"]["S"]
+    slot, theirs = read_slot(CUSTOMER), {mandate.mandate_id for mandate in mandates_of(CUSTOMER)}
+    assert slot
+    assert {slot.mandate_id, *slot.starts} <= theirs
+    for _, item in of_kind(sample, SessionRow):
+        session_id = item["subject"]["S"].partition("#")[2]
+        assert mandates_naming(session_id) == set(item["mandates"]["SS"])
+    for _, item in of_kind(sample, SubjectRow):
+        if "customer_id" in item:
+            assert owner_of(item["subject"]["S"].partition("#")[2]) == item["customer_id"]["S"]
+    for _, item in of_kind(sample, EventRow):
+        assert item["outcome"]["S"] in {record.outcome for record in seen(item["event_id"]["S"])}
+    assert [record.event_id for record in quarantined()] == ["evt_impossible"]
+    (listed,) = all_unsettled()
+    assert read_unsettled(listed.mandate_id, [listed.stripe_id])
+    ((_, cursor),) = of_kind(sample, CursorRow)
+    assert read_position(cursor["event_id"]["S"].partition("#")[2]) == int(cursor["position"]["N"])
+    (published,) = all_terms()
+    assert published.retired_at
+    assert read_terms(published.terms.version) == published
+
+
+def test_items_of_every_earlier_state_are_read(sample: Written) -> None:
+    """Each by itself: it is what it would be if it were written today."""
+    for kind, item in sample.items():
+        row = kind.from_raw_data(json.loads(json.dumps(item)))
+        assert sorted(row.serialize()) == sorted(item)
+
+
+def test_a_mandate_goes_on_from_where_it_was_left(sample: Written, world: World) -> None:
+    """What this release adds to it, it adds to the same chain."""
+    pending = next(one for one, status in sample.statuses.items() if status == "pending")
+    assert world.revoke(pending, customer(CUSTOMER)).body["status"] == "revoked"
+    record = read_record(pending, read_as_stored)
+    assert record
+    assert faults(record) == []
+
+
+def test_every_queued_event_is_processed(sample: Written, world: World) -> None:
+    assert world.process([json.dumps(message) for message in sample.messages["WebhookQueue"]]) == []
+
+
+def test_every_queued_withdrawal_is_carried_out(sample: Written, world: World) -> None:
+    bodies = [json.dumps(message) for message in sample.messages["StripeWorkQueue"]]
+    assert bodies
+    sent = metrics(lambda: world.invoke("settle_withdrawals", sqs_event(bodies)))
+    assert sent.keys() & {"WithdrawalsSettled", "WithdrawalsNotSettled"}
+    assert world.waiting(world.work_dead_letters_url) == []
+
+
+def test_an_entry_that_was_set_aside_is_found_again(
+    sample: Written, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operated(world, monkeypatch)
+    boto3.client("events").create_event_bus(Name=BUS)
+    for message in sample.messages["UnpublishedEntries"]:
+        world.sqs.send_message(QueueUrl=world.unpublished_url, MessageBody=json.dumps(message))
+    assert main(["unpublished", "publish"]) == 0
+
+
+def test_every_stored_entry_is_published_in_the_schema(sample: Written, bus: World) -> None:
+    for mandate_id in sample.statuses:
+        items = [item for item in sample.stored["mandates"] if item["mandate_id"]["S"] == mandate_id]
+        entries = [item for item in items if item["record"]["S"].startswith("entry#")]
+        assert publish(bus, sorted(entries, key=lambda item: str(item["record"]["S"]))) == []
+    assert bus.waiting(bus.unpublished_url) == []
+
+
+def test_every_sent_event_keeps_to_its_schema(sample: Written) -> None:
+    for detail_type, events in sample.events.items():
+        for event in events:
+            told = {"source": event["Source"], "detail-type": detail_type, "detail": event["Detail"]}
+            VALIDATOR.validate(told)
+
+
+def test_the_pack_verifies(sample: Written) -> None:
+    trusted = sample.pack["signature"]["key_fingerprint"]
+    assert list(problems_in({"pack.json": canonical_json(sample.pack)}, trusted)) == []
+
+
+def test_the_secret_is_read(sample: Written) -> None:
+    held = parse(json.dumps(sample.secret))
+    assert held.secrets == tuple(sample.secret["secrets"])
+    assert held.knows("we_sample")
+
+
+# --------------------------------------------- a newer format is refused aloud, and nothing is lost
+
+
+def newer(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {**item, "format": {"N": str(int(item["format"]["N"]) + 1)}}
+
+
+def operated(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = {logical_id: name for name, logical_id in TABLES.items()}
+    outputs |= {
+        "UnpublishedEntriesUrl": world.unpublished_url,
+        "StripeWorkQueueUrl": world.work_queue_url,
+        "StripeWorkDeadLettersUrl": world.work_dead_letters_url,
+        "OutwardBusName": BUS,
+    }
+    monkeypatch.setattr(Stack, "_outputs", outputs)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("written", ["newer", None, "0", "1.5"])
+def test_an_item_without_a_known_number_is_not_read(kind: type[Kind], written: str | None) -> None:
+    item = dict(next(item for one, item in LAST.items() if one is kind))
+    number = str(kind.format.known + 1) if written == "newer" else written
+    item.pop("format")
+    altered = item if number is None else {**item, "format": {"N": number}}
+    with pytest.raises(NewerFormat if written == "newer" else ValueError, match="format") as refused:
+        kind.from_raw_data(altered)
+    assert CUSTOMER not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", messages.KINDS, ids=lambda kind: kind.name)
+def test_a_message_without_a_known_number_is_not_read(kind: messages.Kind) -> None:
+    with pytest.raises(NewerFormat):
+        kind.read(json.dumps({"format": kind.known + 1}))
+    odds: list[Any] = [{}, {"format": 0}, {"format": "1"}, {"format": True}, [], "text", None]
+    for odd in odds:
+        assert kind.read(json.dumps(odd)) is None
+    assert kind.read(kind.text({"a": 1})) == {"format": kind.written, "a": 1}
+
+
+def test_events_of_a_newer_mandate_wait_in_the_queue_and_hold_up_no_other(world: World) -> None:
+    opened = [world.begun(), world.begun("auth0|bob")]
+    for one in opened:
+        world.stripe.core.authorize(one["checkout_session_id"])
+    world.deliver(*world.events("setup_intent.succeeded"))
+    head = head_item(opened[0]["mandate_id"])
+    put("mandates", newer(head))
+    assert world.process(world.queued()) == ["message-0"]
+    assert head_item(opened[0]["mandate_id"]) == newer(head)
+    status = world.get_mandate(opened[1]["mandate_id"], customer("auth0|bob")).body["status"]
+    assert status == "active"
+
+
+def head_item(mandate_id: str) -> dict[str, Any]:
+    key = {"mandate_id": {"S": mandate_id}, "record": {"S": HeadRow.RECORD}}
+    found: Any = boto3.client("dynamodb").get_item(TableName="mandates", Key=key)["Item"]
+    return dict(found)
+
+
+def test_a_caller_is_told_to_come_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    mandate_id = world.begun()["mandate_id"]
+    head = head_item(mandate_id)
+    put("mandates", newer(head))
+    for refused in (world.get_mandate(mandate_id), world.revoke(mandate_id)):
+        assert (refused.status, refused.body["code"]) == (500, "internal_error")
+    assert head_item(mandate_id) == newer(head)
+    assert "has format 2, and this release reads up to 1" in caplog.text
+
+
+def test_a_newer_event_stays_in_its_queue(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    newer_event = json.dumps({"format": 2, "id": "evt_1", "renamed": {}})
+    known = {"id": "evt_2", "type": "invoice.paid"}
+    assert world.process([newer_event, known]) == ["message-0"]
+    assert "a later one" in caplog.text
+
+
+def test_a_newer_withdrawal_stays_in_its_queue(world: World) -> None:
+    body = json.dumps({"format": 2, "mandates": []})
+    answered = world.invoke("settle_withdrawals", sqs_event([body]))
+    assert answered["batchItemFailures"] == [{"itemIdentifier": "message-0"}]
+    asked = [call for call in world.calls if (call.function, call.service) == ("settle_withdrawals", "sqs")]
+    assert [call.operation for call in asked] == ["ChangeMessageVisibility"]
+    assert world.waiting(world.work_dead_letters_url) == []
+
+
+def test_a_newer_dead_letter_goes_back_to_its_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    operated(world, monkeypatch)
+    body = json.dumps({"format": 2, "mandates": []})
+    world.sqs.send_message(QueueUrl=world.work_dead_letters_url, MessageBody=body)
+    assert main(["dlq", "redrive", "--stripe-work"]) == 0
+    assert world.waiting(world.work_queue_url) == [body]
+
+
+def test_a_newer_entry_waits_in_the_stream_and_is_not_overtaken(bus: World) -> None:
+    batch = [entry("a", 1), entry("b", 1), newer(entry("a", 2)), entry("a", 3), entry("c", 1)]
+    assert publish(bus, batch) == ["101"]
+    assert publish(bus, batch[1:]) == ["102"]
+    assert who(bus) == ["b1"]
+    assert bus.waiting(bus.unpublished_url) == []
+
+
+def test_a_newer_entrys_withdrawal_is_carried_out_all_the_same(world: World) -> None:
+    """The mandate's id and that it is withdrawn say its key and its status, which no format changes."""
+    item = newer(entry("a", 1, status="revoked"))
+    assert world.invoke("queue_withdrawals", stream_event([item])) == {"batchItemFailures": []}
+    assert world.waiting(world.work_queue_url) == [to_settle(item["mandate_id"]["S"])]
+
+
+def test_an_operators_older_release_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operated(world, monkeypatch)
+    mandate_id = world.begun()["mandate_id"]
+    put("mandates", newer(head_item(mandate_id)))
+    assert main(["mandate", "verify", mandate_id]) == 1
+    told = capsys.readouterr().err
+    assert f"(head) of {mandate_id} has format 2" in told
+    assert "Traceback" not in told
+    body = json.dumps({"format": 2})
+    world.sqs.send_message(QueueUrl=world.unpublished_url, MessageBody=body)
+    assert main(["unpublished", "publish"]) == 1
+    assert "this release reads up to 1" in capsys.readouterr().err
+    assert world.waiting(world.unpublished_url) == [body]
+
+
+def test_with_a_newer_secret_stripe_is_asked_to_send_again(world: World) -> None:
+    held = json.loads(SigningSecrets(("whsec_placeholder",)).text())
+    world.secrets.put_secret_value(
+        SecretId=world.webhook_secrets_arn, SecretString=json.dumps({**held, "format": 2})
+    )
+    assert world.post_webhook('{"id": "evt_1", "type": "invoice.paid"}').status == 500
+    with pytest.raises(NewerFormat):
+        parse(json.dumps({**held, "format": 2}))
+
+
+def test_a_secret_that_somebody_wrote_by_hand_is_of_the_first_format() -> None:
+    assert parse('{"secrets": ["whsec_placeholder"]}').secrets == ("whsec_placeholder",)
+
+
+def test_a_newer_pack_is_not_verified_by_guessing() -> None:
+    pack = json.loads(json.dumps(LAST.pack))
+    pack["evidence"]["format"] = "amazon-pay-mandate-evidence/2"
+    trusted = pack["signature"]["key_fingerprint"]
+    problems = list(problems_in({"pack.json": canonical_json(pack)}, trusted))
+    assert any("format is not amazon-pay-mandate-evidence/1" in problem for problem in problems)
+
+
+# ---------------------------------------------------------------------- what an update leaves of it
+
+
+def test_an_update_keeps_the_number_of_an_item_that_is_there(world: World) -> None:
+    """A later release may have made it, and this one know how to change it (docs/versions.md)."""
+    item = next(item for kind, item in LAST.items() if kind is SessionRow)
+    put("stripe_subjects", newer(item))
+    assert may_ask(item["subject"]["S"].partition("#")[2], int(time.time()), every=3)
+    (left,) = boto3.client("dynamodb").scan(TableName="stripe_subjects")["Items"]
+    assert left["format"] == {"N": "2"}
