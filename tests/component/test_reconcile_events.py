@@ -4,6 +4,7 @@ import io
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from mandates.reconciling import (
 )
 from mandates.store.event_cursors import advance, read_position
 from mandates.store.tables import HeadRow
+from mandates.sweeping import MOST_FAILURES_IN_A_ROW
 from tests.component.world import CUSTOMER, World, service
 
 GROUP = group_of(HANDLED_TYPES)
@@ -284,6 +286,21 @@ def test_one_failing_mandate_blocks_no_other(world: World, monkeypatch: pytest.M
             continue
     assert [status(world, one["mandate_id"]) for one in sound] == ["active"] * 3
     assert status(world, broken["mandate_id"]) == "pending"
+
+
+def test_mandates_that_were_altered_do_not_stay_first_for_ever(world: World) -> None:
+    """As many as end a run, each time."""
+    altered = [world.begun(f"auth0|{number}")["mandate_id"] for number in range(MOST_FAILURES_IN_A_ROW)]
+    sound = authorised(world, "auth0|sound")["mandate_id"]
+    for since, mandate_id in enumerate([*altered, sound]):
+        world.sweep_is_due(mandate_id, since)
+    for mandate_id in altered:
+        head(mandate_id).update([HeadRow.facts.set({"revoked": {"kind": "revoked"}})])
+    for _ in range(2):
+        with suppress(KeyError):
+            world.reconcile()
+    assert status(world, sound) == "active"
+    assert all(head(mandate_id).sweep_at >= time.time() + 3500 for mandate_id in altered)
 
 
 def test_each_failure_of_a_sweep_is_logged_and_what_nobody_expected_in_full(

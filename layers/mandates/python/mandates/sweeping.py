@@ -87,7 +87,11 @@ class Sweeper:
         return swept
 
     def _sweep(self, due: Due, swept: Swept) -> None:
-        head = read_heads([due.mandate_id]).get(due.mandate_id)
+        try:
+            head = read_heads([due.mandate_id]).get(due.mandate_id)
+        except Exception:  # one that was altered can't be read, and must not stay first for ever
+            sweep_later(due, Moment(self.clock()).seconds + SHORTEST_PAUSE_SECONDS)
+            raise
         if head is None or status(head.facts) is not Status.PENDING:
             sweep_no_more(due)  # the index lags, or the write that decided it knew of no index
             swept.decided += 1
