@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mandates import reconciling, sweeping
-from mandates.core.event_projection import HANDLED_TYPES, project
+from mandates.core.event_projection import HANDLED_TYPES
 from mandates.errors import StripeUnavailable
 from mandates.gateway import Gateway
 from mandates.moment import Moment
@@ -23,6 +23,7 @@ from mandates.reconciling import (
 from mandates.store.event_cursors import advance, read_position
 from mandates.store.tables import HeadRow
 from mandates.sweeping import MOST_FAILURES_IN_A_ROW
+from mandates.webhooks import message_of
 from tests.component.world import CUSTOMER, World, service
 
 GROUP = group_of(HANDLED_TYPES)
@@ -62,7 +63,7 @@ def test_a_lost_set_up_becomes_active_and_nothing_is_doubled(world: World) -> No
     assert sent["EventsRecovered"] == [len(handled(world))] == [2]
     assert sent["EventGap"] == [0]  # it happened just now: a webhook might still be coming
     waiting = world.queued()
-    assert waiting == [project(one) for one in handled(world)]
+    assert waiting == [json.loads(message_of(one)) for one in handled(world)]
     assert world.process(waiting) == []
     assert status(world, begun["mandate_id"]) == "active"
     again = world.reconcile()
