@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import boto3
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
-from ops import account, existing_tables
+from ops import account, existing_tables, table_settings
 from ops.existing_tables import pointed_at
 from ops.parameters import ParametersRefused, StageConfig, as_overrides, effective, read_stage, stamped
 from ops.printing import complain, say
@@ -63,6 +64,7 @@ def checked_values(config: StageConfig, this_time: Mapping[str, str]) -> dict[st
     values = effective(template, given)
     existing_tables.check(values)
     existing_tables.keep(found.parameters, values)
+    check_existing_tables(session, values)
     try:
         account.kept_mark(found, values)
     except ValueError as refused:
@@ -71,6 +73,27 @@ def checked_values(config: StageConfig, this_time: Mapping[str, str]) -> dict[st
     for warning in account.warnings(found, values):
         complain(f"warning: {warning}")
     return values
+
+
+def check_existing_tables(session: Any, values: Mapping[str, str]) -> None:
+    """Raise DeploymentRefused if tables that the stack does not make lack what template.yaml asks for.
+
+    CloudFormation does not change those: an index that a version adds must be there before its functions.
+    """
+    existing = existing_tables.named(values)
+    if not existing:
+        return
+    try:
+        lacking = table_settings.problems(
+            session.client("dynamodb"),
+            existing,
+            protected=table_settings.is_protected(values["Stage"]),
+            stream=values[existing_tables.STREAM_PARAMETER],
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise DeploymentRefused(f"the tables in samconfig.toml can't be looked at: {error}") from None
+    if lacking:
+        raise DeploymentRefused("tables that this stack did not make: " + "; ".join(lacking))
 
 
 def deploy(stage: str, built: Path, values: dict[str, str], options: Sequence[str]) -> int:

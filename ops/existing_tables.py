@@ -18,7 +18,7 @@ Table = Literal["CustomersTable", "MandatesTable", "StripeSubjectsTable", "Event
 TABLES: tuple[Table, ...] = get_args(Table)
 """The logical ids of the tables, which are the names of the stack's outputs too."""
 
-STREAM_PARAMETER = "MandatesStreamArn"
+STREAM_PARAMETER: Literal["MandatesStreamArn"] = "MandatesStreamArn"
 RULE = "TablesOfItsOwn"
 
 _IN_TEXT = re.compile(r"\$\{(\w+)(?:\.(\w+))?\}")
@@ -29,12 +29,17 @@ def name_parameter(table: str) -> str:
     return f"{table}Name"
 
 
+def named(values: Mapping[str, str]) -> dict[Table, str]:
+    """The names of the tables that the stack does not make, by their logical ids."""
+    return {table: values[name_parameter(table)] for table in TABLES if values[name_parameter(table)]}
+
+
 def pointed_at(template: Mapping[str, Any], values: Mapping[str, str]) -> Json:
     """The template with the tables that these parameter values name, and without making those itself.
 
     What the stack made before is kept at AWS, since each table has `DeletionPolicy: Retain`.
     """
-    existing: set[str] = {table for table in TABLES if values[name_parameter(table)]}
+    existing: set[str] = {*named(values)}
     written: Json = copy.deepcopy(dict(template))
     if not existing:
         return written

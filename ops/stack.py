@@ -25,7 +25,7 @@ Output = Literal[
     "UnpublishedEntriesUrl",
     "StripeWebhookSecretsArn",
 ]
-Parameter = Literal["Stage", "StripeApiBase", "StripeApiKeySecretArn", "StripeLivemode"]
+Parameter = Literal["Stage", "StripeApiBase", "StripeApiKeySecretArn", "StripeLivemode", "MandatesStreamArn"]
 
 
 class StackError(Exception):

@@ -2,22 +2,18 @@
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
-from ops.existing_tables import STREAM_PARAMETER, TABLES, Table, name_parameter
+from ops.existing_tables import STREAM_PARAMETER, TABLES, name_parameter
 from ops.printing import complain, say
 from ops.stack import Stack, StackError
+from ops.table_settings import Settings, is_protected, latest_stream, problems
 
-TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 LOOK_SECONDS = 20.0
 """Between two looks at a table that is being restored, which takes minutes or, large, hours."""
 
@@ -49,81 +45,27 @@ def moment(text: str) -> datetime:
     return at.astimezone(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a table must have beyond its items. DynamoDB restores the first three, and none of the others:
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.Howitworks.html
-
-    `stream` is what it shows of a change, None without one; `expiry` the attribute that items expire by.
-    """
-
-    key: tuple[str, ...]
-    indexes: frozenset[str]
-    encrypted: bool
-    stream: str | None
-    expiry: str | None
-    recovery: bool
-    protection: bool
-
-    @classmethod
-    def wanted(cls, table: str, *, protected: bool) -> Self:
-        properties = _template()["Resources"][table]["Properties"]
-        expiry = properties.get("TimeToLiveSpecification", {})
-        return cls(
-            key=_names(properties["KeySchema"]),
-            indexes=frozenset(index["IndexName"] for index in properties.get("GlobalSecondaryIndexes", [])),
-            encrypted=properties["SSESpecification"]["SSEEnabled"],
-            stream=properties.get("StreamSpecification", {}).get("StreamViewType"),
-            expiry=expiry["AttributeName"] if expiry.get("Enabled") else None,
-            recovery=properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"],
-            protection=protected,
-        )
-
-    @classmethod
-    def found(cls, dynamodb: Any, name: str) -> Self:
-        described = dynamodb.describe_table(TableName=name)["Table"]
-        stream = described.get("StreamSpecification", {})
-        expiry = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-        backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-        recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
-        return cls(
-            key=_names(described["KeySchema"]),
-            indexes=frozenset(index["IndexName"] for index in described.get("GlobalSecondaryIndexes", [])),
-            encrypted=described.get("SSEDescription", {}).get("Status") in {"ENABLED", "UPDATING"},
-            stream=stream.get("StreamViewType") if stream.get("StreamEnabled") else None,
-            expiry=(
-                expiry["AttributeName"] if expiry["TimeToLiveStatus"] in {"ENABLED", "ENABLING"} else None
-            ),
-            recovery=recovery == "ENABLED",
-            protection=described.get("DeletionProtectionEnabled", False),
-        )
-
-    def differences(self, wanted: Self) -> Iterator[str]:
-        for name in self.__slots__:
-            is_so, asked = getattr(self, name), getattr(wanted, name)
-            if is_so != asked:
-                yield f"{name} is {_shown(is_so)}, template.yaml asks for {_shown(asked)}"
-
-
 def run_restore(stack: Stack, chosen: argparse.Namespace) -> int:
     """0 if all five are restored and as template.yaml asks.
 
     The stack goes on with its own until it is deployed with the parameters that are printed.
     """
     dynamodb: Any = boto3.client("dynamodb")
+    sources = {table: stack.output(table) for table in TABLES}
     made = {table: f"{stack.name}-{table}-{chosen.at:%Y%m%dT%H%M%SZ}" for table in TABLES}
     try:
+        _check_reach(dynamodb, sources.values(), chosen.at)
         for table, name in made.items():
-            _begin(dynamodb, stack.output(table), name, chosen.at)
+            _begin(dynamodb, sources[table], name, chosen.at)
         for table, name in made.items():
             _wait(dynamodb, name)
             _set(dynamodb, name, Settings.wanted(table, protected=_protected(stack)))
-        problems = _problems(dynamodb, made, protected=_protected(stack))
-        stream = dynamodb.describe_table(TableName=made["MandatesTable"])["Table"].get("LatestStreamArn", "")
+        lacking = problems(dynamodb, made, protected=_protected(stack))
+        stream = latest_stream(dynamodb, made["MandatesTable"])
     except (BotoCoreError, ClientError) as error:
         raise StackError(f"not all is restored: {error}; run it again, it goes on from there") from None
-    if problems:
-        return _told(problems)
+    if lacking:
+        return _told(lacking)
     say("restored. Look into them, for instance:")
     say(f"  {stack.command} --table MandatesTable={made['MandatesTable']} mandate verify ID")
     say("To go on with them, add to parameter_overrides in samconfig.toml, and deploy:")
@@ -136,38 +78,40 @@ def run_restore(stack: Stack, chosen: argparse.Namespace) -> int:
 def run_check(stack: Stack, _chosen: argparse.Namespace) -> int:
     """0 if every table of the stack has what template.yaml asks for, 1 with what one lacks if not."""
     names = {table: stack.output(table) for table in TABLES}
+    stream = stack.parameter(STREAM_PARAMETER)
     try:
-        problems = _problems(boto3.client("dynamodb"), names, protected=_protected(stack))
+        lacking = problems(boto3.client("dynamodb"), names, protected=_protected(stack), stream=stream)
     except (BotoCoreError, ClientError) as error:
         raise StackError(f"can't look at the tables: {error}") from None
-    if not problems:
+    if not lacking:
         say("all five tables are as template.yaml asks")
-    return _told(problems)
+    return _told(lacking)
 
 
-@cache
-def _template() -> Any:
-    return yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+def _told(lacking: list[str]) -> int:
+    for one in lacking:
+        complain(one)
+    return 1 if lacking else 0
 
 
-def _problems(dynamodb: Any, names: Mapping[Table, str], *, protected: bool) -> list[str]:
-    return [
-        f"{name}: {difference}"
-        for table, name in names.items()
-        for difference in Settings.found(dynamodb, name).differences(
-            Settings.wanted(table, protected=protected)
-        )
+def _check_reach(dynamodb: Any, sources: Iterable[str], at: datetime) -> None:
+    """Raise StackError unless all can be restored to that time, before any is: how far back each reaches, and
+    how close to now, differs from one to the next."""
+    described = [
+        dynamodb.describe_continuous_backups(TableName=source)["ContinuousBackupsDescription"]
+        for source in sources
     ]
-
-
-def _told(problems: list[str]) -> int:
-    for problem in problems:
-        complain(problem)
-    return 1 if problems else 0
+    windows = [one.get("PointInTimeRecoveryDescription", {}) for one in described]
+    windows = [one for one in windows if "LatestRestorableDateTime" in one]
+    earliest = max((one["EarliestRestorableDateTime"] for one in windows), default=at)
+    latest = min((one["LatestRestorableDateTime"] for one in windows), default=at)
+    if not earliest <= at <= latest:
+        first, last = (f"{end.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for end in (earliest, latest))
+        raise StackError(f"the five tables can be restored to a time from {first} to {last}")
 
 
 def _begin(dynamodb: Any, source: str, name: str, at: datetime) -> None:
-    """Start restoring, unless that was done before. Raises StackError if AWS can't restore that time."""
+    """Start restoring, unless that was done before."""
     try:
         dynamodb.restore_table_to_point_in_time(
             SourceTableName=source,
@@ -175,16 +119,11 @@ def _begin(dynamodb: Any, source: str, name: str, at: datetime) -> None:
             RestoreDateTime=at,
             SSESpecificationOverride={"Enabled": True, "SSEType": "KMS"},
         )
-    except dynamodb.exceptions.TableAlreadyExistsException:
+    except (
+        dynamodb.exceptions.TableAlreadyExistsException,
+        dynamodb.exceptions.TableInUseException,  # it is being created
+    ):
         say(f"{name} is there already")
-    except dynamodb.exceptions.InvalidRestoreTimeException:
-        backups = dynamodb.describe_continuous_backups(TableName=source)["ContinuousBackupsDescription"]
-        window = backups["PointInTimeRecoveryDescription"]
-        earliest, latest = (
-            f"{window[end].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-            for end in ("EarliestRestorableDateTime", "LatestRestorableDateTime")
-        )
-        raise StackError(f"{source} can be restored to a time from {earliest} to {latest}") from None
     else:
         say(f"restoring {source} as {name}")
 
@@ -214,18 +153,4 @@ def _set(dynamodb: Any, name: str, wanted: Settings) -> None:
 
 
 def _protected(stack: Stack) -> bool:
-    """As the template's condition IsProtected has it."""
-    return stack.parameter("Stage") != "local"
-
-
-def _names(key_schema: list[dict[str, str]]) -> tuple[str, ...]:
-    return tuple(part["AttributeName"] for part in key_schema)
-
-
-def _shown(value: object) -> str:
-    match value:
-        case True | False | None:
-            return "on" if value else "off"
-        case frozenset() | tuple():
-            return ", ".join(sorted(value)) or "none"
-    return str(value)
+    return is_protected(stack.parameter("Stage"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops import account, deploy
+from ops import account, deploy, table_settings
 from ops.account import Account
 from tests.template.stack import raw
 
@@ -44,6 +44,9 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Command]:
     (tmp_path / "template.yaml").write_text(json.dumps(raw()))
     monkeypatch.setattr(deploy, "SAMCONFIG", tmp_path / "samconfig.toml")
     monkeypatch.setattr(account, "look_at", lambda *_: FOUND)
+    monkeypatch.setattr(table_settings, "problems", lambda *_, **__: [])
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setattr(subprocess, "run", run)
     return ran
 
@@ -115,6 +118,28 @@ def test_a_stack_on_restored_tables_stays_on_them(
     template = json.loads((tmp_path / "template.json").read_text())
     assert "TermsTable" not in template["Resources"]
     assert overrides(commands[-1])["TermsTableName"] == "restored"
+
+
+def test_restored_tables_that_lack_something_are_not_deployed_on(
+    commands: list[Command],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Half set, another's, or without an index that this version of the template has."""
+    asked = []
+
+    def problems(_: Any, names: dict[str, str], *, protected: bool, stream: str) -> list[str]:
+        asked.append((names, protected, stream))
+        return ["restored: expiry is off, template.yaml asks for expires_at"]
+
+    monkeypatch.setattr(table_settings, "problems", problems)
+    config = tmp_path / "samconfig.toml"
+    config.write_text(CONFIG.replace('"Stage=prod"', '"Stage=prod", "EventsTableName=restored"'))
+    assert deploy.main(["prod", "--built", str(tmp_path)]) == 1
+    assert "restored: expiry is off" in capsys.readouterr().err
+    assert asked == [({"EventsTable": "restored"}, True, "")]
+    assert commands == []
 
 
 def test_without_a_folder_it_only_checks(commands: list[Command]) -> None:
