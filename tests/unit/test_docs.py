@@ -79,6 +79,41 @@ def test_the_changelog_begins_with_this_release() -> None:
     assert set(samples) <= set(released)
 
 
+def without_code(document: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(text: str) -> set[str]:
+    """As GitHub names headings: lower case, hyphens for spaces, no other punctuation, a link's text alone."""
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    shown = (re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower() for heading in headings)
+    return {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in shown}
+
+
+def dead_links(document: Path, text: str) -> list[str]:
+    dead = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", link):
+            continue
+        target = document.parent / path if path else document
+        known = anchors(without_code(target) if path else text) if anchor and target.is_file() else {anchor}
+        if not target.exists() or anchor not in known:
+            dead.append(link)
+    return dead
+
+
+@pytest.mark.parametrize("document", [*sorted(ROOT.glob("*.md")), *DOCUMENTS[1:]], ids=lambda path: path.name)
+def test_every_link_within_leads_somewhere(document: Path) -> None:
+    assert dead_links(document, without_code(document)) == []
+
+
+def test_a_dead_link_is_found() -> None:
+    text = "## [A b](x): `c`\n[1](#a-b-c) "
+    text += "[2](#a-b) [3](docs/runbook.md#apifaults) [4](docs/runbook.md#no) [5](no.md)"
+    assert dead_links(ROOT / "README.md", text) == ["x", "#a-b", "docs/runbook.md#no", "no.md"]
+
+
 KNOWN_SORTS = {
     "ops": "tests/e2e/test_documented_commands.py runs it",
     "curl": "so does it with this",
