@@ -11,8 +11,7 @@ from mandates.core import strict_json
 from mandates.core.event_projection import MAX_TYPE_LENGTH, is_event_type, project
 from mandates.core.ids import MAX_ID_LENGTH, is_stripe_id
 from mandates.core.messages import EVENT
-from mandates.core.signature import NoMatchingSignature, SignatureRefused, verify
-from mandates.core.signing_secrets import valid_secrets
+from mandates.core.signature import NoMatchingSignature, SignatureRefused, valid_secrets, verify
 from mandates.moment import Clock
 from mandates.secret_values import Secret
 

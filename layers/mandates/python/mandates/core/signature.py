@@ -8,11 +8,19 @@ is refused too, and several secrets may be valid at once (while one is being rol
 import hashlib
 import hmac
 from collections.abc import Iterable
+from typing import Any
+
+from mandates.core.formats import must_be_known
 
 TOLERANCE_SECONDS = 300
 """Stripe's default. Applied both ways: a clock that is ahead is no better than one behind."""
 
 MAX_HEADER_LENGTH = 4096
+
+SECRETS_FORMAT = 1
+"""Of the secret's value (signing_secrets.py)."""
+
+_PREFIX = "whsec_"
 
 
 class SignatureRefused(Exception):
@@ -57,3 +65,19 @@ def _parsed(header: str | None) -> tuple[str, list[str]]:
 
 def _is_epoch_seconds(value: str) -> bool:
     return value.isascii() and value.isdigit() and len(value) <= 12
+
+
+def valid_secrets(value: Any) -> tuple[str, ...]:
+    """Raises NewerFormat or ValueError: what is not a signing secret must never verify a signature."""
+    if isinstance(value, dict):
+        must_be_known(
+            "the secret with the webhook secrets", value.get("format", SECRETS_FORMAT), SECRETS_FORMAT
+        )
+    secrets = value.get("secrets") if isinstance(value, dict) else None
+    if not isinstance(secrets, list) or not all(_is_signing_secret(secret) for secret in secrets):
+        raise ValueError('the webhook secrets must be {"secrets": ["whsec_…"]}')
+    return tuple(secret.strip() for secret in secrets)
+
+
+def _is_signing_secret(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().startswith(_PREFIX) and len(value.strip()) > len(_PREFIX)

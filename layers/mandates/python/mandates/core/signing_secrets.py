@@ -17,10 +17,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mandates.core.formats import must_be_known
+from mandates.core.signature import SECRETS_FORMAT, valid_secrets
 
-FORMAT = 1
-PREFIX = "whsec_"
 _FINGERPRINT_LENGTH = 16
 
 
@@ -95,7 +93,7 @@ class SigningSecrets:
             for known in self.endpoints
         ]
         value = {
-            "format": FORMAT,
+            "format": SECRETS_FORMAT,
             "secrets": self.secrets,
             "endpoints": endpoints,
             "registered": self.registered,
@@ -118,20 +116,6 @@ def parse(text: str) -> SigningSecrets:
         tuple(filter(None, map(_known, endpoints if isinstance(endpoints, list) else []))),
         registered if isinstance(registered, dict) else {},
     )
-
-
-def valid_secrets(value: Any) -> tuple[str, ...]:
-    """Raises NewerFormat or ValueError: what is not a signing secret must never verify a signature."""
-    if isinstance(value, dict):
-        must_be_known("the secret with the webhook secrets", value.get("format", FORMAT), FORMAT)
-    secrets = value.get("secrets") if isinstance(value, dict) else None
-    if not isinstance(secrets, list) or not all(_is_signing_secret(secret) for secret in secrets):
-        raise ValueError('the webhook secrets must be {"secrets": ["whsec_…"]}')
-    return tuple(secret.strip() for secret in secrets)
-
-
-def _is_signing_secret(value: Any) -> bool:
-    return isinstance(value, str) and value.strip().startswith(PREFIX) and len(value.strip()) > len(PREFIX)
 
 
 def _known(entry: Any) -> Known | None:
