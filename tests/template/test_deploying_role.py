@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-sc
 """
 
 import json
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
@@ -172,6 +173,10 @@ def test_every_exception_is_one() -> None:
         ("traffic shifting", ["codedeploy:GetDeploymentConfig", "codedeploy:CreateDeployment"]),
         ("trust policies", ["iam:UpdateAssumeRolePolicy"]),
         ("make deploy", ["lambda:GetAccountSettings", "cloudformation:DescribeStackResource"]),
+        (
+            "make deploy on restored tables",  # ops/table_settings.py
+            [f"dynamodb:Describe{one}" for one in ("Table", "TimeToLive", "ContinuousBackups")],
+        ),
     ],
 )
 def test_it_may_do_what_settings_and_tags_need(setting: str, actions: list[str]) -> None:
@@ -195,6 +200,23 @@ def test_what_has_names_is_held_to_this_stack() -> None:
         assert "*" not in statement["Action"]
         if statement["Sid"] in {"WhatFunctionsRead", "NewKeys", "Keys", "RolesOfServices"}:
             assert statement["Condition"]
+
+
+@pytest.mark.parametrize(
+    ("repository", "taken"),
+    [
+        ("octocat@123456/my-repo@456789", True),  # since July 2026, for new, renamed and moved repositories
+        ("octocat/my-repo", True),
+        ("octocat@123456", False),
+        ("octocat/*", False),
+        ("octocat@*/my-repo@1", False),
+        ("octocat/my-repo:ref", False),
+    ],
+)
+def test_the_repository_is_named_as_githubs_tokens_name_it(repository: str, taken: bool) -> None:
+    """https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens"""
+    pattern = role()["Parameters"]["Repository"]["AllowedPattern"]
+    assert (re.search(pattern, repository) is not None) is taken
 
 
 def test_policies_are_within_iams_limit() -> None:
