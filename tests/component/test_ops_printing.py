@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mandates.core.canonical import canonical_json
+from mandates.core.messages import EVENT
 from mandates.core.visible import visible
 from mandates.store.tables import EventRow, PersonalRow, TermsRow
 from ops.stack import Stack
@@ -66,7 +67,7 @@ def test_what_is_stored_is_printed_harmlessly(world: World, stack: str, capsys: 
         body={"id": HOSTILE},
         quarantined=EventRow.IN_QUARANTINE,
     ).save()
-    world.sqs.send_message(QueueUrl=stack, MessageBody=json.dumps({"id": "evt_1", "type": HOSTILE}))
+    world.sqs.send_message(QueueUrl=stack, MessageBody=EVENT.text({"id": "evt_1", "type": HOSTILE}))
     shown = visible(HOSTILE)
     exported = printed_by(capsys, "customer", "export", CUSTOMER)
     assert json.dumps(HOSTILE) in json.dumps(json.loads(exported))

@@ -11,6 +11,7 @@ import pytest
 
 from mandates.core import messages
 from mandates.core.canonical import canonical_json
+from mandates.core.evidence_check import page_problems
 from mandates.core.faults import faults
 from mandates.core.formats import NewerFormat
 from mandates.core.outward import EventType
@@ -300,6 +301,15 @@ def test_events_of_a_newer_mandate_wait_in_the_queue_and_hold_up_no_other(world:
     assert status == "active"
 
 
+def test_an_event_with_a_newer_record_waits_in_the_queue_and_holds_up_no_other(world: World) -> None:
+    told = [{"id": f"evt_{number}", "type": "invoice.paid", "livemode": False} for number in range(3)]
+    assert world.process([told[1]]) == []
+    (record,) = boto3.client("dynamodb").scan(TableName="events")["Items"]
+    put("events", newer(record))
+    assert world.process(told) == ["message-1"]
+    assert [bool(seen(f"evt_{number}")) for number in (0, 2)] == [True, True]
+
+
 def head_item(mandate_id: str) -> dict[str, Any]:
     key = {"mandate_id": {"S": mandate_id}, "record": {"S": HeadRow.RECORD}}
     found: Any = boto3.client("dynamodb").get_item(TableName="mandates", Key=key)["Item"]
@@ -384,6 +394,12 @@ def test_with_a_newer_secret_stripe_is_asked_to_send_again(world: World) -> None
 
 def test_a_secret_that_somebody_wrote_by_hand_is_of_the_first_format() -> None:
     assert parse('{"secrets": ["whsec_placeholder"]}').secrets == ("whsec_placeholder",)
+
+
+def test_a_newer_entry_in_a_pack_is_not_verified_by_guessing() -> None:
+    evidence = json.loads(json.dumps(LAST.pack["evidence"]))
+    evidence["ledger"]["entries"][2]["format"] = 2
+    assert "entry 3: has not the format 1, the one that this release reads" in page_problems(evidence)
 
 
 def test_a_newer_pack_is_not_verified_by_guessing() -> None:

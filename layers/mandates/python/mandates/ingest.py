@@ -45,7 +45,7 @@ def apply_events(events: Sequence[Event], *, owner_mark: str, livemode: bool, cl
             results[event_id] = error
     records = [EventRecord(event_id) for event_id in by_id]
     known = _known_of(records, readings.values())
-    applied = settled(records) if known is None else known.settled
+    applied = _applied_before(records, results) if known is None else known.settled
     results |= dict.fromkeys((record.event_id for record in applied), KNOWN)
     batch = _Batch(by_id, clock, results)
     about_mandates: list[AboutMandate] = []
@@ -80,6 +80,22 @@ def _known_of(records: Sequence[EventRecord], readings: Iterable[Reading]) -> Kn
         )
     except Exception:  # each is read by itself then, and stands or fails by itself
         return None
+
+
+def _applied_before(records: Sequence[EventRecord], results: Results) -> set[EventRecord]:
+    """Those already applied. One whose record can't be read holds up no other."""
+    try:
+        return settled(records)
+    except StoreError:
+        raise
+    except Exception:
+        found: set[EventRecord] = set()
+        for record in records:
+            try:
+                found |= settled([record])
+            except Exception as error:
+                results[record.event_id] = error
+        return found
 
 
 class _Batch:

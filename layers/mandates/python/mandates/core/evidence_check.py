@@ -9,6 +9,7 @@ from mandates.core.canonical import digest
 from mandates.core.evidence import FORMAT, statement
 from mandates.core.facts import Fact, Facts, from_plain
 from mandates.core.faults import faults
+from mandates.core.ledger import FORMAT as ENTRY_FORMAT
 from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_broken
 from mandates.core.record import Json, Record
 from mandates.core.terms import from_plain as terms_from_plain
@@ -22,7 +23,7 @@ def page_problems(evidence: Json) -> Iterator[str]:
     It may be any JSON object: this is for documents that somebody has altered.
     """
     if evidence.get("format") != FORMAT:
-        yield f"format is not {FORMAT}"
+        yield f"format is not {FORMAT}, the one that this release reads: use the release that made the pack"
     yield from _altered_sections(evidence)
     try:
         yield from _chain_problems(evidence)
@@ -60,6 +61,8 @@ def _entry_problems(entries: Iterable[Json], *, first: int, after: str) -> Itera
     """The entries that don't fit the hash of their content, their place, or the entry before them."""
     previous = after
     for number, entry in enumerate(entries, start=first):
+        if entry.get("format") != ENTRY_FORMAT:
+            yield f"entry {number}: has not the format {ENTRY_FORMAT}, the one that this release reads"
         content = {name: value for name, value in entry.items() if name != "hash"}
         if digest(content) != entry.get("hash"):
             yield f"entry {number}: was altered, its content does not have its hash"
