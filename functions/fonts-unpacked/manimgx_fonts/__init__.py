@@ -1,1 +1,0 @@
-"""The Noto fonts ManimGX sets text in, besides Typst's own: the files beside this one."""

@@ -1,2 +1,0 @@
-"""Noto Sans CJK, which ManimGX sets Chinese, Japanese and Korean text in: the file beside this
-one."""
