@@ -145,3 +145,10 @@ def test_without_any_python_it_says_what_is_needed(machine: Machine) -> None:
 
 def test_make_sets_up_so() -> None:
     assert "test -x $(BIN)/uv || sh local/make_venv.sh" in (ROOT / "Makefile").read_text()
+
+
+def test_nothing_that_is_installed_or_built_is_committed() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone")
+    ignored = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    assert subprocess.check_output(ignored, cwd=ROOT, text=True).splitlines() == []
