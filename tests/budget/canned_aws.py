@@ -55,7 +55,7 @@ def _head(key: Json) -> list[Json]:
 def _stripe_customer(key: Json) -> list[Json]:
     """It belongs to one of our customers and has no facts; payment methods were never heard of."""
     known = key["subject"]["S"].startswith("stripe_customer#")
-    return [{**key, "customer_id": {"S": "auth0|somebody"}}] if known else []
+    return [{**key, "format": {"N": "1"}, "customer_id": {"S": "auth0|somebody"}}] if known else []
 
 
 _ROWS: dict[str, Callable[[Json], list[Json]]] = {"mandates": _head, "stripe_subjects": _stripe_customer}

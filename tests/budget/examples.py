@@ -7,7 +7,7 @@ from typing import Any
 from local.settings import ROOT
 from mandates.core.changes import Contribution, EventRecord, change, stands_on_after
 from mandates.core.changes import Subject as StripeSubject
-from mandates.core.event_projection import project
+from mandates.core.event_projection import METADATA_MANDATE, METADATA_OWNER_MARK, project
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import keep_beside
 from mandates.core.mandate import Mandate
@@ -23,6 +23,7 @@ Json = dict[str, Any]
 
 WEBHOOK_SECRET = "whsec_placeholder"
 OWNER_MARK = "mandates-local"
+"""As artefacts.environment has it: with another, nothing would be measured but that it is foreign."""
 CREATED_AT = "2026-11-01T12:00:00.000Z"
 KINDS = ("setup_intent.succeeded", "checkout.session.completed")
 """What a set-up that goes well brings. The first activates and links (five items), the second is told."""
@@ -54,7 +55,7 @@ def stripe_event(kind: str, number: int) -> Json:
     event: Json = json.loads(json.dumps(_samples()[kind]))
     event["id"] = f"evt_{kind.rpartition('.')[2]}_{number}"
     subject = event["data"]["object"]
-    subject["metadata"]["mandate_id"] = mandate_id(number)
+    subject["metadata"] |= {METADATA_MANDATE: mandate_id(number), METADATA_OWNER_MARK: OWNER_MARK}
     subject["customer"] = f"cus_{number}"
     if subject["object"] == "checkout.session":
         subject["id"] = f"cs_test_{number}"
