@@ -1,4 +1,4 @@
-"""What `make bench` measures really happens: a short run of its warm calls, each of which must be answered."""
+"""What `make bench` measures really happens: a short run of its warm calls, all of which are answered."""
 
 from functools import partial
 from pathlib import Path
