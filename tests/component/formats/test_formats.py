@@ -279,6 +279,11 @@ def test_an_item_without_a_known_number_is_not_read(kind: type[Kind], written: s
 
 
 @pytest.mark.parametrize("kind", messages.KINDS, ids=lambda kind: kind.name)
+def test_no_content_stands_for_a_messages_own_format(kind: messages.Kind) -> None:
+    assert json.loads(kind.text({"format": 9}))["format"] == kind.written
+
+
+@pytest.mark.parametrize("kind", messages.KINDS, ids=lambda kind: kind.name)
 def test_a_message_without_a_known_number_is_not_read(kind: messages.Kind) -> None:
     with pytest.raises(NewerFormat):
         kind.read(json.dumps({"format": kind.known + 1}))

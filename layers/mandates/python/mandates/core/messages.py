@@ -17,7 +17,7 @@ class Kind:
     known: int
 
     def text(self, content: Mapping[str, Any]) -> str:
-        return json.dumps({"format": self.written, **content}, separators=(",", ":"))
+        return json.dumps({**content, "format": self.written}, separators=(",", ":"))
 
     def read(self, body: str) -> dict[str, Any] | None:
         """What a message says, with its `format`. None if it is not one of ours, and never will be.

@@ -325,8 +325,7 @@ def _plain(facts: Facts) -> dict[str, Any]:
 
 
 def _whole(number: Any) -> int:
-    """Raises TypeError for a number that counts nothing."""
-    return index(number)
+    return index(number)  # TypeError for a fraction, which int() would take and no release writes
 
 
 def mandate_of(row: HeadRow) -> Mandate:
