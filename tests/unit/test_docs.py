@@ -70,6 +70,38 @@ def test_what_forwards_stripes_webhooks_is_one_command_everywhere() -> None:
     )
 
 
+def test_readme_shows_what_the_demo_prints() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    transcript = readme.partition("make demo` takes")[2].split("```")[1]
+    shown = re.findall(r"^  ✓ (.*) \(\d+\.\d+ s\)$", transcript, flags=re.MULTILINE)
+    demo = (ROOT / "local/demo.py").read_text(encoding="utf-8")
+    printed = re.findall(r'\btell\(\s*"([^"]+)"', demo)
+    started, walked = shown[: -len(printed)], shown[-len(printed) :]
+    assert walked == printed
+    stack = (ROOT / "local/stack.py").read_text(encoding="utf-8")
+    assert started
+    assert [step for step in started if f'"{step}' not in stack] == []
+
+
+def test_readmes_pictures_are_small_and_say_nothing_but_what_they_show() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pictures = [ROOT / path for path in re.findall(r"!\[[^]]+\]\(([^)]+)\)", readme)]
+    assert len(pictures) == 2
+    for picture in pictures:
+        content = picture.read_bytes()
+        assert len(content) < 150_000
+        assert chunks_of(content) <= {b"IHDR", b"sRGB", b"IDAT", b"IEND"}
+
+
+def chunks_of(png: bytes) -> set[bytes]:
+    """The types of its chunks: four bytes of length, the type, the data, four of checksum (PNG 3, 5.3)."""
+    at, found = 8, set()
+    while at < len(png):
+        found.add(png[at + 4 : at + 8])
+        at += 12 + int.from_bytes(png[at : at + 4])
+    return found
+
+
 def test_the_changelog_begins_with_this_release() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     released = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", changelog, flags=re.MULTILINE)
