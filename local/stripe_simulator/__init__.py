@@ -19,8 +19,8 @@ from .faults import FaultPlan
 from .running import RunningSimulator, running_simulator
 from .sdk import DirectClient
 from .server import create_app
+from .settings import Settings
 from .simulator import Simulator
-from .world import Settings
 
 __all__ = [
     "DirectClient",

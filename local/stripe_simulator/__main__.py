@@ -4,8 +4,8 @@ import argparse
 from random import Random
 
 from .running import LOOPBACK, listen, make_server, require_loopback
+from .settings import Settings
 from .simulator import Simulator
-from .world import Settings
 
 
 def main() -> None:

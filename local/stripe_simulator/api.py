@@ -8,22 +8,23 @@ leaves nothing behind.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from .account import Account, Cause
 from .errors import StripeError, invalid, no_longer_supported
 from .expansion import check, expanded
 from .faults import ServerError, Verdict
 from .forms import Form, decode
-from .idempotency import IdempotencyKeys, Stored
+from .idempotency import IdempotencyKeys, KeptAnswer
+from .objects import Json
 from .parameters import parameters_of
 from .resources import ROUTER
 from .routing import Call, Operation
-from .world import Cause, Json, World
 
 FORM = "application/x-www-form-urlencoded"
 SHOWN_OF_KEY = 8
 
 
 @dataclass(frozen=True)
-class Request:
+class ApiRequest:
     """One HTTP request. ``target`` is path and query, ``body`` a POST's form; header names are lower case."""
 
     id: str
@@ -48,7 +49,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Response:
+class ApiResponse:
     """Stripe's answer. The transport holds it back for ``delay`` seconds; if it is not ``answered``, the
     client never gets it, although the request was carried out."""
 
@@ -88,50 +89,51 @@ class Api:
         self._clock = clock
         self._keys = IdempotencyKeys()
 
-    def handle(self, world: World, request: Request) -> Response:
+    def handle(self, account: Account, request: ApiRequest) -> ApiResponse:
         form: Form = {}
         verdict = Verdict()
-        world.cause = Cause(request.id, request.idempotency_key)
+        account.cause = Cause(request.id, request.idempotency_key)
         try:
-            _authenticate(request.headers.get("authorization"), world.expired_keys)
+            _authenticate(request.headers.get("authorization"), account.expired_keys)
             form = request.form()
             found = ROUTER.find(request.method, request.path)
             endpoint = found[0].name if found else request.path
-            verdict = world.faults.judge(request.method, request.path, endpoint, self._clock())
+            verdict = account.faults.judge(request.method, request.path, endpoint, self._clock())
             if verdict.refusal:
                 raise verdict.refusal
             if found is None:
                 raise _unknown_url(request)
-            response = self._answer_once(world, request, verdict, found[0], Call(dict(form), found[1]))
+            response = self._answer_once(account, request, verdict, found[0], Call(dict(form), found[1]))
         except StripeError as error:
             response = _refused(error)
         finally:
-            world.cause = Cause()
-        headers = _common_headers(world, request) | response.headers
+            account.cause = Cause()
+        headers = _common_headers(account, request) | response.headers
         response = replace(response, headers=headers, delay=verdict.delay, answered=verdict.answered)
         self._record(request, form, response)
         return response
 
     def _answer_once(
-        self, world: World, request: Request, verdict: Verdict, operation: Operation, call: Call
-    ) -> Response:
+        self, account: Account, request: ApiRequest, verdict: Verdict, operation: Operation, call: Call
+    ) -> ApiResponse:
         """The idempotency layer: execute, or give the kept answer again."""
         key, now = request.idempotency_key, self._clock()
         if key is None:
-            return _answer(world, operation, call, verdict.server_error)[0]
+            return _answer(account, operation, call, verdict.server_error)[0]
         stored = self._keys.recall(key, request.path, call.params, now)
         if stored:
             replay = {"Idempotent-Replayed": "true", "Original-Request": stored.request}
-            return Response(stored.status, stored.body, replay)
-        response, kept = _answer(world, operation, call, verdict.server_error)
+            return ApiResponse(stored.status, stored.body, replay)
+        response, kept = _answer(account, operation, call, verdict.server_error)
         if kept:
             busy_until = now + verdict.delay
             self._keys.keep(
-                key, Stored(request.path, call.params, kept.status, kept.body, request.id, now, busy_until)
+                key,
+                KeptAnswer(request.path, call.params, kept.status, kept.body, request.id, now, busy_until),
             )
         return response
 
-    def _record(self, request: Request, form: Form, response: Response) -> None:
+    def _record(self, request: ApiRequest, form: Form, response: ApiResponse) -> None:
         error = response.body.get("error", {})
         self.log.append(
             LoggedRequest(
@@ -151,8 +153,8 @@ class Api:
 
 
 def _answer(
-    world: World, operation: Operation, call: Call, fault: ServerError | None
-) -> tuple[Response, Response | None]:
+    account: Account, operation: Operation, call: Call, fault: ServerError | None
+) -> tuple[ApiResponse, ApiResponse | None]:
     """The answer to give, and the one to keep under the idempotency key.
 
     They differ when something in front of the endpoint breaks (502 and up): after that the key either is
@@ -162,30 +164,30 @@ def _answer(
         return _server_error(fault.status), None
     for param in call.params.keys() & operation.replaced.keys():
         raise no_longer_supported(param, operation.replaced[param])
-    call = Call(parameters_of(operation.params).read(call.params), call.ids)
+    call = Call(parameters_of(operation.params).parse(call.params), call.ids)
     check(call.params.get("expand", []))
     if fault and not fault.applied:
         response = _server_error(fault.status)
         return response, response
-    response = _execute(world, operation, call)
+    response = _execute(account, operation, call)
     if fault is None:
         return response, response
     broken = _server_error(fault.status)
     return broken, broken if fault.status == 500 else response
 
 
-def _execute(world: World, operation: Operation, call: Call) -> Response:
+def _execute(account: Account, operation: Operation, call: Call) -> ApiResponse:
     try:
-        thing = operation.handler(world, call)
-        return Response(200, expanded(world, thing, call.params.get("expand", [])))
+        thing = operation.handler(account, call)
+        return ApiResponse(200, expanded(account, thing, call.params.get("expand", [])))
     except StripeError as error:
         if not error.executed:
             raise
         return _refused(error)
 
 
-def _common_headers(world: World, request: Request) -> dict[str, str]:
-    version = request.headers.get("stripe-version", world.settings.api_version)
+def _common_headers(account: Account, request: ApiRequest) -> dict[str, str]:
+    version = request.headers.get("stripe-version", account.settings.api_version)
     headers = {"Request-Id": request.id, "Stripe-Version": version}
     if request.idempotency_key is not None:
         headers["Idempotency-Key"] = request.idempotency_key
@@ -207,7 +209,7 @@ def _authenticate(authorization: str | None, expired: Collection[str]) -> None:
         raise StripeError(401, message, code="api_key_expired")
 
 
-def _unknown_url(request: Request) -> StripeError:
+def _unknown_url(request: ApiRequest) -> StripeError:
     message = (
         f"Unrecognized request URL ({request.method}: {request.path}). "
         "Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
@@ -215,11 +217,11 @@ def _unknown_url(request: Request) -> StripeError:
     return StripeError(404, message, executed=False)
 
 
-def _refused(error: StripeError) -> Response:
-    return Response(error.status, error.body(), error.headers)
+def _refused(error: StripeError) -> ApiResponse:
+    return ApiResponse(error.status, error.body(), error.headers)
 
 
-def _server_error(status: int) -> Response:
+def _server_error(status: int) -> ApiResponse:
     """A 500 would be replayed, so Stripe asks not to repeat it; the SDK obeys the header."""
     message = "Sorry! There was an error while talking to one of our backends. Support has been notified."
     headers = {"Stripe-Should-Retry": "false"} if status == 500 else {}

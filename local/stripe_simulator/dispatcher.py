@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import httpx
 
+from .outbox import Delivery, DeliveryAttempt
 from .simulator import Simulator
-from .webhooks import Attempt, Delivery
 
 CONCURRENCY = 16
 ANSWER_WITHIN = 10.0
@@ -60,7 +60,7 @@ class Dispatcher:
         """
         deadline = self._loop_time() + timeout
         tried: dict[int, Delivery] = {}
-        while fresh := self._simulator.release(tried.keys()):
+        while fresh := self._simulator.make_due(tried.keys()):
             tried |= {item.id: item for item in fresh}
             if self._simulator.faults.webhooks.outage:
                 break
@@ -69,7 +69,7 @@ class Dispatcher:
         counts = Counter(item.status for item in tried.values())
         return {status: counts[status] for status in ("delivered", "failed", "pending", "stopped")}
 
-    async def _deliver(self, client: httpx.AsyncClient, attempt: Attempt) -> None:
+    async def _deliver(self, client: httpx.AsyncClient, attempt: DeliveryAttempt) -> None:
         answer: int | str
         try:
             response = await client.post(attempt.url, content=attempt.body, headers=attempt.headers)
@@ -77,7 +77,7 @@ class Dispatcher:
         except Exception as error:  # whatever an address makes of it, the other deliveries go on
             answer = type(error).__name__
         self._under_way -= 1
-        self._simulator.record(attempt, answer)
+        self._simulator.record_answer(attempt, answer)
         await self._tell()
 
     async def _sleep(self) -> None:

@@ -66,7 +66,7 @@ def resource_missing(kind: str, identifier: str, param: str = "id") -> StripeErr
     return StripeError(404 if param == "id" else 400, message, code="resource_missing", param=param)
 
 
-def missing(param: str) -> StripeError:
+def parameter_missing(param: str) -> StripeError:
     return invalid(f"Missing required param: {param}.", param, "parameter_missing")
 
 

@@ -2,8 +2,9 @@
 
 from copy import deepcopy
 
+from .account import Account
 from .errors import StripeError, invalid
-from .world import Json, World
+from .objects import Json
 
 MAX_DEPTH = 4
 
@@ -30,28 +31,28 @@ def check(paths: list[str]) -> None:
             raise _not_expandable(path)
 
 
-def expanded(world: World, thing: Json, paths: list[str]) -> Json:
+def expanded(account: Account, thing: Json, paths: list[str]) -> Json:
     """A copy of ``thing`` with the references in ``paths`` replaced by their objects; nulls stay null."""
     copy = deepcopy(thing)
     for path in paths:
-        _expand(world, copy, path.split("."), path)
+        _expand(account, copy, path.split("."), path)
     return copy
 
 
-def _expand(world: World, thing: Json, parts: list[str], path: str) -> None:
+def _expand(account: Account, thing: Json, parts: list[str], path: str) -> None:
     name, *rest = parts
     if name not in thing:
         raise _not_expandable(path)
     value = thing[name]
     if isinstance(value, str):
-        value = thing[name] = deepcopy(world.find(_REFERENCES[name], value, even_deleted=True))
+        value = thing[name] = deepcopy(account.find(_REFERENCES[name], value, even_deleted=True))
         if value.get("deleted"):
             value = thing[name] = {key: value[key] for key in ("id", "object", "deleted")}
     if not rest:
         return
     for inner in value if isinstance(value, list) else [value]:
         if inner is not None:
-            _expand(world, inner, rest, path)
+            _expand(account, inner, rest, path)
 
 
 def _not_expandable(path: str) -> StripeError:

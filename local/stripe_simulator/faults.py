@@ -101,7 +101,7 @@ class Rejected(_ApiFault, frozen=True, tag="rejected", kw_only=True):
     code: str | None = None
 
 
-class Missing(_ApiFault, frozen=True, tag="resource_missing", kw_only=True):
+class ResourceMissing(_ApiFault, frozen=True, tag="resource_missing", kw_only=True):
     param: str = "id"
 
 
@@ -119,7 +119,14 @@ class TimeoutAfterEffect(_ApiFault, frozen=True, tag="timeout_after_effect", kw_
 
 
 type ApiFault = (
-    RateLimit | LockTimeout | Forbidden | Rejected | Missing | ServerError | Latency | TimeoutAfterEffect
+    RateLimit
+    | LockTimeout
+    | Forbidden
+    | Rejected
+    | ResourceMissing
+    | ServerError
+    | Latency
+    | TimeoutAfterEffect
 )
 
 
@@ -163,7 +170,7 @@ class Verdict(Struct):
                 self.refusal = _forbidden()
             case Rejected():
                 self.refusal = invalid("Stripe will not do this.", fault.param, fault.code)
-            case Missing():
+            case ResourceMissing():
                 self.refusal = _unknown(fault.param)
             case ServerError():
                 self.server_error = fault

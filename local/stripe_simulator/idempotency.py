@@ -15,7 +15,7 @@ MAX_LENGTH = 255
 
 
 @dataclass(frozen=True)
-class Stored:
+class KeptAnswer:
     path: str
     params: Any
     status: int
@@ -27,9 +27,9 @@ class Stored:
 
 class IdempotencyKeys:
     def __init__(self) -> None:
-        self._stored: dict[str, Stored] = {}
+        self._stored: dict[str, KeptAnswer] = {}
 
-    def recall(self, key: str, path: str, params: object, now: float) -> Stored | None:
+    def recall(self, key: str, path: str, params: object, now: float) -> KeptAnswer | None:
         """The kept answer, if any. Refuses a key that is too long, in use, or known with another request."""
         if len(key) > MAX_LENGTH:
             raise invalid(f"Idempotency keys can be at most {MAX_LENGTH} characters long.")
@@ -42,7 +42,7 @@ class IdempotencyKeys:
             raise _mismatch(key, "endpoint" if stored.path != path else "parameters")
         return stored
 
-    def keep(self, key: str, stored: Stored) -> None:
+    def keep(self, key: str, stored: KeptAnswer) -> None:
         """Remember an answer, and forget those that are past their time."""
         self._stored.pop(key, None)
         self._stored[key] = stored

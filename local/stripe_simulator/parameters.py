@@ -22,7 +22,7 @@ from stripe._request_options import RequestOptions
 from stripe._stripe_object import UntypedStripeObject
 from typing_extensions import is_typeddict
 
-from .errors import StripeError, invalid, missing
+from .errors import StripeError, invalid, parameter_missing
 from .forms import Form, FormValue
 
 METADATA_KEYS = 50
@@ -30,10 +30,10 @@ METADATA_KEY_LENGTH = 40
 METADATA_VALUE_LENGTH = 500
 
 
-class Kind(Protocol):
+class ParameterType(Protocol):
     """How one parameter is read from its form value."""
 
-    def read(self, value: FormValue, name: str) -> Any: ...
+    def parse(self, value: FormValue, name: str) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Text:
 
     clearable: bool = False
 
-    def read(self, value: FormValue, name: str) -> str:
+    def parse(self, value: FormValue, name: str) -> str:
         text = _scalar(value, name, "string")
         if not text and not self.clearable:
             raise invalid(
@@ -57,7 +57,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Integer:
-    def read(self, value: FormValue, name: str) -> int:
+    def parse(self, value: FormValue, name: str) -> int:
         text = _scalar(value, name, "integer")
         if not text.removeprefix("-").isdecimal():
             raise invalid(f"Invalid integer: {text}", name, "parameter_invalid_integer")
@@ -68,7 +68,7 @@ class Integer:
 class Number:
     """A decimal, kept as the text that was sent."""
 
-    def read(self, value: FormValue, name: str) -> str:
+    def parse(self, value: FormValue, name: str) -> str:
         text = _scalar(value, name, "decimal")
         try:
             Decimal(text)
@@ -79,7 +79,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Boolean:
-    def read(self, value: FormValue, name: str) -> bool:
+    def parse(self, value: FormValue, name: str) -> bool:
         text = _scalar(value, name, "boolean").lower()
         if text not in {"true", "false"}:
             raise invalid(f"Invalid boolean: {text}", name)
@@ -92,7 +92,7 @@ class Choice:
 
     values: tuple[str, ...]
 
-    def read(self, value: FormValue, name: str) -> str:
+    def parse(self, value: FormValue, name: str) -> str:
         text = _scalar(value, name, "string")
         if text not in self.values:
             raise invalid(f"Invalid {name}: must be one of {_enumerate(self.values)}", name)
@@ -101,13 +101,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Array:
-    item: Kind
+    item: ParameterType
 
-    def read(self, value: FormValue, name: str) -> list[Any]:
+    def parse(self, value: FormValue, name: str) -> list[Any]:
         if isinstance(value, str) or not all(key.isdecimal() for key in value):
             raise invalid("Invalid array", name)
         ordered = sorted(value.items(), key=lambda entry: int(entry[0]))
-        return [self.item.read(item, f"{name}[{index}]") for index, item in ordered]
+        return [self.item.parse(item, f"{name}[{index}]") for index, item in ordered]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Metadata:
     its key, and the empty string instead of a map unsets them all; it is returned as it came, for the
     endpoint to apply."""
 
-    def read(self, value: FormValue, name: str) -> dict[str, str] | Literal[""]:
+    def parse(self, value: FormValue, name: str) -> dict[str, str] | Literal[""]:
         if isinstance(value, str):
             if value:
                 raise invalid("Invalid hash", name)
@@ -139,17 +139,17 @@ class Metadata:
 class Fields:
     """A hash with known members: a request's parameters, or a nested part of them."""
 
-    fields: Mapping[str, Kind]
+    fields: Mapping[str, ParameterType]
     required: frozenset[str]
 
-    def read(self, value: FormValue, name: str = "") -> dict[str, Any]:
+    def parse(self, value: FormValue, name: str = "") -> dict[str, Any]:
         if isinstance(value, str):
             raise invalid("Invalid object", name)
         self._refuse_unknown(value, name)
-        read = {key: self.fields[key].read(item, _member(name, key)) for key, item in value.items()}
-        for key in sorted(self.required - read.keys()):
-            raise missing(_member(name, key))
-        return read
+        parsed = {key: self.fields[key].parse(item, _member(name, key)) for key, item in value.items()}
+        for key in sorted(self.required - parsed.keys()):
+            raise parameter_missing(_member(name, key))
+        return parsed
 
     def _refuse_unknown(self, value: Form, name: str) -> None:
         unknown = [_member(name, key) for key in value if key not in self.fields]
@@ -162,18 +162,18 @@ class Fields:
 class Either:
     """Alternatives told apart by shape: a hash or array against a scalar, then by trying."""
 
-    kinds: tuple[Kind, ...]
+    types: tuple[ParameterType, ...]
 
-    def read(self, value: FormValue, name: str) -> Any:
+    def parse(self, value: FormValue, name: str) -> Any:
         structured = isinstance(value, dict)
-        fitting = [kind for kind in self.kinds if isinstance(kind, Fields | Array) == structured]
-        *first, last = fitting or self.kinds
-        for kind in first:
+        fitting = [type_ for type_ in self.types if isinstance(type_, Fields | Array) == structured]
+        *first, last = fitting or self.types
+        for type_ in first:
             try:
-                return kind.read(value, name)
+                return type_.parse(value, name)
             except StripeError:
                 continue
-        return last.read(value, name)
+        return last.parse(value, name)
 
 
 @cache
@@ -192,20 +192,20 @@ _OPTIONS = frozenset(RequestOptions.__annotations__)
 def _fields(typed_dict: Any) -> Fields:
     hints = get_type_hints(typed_dict, localns=_NAMES, include_extras=True)
     hints = {key: hint for key, hint in hints.items() if key not in _OPTIONS}
-    fields = {key: _kind(hint) for key, hint in hints.items()}
+    fields = {key: _type_of(hint) for key, hint in hints.items()}
     return Fields(fields, frozenset(typed_dict.__required_keys__ & fields.keys()))
 
 
-def _kind(hint: Any) -> Kind:
+def _type_of(hint: Any) -> ParameterType:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is NotRequired:
-        return _kind(arguments[0])
+        return _type_of(arguments[0])
     if origin in {Union, types.UnionType}:
         return _union(arguments)
     if origin is Literal:
         return Choice(tuple(str(value) for value in arguments))
     if origin is list:
-        return Array(_kind(arguments[0]))
+        return Array(_type_of(arguments[0]))
     if origin in {dict, UntypedStripeObject}:
         return Metadata()
     if is_typeddict(hint):
@@ -213,7 +213,7 @@ def _kind(hint: Any) -> Kind:
     return _SCALARS[hint]
 
 
-_SCALARS: dict[Any, Kind] = {
+_SCALARS: dict[Any, ParameterType] = {
     str: Text(),
     int: Integer(),
     bool: Boolean(),
@@ -222,19 +222,19 @@ _SCALARS: dict[Any, Kind] = {
 }
 
 
-def _union(members: tuple[Any, ...]) -> Kind:
+def _union(members: tuple[Any, ...]) -> ParameterType:
     empty = [member for member in members if get_args(member) == ("",)]
     others = [member for member in members if member not in empty]
     if any(get_origin(member) is Literal for member in others):
         others = [member for member in others if member is not str]
-    kinds = tuple(_kind(member) for member in others if member is not type(None))
-    if empty and kinds == (Text(),):
+    types = tuple(_type_of(member) for member in others if member is not type(None))
+    if empty and types == (Text(),):
         return Text(clearable=True)
-    if any(isinstance(kind, Metadata) for kind in kinds):
+    if any(isinstance(type_, Metadata) for type_ in types):
         return Metadata()
     if empty:
-        kinds = (Choice(("",)), *kinds)
-    return kinds[0] if len(kinds) == 1 else Either(kinds)
+        types = (Choice(("",)), *types)
+    return types[0] if len(types) == 1 else Either(types)
 
 
 def _scalar(value: FormValue, name: str, expected: str) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .world import Json, World
+from .account import Account
+from .objects import Json
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Call:
         return self.ids[0]
 
 
-type Handler = Callable[[World, Call], Json]
+type Handler = Callable[[Account, Call], Json]
 
 
 @dataclass(frozen=True)

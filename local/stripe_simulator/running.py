@@ -13,8 +13,8 @@ import uvicorn
 
 from .ids import NewId
 from .server import ClosableProtocol, create_app
+from .settings import Settings
 from .simulator import Clock, Simulator
-from .world import Settings
 
 LOOPBACK = "127.0.0.1"
 STARTS_WITHIN = 10.0

@@ -13,10 +13,10 @@ from starlette.routing import Mount, Route
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .checkout_page import CheckoutPage
 from .control import Control, refused
 from .dispatcher import Dispatcher
 from .errors import StripeError
+from .hosted_page.routes import HostedPage
 from .simulator import Simulator
 
 CLOSE_CONNECTION = "stripe_simulator.close_connection"
@@ -25,7 +25,7 @@ CLOSE_CONNECTION = "stripe_simulator.close_connection"
 def create_app(simulator: Simulator) -> Starlette:
     """The whole HTTP side. Webhooks go out as long as the application's lifespan lasts."""
     dispatcher = Dispatcher(simulator)
-    page = CheckoutPage(simulator, dispatcher)
+    page = HostedPage(simulator, dispatcher)
     control = Starlette(
         routes=Control(simulator, dispatcher).routes(),
         exception_handlers={StripeError: refused, HTTPException: refused},

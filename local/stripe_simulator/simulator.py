@@ -2,8 +2,8 @@
 
 Everything is synchronous, takes one lock, and depends on nothing but the clock, ids and randomness given to
 it. HTTP is one way to reach it (``server``). A test under a virtual clock calls it directly or puts it under
-the SDK (``sdk.DirectClient``), delivers its webhooks itself with ``take_due`` and ``record``, and so replays
-a run exactly.
+the SDK (``sdk.DirectClient``), delivers its webhooks itself with ``take_due`` and ``record_answer``, and so
+replays a run exactly.
 """
 
 import time
@@ -13,14 +13,16 @@ from random import Random
 from threading import RLock
 
 from . import buyer
-from .api import Api, LoggedRequest, Request, Response
+from .account import Account
+from .api import Api, ApiRequest, ApiResponse, LoggedRequest
 from .faults import FaultPlan
 from .ids import NewId, random_ids
+from .objects import Json
+from .outbox import Delivery, DeliveryAttempt
 from .resources import checkout_sessions, customers, payment_methods
 from .resources.mandates import Acceptance
 from .routing import Call
-from .webhooks import Attempt, Delivery
-from .world import Json, Settings, World
+from .settings import Settings
 
 type Clock = Callable[[], float]
 
@@ -42,7 +44,7 @@ class Simulator:
         self._new_id = new_id or random_ids(random or Random())
         self._lock = RLock()
         self._notify: Callable[[], None] = lambda: None
-        self._world = World(self.settings, self.clock, self._new_id)
+        self._account = Account(self.settings, self.clock, self._new_id)
         self._api = Api(self.clock)
 
     def clock(self) -> float:
@@ -53,18 +55,18 @@ class Simulator:
         """Have ``notify`` called, from whichever thread, whenever something may have become due."""
         self._notify = notify
 
-    def request(self, method: str, target: str, headers: Mapping[str, str], body: str = "") -> Response:
+    def request(self, method: str, target: str, headers: Mapping[str, str], body: str = "") -> ApiResponse:
         """Answer one API request. ``target`` is path and query, ``body`` the form of a POST."""
-        with self._turn() as world:
+        with self._turn() as account:
             lowered = {name.lower(): value for name, value in headers.items()}
-            return self._api.handle(world, Request(self._new_id("req"), method, target, lowered, body))
+            return self._api.handle(account, ApiRequest(self._new_id("req"), method, target, lowered, body))
 
     # The buyer, on the hosted page or through the control API. Each may raise buyer.NotPossible.
 
     def continue_to(self, session: str, kind: str) -> None:
         """The buyer picks a way to pay and leaves for its page."""
-        with self._turn() as world:
-            buyer.continue_to(world, buyer.open_session(world, session), kind)
+        with self._turn() as account:
+            buyer.continue_to(account, buyer.open_session(account, session), kind)
 
     def authorize(
         self,
@@ -80,62 +82,62 @@ class Simulator:
         ``payment_method_types`` replaces what the session offers, the first being what the buyer used, for
         sessions that turn out otherwise than asked for.
         """
-        with self._turn() as world:
-            found = buyer.open_session(world, session)
+        with self._turn() as account:
+            found = buyer.open_session(account, session)
             if payment_method_types:
-                buyer.offer(world, found, payment_method_types)
-            return dict(buyer.authorize(world, found, acceptance or Acceptance(), mandate=mandate))
+                buyer.offer(account, found, payment_method_types)
+            return dict(buyer.authorize(account, found, acceptance or Acceptance(), mandate=mandate))
 
     def decline(self, session: str, code: str = buyer.DECLINED) -> None:
         """The attempt fails with this code; the session stays open."""
-        with self._turn() as world:
-            buyer.decline(world, buyer.open_session(world, session), code)
+        with self._turn() as account:
+            buyer.decline(account, buyer.open_session(account, session), code)
 
     def abandon(self, session: str) -> None:
         """The buyer goes away. Stripe notices nothing, so nothing changes and nothing is sent."""
-        with self._turn() as world:
-            buyer.open_session(world, session)
+        with self._turn() as account:
+            buyer.open_session(account, session)
 
     # What else happens at Stripe or Amazon without an API request of ours.
 
     def expire(self, session: str) -> None:
-        with self._turn() as world:
-            checkout_sessions.expire(world, Call({}, (session,)))
+        with self._turn() as account:
+            checkout_sessions.expire(account, Call({}, (session,)))
 
     def detach(self, payment_method: str) -> None:
         """Someone detaches it in the Dashboard."""
-        with self._turn() as world:
-            payment_methods.detach(world, Call({}, (payment_method,)))
+        with self._turn() as account:
+            payment_methods.detach(account, Call({}, (payment_method,)))
 
     def revoke_at_amazon(self, payment_method: str) -> None:
-        with self._turn() as world:
-            buyer.revoke_at_amazon(world, world.find("payment_method", payment_method))
+        with self._turn() as account:
+            buyer.revoke_at_amazon(account, account.find("payment_method", payment_method))
 
     def end_another_mandate(self, payment_method: str, *, for_one_payment: bool = True) -> str:
         """Another payment's mandate on the same payment method ends. Returns its id."""
-        with self._turn() as world:
-            method = world.find("payment_method", payment_method)
-            return str(buyer.end_another_mandate(world, method, for_one_payment=for_one_payment)["id"])
+        with self._turn() as account:
+            method = account.find("payment_method", payment_method)
+            return str(buyer.end_another_mandate(account, method, for_one_payment=for_one_payment)["id"])
 
     def expire_api_key(self, key: str) -> None:
         """Someone rolls it in the Dashboard, and lets it expire now."""
-        with self._turn() as world:
-            world.expired_keys.add(key)
+        with self._turn() as account:
+            account.expired_keys.add(key)
 
     def delete_customer(self, customer: str) -> None:
         """Someone deletes it in the Dashboard."""
-        with self._turn() as world:
-            customers.delete(world, Call({}, (customer,)))
+        with self._turn() as account:
+            customers.delete(account, Call({}, (customer,)))
 
     # The simulation itself.
 
     def set_faults(self, plan: FaultPlan) -> None:
-        with self._turn() as world:
-            world.set_faults(plan)
+        with self._turn() as account:
+            account.set_faults(plan)
 
     @property
     def faults(self) -> FaultPlan:
-        return self._world.plan
+        return self._account.plan
 
     def advance(self, seconds: float) -> None:
         """Move the clock on: sessions expire, retries fall due, idempotency keys age."""
@@ -152,12 +154,12 @@ class Simulator:
         """Forget everything: objects, requests, faults, and how far the clock was moved on."""
         with self._turn() as old:
             self._advanced = 0.0
-            self._world = World(self.settings, self.clock, self._new_id)
+            self._account = Account(self.settings, self.clock, self._new_id)
             self._api = Api(self.clock)
             if keep_webhook_endpoints:
-                self._world.secrets = old.secrets
+                self._account.secrets = old.secrets
                 for endpoint in old.all("webhook_endpoint"):
-                    self._world.add(endpoint)
+                    self._account.add(endpoint)
 
     def requests(self) -> list[LoggedRequest]:
         with self._lock:
@@ -165,79 +167,101 @@ class Simulator:
 
     def events(self) -> list[Json]:
         """Every event ever raised, the oldest first, each with its deliveries."""
-        with self._turn() as world:
+        with self._turn() as account:
             return [
                 event
                 | {
-                    "pending_webhooks": world.outbox.pending(event["id"]),
-                    "deliveries": [delivery.summary() for delivery in world.outbox.deliveries(event["id"])],
+                    "pending_webhooks": account.outbox.pending(event["id"]),
+                    "deliveries": [delivery.summary() for delivery in account.outbox.deliveries(event["id"])],
                 }
-                for event in world.all("event")
+                for event in account.all("event")
             ]
+
+    # The objects themselves, to be read and not changed.
+
+    def find(self, kind: str, identifier: str) -> Json:
+        """The object; ``kind`` is its ``object``. Raises Stripe's ``resource_missing``."""
+        with self._lock:
+            return self._account.find(kind, identifier)
+
+    def get(self, kind: str, identifier: str) -> Json | None:
+        """The object, deleted or not, or None."""
+        with self._lock:
+            return self._account.get(kind, identifier)
+
+    def all(self, kind: str) -> list[Json]:
+        """Every object of a kind, deleted or not, oldest first."""
+        with self._lock:
+            return self._account.all(kind)
+
+    def signing_secret(self, endpoint: str) -> str:
+        """What Stripe's Dashboard shows of a webhook endpoint."""
+        with self._lock:
+            return self._account.secrets[endpoint]
 
     def checkout_session(self, identifier: str) -> tuple[Json, Json]:
         """A session and its SetupIntent, as the hosted page shows them."""
-        with self._turn() as world:
-            session = world.find("checkout.session", identifier)
-            return dict(session), dict(buyer.intent_of(world, session))
+        with self._turn() as account:
+            session = account.find("checkout.session", identifier)
+            return dict(session), dict(buyer.intent_of(account, session))
 
     # Webhooks.
 
-    def take_due(self, limit: int | None = None) -> list[Attempt]:
-        """The deliveries to attempt now, signed. Each must be given back to ``record``."""
+    def take_due(self, limit: int | None = None) -> list[DeliveryAttempt]:
+        """The deliveries to attempt now, signed. Each must be given back to ``record_answer``."""
         with self._lock:
-            world, now = self._world, self.clock()
-            checkout_sessions.expire_overdue(world)
-            attempts: list[Attempt] = []
-            for delivery in [] if world.plan.webhooks.outage else world.outbox.due(now):
+            account, now = self._account, self.clock()
+            checkout_sessions.expire_overdue(account)
+            attempts: list[DeliveryAttempt] = []
+            for delivery in [] if account.plan.webhooks.outage else account.outbox.due(now):
                 if limit is not None and len(attempts) >= limit:
                     break
-                attempts += self._start(world, delivery, now)
+                attempts += self._start(account, delivery, now)
             return attempts
 
-    def record(self, attempt: Attempt, answer: int | str) -> None:
+    def record_answer(self, attempt: DeliveryAttempt, answer: int | str) -> None:
         """How the endpoint answered: a status code, or words if there was no answer."""
-        with self._turn() as world:
-            world.outbox.record(attempt, answer, self.clock())
+        with self._turn() as account:
+            account.outbox.record_answer(attempt, answer, self.clock())
 
     def resend(self, event: str) -> int:
         """Send an event again, delivered or not; returns to how many endpoints."""
-        with self._turn() as world:
-            found = world.find("event", event)
-            return world.outbox.resend(found, world.all("webhook_endpoint"), self.clock())
+        with self._turn() as account:
+            found = account.find("event", event)
+            return account.outbox.resend(found, account.all("webhook_endpoint"), self.clock())
 
-    def release(self, skip: Collection[int] = ()) -> list[Delivery]:
+    def make_due(self, skip: Collection[int] = ()) -> list[Delivery]:
         """End every waiting time except for ``skip``; returns what is still to be delivered."""
-        with self._turn() as world:
-            return world.outbox.release(self.clock(), skip)
+        with self._turn() as account:
+            return account.outbox.make_due(self.clock(), skip)
 
     def deliveries(self, event: str) -> list[Delivery]:
         with self._lock:
-            return list(self._world.outbox.deliveries(event))
+            return list(self._account.outbox.deliveries(event))
 
     def next_due(self) -> float | None:
         """When something happens by itself next: a delivery, or a session's expiry."""
         with self._lock:
-            world = self._world
-            delivery = None if world.plan.webhooks.outage else world.outbox.next_due()
-            times = [*world.open_sessions.values(), *([] if delivery is None else [delivery])]
+            account = self._account
+            delivery = None if account.plan.webhooks.outage else account.outbox.next_due()
+            times = [*account.open_sessions.values(), *([] if delivery is None else [delivery])]
             return min(times, default=None)
 
-    def _start(self, world: World, delivery: Delivery, now: float) -> list[Attempt]:
-        endpoint = world.get("webhook_endpoint", delivery.endpoint)
+    def _start(self, account: Account, delivery: Delivery, now: float) -> list[DeliveryAttempt]:
+        endpoint = account.get("webhook_endpoint", delivery.endpoint)
         if endpoint is None or endpoint["status"] != "enabled":
-            world.outbox.stop(delivery)
+            account.outbox.stop(delivery)
             return []
-        if world.faults.drops(delivery.event_type, delivery.attempts + 1):
-            world.outbox.drop(delivery, now, lost=world.plan.webhooks.dropped == "lost")
+        if account.faults.drops(delivery.event_type, delivery.attempts + 1):
+            account.outbox.drop(delivery, now, lost=account.plan.webhooks.dropped == "lost")
             return []
-        event = world.find("event", delivery.event)
-        return [world.outbox.start(delivery, event, endpoint, world.secrets[endpoint["id"]], now)]
+        event = account.find("event", delivery.event)
+        return [account.outbox.start(delivery, event, endpoint, account.secrets[endpoint["id"]], now)]
 
     @contextmanager
-    def _turn(self) -> Iterator[World]:
+    def _turn(self) -> Iterator[Account]:
         """One atomic step: first what time has brought, then the step, then a word to whoever watches."""
         with self._lock:
-            checkout_sessions.expire_overdue(self._world)
-            yield self._world
+            checkout_sessions.expire_overdue(self._account)
+            yield self._account
         self._notify()

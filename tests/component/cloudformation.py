@@ -110,4 +110,4 @@ class CloudFormation:
 
     def secret_of(self, endpoint_id: str) -> str:
         """What Stripe signs with: only the simulator's core shows it."""
-        return self.world.stripe.core._world.secrets[endpoint_id]
+        return self.world.stripe.core.signing_secret(endpoint_id)

@@ -63,7 +63,7 @@ def test_a_session_that_stripe_told_us_of_first_is_found(
     with monkeypatch.context() as crash:
         crash.setattr(world.function("create_checkout_session").Checkouts, "_session_of", made_and_gone)
         assert world.post_checkout().status == 500
-    (session,) = world.stripe.core._world.all("checkout.session")
+    (session,) = world.stripe.core.all("checkout.session")
     assert world.return_page(session["id"]).status == 404
     world.stripe.core.authorize(session["id"])
     world.run_webhooks()

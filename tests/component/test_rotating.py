@@ -118,13 +118,13 @@ class Rotation:
             with runs("receive_webhook"):
                 status = answer(container.handler(event, None)).status
             self.delivered.setdefault(attempt.event, []).append(status)
-            self.stripe.record(attempt, status)
+            self.stripe.record_answer(attempt, status)
 
     def at_stripe(self) -> list[WebhookEndpoint]:
         return self.gateway.webhook_endpoints()
 
     def signs_with(self, endpoint_id: str) -> str:
-        return self.stripe._world.secrets[endpoint_id]
+        return self.stripe.signing_secret(endpoint_id)
 
     def nothing_was_refused_or_lost(self) -> None:
         happened = {event["id"] for event in self.stripe.events() if event["type"] == "customer.deleted"}

@@ -272,7 +272,7 @@ class World:
 
     def return_token(self, session_id: str) -> str:
         """From the address that Stripe sends the customer back to."""
-        return token_in(self.stripe.core._world.find("checkout.session", session_id)["success_url"])
+        return token_in(self.stripe.core.find("checkout.session", session_id)["success_url"])
 
     def come_back(
         self, session_id: str, caller: Mapping[str, str] | None = None, *, token: Any = None

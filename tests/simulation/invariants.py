@@ -213,7 +213,7 @@ class Invariants:
         for name, kind in kinds.items():
             found = {identifier for fact in facts.values() for identifier in fact["ids"].get(name, ())}
             for identifier in found:
-                thing = self._world.stripe._world.get(kind, identifier)
+                thing = self._world.stripe.get(kind, identifier)
                 owner = (thing or {}).get("metadata", {}).get("managed_by"), (thing or {}).get("customer")
                 if owner != (OWNER_MARK, head["stripe_customer_id"]["S"]):
                     self._fail(f"{mandate_id} believed {identifier}, which is not its own")
@@ -256,7 +256,7 @@ class Invariants:
         open_ones: dict[str, list[str]] = defaultdict(list)
         for handed in self._world.handed:
             head = self._head(handed.mandate_id)
-            session = self._world.stripe._world.get("checkout.session", handed.checkout_session_id)
+            session = self._world.stripe.get("checkout.session", handed.checkout_session_id)
             if head and session and session["status"] == "open" and self.status(head) == "pending":
                 open_ones[handed.customer_id].append(handed.checkout_session_id)
         for customer_id, several in open_ones.items():
@@ -303,16 +303,16 @@ class Invariants:
     def _possible(self, mandate_id: str, head: Any) -> set[str]:
         """What a mandate may be, by what Stripe has of it and by whether it was revoked here."""
         facts = self._facts(head)
-        customer = self._world.stripe._world.get("customer", head["stripe_customer_id"]["S"])
+        customer = self._world.stripe.get("customer", head["stripe_customer_id"]["S"])
         if ENDS_A_MANDATE & _kinds(facts) or not customer or customer.get("deleted"):
             return {"revoked"}
         session = self._session_of(mandate_id)
         if session is None:
             return {"pending", "expired"}
-        intent = self._world.stripe._world.find("setup_intent", session["setup_intent"])
+        intent = self._world.stripe.find("setup_intent", session["setup_intent"])
         if intent["status"] == "succeeded":
-            method = self._world.stripe._world.find("payment_method", intent["payment_method"])
-            permission = intent["mandate"] and self._world.stripe._world.find("mandate", intent["mandate"])
+            method = self._world.stripe.find("payment_method", intent["payment_method"])
+            permission = intent["mandate"] and self._world.stripe.find("mandate", intent["mandate"])
             usable = method["customer"] and (permission is None or permission["status"] == "active")
             return {"active"} if usable else {"revoked"}
         if session["status"] == "open":
@@ -321,15 +321,15 @@ class Invariants:
 
     def _check_settled(self, mandate_id: str, head: Any) -> None:
         """A withdrawn mandate can't be used at Stripe any more."""
-        customer = self._world.stripe._world.get("customer", head["stripe_customer_id"]["S"])
+        customer = self._world.stripe.get("customer", head["stripe_customer_id"]["S"])
         session = self._session_of(mandate_id)
         if not session or not customer or customer.get("deleted"):
             return
         if session["status"] == "open" and "session_created" in self._facts(head):
             self._fail(f"{mandate_id} is withdrawn and its session is open")
-        intent = self._world.stripe._world.find("setup_intent", session["setup_intent"])
+        intent = self._world.stripe.find("setup_intent", session["setup_intent"])
         if intent["status"] == "succeeded":
-            method = self._world.stripe._world.find("payment_method", intent["payment_method"])
+            method = self._world.stripe.find("payment_method", intent["payment_method"])
             if method["customer"]:
                 self._fail(f"{mandate_id} is withdrawn and {method['id']} still attached")
 

@@ -24,9 +24,9 @@ from local.stripe_simulator import DirectClient, FaultPlan, Simulator
 from local.stripe_simulator.faults import (
     Latency,
     LockTimeout,
-    Missing,
     RateLimit,
     Rejected,
+    ResourceMissing,
     ServerError,
     TimeoutAfterEffect,
 )
@@ -149,9 +149,9 @@ _STRIPE_FAULTS: Mapping[Fault, Any] = {
     Fault.UNAVAILABLE_APPLIED: ServerError(status=503, applied=True, times=1),
     Fault.SLOW: Latency(seconds=SLOW_SECONDS, times=1),
     Fault.REJECTED: Rejected(times=1),
-    Fault.MISSING: Missing(times=1),
+    Fault.MISSING: ResourceMissing(times=1),
 }
-_CUSTOMER_MISSING = Missing(param="customer", times=1)
+_CUSTOMER_MISSING = ResourceMissing(param="customer", times=1)
 """Where no id is in the path."""
 NO_FAULTS = FaultPlan(search_lag=SEARCH_LAG_SECONDS)
 

@@ -18,7 +18,7 @@ from typing import Any
 from local.stripe_simulator import NotPossible, Settings, Simulator
 from local.stripe_simulator.errors import StripeError
 from local.stripe_simulator.ids import random_ids
-from local.stripe_simulator.webhooks import Attempt
+from local.stripe_simulator.outbox import DeliveryAttempt
 from mandates.core.event_projection import HANDLED_TYPES
 from mandates.core.terms import Terms
 from mandates.moment import Moment
@@ -117,7 +117,7 @@ class World:
         )
         self.stripe.set_faults(reality.NO_FAULTS)
         self.handed: list[Handed] = []
-        self.held: list[Attempt] = []
+        self.held: list[DeliveryAttempt] = []
         self.lost: list[str] = []
         self.acknowledged: set[str] = set()
         self.to_be_erased: set[str] = set()
@@ -343,7 +343,7 @@ class World:
             if given.status == 200 and given.body["returned"]["customer"] is None:
                 self.fail(f"the return of {customer_id} to {handed.mandate_id} is not on record")
 
-        session = self.stripe._world.find("checkout.session", handed.checkout_session_id)
+        session = self.stripe.find("checkout.session", handed.checkout_session_id)
         token = "t" * 43 if wrong else token_in(session["success_url"])
         return self._api(
             "record_return",
@@ -417,7 +417,7 @@ class World:
         return True
 
     def objects(self, kind: str) -> list[dict[str, Any]]:
-        return self.stripe._world.all(kind)
+        return self.stripe.all(kind)
 
     def authorize(self, session_id: str, *, mandate: bool = True) -> bool:
         return self.at_stripe(
@@ -458,7 +458,7 @@ class World:
         self.held += taken
         return len(taken)
 
-    def deliver(self, attempt: Attempt, *, copy: bool = False) -> Task:
+    def deliver(self, attempt: DeliveryAttempt, *, copy: bool = False) -> Task:
         """A request arrives; a copy of one is answered to nobody."""
         if not copy and attempt in self.held:
             self.held.remove(attempt)
@@ -472,26 +472,26 @@ class World:
                 self.acknowledged.add(attempt.event)
                 self.invariants.acknowledged(attempt.event)
             if not copy:
-                self.stripe.record(attempt, status)
+                self.stripe.record_answer(attempt, status)
 
         def gone() -> None:
             if not copy:
-                self.stripe.record(attempt, 502)
+                self.stripe.record_answer(attempt, 502)
 
         return self.start(
             "receive_webhook", event, answered, gone, about=f"{attempt.event_type} {attempt.event}"
         )
 
-    def drop(self, attempt: Attempt) -> None:
+    def drop(self, attempt: DeliveryAttempt) -> None:
         self.note(f"{attempt.event_type} {attempt.event} is dropped")
         self.held.remove(attempt)
-        self.stripe.record(attempt, "dropped")
+        self.stripe.record_answer(attempt, "dropped")
 
-    def lose(self, attempt: Attempt) -> None:
+    def lose(self, attempt: DeliveryAttempt) -> None:
         """Stripe takes it for delivered, and nobody has it: only asking Stripe can heal that."""
         self.note(f"{attempt.event_type} {attempt.event} is lost for good")
         self.held.remove(attempt)
-        self.stripe.record(attempt, 200)
+        self.stripe.record_answer(attempt, 200)
         self.lost.append(attempt.event)
 
     def heal_lost_events(self) -> None:
@@ -600,7 +600,7 @@ class World:
         self.finish_erasures()
         self.heal_lost_events()
         for _ in range(400):
-            self.stripe.release()
+            self.stripe.make_due()
             self.take_due()
             for attempt in list(self.held):
                 self.finish(self.deliver(attempt))
@@ -612,7 +612,7 @@ class World:
             self.finish_all()
             if not any(busy) and not self._wait():
                 return
-            if self.stripe.release():
+            if self.stripe.make_due():
                 self.clock.now += 70  # what was refused is sent again later; secrets are read anew by then
             self.invariants.check()
         self.fail("what is on its way does not come to rest")
@@ -622,7 +622,7 @@ class World:
         visible = [queue.next_visible() for queue in (self.aws.webhooks, self.aws.work)]
         next_at = min((at for at in visible if at is not None), default=None)
         unpublished = any(shard.position < len(shard.records) for shard in self.aws.shards)
-        undelivered = self.stripe.release()
+        undelivered = self.stripe.make_due()
         if next_at is not None and next_at > self.clock.now:
             self.clock.now = next_at
         return next_at is not None or unpublished or bool(undelivered)

@@ -6,11 +6,12 @@ the account offers, and ``payment_method_types`` is gone.
 
 from typing import Any
 
-from local.stripe_simulator.errors import invalid, missing, not_simulated, unexpected_state
-from local.stripe_simulator.listing import matching, page
+from local.stripe_simulator.account import Account
+from local.stripe_simulator.errors import invalid, not_simulated, parameter_missing, unexpected_state
+from local.stripe_simulator.objects import Json, merged_metadata
+from local.stripe_simulator.paging import matching, paginated
 from local.stripe_simulator.routing import Call, Operation
 from local.stripe_simulator.urls import is_web_address
-from local.stripe_simulator.world import Json, World, merged_metadata
 
 from . import setup_intents
 
@@ -64,13 +65,13 @@ _USED = frozenset(
 )
 
 
-def create(world: World, call: Call) -> Json:
+def create(account: Account, call: Call) -> Json:
     params = call.params
     _check(params)
-    now = world.now()
-    customer = world.find("customer", params["customer"], "customer") if "customer" in params else None
+    now = account.now()
+    customer = account.find("customer", params["customer"], "customer") if "customer" in params else None
     session: Json = {
-        "id": world.new_id("cs_test"),
+        "id": account.new_id("cs_test"),
         "object": "checkout.session",
         "adaptive_pricing": None,
         "after_expiration": None,
@@ -115,7 +116,7 @@ def create(world: World, call: Call) -> Json:
         "payment_method_collection": "always",
         "payment_method_configuration_details": None,
         "payment_method_options": {},
-        "payment_method_types": _offered(world, params),
+        "payment_method_types": _offered(account, params),
         "payment_status": "no_payment_required",
         "permissions": None,
         "phone_number_collection": {"enabled": False},
@@ -135,53 +136,55 @@ def create(world: World, call: Call) -> Json:
         "wallet_options": None,
     }
     session |= {key: value for key, value in params.items() if key in _ECHOED}
-    session["url"] = f"{world.settings.base_url}/c/pay/{session['id']}"
-    world.add(session)
-    world.open_sessions[session["id"]] = session["expires_at"]
-    session["setup_intent"] = setup_intents.add(world, session, params.get("setup_intent_data", {}))["id"]
-    world.allow_redisplay[session["id"]] = params.get("payment_method_data", {}).get(
+    session["url"] = f"{account.settings.base_url}/c/pay/{session['id']}"
+    account.add(session)
+    account.open_sessions[session["id"]] = session["expires_at"]
+    session["setup_intent"] = setup_intents.add(account, session, params.get("setup_intent_data", {}))["id"]
+    account.allow_redisplay[session["id"]] = params.get("payment_method_data", {}).get(
         "allow_redisplay", "limited"
     )
     return session
 
 
-def retrieve(world: World, call: Call) -> Json:
-    return world.find("checkout.session", call.id)
+def retrieve(account: Account, call: Call) -> Json:
+    return account.find("checkout.session", call.id)
 
 
-def list_all(world: World, call: Call) -> Json:
-    return page(matching(world.all("checkout.session"), call.params), call.params, "/v1/checkout/sessions")
+def list_all(account: Account, call: Call) -> Json:
+    return paginated(
+        matching(account.all("checkout.session"), call.params), call.params, "/v1/checkout/sessions"
+    )
 
 
-def expire(world: World, call: Call) -> Json:
-    session = world.find("checkout.session", call.id)
+def expire(account: Account, call: Call) -> Json:
+    session = account.find("checkout.session", call.id)
     if session["status"] != "open":
         raise unexpected_state(
             'Only Checkout Sessions with a status in ["open"] can be expired. '
             f"This Checkout Session has a status of {session['status']}."
         )
-    close(world, session, "expired")
+    close(account, session, "expired")
     return session
 
 
-def expire_overdue(world: World) -> None:
+def expire_overdue(account: Account) -> None:
     """Time's part of the work: sessions past their ``expires_at``."""
-    now = world.now()
-    for identifier, expires_at in list(world.open_sessions.items()):
+    now = account.now()
+    for identifier, expires_at in list(account.open_sessions.items()):
         if expires_at <= now:
-            close(world, world.find("checkout.session", identifier), "expired")
+            close(account, account.find("checkout.session", identifier), "expired")
 
 
-def close(world: World, session: Json, status: str) -> Json:
+def close(account: Account, session: Json, status: str) -> Json:
     """End a session as ``complete`` or ``expired`` and announce it. Its page is gone; an unfinished
     SetupIntent is cancelled with it ("To cancel, expire the Checkout Session")."""
-    del world.open_sessions[session["id"]]
+    del account.open_sessions[session["id"]]
     session |= {"status": status, "url": None}
     if status == "complete":
-        return world.emit("checkout.session.completed", session)
-    intent = world.find("setup_intent", session["setup_intent"])
-    setup_intents.cancel(world, intent)
-    return world.emit("checkout.session.expired", session)
+        return account.emit("checkout.session.completed", session)
+    intent = account.find("setup_intent", session["setup_intent"])
+    setup_intents.cancel(account, intent)
+    return account.emit("checkout.session.expired", session)
 
 
 def _check(params: dict[str, Any]) -> None:
@@ -193,9 +196,9 @@ def _check(params: dict[str, Any]) -> None:
         if one in params and other in params:
             raise invalid(f"You may only specify one of these parameters: {one}, {other}.", one)
     if "allowed_payment_method_types" not in params and "currency" not in params:
-        raise missing("currency")
+        raise parameter_missing("currency")
     if "success_url" not in params:
-        raise missing("success_url")
+        raise parameter_missing("success_url")
     _check_url(params, "success_url")
     _check_url(params, "cancel_url")
     if len(params.get("client_reference_id", "")) > MAX_CLIENT_REFERENCE:
@@ -205,7 +208,7 @@ def _check(params: dict[str, Any]) -> None:
 
 def _check_mode(params: dict[str, Any]) -> None:
     if "mode" not in params:
-        raise missing("mode")
+        raise parameter_missing("mode")
     if params["mode"] != "setup":
         raise not_simulated("mode")
     if params.get("ui_mode", "hosted_page") != "hosted_page":
@@ -229,13 +232,13 @@ def _expiry(params: dict[str, Any], now: int) -> int:
     return expires_at
 
 
-def _offered(world: World, params: dict[str, Any]) -> list[str]:
+def _offered(account: Account, params: dict[str, Any]) -> list[str]:
     """What is enabled for the account, filtered; the session can't offer anything else."""
     allowed = params.get("allowed_payment_method_types")
     excluded = params.get("excluded_payment_method_types", [])
     offered = [
         kind
-        for kind in world.settings.payment_method_types
+        for kind in account.settings.payment_method_types
         if (allowed is None or kind in allowed) and kind not in excluded
     ]
     if not offered:

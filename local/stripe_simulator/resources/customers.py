@@ -2,10 +2,11 @@
 
 import re
 
+from local.stripe_simulator.account import Account
 from local.stripe_simulator.errors import invalid, not_simulated, resource_missing
-from local.stripe_simulator.listing import limit, matching, page
+from local.stripe_simulator.objects import Json, merged_metadata
+from local.stripe_simulator.paging import matching, page_size, paginated
 from local.stripe_simulator.routing import Call, Operation
-from local.stripe_simulator.world import Json, World, merged_metadata
 
 from . import payment_methods
 
@@ -18,20 +19,20 @@ _CLAUSE = re.compile(
 _AND = re.compile(r"AND\s+")
 
 
-def create(world: World, call: Call) -> Json:
+def create(account: Account, call: Call) -> Json:
     _check_email(call.params)
-    return add(world, call.params)
+    return add(account, call.params)
 
 
-def add(world: World, params: Json) -> Json:
+def add(account: Account, params: Json) -> Json:
     """A new customer. Nothing about it is unique but its id: Stripe keeps any number with the same e-mail."""
     customer: Json = {
-        "id": world.new_id("cus"),
+        "id": account.new_id("cus"),
         "object": "customer",
         "address": None,
         "balance": 0,
         "business_name": None,
-        "created": world.now(),
+        "created": account.now(),
         "currency": None,
         "customer_account": None,
         "default_source": None,
@@ -40,7 +41,7 @@ def add(world: World, params: Json) -> Json:
         "discount": None,
         "email": None,
         "individual_name": None,
-        "invoice_prefix": world.new_id("")[-8:].upper(),
+        "invoice_prefix": account.new_id("")[-8:].upper(),
         "invoice_settings": {
             "custom_fields": None,
             "default_payment_method": None,
@@ -57,56 +58,56 @@ def add(world: World, params: Json) -> Json:
         "tax_exempt": "none",
         "test_clock": None,
     }
-    customer.update(_changes(world, customer, params))
-    world.add(customer)
-    world.emit("customer.created", customer)
+    customer.update(_changes(account, customer, params))
+    account.add(customer)
+    account.emit("customer.created", customer)
     return customer
 
 
-def retrieve(world: World, call: Call) -> Json:
-    customer = world.find("customer", call.id, even_deleted=True)
+def retrieve(account: Account, call: Call) -> Json:
+    customer = account.find("customer", call.id, even_deleted=True)
     return _stub(customer) if customer.get("deleted") else customer
 
 
-def update(world: World, call: Call) -> Json:
+def update(account: Account, call: Call) -> Json:
     _check_email(call.params)
-    customer = world.find("customer", call.id)
-    world.update(customer, _changes(world, customer, call.params), "customer.updated")
+    customer = account.find("customer", call.id)
+    account.update(customer, _changes(account, customer, call.params), "customer.updated")
     return customer
 
 
-def delete(world: World, call: Call) -> Json:
+def delete(account: Account, call: Call) -> Json:
     """Permanent. Stripe keeps answering for the id with a stub, and announces ``customer.deleted`` alone.
 
     The customer's payment methods can't be used any more, yet no ``payment_method.detached`` tells so: in the
     field they even went on receiving events (github.com/mozilla/fxa/issues/12380).
     """
-    customer = world.find("customer", call.id)
-    world.emit("customer.deleted", customer)
+    customer = account.find("customer", call.id)
+    account.emit("customer.deleted", customer)
     customer["deleted"] = True
-    for method in payment_methods.attached_to(world, customer["id"]):
-        payment_methods.sever(world, method)
+    for method in payment_methods.attached_to(account, customer["id"]):
+        payment_methods.sever(account, method)
     return _stub(customer)
 
 
-def list_all(world: World, call: Call) -> Json:
-    return page(matching(_living(world), call.params), call.params, "/v1/customers")
+def list_all(account: Account, call: Call) -> Json:
+    return paginated(matching(_living(account), call.params), call.params, "/v1/customers")
 
 
-def search(world: World, call: Call) -> Json:
+def search(account: Account, call: Call) -> Json:
     """https://docs.stripe.com/search, as far as equality goes: clauses joined by AND or by a space.
 
     New customers show up only after the fault plan's ``search_lag``: Stripe's index trails by up to a minute,
     which is why search is no substitute for remembering the id.
     """
     wanted = _parse_query(call.params["query"])
-    indexed = world.clock() - world.plan.search_lag
+    indexed = account.clock() - account.plan.search_lag
     found = [
         customer
-        for customer in reversed(_living(world))
+        for customer in reversed(_living(account))
         if customer["created"] <= indexed and all(_value(customer, *name) == value for name, value in wanted)
     ]
-    start, size = _offset(call.params.get("page")), limit(call.params)
+    start, size = _offset(call.params.get("page")), page_size(call.params)
     has_more = len(found) > start + size
     return {
         "object": "search_result",
@@ -117,42 +118,42 @@ def search(world: World, call: Call) -> Json:
     }
 
 
-def list_payment_methods(world: World, call: Call) -> Json:
-    customer = world.find("customer", call.id)
-    methods = payment_methods.attached_to(world, customer["id"], call.params.get("type"))
-    return page(methods, call.params, f"/v1/customers/{customer['id']}/payment_methods")
+def list_payment_methods(account: Account, call: Call) -> Json:
+    customer = account.find("customer", call.id)
+    methods = payment_methods.attached_to(account, customer["id"], call.params.get("type"))
+    return paginated(methods, call.params, f"/v1/customers/{customer['id']}/payment_methods")
 
 
-def retrieve_payment_method(world: World, call: Call) -> Json:
-    customer, method = world.find("customer", call.id), world.find("payment_method", call.ids[1])
+def retrieve_payment_method(account: Account, call: Call) -> Json:
+    customer, method = account.find("customer", call.id), account.find("payment_method", call.ids[1])
     if method["customer"] != customer["id"]:
         raise resource_missing("payment_method", method["id"])
     return method
 
 
-def _living(world: World) -> list[Json]:
-    return [customer for customer in world.all("customer") if not customer.get("deleted")]
+def _living(account: Account) -> list[Json]:
+    return [customer for customer in account.all("customer") if not customer.get("deleted")]
 
 
 def _stub(customer: Json) -> Json:
     return {"id": customer["id"], "object": "customer", "deleted": True}
 
 
-def _changes(world: World, customer: Json, params: Json) -> Json:
+def _changes(account: Account, customer: Json, params: Json) -> Json:
     for param in params.keys() - customer.keys() - {"expand"}:
         raise not_simulated(param)
     changes = {key: value if value != "" else None for key, value in params.items() if key != "expand"}
     if "metadata" in params:
         changes["metadata"] = merged_metadata(customer["metadata"], params["metadata"])
     if "invoice_settings" in params:
-        _check_default(world, customer, params["invoice_settings"].get("default_payment_method"))
+        _check_default(account, customer, params["invoice_settings"].get("default_payment_method"))
         changes["invoice_settings"] = customer["invoice_settings"] | params["invoice_settings"]
     return changes
 
 
-def _check_default(world: World, customer: Json, method: str | None) -> None:
+def _check_default(account: Account, customer: Json, method: str | None) -> None:
     param = "invoice_settings[default_payment_method]"
-    if method and world.find("payment_method", method, param)["customer"] != customer["id"]:
+    if method and account.find("payment_method", method, param)["customer"] != customer["id"]:
         raise invalid("The customer does not have a payment method with the ID " + method + ".", param)
 
 

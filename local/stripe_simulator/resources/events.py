@@ -3,33 +3,36 @@
 from fnmatch import fnmatchcase
 from typing import Any
 
+from local.stripe_simulator.account import Account
 from local.stripe_simulator.errors import invalid, resource_missing
-from local.stripe_simulator.listing import matching, page
+from local.stripe_simulator.objects import Json
+from local.stripe_simulator.paging import matching, paginated
 from local.stripe_simulator.routing import Call, Operation
-from local.stripe_simulator.world import Json, World
 
 WINDOW = 30 * 24 * 60 * 60
 MAX_TYPES = 20
 
 
-def retrieve(world: World, call: Call) -> Json:
-    event = world.find("event", call.id)
-    if event["created"] <= world.now() - WINDOW:
+def retrieve(account: Account, call: Call) -> Json:
+    event = account.find("event", call.id)
+    if event["created"] <= account.now() - WINDOW:
         raise resource_missing("event", call.id)
-    return _rendered(world, event)
+    return _rendered(account, event)
 
 
-def list_all(world: World, call: Call) -> Json:
+def list_all(account: Account, call: Call) -> Json:
     params = dict(call.params)
     types, success = _types(params), params.pop("delivery_success", None)
-    oldest = world.now() - WINDOW
+    oldest = account.now() - WINDOW
     events = (
         rendered
-        for rendered in (_rendered(world, event) for event in world.all("event") if event["created"] > oldest)
+        for rendered in (
+            _rendered(account, event) for event in account.all("event") if event["created"] > oldest
+        )
         if any(fnmatchcase(rendered["type"], wanted) for wanted in types)
         and success in {None, rendered["pending_webhooks"] == 0}
     )
-    return page(matching(events, params), params, "/v1/events")
+    return paginated(matching(events, params), params, "/v1/events")
 
 
 def _types(params: dict[str, Any]) -> list[str]:
@@ -42,8 +45,8 @@ def _types(params: dict[str, Any]) -> list[str]:
     return kinds or [kind or "*"]
 
 
-def _rendered(world: World, event: Json) -> Json:
-    return event | {"pending_webhooks": world.outbox.pending(event["id"])}
+def _rendered(account: Account, event: Json) -> Json:
+    return event | {"pending_webhooks": account.outbox.pending(event["id"])}
 
 
 OPERATIONS = (

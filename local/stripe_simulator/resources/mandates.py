@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from local.stripe_simulator.account import Account
+from local.stripe_simulator.objects import Json
 from local.stripe_simulator.routing import Call, Operation
-from local.stripe_simulator.world import Json, World
 
 
 @dataclass(frozen=True)
@@ -14,15 +15,15 @@ class Acceptance:
     user_agent: str = "Stripe simulator"
 
 
-def add(world: World, method: Json, acceptance: Acceptance, *, for_one_payment: bool = False) -> Json:
+def add(account: Account, method: Json, acceptance: Acceptance, *, for_one_payment: bool = False) -> Json:
     """For any number of payments, or for one. Creating one is not announced; only its changes are."""
     kind = "single_use" if for_one_payment else "multi_use"
-    return world.add(
+    return account.add(
         {
-            "id": world.new_id("mandate"),
+            "id": account.new_id("mandate"),
             "object": "mandate",
             "customer_acceptance": {
-                "accepted_at": world.now(),
+                "accepted_at": account.now(),
                 "online": {"ip_address": acceptance.ip_address, "user_agent": acceptance.user_agent},
                 "type": "online",
             },
@@ -36,20 +37,20 @@ def add(world: World, method: Json, acceptance: Acceptance, *, for_one_payment: 
     )
 
 
-def end(world: World, mandate: Json) -> None:
+def end(account: Account, mandate: Json) -> None:
     """Inactive: "rejected, revoked, or previously used" (https://docs.stripe.com/api/mandates/object)."""
-    world.update(mandate, {"status": "inactive"}, "mandate.updated")
+    account.update(mandate, {"status": "inactive"}, "mandate.updated")
 
 
-def deactivate(world: World, method: Json, *, announce: bool = True) -> None:
+def deactivate(account: Account, method: Json, *, announce: bool = True) -> None:
     """End the permissions that hang on a payment method."""
-    for mandate in world.all("mandate"):
+    for mandate in account.all("mandate"):
         if mandate["payment_method"] == method["id"]:
-            world.update(mandate, {"status": "inactive"}, "mandate.updated" if announce else None)
+            account.update(mandate, {"status": "inactive"}, "mandate.updated" if announce else None)
 
 
-def retrieve(world: World, call: Call) -> Json:
-    return world.find("mandate", call.id)
+def retrieve(account: Account, call: Call) -> Json:
+    return account.find("mandate", call.id)
 
 
 OPERATIONS = (Operation("GET", "/v1/mandates/:id", "MandateRetrieveParams", retrieve),)

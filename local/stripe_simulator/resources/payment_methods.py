@@ -1,9 +1,10 @@
 """https://docs.stripe.com/api/payment_methods: made on the hosted page, attached once, detached for good."""
 
-from local.stripe_simulator.errors import missing, not_simulated, unexpected_state
-from local.stripe_simulator.listing import matching, page
+from local.stripe_simulator.account import Account
+from local.stripe_simulator.errors import not_simulated, parameter_missing, unexpected_state
+from local.stripe_simulator.objects import Json, merged_metadata
+from local.stripe_simulator.paging import matching, paginated
 from local.stripe_simulator.routing import Call, Operation
-from local.stripe_simulator.world import Json, World, merged_metadata
 
 from . import mandates
 
@@ -29,12 +30,12 @@ _DETAILS: dict[str, Json] = {
 }
 
 
-def add(world: World, kind: str, billing: Json, allow_redisplay: str = "limited") -> Json:
+def add(account: Account, kind: str, billing: Json, allow_redisplay: str = "limited") -> Json:
     """A payment method of no customer yet. Stripe announces only ``payment_method.attached``, later."""
     address = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
-    return world.add(
+    return account.add(
         {
-            "id": world.new_id("pm"),
+            "id": account.new_id("pm"),
             "object": "payment_method",
             "allow_redisplay": allow_redisplay,
             kind: dict(_DETAILS.get(kind, {})),
@@ -46,7 +47,7 @@ def add(world: World, kind: str, billing: Json, allow_redisplay: str = "limited"
                 "tax_id": None,
             }
             | billing,
-            "created": world.now(),
+            "created": account.now(),
             "customer": None,
             "customer_account": None,
             "livemode": False,
@@ -56,40 +57,40 @@ def add(world: World, kind: str, billing: Json, allow_redisplay: str = "limited"
     )
 
 
-def attached_to(world: World, customer: str, kind: str | None = None) -> list[Json]:
+def attached_to(account: Account, customer: str, kind: str | None = None) -> list[Json]:
     return [
         method
-        for method in world.all("payment_method")
+        for method in account.all("payment_method")
         if method["customer"] == customer and kind in {None, method["type"]}
     ]
 
 
-def attach_to(world: World, method: Json, customer: str) -> None:
+def attach_to(account: Account, method: Json, customer: str) -> None:
     method["customer"] = customer
-    world.emit("payment_method.attached", method)
+    account.emit("payment_method.attached", method)
 
 
-def sever(world: World, method: Json) -> None:
+def sever(account: Account, method: Json) -> None:
     """Take a payment method from its customer without a word; it can never be used again."""
     method["customer"] = None
-    world.spent.add(method["id"])
-    mandates.deactivate(world, method, announce=False)
+    account.spent.add(method["id"])
+    mandates.deactivate(account, method, announce=False)
 
 
-def retrieve(world: World, call: Call) -> Json:
-    return world.find("payment_method", call.id)
+def retrieve(account: Account, call: Call) -> Json:
+    return account.find("payment_method", call.id)
 
 
-def list_all(world: World, call: Call) -> Json:
+def list_all(account: Account, call: Call) -> Json:
     """Only payment methods of a customer are listed."""
     if "customer" in call.params:
-        world.find("customer", call.params["customer"], "customer")
-    saved = (method for method in world.all("payment_method") if method["customer"] is not None)
-    return page(matching(saved, call.params), call.params, "/v1/payment_methods")
+        account.find("customer", call.params["customer"], "customer")
+    saved = (method for method in account.all("payment_method") if method["customer"] is not None)
+    return paginated(matching(saved, call.params), call.params, "/v1/payment_methods")
 
 
-def update(world: World, call: Call) -> Json:
-    method = world.find("payment_method", call.id)
+def update(account: Account, call: Call) -> Json:
+    method = account.find("payment_method", call.id)
     if method["customer"] is None:
         raise unexpected_state("You must save this PaymentMethod to a customer before you can update it.")
     changes = {key: value for key, value in call.params.items() if key != "expand"}
@@ -99,16 +100,16 @@ def update(world: World, call: Call) -> Json:
         changes["billing_details"] = method["billing_details"] | changes["billing_details"]
     if "metadata" in changes:
         changes["metadata"] = merged_metadata(method["metadata"], changes["metadata"])
-    world.update(method, changes, "payment_method.updated")
+    account.update(method, changes, "payment_method.updated")
     return method
 
 
-def attach(world: World, call: Call) -> Json:
-    method = world.find("payment_method", call.id)
+def attach(account: Account, call: Call) -> Json:
+    method = account.find("payment_method", call.id)
     if "customer" not in call.params:
-        raise missing("customer")
-    customer = world.find("customer", call.params["customer"], "customer")
-    if method["id"] in world.spent:
+        raise parameter_missing("customer")
+    customer = account.find("customer", call.params["customer"], "customer")
+    if method["id"] in account.spent:
         raise unexpected_state(
             "This PaymentMethod was previously used without being attached to a Customer or was detached "
             "from a Customer, and may not be used again.",
@@ -116,23 +117,23 @@ def attach(world: World, call: Call) -> Json:
         )
     if method["customer"] is not None:
         raise unexpected_state("The payment method you provided has already been attached to a customer.")
-    attach_to(world, method, customer["id"])
+    attach_to(account, method, customer["id"])
     return method
 
 
-def detach(world: World, call: Call) -> Json:
+def detach(account: Account, call: Call) -> Json:
     """Stripe announces both ends: ``mandate.updated``, inactive, and ``payment_method.detached``, customer
     null (https://docs.stripe.com/payments/amazon-pay/set-up-future-payments)."""
-    method = world.find("payment_method", call.id)
+    method = account.find("payment_method", call.id)
     if method["customer"] is None:
         raise unexpected_state(
             "The payment method you provided is not attached to a customer so detachment is impossible.",
             "payment_method",
             "payment_method_unexpected_state",
         )
-    mandates.deactivate(world, method)
-    sever(world, method)
-    world.emit("payment_method.detached", method)
+    mandates.deactivate(account, method)
+    sever(account, method)
+    account.emit("payment_method.detached", method)
     return method
 
 

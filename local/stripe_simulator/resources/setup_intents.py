@@ -4,23 +4,24 @@ later.
 Here they only come from Checkout: its page drives them, and expiring the session is the way to cancel one.
 """
 
+from local.stripe_simulator.account import Account
 from local.stripe_simulator.errors import DOCUMENTATION
-from local.stripe_simulator.listing import matching, page
+from local.stripe_simulator.objects import Json
+from local.stripe_simulator.paging import matching, paginated
 from local.stripe_simulator.routing import Call, Operation
-from local.stripe_simulator.world import Json, World
 
 
-def add(world: World, session: Json, data: Json) -> Json:
+def add(account: Account, session: Json, data: Json) -> Json:
     """The SetupIntent of a session in setup mode; ``data`` is the session's ``setup_intent_data``."""
     intent: Json = {
-        "id": world.new_id("seti"),
+        "id": account.new_id("seti"),
         "object": "setup_intent",
         "allowed_payment_method_types": session["allowed_payment_method_types"],
         "application": None,
         "automatic_payment_methods": None,
         "cancellation_reason": None,
         "client_secret": None,
-        "created": world.now(),
+        "created": account.now(),
         "customer": session["customer"],
         "customer_account": None,
         "description": data.get("description"),
@@ -41,15 +42,15 @@ def add(world: World, session: Json, data: Json) -> Json:
         "status": "requires_payment_method",
         "usage": "off_session",
     }
-    intent["client_secret"] = f"{intent['id']}_{world.new_id('secret')}"
-    world.add(intent)
-    world.emit("setup_intent.created", intent)
+    intent["client_secret"] = f"{intent['id']}_{account.new_id('secret')}"
+    account.add(intent)
+    account.emit("setup_intent.created", intent)
     return intent
 
 
-def require_action(world: World, intent: Json, method: Json, redirect_url: str, return_url: str) -> None:
+def require_action(account: Account, intent: Json, method: Json, redirect_url: str, return_url: str) -> None:
     """The buyer chose how to pay and is being sent away to confirm it."""
-    attempt = _add_attempt(world, intent, method)
+    attempt = _add_attempt(account, intent, method)
     intent |= {
         "status": "requires_action",
         "last_setup_error": None,
@@ -60,17 +61,17 @@ def require_action(world: World, intent: Json, method: Json, redirect_url: str, 
         },
         "payment_method": method["id"],
     }
-    world.emit("setup_intent.requires_action", intent)
+    account.emit("setup_intent.requires_action", intent)
 
 
-def succeed(world: World, intent: Json, mandate: Json | None) -> None:
+def succeed(account: Account, intent: Json, mandate: Json | None) -> None:
     """Ready for later. Stripe does not say whether Amazon Pay through Checkout always yields a mandate."""
-    _attempt(world, intent)["status"] = "succeeded"
+    _attempt(account, intent)["status"] = "succeeded"
     intent |= {"status": "succeeded", "next_action": None, "mandate": mandate and mandate["id"]}
-    world.emit("setup_intent.succeeded", intent)
+    account.emit("setup_intent.succeeded", intent)
 
 
-def fail(world: World, intent: Json, method: Json, code: str, message: str) -> None:
+def fail(account: Account, intent: Json, method: Json, code: str, message: str) -> None:
     """The attempt failed; the intent asks for a payment method again and the buyer may repeat."""
     error: Json = {
         "code": code,
@@ -79,7 +80,7 @@ def fail(world: World, intent: Json, method: Json, code: str, message: str) -> N
         "payment_method": method,
         "type": "invalid_request_error",
     }
-    attempt = _attempt(world, intent)
+    attempt = _attempt(account, intent)
     attempt |= {"status": "failed", "setup_error": error}
     intent |= {
         "status": "requires_payment_method",
@@ -87,31 +88,31 @@ def fail(world: World, intent: Json, method: Json, code: str, message: str) -> N
         "next_action": None,
         "payment_method": None,
     }
-    world.emit("setup_intent.setup_failed", intent)
+    account.emit("setup_intent.setup_failed", intent)
 
 
-def cancel(world: World, intent: Json) -> None:
-    if intent["latest_attempt"] and _attempt(world, intent)["status"] == "requires_action":
-        _attempt(world, intent)["status"] = "abandoned"
+def cancel(account: Account, intent: Json) -> None:
+    if intent["latest_attempt"] and _attempt(account, intent)["status"] == "requires_action":
+        _attempt(account, intent)["status"] = "abandoned"
     intent |= {"status": "canceled", "cancellation_reason": "abandoned", "next_action": None}
-    world.emit("setup_intent.canceled", intent)
+    account.emit("setup_intent.canceled", intent)
 
 
-def retrieve(world: World, call: Call) -> Json:
-    return world.find("setup_intent", call.id)
+def retrieve(account: Account, call: Call) -> Json:
+    return account.find("setup_intent", call.id)
 
 
-def list_all(world: World, call: Call) -> Json:
-    return page(matching(world.all("setup_intent"), call.params), call.params, "/v1/setup_intents")
+def list_all(account: Account, call: Call) -> Json:
+    return paginated(matching(account.all("setup_intent"), call.params), call.params, "/v1/setup_intents")
 
 
-def _add_attempt(world: World, intent: Json, method: Json) -> Json:
-    return world.add(
+def _add_attempt(account: Account, intent: Json, method: Json) -> Json:
+    return account.add(
         {
-            "id": world.new_id("setatt"),
+            "id": account.new_id("setatt"),
             "object": "setup_attempt",
             "application": None,
-            "created": world.now(),
+            "created": account.now(),
             "customer": intent["customer"],
             "customer_account": None,
             "flow_directions": None,
@@ -127,8 +128,8 @@ def _add_attempt(world: World, intent: Json, method: Json) -> Json:
     )
 
 
-def _attempt(world: World, intent: Json) -> Json:
-    return world.find("setup_attempt", intent["latest_attempt"])
+def _attempt(account: Account, intent: Json) -> Json:
+    return account.find("setup_attempt", intent["latest_attempt"])
 
 
 OPERATIONS = (

@@ -1,22 +1,23 @@
 """https://docs.stripe.com/api/webhook_endpoints. Unlike Stripe, it takes http and local addresses."""
 
+from local.stripe_simulator.account import Account
 from local.stripe_simulator.errors import invalid, not_simulated
-from local.stripe_simulator.listing import matching, page
+from local.stripe_simulator.objects import Json, merged_metadata
+from local.stripe_simulator.paging import matching, paginated
 from local.stripe_simulator.routing import Call, Operation
 from local.stripe_simulator.urls import is_web_address
-from local.stripe_simulator.world import Json, World, merged_metadata
 
 
-def create(world: World, call: Call) -> Json:
+def create(account: Account, call: Call) -> Json:
     """The answer is the only one that ever contains the signing secret."""
     if "connect" in call.params:
         raise not_simulated("connect")
     endpoint: Json = {
-        "id": world.new_id("we"),
+        "id": account.new_id("we"),
         "object": "webhook_endpoint",
         "api_version": call.params.get("api_version"),
         "application": None,
-        "created": world.now(),
+        "created": account.now(),
         "description": call.params.get("description") or None,
         "enabled_events": _enabled_events(call.params["enabled_events"]),
         "livemode": False,
@@ -24,22 +25,22 @@ def create(world: World, call: Call) -> Json:
         "status": "enabled",
         "url": _url(call.params["url"]),
     }
-    world.secrets[endpoint["id"]] = world.new_id("whsec")
-    return world.add(endpoint) | {"secret": world.secrets[endpoint["id"]]}
+    account.secrets[endpoint["id"]] = account.new_id("whsec")
+    return account.add(endpoint) | {"secret": account.secrets[endpoint["id"]]}
 
 
-def retrieve(world: World, call: Call) -> Json:
-    return world.find("webhook_endpoint", call.id)
+def retrieve(account: Account, call: Call) -> Json:
+    return account.find("webhook_endpoint", call.id)
 
 
-def list_all(world: World, call: Call) -> Json:
-    endpoints = matching(world.all("webhook_endpoint"), call.params)
-    return page(endpoints, call.params, "/v1/webhook_endpoints")
+def list_all(account: Account, call: Call) -> Json:
+    endpoints = matching(account.all("webhook_endpoint"), call.params)
+    return paginated(endpoints, call.params, "/v1/webhook_endpoints")
 
 
-def update(world: World, call: Call) -> Json:
+def update(account: Account, call: Call) -> Json:
     """``api_version`` can't be changed: it is not among the parameters."""
-    endpoint, params = world.find("webhook_endpoint", call.id), call.params
+    endpoint, params = account.find("webhook_endpoint", call.id), call.params
     changes: Json = {}
     if "description" in params:
         changes["description"] = params["description"] or None
@@ -51,13 +52,13 @@ def update(world: World, call: Call) -> Json:
         changes["metadata"] = merged_metadata(endpoint["metadata"], params["metadata"])
     if "url" in params:
         changes["url"] = _url(params["url"])
-    world.update(endpoint, changes)
+    account.update(endpoint, changes)
     return endpoint
 
 
-def delete(world: World, call: Call) -> Json:
-    endpoint = world.find("webhook_endpoint", call.id)
-    world.remove(endpoint)
+def delete(account: Account, call: Call) -> Json:
+    endpoint = account.find("webhook_endpoint", call.id)
+    account.remove(endpoint)
     return {"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True}
 
 

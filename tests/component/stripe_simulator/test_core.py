@@ -42,7 +42,7 @@ def set_up(simulator: Simulator, client: stripe.StripeClient) -> list[bytes]:
     simulator.authorize(session.id)
     attempts = simulator.take_due()
     for attempt in attempts:
-        simulator.record(attempt, 200)
+        simulator.record_answer(attempt, 200)
     return [attempt.body + attempt.headers["Stripe-Signature"].encode() for attempt in attempts]
 
 
@@ -81,7 +81,7 @@ def test_retries_back_off_by_the_clock() -> None:
     waits = []
     while attempts := simulator.take_due():
         assert simulator.take_due() == []
-        simulator.record(attempts[0], 500)
+        simulator.record_answer(attempts[0], 500)
         due = simulator.next_due()
         if due is not None:
             waits.append(due - clock.now)
@@ -96,7 +96,7 @@ def test_every_attempt_is_signed_afresh() -> None:
     assert secret is not None
     client.v1.customers.create({})
     (first,) = simulator.take_due()
-    simulator.record(first, 500)
+    simulator.record_answer(first, 500)
     clock.now += 10
     (second,) = simulator.take_due()
     assert first.body == second.body
@@ -112,7 +112,7 @@ def test_a_late_answer_to_a_forgotten_delivery_is_harmless() -> None:
     client.v1.customers.create({})
     (attempt,) = simulator.take_due()
     simulator.reset()
-    simulator.record(attempt, 500)
+    simulator.record_answer(attempt, 500)
     assert simulator.next_due() is None
 
 

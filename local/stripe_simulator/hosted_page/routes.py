@@ -4,16 +4,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from . import pages
-from .buyer import NotPossible
-from .dispatcher import Dispatcher
-from .forms import decode
-from .resources.mandates import Acceptance
-from .simulator import Simulator
-from .world import Json
+from local.stripe_simulator.buyer import NotPossible
+from local.stripe_simulator.dispatcher import Dispatcher
+from local.stripe_simulator.forms import decode
+from local.stripe_simulator.objects import Json
+from local.stripe_simulator.resources.mandates import Acceptance
+from local.stripe_simulator.simulator import Simulator
+
+from . import rendering
 
 
-class CheckoutPage:
+class HostedPage:
     def __init__(self, simulator: Simulator, dispatcher: Dispatcher) -> None:
         self._simulator = simulator
         self._settings = simulator.settings
@@ -32,7 +33,7 @@ class CheckoutPage:
         session, intent = self._find(request)
         if session["status"] != "open":
             return self._closed(session)
-        return _html(pages.checkout(self._settings, session, intent))
+        return _html(rendering.checkout(self._settings, session, intent))
 
     async def leave(self, request: Request) -> Response:
         """The buyer chose how to pay; a required consent that is missing brings them back."""
@@ -41,9 +42,9 @@ class CheckoutPage:
             return self._closed(session)
         form = decode((await request.body()).decode())
         kind = str(form.get("payment_method", ""))
-        accepted = form.get("terms_of_service") == "accepted" or not pages.terms_required(session)
+        accepted = form.get("terms_of_service") == "accepted" or not rendering.terms_required(session)
         if kind not in session["payment_method_types"] or not accepted:
-            return _html(pages.checkout(self._settings, session, intent), 400)
+            return _html(rendering.checkout(self._settings, session, intent), 400)
         self._simulator.continue_to(session["id"], kind)
         return _see_other(f"/c/{kind}/{session['id']}")
 
@@ -53,8 +54,8 @@ class CheckoutPage:
             return self._closed(session)
         kind = request.path_params["kind"]
         if kind not in session["payment_method_types"]:
-            return _html(pages.message(self._settings, "Not found", "There is no such page."), 404)
-        return _html(pages.test_page(self._settings, session, kind))
+            return _html(rendering.message(self._settings, "Not found", "There is no such page."), 404)
+        return _html(rendering.test_page(self._settings, session, kind))
 
     async def authorize(self, request: Request) -> Response:
         """Back to the shop, once its webhook has answered or has had its time to."""
@@ -66,7 +67,7 @@ class CheckoutPage:
         except NotPossible:
             return self._closed(session)
         await self._dispatcher.first_answers(completed["id"], self._settings.redirect_wait)
-        return _see_other(pages.success_url(session))
+        return _see_other(rendering.success_url(session))
 
     async def fail(self, request: Request) -> Response:
         session, _ = self._find(request)
@@ -78,17 +79,17 @@ class CheckoutPage:
 
     async def not_found(self, _request: Request, _error: Exception) -> Response:
         text = "There is no such Checkout Session. The link may be incomplete."
-        return _html(pages.message(self._settings, "Not found", text), 404)
+        return _html(rendering.message(self._settings, "Not found", text), 404)
 
     def _find(self, request: Request) -> tuple[Json, Json]:
         return self._simulator.checkout_session(request.path_params["session"])
 
     def _closed(self, session: Json) -> Response:
-        return _html(pages.closed(self._settings, session), 410)
+        return _html(rendering.closed(self._settings, session), 410)
 
 
 def _html(content: str, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(content, status, headers=pages.HEADERS)
+    return HTMLResponse(content, status, headers=rendering.HEADERS)
 
 
 def _see_other(url: str) -> RedirectResponse:

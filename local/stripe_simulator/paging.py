@@ -5,20 +5,20 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .errors import invalid, not_simulated, resource_missing
-from .world import Json
+from .objects import Json
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 100
 
 
-def page(things: Iterable[Json], params: dict[str, Any], url: str) -> Json:
+def paginated(things: Iterable[Json], params: dict[str, Any], url: str) -> Json:
     """One page of ``things``, which come oldest first and already filtered.
 
     ``ending_before`` gives the page that *precedes* the cursor, still newest first, which is how the SDK
     walks a list in chronological order.
     """
     newest_first = list(things)[::-1]
-    size = limit(params)
+    size = page_size(params)
     after, before = params.get("starting_after"), params.get("ending_before")
     if after and before:
         raise invalid("You cannot specify both ending_before and starting_after.", "ending_before")
@@ -31,7 +31,7 @@ def page(things: Iterable[Json], params: dict[str, Any], url: str) -> Json:
     return {"object": "list", "url": url, "has_more": has_more, "data": data}
 
 
-def limit(params: dict[str, Any]) -> int:
+def page_size(params: dict[str, Any]) -> int:
     size: int = params.get("limit", DEFAULT_LIMIT)
     if not 1 <= size <= MAX_LIMIT:
         bound = "greater than or equal to 1" if size < 1 else f"less than or equal to {MAX_LIMIT}"

@@ -12,19 +12,19 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Literal
+from typing import Literal
 
 from .faults import FaultState
+from .objects import Json
 
-type Json = dict[str, Any]
 type Status = Literal["pending", "delivered", "failed", "stopped"]
 
 USER_AGENT = "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """One POST to make; handed back to ``record`` with its answer."""
+class DeliveryAttempt:
+    """One POST to make; handed back to ``record_answer`` with its answer."""
 
     delivery: "Delivery"
     event: str
@@ -102,7 +102,9 @@ class Outbox:
     def next_due(self) -> float | None:
         return min((item.due for item in self._open.values() if not item.in_flight), default=None)
 
-    def start(self, delivery: Delivery, event: Json, endpoint: Json, secret: str, now: float) -> Attempt:
+    def start(
+        self, delivery: Delivery, event: Json, endpoint: Json, secret: str, now: float
+    ) -> DeliveryAttempt:
         """Render and sign one attempt. The signature's time is the attempt's, not the event's."""
         delivery.in_flight = True
         delivery.attempts += 1
@@ -116,7 +118,7 @@ class Outbox:
             "User-Agent": USER_AGENT,
             "Stripe-Signature": sign(body, secret, int(now)),
         }
-        return Attempt(delivery, event["id"], event["type"], endpoint["url"], headers, body)
+        return DeliveryAttempt(delivery, event["id"], event["type"], endpoint["url"], headers, body)
 
     def drop(self, delivery: Delivery, now: float, *, lost: bool) -> None:
         """An attempt that got lost on the way: for Stripe it failed. With ``lost`` it was the last."""
@@ -127,7 +129,7 @@ class Outbox:
         else:
             self._retry(delivery, now)
 
-    def record(self, attempt: Attempt, answer: int | str, now: float) -> None:
+    def record_answer(self, attempt: DeliveryAttempt, answer: int | str, now: float) -> None:
         """Take in the status code of an attempt's answer, or words that say why there was none."""
         delivery = attempt.delivery
         delivery.in_flight = False
@@ -151,12 +153,12 @@ class Outbox:
         delivery.status = status
         self._open.pop(delivery.id, None)
 
-    def release(self, now: float, skip: Collection[int] = ()) -> list[Delivery]:
+    def make_due(self, now: float, skip: Collection[int] = ()) -> list[Delivery]:
         """Make what waits due at once, except for ``skip``; returns that and what is under way."""
-        released = [item for item in self._open.values() if item.id not in skip]
-        for item in released:
+        waiting = [item for item in self._open.values() if item.id not in skip]
+        for item in waiting:
             item.due = min(item.due, now)
-        return released
+        return waiting
 
     def deliveries(self, event: str) -> list[Delivery]:
         return self._by_event[event]

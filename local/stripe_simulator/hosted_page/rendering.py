@@ -9,7 +9,8 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from .world import Json, Settings
+from local.stripe_simulator.objects import Json
+from local.stripe_simulator.settings import Settings
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -4,35 +4,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import stripe
 
 from .errors import resource_missing
 from .faults import FaultPlan, FaultState
 from .ids import NewId
-from .webhooks import Outbox
-
-type Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What differs between accounts, and the knobs of the simulation. Durations are seconds."""
-
-    base_url: str = "http://127.0.0.1:12111"
-    """Where the hosted pages are; the sessions' ``url`` starts with it."""
-    business_name: str = "Example business"
-    payment_method_types: tuple[str, ...] = ("amazon_pay", "card", "link")
-    """What is enabled in the account's Dashboard: a session offers these, narrowed by its own filter."""
-    api_version: str = stripe.api_version
-    retry_delay: float = 1.0
-    """The first pause before a failed webhook is sent again; it doubles each time."""
-    delivery_attempts: int = 8
-    """Stripe retries for three days in live mode and three times over a few hours in a sandbox."""
-    redirect_wait: float = 2.0
-    """How long the return from the hosted page waits for ``checkout.session.completed`` to be answered; at
-    Stripe up to 10 seconds (https://docs.stripe.com/checkout/fulfillment)."""
+from .objects import Json, previous_values
+from .outbox import Outbox
+from .settings import Settings
 
 
 @dataclass(frozen=True)
@@ -44,7 +22,7 @@ class Cause:
 
 
 @dataclass
-class World:
+class Account:
     """One account's objects and what was announced about them. Nothing in here locks: the simulator does."""
 
     settings: Settings
@@ -121,30 +99,7 @@ class World:
 
     def update(self, thing: Json, changes: Json, event_type: str | None = None) -> None:
         """Apply changes; if anything did change, announce it as ``event_type`` with the previous values."""
-        previous = _previous(thing, changes)
+        previous = previous_values(thing, changes)
         thing.update(changes)
         if event_type and previous:
             self.emit(event_type, thing, previous)
-
-
-def _previous(old: Json, new: Json) -> Json:
-    """The former values of what ``new`` changes, down to members of hashes; null where there was none."""
-    previous: Json = {}
-    for key, value in new.items():
-        before = old.get(key)
-        if before == value:
-            continue
-        if isinstance(before, dict) and isinstance(value, dict):
-            gone = dict.fromkeys(before.keys() - value.keys())
-            previous[key] = _previous(before, value | gone)
-        else:
-            previous[key] = deepcopy(before)
-    return previous
-
-
-def merged_metadata(current: dict[str, str], given: dict[str, str] | Literal[""]) -> dict[str, str]:
-    """Stripe's update rule: given keys are merged, an empty value unsets its key, ``""`` unsets all."""
-    if given == "":
-        return {}
-    merged = current | given
-    return {key: value for key, value in merged.items() if value}

@@ -1,0 +1,1 @@
+"""The pages of Stripe's hosted Checkout that a buyer sees."""
