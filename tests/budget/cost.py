@@ -61,24 +61,20 @@ STRIPE_CALL_SECONDS = 0.300
 OWN_SECONDS = 0.010
 TRACED = 0.05
 ASSUMPTIONS = (
-    "Free tiers and discounts are left out; so are what costs the same by the month whatever the traffic"
-    " (secrets,"
+    "Free tiers and discounts are left out. So are monthly costs that do not depend on traffic (secrets,"
     " keys, custom metrics, alarms, stored data).",
-    f"A warm invocation is billed {OWN_SECONDS * 1000:.0f} ms of its own, {AWS_CALL_SECONDS * 1000:.0f}"
-    " ms for"
-    f" each AWS call and {STRIPE_CALL_SECONDS * 1000:.0f} ms for each Stripe call, at its memory in"
+    f"A warm invocation is billed {OWN_SECONDS * 1000:.0f} ms of its own, {AWS_CALL_SECONDS * 1000:.0f} ms"
+    f" for each AWS call and {STRIPE_CALL_SECONDS * 1000:.0f} ms for each Stripe call, at its memory in"
     " template.yaml.",
     "Cold starts are left out: at a million a month they are one in thousands.",
     f"X-Ray records its default {TRACED:.0%} of invocations as traces.",
-    "Every message is received alone: one SQS request to send it, one to receive and one to delete it. Empty"
-    " polls are left out: they cost the same by the month.",
-    "The authorizer's answer is cached, so it runs once for the requests of one customer.",
-    "A set-up is: the terms read, the customer and the session created, Stripe's webhooks, the return"
-    " page read"
-    " once, the mandate read once, and every ledger entry published.",
-    "Units of DynamoDB are worked out from the items as written: 1 KB for a write (twice in a"
-    " transaction), 4 KB"
-    " for a strongly consistent read, an item that is not there included.",
+    "Every message is received alone: one SQS request sends it, one receives it, one deletes it. Empty polls"
+    " are left out: they cost the same every month.",
+    "The authorizer's answer is cached, so the authorizer runs once for the requests of one customer.",
+    "A set-up reads the terms, creates the customer and the session, receives Stripe's webhooks, reads the"
+    " return page once and the mandate once, and publishes every ledger entry.",
+    "DynamoDB units are calculated from the items as written: 1 KB for a write (twice in a transaction), 4 KB"
+    " for a strongly consistent read, including a read of an item that does not exist.",
 )
 
 

@@ -56,16 +56,15 @@ def _page(raw: Json, targets: Sequence["Target"], costs: Json) -> Iterator[str]:
     yield "# Performance"
     yield ""
     yield (
-        "Written by `make bench`, which measures all of this anew and exits with 1 if a target is"
-        " missed. Raw data:"
-        " [performance.json](performance.json)."
+        "`make bench` writes this page. It measures everything again and exits with 1 if a target is missed."
+        " Raw data: [performance.json](performance.json)."
     )
     yield ""
     yield (
         f"This run: Python {raw['python']} on {raw['machine']}, {raw['starts']} cold starts of each kind and"
-        f" {raw['rounds']} times {raw['calls']} warm calls, in turns; medians of the process's own CPU time."
-        " A ratio is the median of the ratios of neighbours, so it is not that of the medians beside it."
-        " Ratios carry over to other machines, milliseconds do not."
+        f" {raw['rounds']} times {raw['calls']} warm calls, in turns. Times are medians of the process's own"
+        " CPU time. A ratio is the median of the ratios of neighbouring measurements, so it differs from the"
+        " ratio of the medians shown. Ratios carry over to other machines, milliseconds do not."
     )
     yield from (
         "",
@@ -81,12 +80,11 @@ def _page(raw: Json, targets: Sequence["Target"], costs: Json) -> Iterator[str]:
         yield f"| {verdict} | {target.ratio:.2f} | {target.limit} | {target.what} |"
     yield from ("", "## Cold starts", "", "![CPU of a cold start, by function](performance.svg)", "")
     yield (
-        "From the start of the interpreter until AWS's runtime client (`awslambdaric`) asks for the"
-        " first event."
-        " *Shipped* is what `sam build` makes. *Plain* is the same code and packages as pip leaves them: no"
-        " bytecode, nothing left out. *Floor* is a handler that only makes the same AWS clients, by"
-        " botocore, on"
-        " the layers as shipped; it fetches no secret and opens no connection, which the functions do."
+        "Each time runs from the start of the interpreter until AWS's runtime client (`awslambdaric`) asks"
+        " for the first event. *Shipped* is what `sam build` makes. *Plain* is the same code and packages as"
+        " pip leaves them: no bytecode, nothing left out. *Floor* is a handler that only makes the same AWS"
+        " clients, with botocore, on the layers as shipped. Unlike the functions, it fetches no secret and"
+        " opens no connection."
     )
     yield from (
         "",
@@ -101,13 +99,11 @@ def _page(raw: Json, targets: Sequence["Target"], costs: Json) -> Iterator[str]:
         )
     yield from ("", "## Warm handlers", "")
     yield (
-        "Against a canned AWS in another process, which stores nothing. The bare call beside a webhook is one"
-        " `SendMessage` of the same message; beside events it is one `TransactWriteItems` of the three"
-        " items that a"
-        " completed session is written as. Both are botocore's with its own settings. An event that"
-        " activates a"
-        " mandate (`setup_intent.succeeded`) writes five items, two of them links to what it stands on:"
-        " its ratio is to a bare transaction of three all the same."
+        "The handlers call a canned AWS in another process, which stores nothing. For a webhook the bare call"
+        " is one `SendMessage` of the same message. For events it is one `TransactWriteItems` of the three"
+        " items that a completed session is written as. Both bare calls use botocore with its own settings."
+        " An event that activates a mandate (`setup_intent.succeeded`) writes five items, two of which link"
+        " to what the mandate stands on. Its ratio is still to a bare transaction of three."
     )
     yield from ("", "| what | each | bare call | ratio |", "|---|---|---|---|")
     for what, one in raw["warm"].items():
@@ -120,11 +116,9 @@ def _page(raw: Json, targets: Sequence["Target"], costs: Json) -> Iterator[str]:
 def _costs(costs: Json) -> Iterator[str]:
     yield from ("", "## What it costs", "")
     yield (
-        "Dollars in us-east-1 on arm64, from the calls that the real handlers make against moto and the"
-        " Stripe"
-        " simulator (`python -m tests.budget.cost`), times the price list. A webhook is the dearest"
-        " there is, a"
-        " set-up that succeeded; what others cost is less."
+        "Dollars in us-east-1 on arm64: the calls that the real handlers make against moto and the Stripe"
+        " simulator (`python -m tests.budget.cost`), times the price list. The webhook is the most expensive"
+        " kind, a set-up that succeeded. Others cost less."
     )
     yield from (
         "",
@@ -144,7 +138,7 @@ def _costs(costs: Json) -> Iterator[str]:
     yield f"| **in all** | | **{totals[0]}** | | **{totals[1]}** |"
     yield from (
         "",
-        f"Assumed, and to be checked before relying on it (prices as of {cost.PRICES_ASSUMED_ON}):",
+        f"Check these assumptions before you rely on the figures (prices as of {cost.PRICES_ASSUMED_ON}):",
         "",
     )
     yield from (f"- {assumption}" for assumption in cost.ASSUMPTIONS)
