@@ -19,16 +19,12 @@ from local.processes import NotStarted, NotStopped, Processes, is_listening
 from local.progress import say, step
 from local.settings import EMULATOR_SAVED, HOST, PLACEHOLDER_STRIPE_KEY, REGION, ROOT, STACK_NAME, Settings
 from mandates.core.event_projection import HANDLED_TYPES
+from ops.existing_tables import TABLES, store_name
 from ops.parameters import digest
 
 TERMS = ROOT / "terms" / "example.yaml"
-_OUTPUTS = {  # by the name in stack.json
-    "customers": "CustomersTable",
-    "mandates": "MandatesTable",
-    "stripe_subjects": "StripeSubjectsTable",
-    "events": "EventsTable",
-    "terms": "TermsTable",
-}
+_OUTPUTS = {store_name(table): table for table in TABLES}
+"""The stack's outputs, by their name in stack.json."""
 
 
 def up(settings: Settings) -> dict[str, Any]:

@@ -24,6 +24,11 @@ RULE = "TablesOfItsOwn"
 _IN_TEXT = re.compile(r"\$\{(\w+)(?:\.(\w+))?\}")
 
 
+def store_name(table: str) -> str:
+    """What the store calls the table of that logical id: StripeSubjectsTable is `stripe_subjects`."""
+    return re.sub("(?<!^)(?=[A-Z])", "_", table.removesuffix("Table")).lower()
+
+
 def name_parameter(table: str) -> str:
     """The parameter that names the existing table; empty if the stack makes its own."""
     return f"{table}Name"

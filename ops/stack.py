@@ -12,7 +12,7 @@ from mandates.gateway import Gateway
 from mandates.politeness import BACKGROUND_PER_SECOND, Pacer
 from mandates.secret_values import plain
 from mandates.store import tables
-from ops.existing_tables import Table
+from ops.existing_tables import TABLES, Table, store_name
 
 Output = Literal[
     "ApiUrl",
@@ -65,15 +65,7 @@ class Stack:
 
     def use_tables(self) -> None:
         """Point the store at this stack's tables."""
-        tables.bind(
-            {
-                "customers": self.output("CustomersTable"),
-                "mandates": self.output("MandatesTable"),
-                "stripe_subjects": self.output("StripeSubjectsTable"),
-                "events": self.output("EventsTable"),
-                "terms": self.output("TermsTable"),
-            }
-        )
+        tables.bind({store_name(table): self.output(table) for table in TABLES})
 
     @cached_property
     def gateway(self) -> Gateway:

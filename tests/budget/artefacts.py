@@ -9,41 +9,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from functions.ship_fonts import ship
 from local import deployment
 from local.settings import ROOT, Settings
-from tests.template.stack import folder_of, raw
+from tests.functions import FUNCTIONS, folder_of
 
 PYTHON = os.path.realpath(sys.executable)
 """The interpreter itself: a virtual environment would add what Lambda does not have."""
 
 LAYERS = ("DependenciesLayer", "MandatesLayer")
-
-CLIENTS: Mapping[str, tuple[str, ...]] = {
-    "AuthorizeRequest": (),
-    "CreateCheckoutSession": ("secretsmanager", "dynamodb"),
-    "CreateCustomer": ("secretsmanager", "dynamodb"),
-    "ExportEvidence": ("kms", "dynamodb"),
-    "ProcessWebhook": ("dynamodb",),
-    "PublishChanges": ("events", "sqs"),
-    "QueueWithdrawals": ("sqs",),
-    "ReadCheckoutSession": ("secretsmanager", "dynamodb"),
-    "ReadMandates": ("dynamodb",),
-    "ReadTerms": ("dynamodb",),
-    "ReceiveWebhook": ("sqs", "secretsmanager"),
-    "ReconcileEvents": ("dynamodb", "secretsmanager", "sqs"),
-    "RegisterWebhook": ("secretsmanager",),
-    "RenderEvidence": ("kms", "dynamodb"),
-    "RecordReturn": ("dynamodb",),
-    "RevokeMandate": ("dynamodb",),
-    "SettleWithdrawals": ("secretsmanager", "dynamodb", "sqs"),
-}
-"""By function: the clients it makes while it starts."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +35,6 @@ class Artefact:
         return os.pathsep.join(map(str, (self.task, *self.layers)))
 
 
-def functions() -> list[str]:
-    """The logical ids of all functions."""
-    resources = raw()["Resources"].items()
-    return [name for name, resource in resources if resource["Type"] == "AWS::Serverless::Function"]
-
-
 def built() -> Path:
     """`sam build` for this machine, once for each state of the sources."""
     return deployment.build(Settings.from_environment()).parent
@@ -76,12 +47,9 @@ def shipped(build: Path, function: str) -> Artefact:
 def floor(build: Path, function: str, into: Path) -> Artefact:
     task = into / "floor" / function
     task.mkdir(parents=True, exist_ok=True)
-    lines = (
-        ["import botocore.session", "", "session = botocore.session.get_session()"]
-        if CLIENTS[function]
-        else []
-    )
-    lines += [f'{name} = session.create_client("{name}")' for name in CLIENTS[function]]
+    clients = FUNCTIONS[function].clients
+    lines = ["import botocore.session", "", "session = botocore.session.get_session()"] if clients else []
+    lines += [f'{name} = session.create_client("{name}")' for name in clients]
     lines += ["", "def handler(event, context):", "    return None", ""]
     (task / "app.py").write_text("\n".join(lines))
     _compile(task)
@@ -133,49 +101,3 @@ def runtime_client(into: Path) -> Path:
             for path in site.glob(name):
                 (folder / path.name).symlink_to(path)
     return folder
-
-
-def environment(function: str, aws_url: str) -> dict[str, str]:
-    """What the template gives a function, for the canned AWS; nothing of this machine's, and no bytecode is
-    written: Lambda's folders are read-only."""
-    template: Any = raw()
-    declared = {
-        **template["Globals"]["Function"]["Environment"]["Variables"],
-        **template["Resources"][function]["Properties"].get("Environment", {}).get("Variables", {}),
-    }
-    return {
-        "AWS_ENDPOINT_URL": aws_url,
-        "AWS_ACCESS_KEY_ID": "canned",
-        "AWS_SECRET_ACCESS_KEY": "canned",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_LAMBDA_FUNCTION_NAME": function,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
-        "AWS_LAMBDA_LOG_FORMAT": "JSON",
-        "AWS_LAMBDA_LOG_LEVEL": "INFO",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        **dict(_values(declared, aws_url)),
-    }
-
-
-def _values(declared: Mapping[str, Any], aws_url: str) -> Iterator[tuple[str, str]]:
-    known = {
-        "ALLOWED_ORIGINS": "https://shop.example",
-        "OWNER_MARK": "mandates-local",
-        "OIDC_ISSUER": aws_url,
-        "OIDC_AUDIENCES": "an-audience",
-        "OIDC_JWKS_URL": "",
-        "STRIPE_API_BASE": aws_url,
-        "STRIPE_LIVEMODE": "false",
-        "STRIPE_WEBHOOK_SECRETS_ARN": "webhook-secrets",
-    }
-    for name, value in declared.items():
-        if name in known:
-            yield name, known[name]
-        elif name.endswith("_TABLE"):
-            yield name, name.removesuffix("_TABLE").lower()
-        elif name.endswith("_QUEUE_URL"):
-            yield name, f"{aws_url}/123456789012/queue"
-        else:
-            yield name, value if isinstance(value, str) else "a-value"

@@ -32,11 +32,12 @@ from mandates.core.messages import EVENT
 from tests.budget import artefacts, cost, examples, report
 from tests.budget.cold import runtime_api, start
 from tests.budget.ratios import median, median_ratio
+from tests.functions import FUNCTIONS
+from tests.variables import environment
 
 Json = dict[str, Any]
 
 INIT_OVER_PLAIN = 0.5
-RECEIVE_INIT_OVER_FLOOR = 1.15
 RECEIVE_OVER_SEND = 1.2
 EVENT_OVER_TRANSACTION = 0.7
 """Reading what was stored strictly, and the number of its format, is worth the tenth (docs/decisions.md)."""
@@ -87,9 +88,9 @@ def cold_starts(build: Path, into: Path, aws_url: str, names: Sequence[str], run
     measured: Json = {name: {kind: [] for kind in kinds[name]} for name in names}
     with runtime_api() as api:
         for run, name in itertools.product(range(runs), names):
-            environment = artefacts.environment(name, aws_url)
+            told = environment(name, aws_url)
             for kind, artefact in kinds[name].items():
-                once = start(api, artefact, client, environment)
+                once = start(api, artefact, client, told)
                 measured[name][kind].append({"cpu": once.cpu, "wall": once.wall})
             if name == names[-1]:
                 print(f"  {run + 1} of {runs}", flush=True)
@@ -110,17 +111,9 @@ def warm_handlers(build: Path, into: Path, aws_url: str, rounds: int, calls: int
     Each round has processes of its own: what differs between processes (where things lie in memory) is not
     measured once and for all. And jobs of its own: a signature is good for five minutes.
     """
-    jobs: dict[str, tuple[str, Callable[[], Json], int]] = {
-        "a webhook": ("ReceiveWebhook", partial(receive_job, calls, aws_url), 1),
-        **{
-            f"{kind}, batches of {size}": ("ProcessWebhook", partial(process_job, kind, size, calls), size)
-            for kind in examples.KINDS
-            for size in (1, 10)
-        },
-    }
-    measured: Json = {what: {"handler": [], "bare": [], "events": jobs[what][2]} for what in jobs}
-    for _, (what, (function, job, _)) in itertools.product(range(rounds), jobs.items()):
-        for which, times in _warm(build, into, aws_url, function, job()).items():
+    measured: Json = {what: {"handler": [], "bare": [], "events": job.events} for what, job in JOBS.items()}
+    for _, (what, job) in itertools.product(range(rounds), JOBS.items()):
+        for which, times in _warm(build, into, aws_url, job.function, job.described(calls, aws_url)).items():
             measured[what][which] += times
     for what, one in measured.items():
         each = median(one["handler"]) / one["events"]
@@ -135,7 +128,7 @@ def _warm(build: Path, into: Path, aws_url: str, function: str, job: Json) -> Js
     artefact = artefacts.shipped(build, function)
     ran = subprocess.run(
         [artefacts.PYTHON, "-S", script, str(described)],
-        env={**artefacts.environment(function, aws_url), "PYTHONPATH": artefact.search_path},
+        env={**environment(function, aws_url), "PYTHONPATH": artefact.search_path},
         cwd=artefact.task,
         capture_output=True,
         text=True,
@@ -167,7 +160,7 @@ def receive_job(runs: int, aws_url: str) -> Json:
     return {"service": "sqs", "operation": "send_message", "events": events, "bare": bare, "answer": answer}
 
 
-def process_job(kind: str, size: int, runs: int) -> Json:
+def process_job(kind: str, size: int, runs: int, _: str) -> Json:
     return {
         "service": "dynamodb",
         "operation": "transact_write_items",
@@ -176,6 +169,24 @@ def process_job(kind: str, size: int, runs: int) -> Json:
         "bare": [{"TransactItems": examples.three_items(run)} for run in range(runs)],
         "answer": {"batchItemFailures": []},
     }
+
+
+@dataclass(frozen=True)
+class Job:
+    """A function's warm calls. `described` takes how many and AWS's address; each call brings `events`."""
+
+    function: str
+    described: Callable[[int, str], Json]
+    events: int = 1
+
+
+JOBS = {
+    "a webhook": Job("ReceiveWebhook", receive_job),
+    **{
+        f"{kind}, batches of {size}": Job("ProcessWebhook", partial(process_job, kind, size), size)
+        for kind, size in itertools.product(examples.KINDS, (1, 10))
+    },
+}
 
 
 def per_event(measured: Json) -> float:
@@ -193,9 +204,9 @@ def targets(raw: Json) -> list[Target]:
         cpu = {kind: of(starts) for kind, starts in kinds.items()}
         over_plain = median_ratio(cpu["shipped"], cpu["plain"])
         found.append(Target(f"{name}: init over the plain build's", INIT_OVER_PLAIN, over_plain))
-        if name == "ReceiveWebhook":
+        if (longest := FUNCTIONS[name].longest_init) is not None:
             over_floor = median_ratio(cpu["shipped"], cpu["floor"])
-            found.append(Target(f"{name}: init over its floor's", RECEIVE_INIT_OVER_FLOOR, over_floor))
+            found.append(Target(f"{name}: init over its floor's", longest, over_floor))
     for what, one in raw["warm"].items():
         ratio = per_event(one)
         if what == "a webhook":
@@ -218,7 +229,7 @@ def main() -> int:
     os.environ |= {"AWS_DEFAULT_REGION": "us-east-1"}
     os.environ |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
     build = artefacts.built()
-    names = chosen.only or artefacts.functions()
+    names = chosen.only or list(FUNCTIONS)
     with tempfile.TemporaryDirectory() as folder, canned_aws() as aws_url:
         into = Path(folder)
         print(f"cold starts: medians of {chosen.starts}, CPU", flush=True)

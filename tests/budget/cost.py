@@ -21,7 +21,7 @@ from mandates.core.event_projection import HANDLED_TYPES
 from tests.component.conftest import one_call_at_a_time
 from tests.component.test_publish_changes import BUS, images, publish
 from tests.component.world import AwsCall, Context, World, create_tables, stripes_clock, template
-from tests.template.stack import folder_of
+from tests.functions import BY_FOLDER
 
 PRICES_ASSUMED_ON = "2026-11-24"
 MILLION = 1_000_000
@@ -178,11 +178,8 @@ def _bytes(item: Mapping[str, Any]) -> int:
 
 
 def _memory(function: str) -> int:
-    resources = template()["Resources"]
-    name = next(one for one in resources if folder_of(one) == function)
-    return int(
-        resources[name]["Properties"].get("MemorySize", template()["Globals"]["Function"]["MemorySize"])
-    )
+    properties = template()["Resources"][BY_FOLDER[function]]["Properties"]
+    return int(properties.get("MemorySize", template()["Globals"]["Function"]["MemorySize"]))
 
 
 def _count(happens: Any) -> Counted:

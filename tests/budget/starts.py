@@ -7,7 +7,7 @@ was in time once is not started again.
 from collections.abc import Callable, Iterable
 
 from tests.budget import budgets
-from tests.budget.artefacts import CLIENTS
+from tests.functions import FUNCTIONS
 
 MOST_ROUNDS = 7
 
@@ -19,12 +19,12 @@ def too_slow(functions: Iterable[str], own: Measure, floor: Measure, rounds: int
     """What takes too long in every round. Functions that make the same clients have one floor."""
     least: dict[str, float] = {}
     least_floor: dict[frozenset[str], float] = {}
-    waiting = sorted(functions, key=lambda name: sorted(CLIENTS[name]))
+    waiting = sorted(functions, key=lambda name: sorted(FUNCTIONS[name].clients))
     problems: list[str] = []
     for _ in range(rounds):
         problems = []
-        for clients in dict.fromkeys(frozenset(CLIENTS[name]) for name in waiting):
-            alike = [name for name in waiting if frozenset(CLIENTS[name]) == clients]
+        for clients in dict.fromkeys(frozenset(FUNCTIONS[name].clients) for name in waiting):
+            alike = [name for name in waiting if frozenset(FUNCTIONS[name].clients) == clients]
             bare = least_floor[clients] = min(floor(alike[0]), least_floor.get(clients, float("inf")))
             for name in alike:
                 least[name] = min(own(name), least.get(name, float("inf")))

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.budget import artefacts, budgets, starts
+from tests.budget import artefacts, starts
 from tests.budget.artefacts import Artefact
 from tests.budget.bench import canned_aws
 from tests.budget.cold import RuntimeApi, runtime_api, start
-
-FUNCTIONS = artefacts.functions()
+from tests.functions import FUNCTIONS
+from tests.variables import environment
 
 
 class Starts:
@@ -23,8 +23,7 @@ class Starts:
         self._floors: dict[str, Artefact] = {}
 
     def of(self, artefact: Artefact, function: str) -> float:
-        environment = artefacts.environment(function, self._aws_url)
-        return start(self._api, artefact, self._client, environment).cpu
+        return start(self._api, artefact, self._client, environment(function, self._aws_url)).cpu
 
     def own(self, function: str) -> float:
         return self.of(artefacts.shipped(self._build, function), function)
@@ -49,9 +48,8 @@ def test_every_function_starts_in_its_time(measured: Starts) -> None:
 def test_what_takes_too_long_in_every_round_is_named() -> None:
     cpu = dict.fromkeys(FUNCTIONS, 1.0) | {"ReadTerms": 2.0}
     found = starts.too_slow(FUNCTIONS, lambda name: cpu[name], lambda _: 1.0)
-    assert found == [
-        f"ReadTerms starts in 2.00 of its floor, and may in {budgets.LONGEST_START['ReadTerms']}"
-    ]
+    most = FUNCTIONS["ReadTerms"].longest_start
+    assert found == [f"ReadTerms starts in 2.00 of its floor, and may in {most}"]
 
 
 def test_what_took_too_long_once_is_asked_again_alone() -> None:
@@ -63,8 +61,3 @@ def test_what_took_too_long_once_is_asked_again_alone() -> None:
 
     assert starts.too_slow(FUNCTIONS, own, lambda _: 1.0) == []
     assert {name: asked.count(name) for name in FUNCTIONS} == dict.fromkeys(FUNCTIONS, 1) | {"ReadTerms": 3}
-
-
-def test_a_function_without_a_longest_start_is_named() -> None:
-    assert budgets.LONGEST_START.keys() == set(FUNCTIONS)
-    assert budgets.starts_in_time("ANewOne", 1.0) != []

@@ -11,13 +11,18 @@ import pytest
 
 from local.settings import ROOT
 from tests.budget import artefacts, elf
+from tests.functions import BY_FOLDER
 
 MACHINES = {"aarch64-manylinux_2_34": elf.AARCH64, "x86_64-manylinux_2_34": elf.X86_64}
 """By PLATFORM, as `make build` takes it."""
 
 RECIPES = {
     "DependenciesLayer": ("layers/dependencies", "packages"),  # up to bytecode, which no machine differs in
-    "RenderEvidence": ("functions", "build-RenderEvidence"),
+    **{
+        function: ("functions", f"build-{function}")
+        for folder, function in BY_FOLDER.items()
+        if (ROOT / "functions" / folder / "requirements.txt").exists()
+    },
 }
 """By what is built with packages: the makefile's folder, and its target."""
 

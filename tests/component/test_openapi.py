@@ -39,7 +39,7 @@ from tests.component.world import (
     service,
     template,
 )
-from tests.template.stack import folder_of
+from tests.functions import folder_of
 
 Json = dict[str, Any]
 

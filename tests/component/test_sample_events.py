@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,55 +24,23 @@ from mandates.recording import statuses
 from mandates.store.customers import Customer, claim_customer, resolve_claim
 from mandates.store.mandates import commit, read_heads
 from tests.component.world import ROOT, Context, World
+from tests.functions import FUNCTIONS, MANDATE, folder_of
 from tests.unit.examples import NEW_MANDATE
 
 SAMPLES = sorted(path for path in (ROOT / "events").glob("*/*.json") if path.parent.name != "schemas")
-MANDATE = "mdt_aaaaaaaaaaaaaaaaaaaaaaaa"
 SIGNED_AT = 1793491200
 
 
-@dataclass
-class Expected:
-    """What the function answers: a status, or (no status) whatever `contains` says."""
-
-    status: int | None = None
-    contains: str = ""
-    customer: bool = True
-
-
 EXPECTED = {
-    "authorize_request/bearer_token": Expected(contains="Unauthorized"),
-    "create_checkout_session/open": Expected(201, "mandate_id"),
-    "create_customer/adopt": Expected(201, "cus_sample", customer=False),
-    "create_customer/create": Expected(201, "customer-1", customer=False),
-    "export_evidence/keys": Expected(200, "-----BEGIN PUBLIC KEY-----"),
-    "export_evidence/one_mandate": Expected(200, "key_fingerprint"),
-    "process_webhook/detached": Expected(contains="'batchItemFailures': []"),
-    "process_webhook/set_up": Expected(contains="'batchItemFailures': []"),
-    "publish_changes/activated": Expected(contains="'batchItemFailures': []"),
-    "publish_changes/withdrawn": Expected(contains="'batchItemFailures': []"),
-    "queue_withdrawals/withdrawn": Expected(contains="'batchItemFailures': []"),
-    "read_checkout_session/return_page": Expected(200, "pending"),
-    "read_mandates/mandates_of_customer": Expected(200, MANDATE),
-    "read_mandates/one_customer": Expected(200, "cus_sample"),
-    "read_mandates/one_mandate": Expected(200, "consent_accepted"),
-    "read_terms/current": Expected(200, '"locale": "de"'),
-    "receive_webhook/setup_intent_succeeded": Expected(200, "received"),
-    "reconcile_events/scheduled": Expected(contains="None"),
-    "record_return/by_customer": Expected(200, '"returned": {"customer": "20'),
-    "register_webhook/create": Expected(contains="we_"),
-    "render_evidence/one_mandate": Expected(200, "application/pdf"),
-    "revoke_mandate/by_customer": Expected(200, "revoked"),
-    "settle_withdrawals/one_mandate": Expected(contains="'batchItemFailures': []"),
+    f"{folder_of(name)}/{sample}": expected
+    for name, function in FUNCTIONS.items()
+    for sample, expected in function.samples.items()
 }
 
 
-def test_every_function_has_a_sample_and_every_sample_an_expectation() -> None:
-    names = {f"{path.parent.name}/{path.stem}" for path in SAMPLES}
-    assert names == EXPECTED.keys()
-    assert {name.partition("/")[0] for name in names} == {
-        folder.name for folder in (ROOT / "functions").iterdir() if (folder / "app.py").exists()
-    }
+def test_every_sample_has_an_expectation_and_every_expectation_a_sample() -> None:
+    """That every function has one is tests/unit/test_functions.py's to say."""
+    assert {f"{path.parent.name}/{path.stem}" for path in SAMPLES} == EXPECTED.keys()
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -33,6 +33,7 @@ from mandates.store import tables
 from mandates.store.tables import HeadRow
 from mandates.store.terms import publish_terms
 from mandates.views import terms_view
+from ops.existing_tables import store_name
 from ops.terms import load
 from tests.template.stack import raw
 
@@ -44,11 +45,9 @@ CUSTOMER = "auth0|ann"
 STRANGER = "auth0|bob"
 
 TABLES = {
-    "customers": "CustomersTable",
-    "mandates": "MandatesTable",
-    "stripe_subjects": "StripeSubjectsTable",
-    "events": "EventsTable",
-    "terms": "TermsTable",
+    store_name(name): name
+    for name, resource in raw()["Resources"].items()
+    if resource["Type"] == "AWS::DynamoDB::Table"
 }
 """Our name, and the template's: the tables here have the keys and indexes the template gives them."""
 

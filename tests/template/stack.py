@@ -2,7 +2,6 @@
 
 import copy
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -102,11 +101,6 @@ def name_of(value: Any) -> str:
 def function_called(reference: Any) -> str:
     """The function behind a reference to it, to its ARN or to its alias."""
     return name_of(reference).removesuffix(".Arn").removesuffix(ALIAS)
-
-
-def folder_of(function: str) -> str:
-    """Where a function of that logical id lies under functions/, as functions/Makefile finds it."""
-    return re.sub("(?<!^)(?=[A-Z])", "_", function).lower()
 
 
 def listed(value: Any) -> list[Any]:

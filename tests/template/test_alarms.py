@@ -16,8 +16,9 @@ import pytest
 from mandates import errors
 from mandates.http import STATUSES
 from mandates.reconciling import ON_THEIR_WAY_SECONDS
+from tests.functions import folder_of
 from tests.template.rules import routes
-from tests.template.stack import ALIAS, Json, Stack, expand, folder_of, function_called, name_of, raw
+from tests.template.stack import ALIAS, Json, Stack, expand, function_called, name_of, raw
 from tests.unit import runbook
 from tests.unit.source_guards import FUNCTIONS
 

@@ -9,7 +9,17 @@ import pytest
 from cfnlint.api import lint  # type: ignore[import-untyped]
 
 from local.settings import REGION
-from ops.existing_tables import RULE, STREAM_PARAMETER, TABLES, check, keep, name_parameter, pointed_at
+from mandates.store import tables
+from ops.existing_tables import (
+    RULE,
+    STREAM_PARAMETER,
+    TABLES,
+    check,
+    keep,
+    name_parameter,
+    pointed_at,
+    store_name,
+)
 from ops.parameters import ParametersRefused, effective
 from tests.template.stack import Json, Stack, expand, raw
 
@@ -163,3 +173,11 @@ def test_a_stack_may_go_to_restored_tables_and_on_to_others() -> None:
     keep(values(), values(**RESTORED))
     keep(values(**RESTORED), values(**{**RESTORED, "TermsTableName": "restored-again"}))
     keep({"Stage": "prod"}, values())
+
+
+def test_ops_and_the_store_know_exactly_the_tables_that_the_template_makes() -> None:
+    made = {
+        name for name, resource in raw()["Resources"].items() if resource["Type"] == "AWS::DynamoDB::Table"
+    }
+    assert set(TABLES) == made
+    assert sorted(map(store_name, TABLES)) == sorted(tables.TABLES)

@@ -11,7 +11,8 @@ import pytest
 from samcli.lib.utils.hash import dir_checksum  # type: ignore[import-untyped]
 
 from local.settings import ROOT
-from tests.template.stack import Json, Stack, expand, folder_of, raw
+from tests.functions import folder_of
+from tests.template.stack import Json, Stack, expand, raw
 
 
 @pytest.fixture

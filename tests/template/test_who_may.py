@@ -1,144 +1,28 @@
-"""Who may do what, in full: a permission is added here or it is not added."""
+"""Who may do what, in full: a permission is added in tests/functions.py or it is not added."""
 
 import re
 
+from tests.functions import ANYONE, FUNCTIONS, TOKEN
 from tests.template.rules import permissions, routes
 from tests.template.stack import Stack, expand, name_of, raw
-
-READ = "dynamodb:BatchGetItem"
-QUERY = "dynamodb:Query"
-PUT = "dynamodb:PutItem"
-UPDATE = "dynamodb:UpdateItem"
-CHECK = "dynamodb:ConditionCheckItem"
-DELETE = "dynamodb:DeleteItem"
-SECRET = "secretsmanager:GetSecretValue"
-
-CUSTOMERS, MANDATES, SUBJECTS = "CustomersTable.Arn", "MandatesTable.Arn", "StripeSubjectsTable.Arn"
-EVENTS, TERMS, QUEUE = "EventsTable.Arn", "TermsTable.Arn", "WebhookQueue.Arn"
-
-EVIDENCE = {
-    MANDATES: {READ, QUERY},
-    SUBJECTS: {READ},
-    TERMS: {READ},
-    "EvidenceKey.Arn": {"kms:GetPublicKey", "kms:Sign"},
-}
-
-STREAM = {
-    "dynamodb:DescribeStream",
-    "dynamodb:GetRecords",
-    "dynamodb:GetShardIterator",
-    "dynamodb:ListStreams",
-}
-
-MAY: dict[str, dict[str, set[str]]] = {
-    "AuthorizeRequest": {},
-    "ReadTerms": {TERMS: {READ}},
-    "CreateCustomer": {
-        CUSTOMERS: {READ, PUT, UPDATE},
-        MANDATES: {READ, PUT, UPDATE},
-        EVENTS: {READ, PUT},
-        SUBJECTS: {READ, UPDATE},
-        "StripeApiKeySecretArn": {SECRET},
-    },
-    "CreateCheckoutSession": {
-        CUSTOMERS: {READ, CHECK, PUT, UPDATE},
-        MANDATES: {READ, PUT, UPDATE},
-        SUBJECTS: {READ, UPDATE},
-        EVENTS: {READ, PUT},
-        TERMS: {READ},
-        "StripeApiKeySecretArn": {SECRET},
-    },
-    "ReadMandates": {
-        MANDATES: {READ, QUERY},
-        "${MandatesTable.Arn}/index/by_customer": {QUERY},
-        SUBJECTS: {READ},
-        CUSTOMERS: {READ},
-    },
-    "ReadCheckoutSession": {
-        MANDATES: {READ, PUT, UPDATE},
-        SUBJECTS: {READ, UPDATE},
-        EVENTS: {PUT},
-        "StripeApiKeySecretArn": {SECRET},
-    },
-    "RecordReturn": {MANDATES: {READ, PUT, UPDATE}, SUBJECTS: {READ}},
-    "RevokeMandate": {MANDATES: {READ, PUT, UPDATE}, SUBJECTS: {READ}},
-    "SettleWithdrawals": {
-        "StripeWorkQueue.Arn": {
-            "sqs:ReceiveMessage",
-            "sqs:DeleteMessage",
-            "sqs:GetQueueAttributes",
-            "sqs:ChangeMessageVisibility",
-        },
-        "StripeWorkDeadLetters.Arn": {"sqs:SendMessage"},
-        MANDATES: {READ, UPDATE, DELETE},
-        SUBJECTS: {READ},
-        "StripeApiKeySecretArn": {SECRET},
-    },
-    "ReconcileEvents": {
-        EVENTS: {READ, PUT, UPDATE},
-        MANDATES: {READ, PUT, UPDATE},
-        "${MandatesTable.Arn}/index/by_sweep_time": {QUERY},
-        "${MandatesTable.Arn}/index/unsettled": {QUERY},
-        SUBJECTS: {READ, UPDATE},
-        QUEUE: {"sqs:SendMessage", "sqs:GetQueueAttributes"},
-        "StripeApiKeySecretArn": {SECRET},
-    },
-    "PublishChanges": {
-        "MandatesTable.StreamArn": STREAM,
-        "OutwardBus.Arn": {"events:PutEvents"},
-        "UnpublishedEntries.Arn": {"sqs:SendMessage"},
-    },
-    "QueueWithdrawals": {
-        "MandatesTable.StreamArn": STREAM,
-        "StripeWorkQueue.Arn": {"sqs:SendMessage"},
-        "UnpublishedEntries.Arn": {"sqs:SendMessage"},
-    },
-    "ExportEvidence": EVIDENCE,
-    "RenderEvidence": EVIDENCE,
-    "RegisterWebhook": {
-        "StripeApiKeySecretArn": {SECRET},
-        "StripeWebhookSecrets.Id": {SECRET, "secretsmanager:PutSecretValue"},
-    },
-    "ReceiveWebhook": {QUEUE: {"sqs:SendMessage"}, "StripeWebhookSecrets.Id": {SECRET}},
-    "ProcessWebhook": {
-        QUEUE: {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
-        MANDATES: {READ, PUT, UPDATE},
-        SUBJECTS: {READ, UPDATE},
-        EVENTS: {READ, PUT},
-    },
-}
-
-ROUTES = {
-    "GET /terms/current": ("ReadTerms", "anyone"),
-    "PUT /customers/{customer_id}": ("CreateCustomer", "a token"),
-    "GET /customers/{customer_id}": ("ReadMandates", "a token"),
-    "GET /customers/{customer_id}/mandates": ("ReadMandates", "a token"),
-    "GET /mandates/{mandate_id}": ("ReadMandates", "a token"),
-    "POST /checkout-sessions": ("CreateCheckoutSession", "a token"),
-    "GET /checkout-sessions/{checkout_session_id}": ("ReadCheckoutSession", "a token"),
-    "POST /checkout-sessions/{checkout_session_id}/return": ("RecordReturn", "a token"),
-    "POST /mandates/{mandate_id}/revoke": ("RevokeMandate", "a token"),
-    "GET /mandates/{mandate_id}/evidence": ("ExportEvidence", "a token"),
-    "GET /mandates/{mandate_id}/evidence.pdf": ("RenderEvidence", "a token"),
-    "GET /evidence-keys": ("ExportEvidence", "anyone"),  # whoever is shown evidence must be able to check it
-    "POST /webhooks/stripe": ("ReceiveWebhook", "anyone"),  # Stripe's signature is what counts
-}
 
 
 def test_functions_may_do_exactly_this() -> None:
     allowed = permissions(Stack(expand(raw())))
     assert allowed == {
-        function: {(resource, action) for resource, actions in resources.items() for action in actions}
-        for function, resources in MAY.items()
+        name: {(resource, action) for resource, actions in function.may.items() for action in actions}
+        for name, function in FUNCTIONS.items()
     }
 
 
 def test_routes_are_exactly_these_and_public_only_on_purpose() -> None:
     declared = {
-        route.name: (route.function, "a token" if route.is_protected else "anyone")
+        (route.function, route.name): TOKEN if route.is_protected else ANYONE
         for route in routes(Stack(expand(raw())))
     }
-    assert declared == ROUTES
+    assert declared == {
+        (name, route): who for name, function in FUNCTIONS.items() for route, who in function.routes.items()
+    }
 
 
 def test_a_route_without_authorizer_is_noticed() -> None:
@@ -146,7 +30,9 @@ def test_a_route_without_authorizer_is_noticed() -> None:
     properties = template["Resources"]["ReadMandates"]["Properties"]["Events"]["GetMandate"]["Properties"]
     properties["Auth"] = {"Authorizer": "NONE"}
     unprotected = {route.name for route in routes(Stack(expand(template))) if not route.is_protected}
-    on_purpose = {route for route, (_, who) in ROUTES.items() if who == "anyone"}
+    on_purpose = {
+        route for function in FUNCTIONS.values() for route, who in function.routes.items() if who == ANYONE
+    }
     assert unprotected == {*on_purpose, "GET /mandates/{mandate_id}"}
 
 

@@ -8,19 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-FUNCTIONS = Path(__file__).parents[2] / "functions"
+from tests.functions import BY_FOLDER
+from tests.variables import environment
 
-ENVIRONMENT = {
-    "ALLOWED_ORIGINS": "https://shop.example",
-    "OWNER_MARK": "test-stack",
-    "STRIPE_API_BASE": "http://127.0.0.1:1",
-    "STRIPE_API_KEY_SECRET_ARN": "arn",
-    "CUSTOMERS_TABLE": "customers",
-    "EVENTS_TABLE": "events",
-    "MANDATES_TABLE": "mandates",
-    "STRIPE_SUBJECTS_TABLE": "stripe_subjects",
-    "TERMS_TABLE": "terms",
-}
+FUNCTIONS = Path(__file__).parents[2] / "functions"
 
 
 class SecretsManager:
@@ -29,7 +20,7 @@ class SecretsManager:
 
 
 def loaded(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    for variable, value in ENVIRONMENT.items():
+    for variable, value in environment(BY_FOLDER[name], "http://127.0.0.1:1").items():
         monkeypatch.setenv(variable, value)
     monkeypatch.setattr("mandates.aws.client", lambda service: SecretsManager())
     for prepares_tables in ("bind", "warm"):

@@ -1,0 +1,299 @@
+"""What template.yaml can't say about a function, or must not say alone: one entry for each, by logical id.
+
+Everything else that tests know of a function comes from the template. So a new function is its folder, its
+resources in the template and its entry here; tests/unit/test_functions.py says what is missing.
+"""
+
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+
+ANYONE, TOKEN = "anyone", "a token"
+"""Who may call a route: everyone on the internet, or callers whose token the authorizer accepts."""
+
+READ = "dynamodb:BatchGetItem"
+QUERY = "dynamodb:Query"
+PUT = "dynamodb:PutItem"
+UPDATE = "dynamodb:UpdateItem"
+CHECK = "dynamodb:ConditionCheckItem"
+DELETE = "dynamodb:DeleteItem"
+SECRET = "secretsmanager:GetSecretValue"
+SEND = "sqs:SendMessage"
+
+CUSTOMERS, MANDATES, SUBJECTS = "CustomersTable.Arn", "MandatesTable.Arn", "StripeSubjectsTable.Arn"
+EVENTS, TERMS = "EventsTable.Arn", "TermsTable.Arn"
+API_KEY, WEBHOOK_SECRETS = "StripeApiKeySecretArn", "StripeWebhookSecrets.Id"
+WEBHOOKS, WORK = "WebhookQueue.Arn", "StripeWorkQueue.Arn"
+
+POLLS_QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+POLLS_STREAM = {
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+}
+"""What Lambda itself does with the role of a function that it polls for."""
+
+READS_EVIDENCE = {
+    MANDATES: {READ, QUERY},
+    SUBJECTS: {READ},
+    TERMS: {READ},
+    "EvidenceKey.Arn": {"kms:GetPublicKey", "kms:Sign"},
+}
+
+JWT = frozenset({"jwt", "cryptography"})
+STRIPE = frozenset({"stripe", "requests"})
+PYNAMODB = frozenset({"pynamodb"})
+
+KILOBYTE, MEGABYTE = 1024, 1024 * 1024
+
+MANDATE = "mdt_aaaaaaaaaaaaaaaaaaaaaaaa"
+"""The mandate in the sample events."""
+NONE_FAILED = "'batchItemFailures': []"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a function answers to a sample event: that status (None if not HTTP), and `contains` in its text.
+
+    `customer`: whether the sample's customer and mandate exist beforehand.
+    """
+
+    status: int | None
+    contains: str
+    customer: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """`clients`: the AWS clients it makes while it starts.
+    `must_not_load`: packages or modules that it must not load while it starts, beside those of NOT_ON_LAMBDA.
+    `longest_start`: the most CPU a start may take, as a ratio to a handler that only makes the same clients.
+    It is a third to a half above what docs/performance.md has, for any busy machine; `make bench` measures
+    exactly.
+    `longest_init`: the most that `make bench` may measure of that ratio, where there is a target.
+    `largest`: its unzipped package in bytes. The default is one short file and its bytecode.
+    `may`: every permission of its role by resource, apart from logging and tracing.
+    `routes`: its routes at the API, and who may call each.
+    `samples`: its events in events/, by file name.
+    """
+
+    clients: tuple[str, ...]
+    must_not_load: Set[str]
+    longest_start: float
+    longest_init: float | None = None
+    largest: int = 64 * KILOBYTE
+    may: Mapping[str, Set[str]]
+    routes: Mapping[str, str] = field(default_factory=dict)
+    samples: Mapping[str, Sample]
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "AuthorizeRequest": Function(
+        clients=(),
+        must_not_load=STRIPE | PYNAMODB | {"botocore.session"},
+        longest_start=6.0,  # its floor makes no client: it is the interpreter and the runtime client
+        may={},
+        samples={"bearer_token": Sample(None, "Unauthorized")},
+    ),
+    "ReadTerms": Function(
+        clients=("dynamodb",),
+        must_not_load=STRIPE | JWT,
+        longest_start=1.8,  # pynamodb
+        may={TERMS: {READ}},
+        routes={"GET /terms/current": ANYONE},
+        samples={"current": Sample(200, '"locale": "de"')},
+    ),
+    "CreateCustomer": Function(
+        clients=("secretsmanager", "dynamodb"),
+        must_not_load=JWT,
+        longest_start=2.6,  # pynamodb and stripe
+        may={
+            CUSTOMERS: {READ, PUT, UPDATE},
+            MANDATES: {READ, PUT, UPDATE},
+            EVENTS: {READ, PUT},
+            SUBJECTS: {READ, UPDATE},
+            API_KEY: {SECRET},
+        },
+        routes={"PUT /customers/{customer_id}": TOKEN},
+        samples={
+            "adopt": Sample(201, "cus_sample", customer=False),
+            "create": Sample(201, "customer-1", customer=False),
+        },
+    ),
+    "CreateCheckoutSession": Function(
+        clients=("secretsmanager", "dynamodb"),
+        must_not_load=JWT,
+        longest_start=2.6,
+        may={
+            CUSTOMERS: {READ, CHECK, PUT, UPDATE},
+            MANDATES: {READ, PUT, UPDATE},
+            SUBJECTS: {READ, UPDATE},
+            EVENTS: {READ, PUT},
+            TERMS: {READ},
+            API_KEY: {SECRET},
+        },
+        routes={"POST /checkout-sessions": TOKEN},
+        samples={"open": Sample(201, "mandate_id")},
+    ),
+    "ReadMandates": Function(
+        clients=("dynamodb",),
+        must_not_load=STRIPE | JWT | {"zoneinfo"},
+        longest_start=2.0,
+        may={
+            MANDATES: {READ, QUERY},
+            "${MandatesTable.Arn}/index/by_customer": {QUERY},
+            SUBJECTS: {READ},
+            CUSTOMERS: {READ},
+        },
+        routes={
+            "GET /customers/{customer_id}": TOKEN,
+            "GET /customers/{customer_id}/mandates": TOKEN,
+            "GET /mandates/{mandate_id}": TOKEN,
+        },
+        samples={
+            "mandates_of_customer": Sample(200, MANDATE),
+            "one_customer": Sample(200, "cus_sample"),
+            "one_mandate": Sample(200, "consent_accepted"),
+        },
+    ),
+    "ReadCheckoutSession": Function(
+        clients=("secretsmanager", "dynamodb"),
+        must_not_load=JWT,
+        longest_start=2.6,
+        may={
+            MANDATES: {READ, PUT, UPDATE},
+            SUBJECTS: {READ, UPDATE},
+            EVENTS: {PUT},
+            API_KEY: {SECRET},
+        },
+        routes={"GET /checkout-sessions/{checkout_session_id}": TOKEN},
+        samples={"return_page": Sample(200, "pending")},
+    ),
+    "RecordReturn": Function(
+        clients=("dynamodb",),
+        must_not_load=STRIPE | JWT | {"zoneinfo"},
+        longest_start=1.8,
+        may={MANDATES: {READ, PUT, UPDATE}, SUBJECTS: {READ}},
+        routes={"POST /checkout-sessions/{checkout_session_id}/return": TOKEN},
+        samples={"by_customer": Sample(200, '"returned": {"customer": "20')},
+    ),
+    "RevokeMandate": Function(
+        clients=("dynamodb",),
+        must_not_load=STRIPE | JWT | {"zoneinfo"},
+        longest_start=1.8,
+        may={MANDATES: {READ, PUT, UPDATE}, SUBJECTS: {READ}},
+        routes={"POST /mandates/{mandate_id}/revoke": TOKEN},
+        samples={"by_customer": Sample(200, "revoked")},
+    ),
+    "ExportEvidence": Function(
+        clients=("kms", "dynamodb"),
+        must_not_load=STRIPE | JWT | {"typst"},
+        longest_start=1.8,
+        may=READS_EVIDENCE,
+        routes={
+            "GET /mandates/{mandate_id}/evidence": TOKEN,
+            "GET /evidence-keys": ANYONE,  # whoever is shown evidence must be able to check it
+        },
+        samples={
+            "keys": Sample(200, "-----BEGIN PUBLIC KEY-----"),
+            "one_mandate": Sample(200, "key_fingerprint"),
+        },
+    ),
+    "RenderEvidence": Function(
+        clients=("kms", "dynamodb"),
+        must_not_load=STRIPE | JWT,
+        longest_start=1.9,
+        largest=130 * MEGABYTE,  # the fonts
+        may=READS_EVIDENCE,
+        routes={"GET /mandates/{mandate_id}/evidence.pdf": TOKEN},
+        samples={"one_mandate": Sample(200, "application/pdf")},
+    ),
+    "ReceiveWebhook": Function(
+        clients=("sqs", "secretsmanager"),
+        must_not_load=STRIPE | PYNAMODB | JWT | {"mandates.core.stripe_events"},
+        longest_start=1.4,  # nothing but its clients
+        longest_init=1.15,
+        may={WEBHOOKS: {SEND}, WEBHOOK_SECRETS: {SECRET}},
+        routes={"POST /webhooks/stripe": ANYONE},  # Stripe's signature is what counts
+        samples={"setup_intent_succeeded": Sample(200, "received")},
+    ),
+    "ProcessWebhook": Function(
+        clients=("dynamodb",),
+        must_not_load=STRIPE | JWT,
+        longest_start=1.8,
+        may={
+            WEBHOOKS: POLLS_QUEUE,
+            MANDATES: {READ, PUT, UPDATE},
+            SUBJECTS: {READ, UPDATE},
+            EVENTS: {READ, PUT},
+        },
+        samples={"detached": Sample(None, NONE_FAILED), "set_up": Sample(None, NONE_FAILED)},
+    ),
+    "SettleWithdrawals": Function(
+        clients=("secretsmanager", "dynamodb", "sqs"),
+        must_not_load=JWT,
+        longest_start=2.4,
+        may={
+            WORK: {*POLLS_QUEUE, "sqs:ChangeMessageVisibility"},
+            "StripeWorkDeadLetters.Arn": {SEND},
+            MANDATES: {READ, UPDATE, DELETE},
+            SUBJECTS: {READ},
+            API_KEY: {SECRET},
+        },
+        samples={"one_mandate": Sample(None, NONE_FAILED)},
+    ),
+    "ReconcileEvents": Function(
+        clients=("dynamodb", "secretsmanager", "sqs"),
+        must_not_load=JWT,
+        longest_start=2.3,
+        may={
+            EVENTS: {READ, PUT, UPDATE},
+            MANDATES: {READ, PUT, UPDATE},
+            "${MandatesTable.Arn}/index/by_sweep_time": {QUERY},
+            "${MandatesTable.Arn}/index/unsettled": {QUERY},
+            SUBJECTS: {READ, UPDATE},
+            WEBHOOKS: {SEND, "sqs:GetQueueAttributes"},
+            API_KEY: {SECRET},
+        },
+        samples={"scheduled": Sample(None, "None")},
+    ),
+    "PublishChanges": Function(
+        clients=("events", "sqs"),
+        must_not_load=STRIPE | PYNAMODB | JWT,
+        longest_start=1.4,
+        may={
+            "MandatesTable.StreamArn": POLLS_STREAM,
+            "OutwardBus.Arn": {"events:PutEvents"},
+            "UnpublishedEntries.Arn": {SEND},
+        },
+        samples={"activated": Sample(None, NONE_FAILED), "withdrawn": Sample(None, NONE_FAILED)},
+    ),
+    "QueueWithdrawals": Function(
+        clients=("sqs",),
+        must_not_load=STRIPE | PYNAMODB | JWT,
+        longest_start=1.4,
+        may={
+            "MandatesTable.StreamArn": POLLS_STREAM,
+            WORK: {SEND},
+            "UnpublishedEntries.Arn": {SEND},
+        },
+        samples={"withdrawn": Sample(None, NONE_FAILED)},
+    ),
+    "RegisterWebhook": Function(
+        clients=("secretsmanager",),
+        must_not_load=PYNAMODB | JWT,
+        longest_start=2.1,  # stripe
+        may={API_KEY: {SECRET}, WEBHOOK_SECRETS: {SECRET, "secretsmanager:PutSecretValue"}},
+        samples={"create": Sample(None, "we_")},
+    ),
+}
+
+
+def folder_of(function: str) -> str:
+    """Where a function of that logical id lies under functions/, as functions/Makefile finds it."""
+    return re.sub("(?<!^)(?=[A-Z])", "_", function).lower()
+
+
+BY_FOLDER: Mapping[str, str] = {folder_of(function): function for function in FUNCTIONS}
+"""The logical id of the function in that folder."""

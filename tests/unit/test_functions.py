@@ -1,0 +1,94 @@
+"""Every function has its folder, its resource in template.yaml, its entry in tests/functions.py and a sample.
+
+What an entry says is tested where it belongs: starts and sizes in tests/budget, permissions and routes in
+tests/template, samples in tests/component.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import pytest
+
+from local.settings import ROOT
+from tests.functions import FUNCTIONS, Function, folder_of
+from tests.template.stack import raw
+
+
+@dataclass(frozen=True)
+class Known:
+    """Of functions: folders with code, logical ids in the template, entries, and folders in events/."""
+
+    code: Iterable[str]
+    resources: Iterable[str]
+    entries: Mapping[str, Function]
+    samples: Iterable[str]
+
+
+def known() -> Known:
+    resources = raw()["Resources"].items()
+    return Known(
+        code={path.parent.name for path in (ROOT / "functions").glob("*/app.py")},
+        resources={name for name, one in resources if one["Type"] == "AWS::Serverless::Function"},
+        entries=FUNCTIONS,
+        samples={path.parent.name for path in (ROOT / "events").glob("*/*.json")} - {"schemas"},
+    )
+
+
+def missing(of: Known) -> list[str]:
+    """What each function lacks, as a sentence that says where to add it."""
+    logical_ids = {folder_of(name): name for name in (*of.resources, *of.entries)}
+    found = []
+    for folder in sorted({*of.code, *of.samples, *logical_ids}):
+        name = logical_ids.get(folder, "")
+        if folder not in of.code:
+            found.append(f"functions/{folder}/app.py is missing")
+        if name not in of.resources:
+            found.append(f"functions/{folder} has no AWS::Serverless::Function in template.yaml")
+        if name not in of.entries:
+            found.append(f"functions/{folder} has no entry in tests/functions.py")
+        elif not of.entries[name].samples:
+            found.append(f"the entry of {name} in tests/functions.py names no sample")
+        if folder not in of.samples:
+            found.append(f"events/{folder} has no sample event")
+    return found
+
+
+def test_no_function_lacks_anything() -> None:
+    assert missing(known()) == []
+
+
+SEND = "send_notices"
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        (
+            {"code": {*known().code, SEND}},
+            [
+                "functions/send_notices has no AWS::Serverless::Function in template.yaml",
+                "functions/send_notices has no entry in tests/functions.py",
+                "events/send_notices has no sample event",
+            ],
+        ),
+        (
+            {"resources": {*known().resources, "SendNotices"}},
+            [
+                "functions/send_notices/app.py is missing",
+                "functions/send_notices has no entry in tests/functions.py",
+                "events/send_notices has no sample event",
+            ],
+        ),
+        (
+            {"entries": {name: one for name, one in FUNCTIONS.items() if name != "ReadTerms"}},
+            ["functions/read_terms has no entry in tests/functions.py"],
+        ),
+        (
+            {"entries": {**FUNCTIONS, "ReadTerms": replace(FUNCTIONS["ReadTerms"], samples={})}},
+            ["the entry of ReadTerms in tests/functions.py names no sample"],
+        ),
+        ({"samples": set(known().samples) - {"read_terms"}}, ["events/read_terms has no sample event"]),
+    ],
+)
+def test_what_a_function_lacks_is_named(changed: dict[str, object], found: list[str]) -> None:
+    assert missing(replace(known(), **changed)) == found  # type: ignore[arg-type]
