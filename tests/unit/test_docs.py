@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,45 @@ def test_a_dead_link_is_found() -> None:
     text = "## [A b](x): `c`\n[1](#a-b-c) "
     text += "[2](#a-b) [3](docs/runbook.md#apifaults) [4](docs/runbook.md#no) [5](no.md)"
     assert dead_links(ROOT / "README.md", text) == ["x", "#a-b", "docs/runbook.md#no", "no.md"]
+
+
+def test_the_index_of_docs_has_each_of_them_once() -> None:
+    index = ROOT / "docs" / "README.md"
+    listed = re.findall(r"^- \[[^]]+\]\((\w[\w-]*\.md)\): ", index.read_text(encoding="utf-8"), flags=re.M)
+    assert sorted(listed) == sorted(path.name for path in index.parent.glob("*.md") if path != index)
+
+
+DECISIONS = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+
+
+def test_the_index_of_decisions_has_each_of_them_once_and_says_which_are_superseded() -> None:
+    index, *decisions = re.split(r"^## ", DECISIONS, flags=re.MULTILINE)
+    entries = re.findall(r"^- \[(.+?)\]\(#(.+?)\)( \*\(superseded(?: in part)?\)\*)?$", index, flags=re.M)
+    dated = [decision.partition("\n") for decision in decisions]
+    expected = {heading.partition(" · ")[2]: body.startswith("*Superseded") for heading, _, body in dated}
+    assert len(entries) == len(decisions)
+    assert {title: bool(mark) for title, _, mark in entries} == expected
+    assert {anchor for _, anchor, _ in entries} == anchors(DECISIONS) - {"decisions"}
+    for heading, _, body in dated:
+        if body.startswith("*Superseded"):
+            assert re.search(r"\]\(#[^)]+\)", body.partition("\n\n")[0]), heading
+
+
+def test_every_dependency_has_its_reason_among_the_decisions() -> None:
+    """A type stub, or a plugin of pytest, goes with what it is for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    required = [*project["project"]["dependencies"], *chain(*project["dependency-groups"].values())]
+    names = {re.split(r"[\[<>=~,]", one)[0] for one in required}
+    names = {name for name in names if not re.search(r"^types-|^pytest-|-stubs$", name)}
+    table = DECISIONS.partition("· Dependencies\n")[2]
+    first_column = [
+        cell for cell in re.findall(r"^\| ([^|]+) \|", table, flags=re.MULTILINE) if cell != "package"
+    ]
+    given = [word for cell in first_column for word in re.split(r"[ ,;]+", cell)]
+    words_between = {"the", "files", "of", "and", "its", "plugins", "stubs"}
+    # pyjwt[crypto] brings cryptography
+    assert sorted(set(given) - words_between) == sorted(names | {"cryptography"})
+    assert [name for name in names if given.count(name) != 1] == []
 
 
 KNOWN_SORTS = {
