@@ -161,8 +161,8 @@ def test_the_index_of_decisions_has_each_of_them_once_and_says_which_are_superse
     entries = re.findall(r"^- \[(.+?)\]\(#(.+?)\)( \*\(superseded(?: in part)?\)\*)?$", index, flags=re.M)
     dated = [decision.partition("\n") for decision in decisions]
     expected = {heading.partition(" · ")[2]: body.startswith("*Superseded") for heading, _, body in dated}
-    assert len(entries) == len(decisions)
     assert {title: bool(mark) for title, _, mark in entries} == expected
+    assert len(entries) == len(decisions)
     assert {anchor for _, anchor, _ in entries} == anchors(DECISIONS) - {"decisions"}
     for heading, _, body in dated:
         if body.startswith("*Superseded"):
