@@ -18,7 +18,7 @@ from local import aws, deployment, environment, stack_file
 from local.processes import NotStarted, NotStopped, Processes, is_listening
 from local.progress import say, step
 from local.settings import EMULATOR_SAVED, HOST, PLACEHOLDER_STRIPE_KEY, REGION, ROOT, STACK_NAME, Settings
-from mandates.core.event_projection import HANDLED_TYPES
+from mandates.core.stripe_events.projection import HANDLED_TYPES
 from ops.existing_tables import TABLES, store_name
 from ops.parameters import digest
 

@@ -7,7 +7,13 @@ import re
 import time
 from typing import Any
 
-from mandates.privacy import EvidenceKept, erase, export, holdings, remains
+from mandates.privacy.personal_data import (
+    EvidenceKept,
+    erase,
+    export,
+    holdings,
+    remains,
+)
 from ops.arguments import an_id
 from ops.printing import complain, say, show
 from ops.stack import Stack

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mandates.core.formats import NewerFormat
 from mandates.core.ids import is_stripe_id
 from mandates.core.messages import EVENT, WITHDRAWAL, Kind
-from mandates.stripe_work import mandate_to_settle
+from mandates.revocation.release_messages import mandate_to_settle
 from ops import queues
 from ops.arguments import positive
 from ops.printing import complain, say

@@ -8,10 +8,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mandates.core.event_projection import project
+from mandates.core.clock import Moment, rfc3339
+from mandates.core.errors import MandatesError
 from mandates.core.messages import EVENT
-from mandates.errors import MandatesError
-from mandates.moment import Moment, rfc3339
+from mandates.core.stripe_events.projection import project
 from mandates.store.events import QUARANTINED, Seen, dismiss, quarantined, seen
 from mandates.store.writing import Conflict
 from ops import queues

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from mandates.core.canonical import canonical_json
-from mandates.core.evidence import ALGORITHM
 from mandates.core.evidence_check import page_problems, set_problems
+from mandates.core.evidence_pack import ALGORITHM
 from ops.printing import complain, say
 from ops.stack import Stack
 

@@ -7,16 +7,16 @@ from itertools import islice
 from typing import Any
 
 from mandates.core.changes import Subject, stands_on
-from mandates.core.event_projection import METADATA_CUSTOMER, METADATA_MANDATE
+from mandates.core.clock import rfc3339
 from mandates.core.facts import Fact, Kind, from_plain
 from mandates.core.ledger import Entry
-from mandates.core.leftovers import left_at_stripe
 from mandates.core.mandate import WITHDRAWING, Mandate, Status, status
-from mandates.moment import rfc3339
+from mandates.core.release import left_at_stripe
+from mandates.core.stripe_events.projection import METADATA_CUSTOMER, METADATA_MANDATE
 from mandates.store.customers import owner_of
 from mandates.store.events import APPLIED, DISMISSED, QUARANTINED, Seen, seen
 from mandates.store.mandates import mandates_of, read_heads, read_ledger, read_subjects
-from mandates.store.unsettled import Unsettled, read_unsettled
+from mandates.store.unreleased import Unsettled, read_unsettled
 from ops import queues
 from ops.arguments import an_id
 from ops.events import at

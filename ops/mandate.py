@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
+from mandates.core.errors import Busy, LedgerUnreadable
 from mandates.core.evidence_check import kept_hash_problems
 from mandates.core.faults import faults
 from mandates.core.record import Record
-from mandates.errors import Busy, LedgerUnreadable
-from mandates.records import read_record
-from mandates.store.as_stored import ALTERED_ITEMS_RAISE, read_as_stored
+from mandates.ledger.snapshot import read_record
+from mandates.store.raw_items import ALTERED_ITEMS_RAISE, read_as_stored
 from ops.arguments import an_id
 from ops.evidence import KEPT_HASH
 from ops.printing import complain, say

@@ -8,10 +8,10 @@ from typing import Any
 
 import boto3
 
-from mandates.moment import rfc3339
-from mandates.queueing import Queue
-from mandates.reconciling import WINDOW_SECONDS, Found, Reconciler
-from mandates.sweeping import Sweeper, Swept
+from mandates.core.clock import rfc3339
+from mandates.runtime.queues import Queue
+from mandates.setup.sweep import Sweeper, Swept
+from mandates.webhooks.reconciling import WINDOW_SECONDS, Found, Reconciler
 from ops.printing import complain, say
 from ops.stack import Stack
 

@@ -9,8 +9,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mandates.gateway import Gateway
-from mandates.politeness import BACKGROUND_PER_SECOND, Pacer
-from mandates.secret_values import plain
+from mandates.gateway.politeness import BACKGROUND_PER_SECOND, Pacer
+from mandates.runtime.secret_values import plain
 from mandates.store import tables
 from ops.existing_tables import TABLES, Table, store_name
 

@@ -10,9 +10,15 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from mandates.core.canonical import canonical_json
+from mandates.core.clock import Moment
 from mandates.core.terms import Terms, checked
-from mandates.moment import Moment
-from mandates.store.terms import all_terms, current_terms, publish_terms, read_terms, retire_terms
+from mandates.store.published_terms import (
+    all_terms,
+    current_terms,
+    publish_terms,
+    read_terms,
+    retire_terms,
+)
 from mandates.store.writing import Conflict
 from ops.arguments import an_id
 from ops.printing import complain, say, show

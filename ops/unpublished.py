@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 
 from mandates.core.formats import NewerFormat
 from mandates.core.messages import UNPUBLISHED
-from mandates.ledger_stream import ENTRY_PREFIX, Added, added_entries
-from mandates.publishing import Publisher
-from mandates.queueing import Queue
-from mandates.stripe_work import to_settle
+from mandates.ledger.publishing import Publisher
+from mandates.ledger.stream import ENTRY_PREFIX, Added, added_entries
+from mandates.revocation.release_messages import to_settle
+from mandates.runtime.queues import Queue
 from ops import queues
 from ops.arguments import positive
 from ops.dlq import Message, each
@@ -26,7 +26,7 @@ from ops.stack import Stack
 
 @dataclass(frozen=True)
 class OneEntry:
-    """What `publish_changes` sets aside (publishing.py)."""
+    """What `publish_changes` sets aside (ledger/publishing.py)."""
 
     mandate_id: str
     record: str

@@ -6,9 +6,9 @@ from typing import Any
 
 import boto3
 
-from mandates.core.webhook_endpoints import Pauses
-from mandates.webhook_endpoints import ROTATION, WebhookEndpoints, explain
-from mandates.webhook_secrets import WebhookSecrets
+from mandates.core.endpoint_plan import Pauses
+from mandates.webhooks.endpoints import ROTATION, WebhookEndpoints, explain
+from mandates.webhooks.secret_store import WebhookSecrets
 from ops.printing import complain, say
 from ops.stack import Stack
 from ops.which_stack import note_webhook_secret

@@ -8,11 +8,11 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mandates.moment import Moment, rfc3339
-from mandates.queueing import Queue
-from mandates.store.unsettled import Unsettled, all_unsettled, dismiss_unsettled
+from mandates.core.clock import Moment, rfc3339
+from mandates.revocation.release_messages import to_settle
+from mandates.runtime.queues import Queue
+from mandates.store.unreleased import Unsettled, all_unsettled, dismiss_unsettled
 from mandates.store.writing import Conflict
-from mandates.stripe_work import to_settle
 from ops import queues
 from ops.arguments import an_id, positive, short
 from ops.events import LISTED

@@ -4,12 +4,12 @@ import os
 import time
 from typing import Any
 
-from mandates.caller import to_context
+from mandates.api.callers import to_context
+from mandates.api.issuer_keys import fetch_json
+from mandates.api.tokens import Tokens, Verifier
 from mandates.core.token_claims import TokenRefused
-from mandates.issuer_keys import fetch_json
-from mandates.settings import read
-from mandates.telemetry import count, instrumented, logger
-from mandates.tokens import Tokens, Verifier
+from mandates.runtime.settings import read
+from mandates.runtime.telemetry import count, instrumented, logger
 
 verifier = Verifier(read(Tokens, os.environ), fetch_json, time.time)
 

@@ -7,12 +7,17 @@ from typing import Annotated
 
 import msgspec
 
-from mandates import settings
-from mandates.addresses import normalised_origins
-from mandates.caller import caller_of
-from mandates.checkouts import Checkouts, Consent
+from mandates.api.callers import caller_of
+from mandates.api.requests import Request, Response, api
 from mandates.core import locales
 from mandates.core.checkout import CheckoutRequest
+from mandates.core.clock import rfc3339
+from mandates.core.errors import (
+    ConsentRequired,
+    NoTerms,
+    RedirectNotAllowed,
+    TermsChanged,
+)
 from mandates.core.redirects import (
     MAX_URL_LENGTH,
     RedirectRefused,
@@ -20,14 +25,14 @@ from mandates.core.redirects import (
     checked_success_url,
 )
 from mandates.core.terms import Terms
-from mandates.errors import ConsentRequired, NoTerms, RedirectNotAllowed, TermsChanged
-from mandates.http import Request, Response, api
-from mandates.moment import rfc3339
-from mandates.politeness import REQUEST_SECONDS
+from mandates.gateway.access import Stripe, StripeAccess
+from mandates.gateway.politeness import REQUEST_SECONDS
+from mandates.runtime import settings
+from mandates.runtime.addresses import normalised_origins
+from mandates.runtime.telemetry import correlate, count, logger
+from mandates.setup.checkouts import Checkouts, Consent
 from mandates.store import tables
-from mandates.store.terms import current_terms
-from mandates.stripe_access import Stripe, StripeAccess
-from mandates.telemetry import correlate, count, logger
+from mandates.store.published_terms import current_terms
 
 
 class Settings(StripeAccess, frozen=True, kw_only=True):

@@ -6,15 +6,15 @@ from typing import Annotated
 
 import msgspec
 
-from mandates import settings
-from mandates.addresses import normalised_origins
-from mandates.caller import Scope, caller_of
-from mandates.customers import Customers
-from mandates.errors import InsufficientScope
-from mandates.http import Request, Response, api
-from mandates.politeness import REQUEST_SECONDS
+from mandates.api.callers import Scope, caller_of
+from mandates.api.requests import Request, Response, api
+from mandates.core.errors import InsufficientScope
+from mandates.gateway.access import Stripe, StripeAccess
+from mandates.gateway.politeness import REQUEST_SECONDS
+from mandates.runtime import settings
+from mandates.runtime.addresses import normalised_origins
+from mandates.setup.customers import Customers
 from mandates.store import tables
-from mandates.stripe_access import Stripe, StripeAccess
 
 
 class Settings(StripeAccess, frozen=True, kw_only=True):

@@ -4,13 +4,19 @@ import os
 import time
 from collections.abc import Callable
 
-from mandates import aws, settings
-from mandates.addresses import normalised_origins
-from mandates.caller import NOT_YOURS, caller_of
+from mandates.api.callers import NOT_YOURS, caller_of
+from mandates.api.requests import Request, Response, api
 from mandates.core.canonical import canonical_json
-from mandates.errors import NotFound
-from mandates.evidence import Settings, Signer, keys_view, page_asked_for, signed_evidence
-from mandates.http import Request, Response, api
+from mandates.core.errors import NotFound
+from mandates.evidence.signed_packs import (
+    Settings,
+    Signer,
+    keys_view,
+    page_asked_for,
+    signed_evidence,
+)
+from mandates.runtime import aws, settings
+from mandates.runtime.addresses import normalised_origins
 
 configured = settings.read(Settings, os.environ)
 configured.bind_tables()

@@ -7,15 +7,21 @@ from typing import Any
 import msgspec
 from aws_lambda_powertools.metrics import MetricUnit
 
-from mandates import settings
-from mandates.core.event_projection import METADATA_MANDATE
 from mandates.core.formats import NewerFormat
 from mandates.core.ids import is_stripe_id
 from mandates.core.messages import EVENT
-from mandates.ingest import Results, apply_events
+from mandates.core.stripe_events.projection import METADATA_MANDATE
+from mandates.runtime import settings
+from mandates.runtime.telemetry import (
+    count,
+    instrumented,
+    logger,
+    measure,
+    well_formed,
+)
 from mandates.store import tables
 from mandates.store.events import APPLIED
-from mandates.telemetry import count, instrumented, logger, measure, well_formed
+from mandates.webhooks.applying import Results, apply_events
 
 
 class Settings(msgspec.Struct, frozen=True):

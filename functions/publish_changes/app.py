@@ -5,13 +5,18 @@ from typing import Any
 
 import msgspec
 
-from mandates import aws, settings
 from mandates.core.ledger import Entry
 from mandates.core.outward import EventType, outward_event
-from mandates.ledger_stream import added_entries
-from mandates.publishing import Publisher, Refused
-from mandates.queueing import Queue
-from mandates.telemetry import correlated, count, instrumented, logger
+from mandates.ledger.publishing import Publisher, Refused
+from mandates.ledger.stream import added_entries
+from mandates.runtime import aws, settings
+from mandates.runtime.queues import Queue
+from mandates.runtime.telemetry import (
+    correlated,
+    count,
+    instrumented,
+    logger,
+)
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -9,11 +9,16 @@ from typing import Any
 
 import msgspec
 
-from mandates import aws, settings
-from mandates.ledger_stream import added_entries
-from mandates.queueing import Queue
-from mandates.stripe_work import to_settle
-from mandates.telemetry import correlated, count, instrumented, logger
+from mandates.ledger.stream import added_entries
+from mandates.revocation.release_messages import to_settle
+from mandates.runtime import aws, settings
+from mandates.runtime.queues import Queue
+from mandates.runtime.telemetry import (
+    correlated,
+    count,
+    instrumented,
+    logger,
+)
 
 
 class Settings(msgspec.Struct, frozen=True):

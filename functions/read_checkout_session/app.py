@@ -3,18 +3,23 @@
 import os
 import time
 
-from mandates import settings
-from mandates.addresses import normalised_origins
-from mandates.caller import NOT_YOURS, caller_of
-from mandates.errors import NotFound, StripeRefused, StripeUnavailable, UnknownAtStripe
-from mandates.http import Request, Response, api
-from mandates.politeness import REQUEST_SECONDS
-from mandates.recording import statuses
-from mandates.returning import brought_up_to_date, find_mandate, last_failure
+from mandates.api.callers import NOT_YOURS, caller_of
+from mandates.api.requests import Request, Response, api
+from mandates.api.views import mandate_view
+from mandates.core.errors import (
+    NotFound,
+    StripeRefused,
+    StripeUnavailable,
+    UnknownAtStripe,
+)
+from mandates.gateway.access import Stripe, StripeAccess
+from mandates.gateway.politeness import REQUEST_SECONDS
+from mandates.ledger.contributing import statuses
+from mandates.runtime import settings
+from mandates.runtime.addresses import normalised_origins
+from mandates.runtime.telemetry import correlate, count, logger
+from mandates.setup.return_page import brought_up_to_date, find_mandate, last_failure
 from mandates.store import tables
-from mandates.stripe_access import Stripe, StripeAccess
-from mandates.telemetry import correlate, count, logger
-from mandates.views import mandate_view
 
 
 class Settings(StripeAccess, frozen=True, kw_only=True):

@@ -6,18 +6,23 @@ from collections.abc import Callable
 
 import msgspec
 
-from mandates import settings
-from mandates.addresses import normalised_origins
-from mandates.caller import NOT_YOURS, Caller, Scope, caller_of
-from mandates.cursors import from_cursor, to_cursor
-from mandates.errors import InvalidRequest, NotFound
-from mandates.http import Request, Response, api
-from mandates.reading import ledger_status, mandate_for
-from mandates.recording import statuses
+from mandates.api.access import ledger_status, mandate_for
+from mandates.api.callers import (
+    NOT_YOURS,
+    Caller,
+    Scope,
+    caller_of,
+)
+from mandates.api.cursors import from_cursor, to_cursor
+from mandates.api.requests import Request, Response, api
+from mandates.api.views import ledger_view, mandate_view
+from mandates.core.errors import InvalidRequest, NotFound
+from mandates.ledger.contributing import statuses
+from mandates.runtime import settings
+from mandates.runtime.addresses import normalised_origins
 from mandates.store import tables
 from mandates.store.customers import read_customer
 from mandates.store.mandates import LedgerPosition, Position, last_entry, page_of_ledger, page_of_mandates
-from mandates.views import ledger_view, mandate_view
 
 MOST_PER_PAGE = 100
 

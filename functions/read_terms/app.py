@@ -4,13 +4,13 @@ import os
 
 import msgspec
 
-from mandates import settings
-from mandates.addresses import normalised_origins
-from mandates.errors import NoTerms
-from mandates.http import Request, Response, api
+from mandates.api.requests import Request, Response, api
+from mandates.api.views import terms_view
+from mandates.core.errors import NoTerms
+from mandates.runtime import settings
+from mandates.runtime.addresses import normalised_origins
 from mandates.store import tables
-from mandates.store.terms import current_terms
-from mandates.views import terms_view
+from mandates.store.published_terms import current_terms
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -7,12 +7,25 @@ from typing import Any
 
 import msgspec
 
-from mandates import aws, settings
-from mandates.errors import InvalidRequest
-from mandates.http import Response, problem, problem_response, raw_body, request_id, to_gateway
-from mandates.secret_values import Secret
-from mandates.telemetry import count, instrumented, logger
-from mandates.webhooks import BodyTooLarge, EventRefused, SignatureRefused, accept, webhook_secrets
+from mandates.api.requests import (
+    Response,
+    problem,
+    problem_response,
+    raw_body,
+    request_id,
+    to_gateway,
+)
+from mandates.core.errors import InvalidRequest
+from mandates.runtime import aws, settings
+from mandates.runtime.secret_values import Secret
+from mandates.runtime.telemetry import count, instrumented, logger
+from mandates.webhooks.receiving import (
+    BodyTooLarge,
+    EventRefused,
+    SignatureRefused,
+    accept,
+    webhook_secrets,
+)
 
 
 class Settings(msgspec.Struct, frozen=True):

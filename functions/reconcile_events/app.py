@@ -8,16 +8,21 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from mandates import aws, settings
-from mandates.errors import StripeUnavailable
-from mandates.politeness import BACKGROUND_PER_SECOND
-from mandates.queueing import Queue
-from mandates.reconciling import Found, Reconciler
+from mandates.core.errors import StripeUnavailable
+from mandates.gateway.access import Stripe, StripeAccess
+from mandates.gateway.politeness import BACKGROUND_PER_SECOND
+from mandates.runtime import aws, settings
+from mandates.runtime.queues import Queue
+from mandates.runtime.telemetry import (
+    count,
+    instrumented,
+    logger,
+    measure,
+)
+from mandates.setup.sweep import Sweeper, Swept
 from mandates.store import tables
-from mandates.store.unsettled import all_unsettled
-from mandates.stripe_access import Stripe, StripeAccess
-from mandates.sweeping import Sweeper, Swept
-from mandates.telemetry import count, instrumented, logger, measure
+from mandates.store.unreleased import all_unsettled
+from mandates.webhooks.reconciling import Found, Reconciler
 
 
 class Settings(StripeAccess, frozen=True, kw_only=True):

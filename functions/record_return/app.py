@@ -6,16 +6,16 @@ from typing import Annotated
 
 import msgspec
 
-from mandates import settings
-from mandates.addresses import normalised_origins
-from mandates.caller import caller_of
-from mandates.core.returns import WELL_FORMED
-from mandates.http import Request, Response, api
-from mandates.recording import statuses
-from mandates.returns import record_return
+from mandates.api.callers import caller_of
+from mandates.api.requests import Request, Response, api
+from mandates.api.views import mandate_view
+from mandates.core.return_tokens import WELL_FORMED
+from mandates.ledger.contributing import statuses
+from mandates.runtime import settings
+from mandates.runtime.addresses import normalised_origins
+from mandates.runtime.telemetry import correlate
+from mandates.setup.customer_returns import record_return
 from mandates.store import tables
-from mandates.telemetry import correlate
-from mandates.views import mandate_view
 
 
 class Settings(msgspec.Struct, frozen=True):

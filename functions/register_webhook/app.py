@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mandates import aws, custom_resource, settings
-from mandates.custom_resource import Request
-from mandates.stripe_access import Stripe, StripeAccess
-from mandates.telemetry import instrumented, logger
-from mandates.webhook_endpoints import WebhookEndpoints, explain
-from mandates.webhook_registration import physical_id, provide
-from mandates.webhook_secrets import WebhookSecrets
+from mandates.gateway.access import Stripe, StripeAccess
+from mandates.runtime import aws, settings
+from mandates.runtime.telemetry import instrumented, logger
+from mandates.webhooks import custom_resource
+from mandates.webhooks.custom_resource import Request
+from mandates.webhooks.endpoints import WebhookEndpoints, explain
+from mandates.webhooks.registration import physical_id, provide
+from mandates.webhooks.secret_store import WebhookSecrets
 
 
 class Settings(StripeAccess, frozen=True, kw_only=True):

@@ -10,15 +10,20 @@ from typing import Any
 
 import typst
 
-from mandates import aws, settings
-from mandates.addresses import normalised_origins
-from mandates.caller import caller_of
+from mandates.api.callers import caller_of
+from mandates.api.requests import Request, Response, api
 from mandates.core.canonical import canonical_json
+from mandates.core.errors import NotAcceptable
 from mandates.core.visible import visible, visible_lines
-from mandates.errors import NotAcceptable
-from mandates.evidence import Settings, Signer, page_asked_for, signed_evidence
-from mandates.http import Request, Response, api
-from mandates.telemetry import logger
+from mandates.evidence.signed_packs import (
+    Settings,
+    Signer,
+    page_asked_for,
+    signed_evidence,
+)
+from mandates.runtime import aws, settings
+from mandates.runtime.addresses import normalised_origins
+from mandates.runtime.telemetry import logger
 
 PDF = "application/pdf"
 ARCHIVAL = "a-3b"

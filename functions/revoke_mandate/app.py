@@ -6,17 +6,17 @@ from typing import Annotated
 
 import msgspec
 
-from mandates import settings
-from mandates.addresses import normalised_origins
-from mandates.caller import Scope, caller_of
-from mandates.http import Request, Response, api
-from mandates.reading import mandate_for
-from mandates.recording import statuses
+from mandates.api.access import mandate_for
+from mandates.api.callers import Scope, caller_of
+from mandates.api.requests import Request, Response, api
+from mandates.api.views import mandate_view
+from mandates.ledger.contributing import statuses
+from mandates.revocation.revoking import revoke
+from mandates.runtime import settings
+from mandates.runtime.addresses import normalised_origins
+from mandates.runtime.telemetry import count
 from mandates.store import tables
 from mandates.store.mandates import read_heads
-from mandates.telemetry import count
-from mandates.views import mandate_view
-from mandates.withdrawals import revoke
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 What Stripe can't do now stays in the queue and is tried again later and later, for as long as the queue
 keeps messages: an outage at Stripe fills no dead-letter queue. So the queue itself gives nothing up, and what
 is no message of ours, and never will be, is moved to the dead letters here. What is not released is listed
-meanwhile (settling.py), and stays listed when its message ends.
+meanwhile (revocation/releasing.py), and stays listed when its message ends.
 """
 
 import os
@@ -15,15 +15,21 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from mandates import aws, settings
+from mandates.core.errors import MandatesError, UnknownAtStripe
 from mandates.core.formats import NewerFormat
-from mandates.errors import MandatesError, UnknownAtStripe
-from mandates.politeness import BACKGROUND_PER_SECOND, BACKGROUND_SECONDS, put_off
-from mandates.settling import settle
+from mandates.gateway.access import Stripe, StripeAccess
+from mandates.gateway.politeness import BACKGROUND_PER_SECOND, BACKGROUND_SECONDS, put_off
+from mandates.revocation.release_messages import mandate_to_settle
+from mandates.revocation.releasing import settle
+from mandates.runtime import aws, settings
+from mandates.runtime.telemetry import (
+    correlated,
+    count,
+    instrumented,
+    logger,
+    measure,
+)
 from mandates.store import tables
-from mandates.stripe_access import Stripe, StripeAccess
-from mandates.stripe_work import mandate_to_settle
-from mandates.telemetry import correlated, count, instrumented, logger, measure
 
 
 class Settings(StripeAccess, frozen=True, kw_only=True):

@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from local.settings import ROOT
-from mandates.core.event_projection import project
 from mandates.core.messages import EVENT
+from mandates.core.stripe_events.projection import project
 from tests.budget import artefacts, cost, examples, report
 from tests.budget.cold import runtime_api, start
 from tests.budget.ratios import median, median_ratio

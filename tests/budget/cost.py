@@ -17,7 +17,7 @@ import pytest
 from moto import mock_aws
 
 from local.stripe_simulator import running_simulator
-from mandates.core.event_projection import HANDLED_TYPES
+from mandates.core.stripe_events.projection import HANDLED_TYPES
 from tests.component.conftest import one_call_at_a_time
 from tests.component.test_publish_changes import BUS, images, publish
 from tests.component.world import AwsCall, Context, World, create_tables, stripes_clock, template

@@ -7,13 +7,13 @@ from typing import Any
 from local.settings import ROOT
 from mandates.core.changes import Contribution, EventRecord, change, stands_on_after
 from mandates.core.changes import Subject as StripeSubject
-from mandates.core.event_projection import METADATA_MANDATE, METADATA_OWNER_MARK, project
+from mandates.core.clock import Moment
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import keep_beside
 from mandates.core.mandate import Mandate
 from mandates.core.messages import EVENT
-from mandates.core.stripe_events import AboutMandate, read
-from mandates.moment import Moment
+from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK, project
+from mandates.core.stripe_events.readers import AboutMandate, read
 from mandates.store import mandates as store
 from mandates.store import tables
 from mandates.store.connecting import connection

@@ -106,7 +106,7 @@ def test_bytecode_says_where_lambda_has_its_source(unpacked: Path) -> None:
     marshalled = (unpacked / "ReceiveWebhook" / "__pycache__" / "app.cpython-313.pyc").read_bytes()
     assert b"/var/task/app.py" in marshalled
     ours = unpacked / "MandatesLayer" / "python" / "mandates" / "__pycache__" / "webhooks.cpython-313.pyc"
-    assert b"/opt/python/mandates/webhooks.py" in ours.read_bytes()
+    assert b"/opt/python/mandates/webhooks/receiving.py" in ours.read_bytes()
 
 
 def test_botocore_describes_exactly_the_services_that_are_used(unpacked: Path) -> None:

@@ -15,8 +15,8 @@ from pynamodb.transactions import TransactWrite
 from urllib3.response import HTTPResponse
 
 from mandates.core.changes import EventRecord
-from mandates.moment import Moment
-from mandates.store import connecting, tables, together
+from mandates.core.clock import Moment
+from mandates.store import batch_reads, connecting, tables
 from mandates.store.events import APPLIED, applied_event_values, not_applied_before
 from mandates.store.tables import EventRow, HeadRow
 from mandates.store.writing import Transaction, WrittenOut
@@ -126,7 +126,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, leaves_over: int) -> list[int]:
     def dispatch(_operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         (table, wanted), *_ = parameters["RequestItems"].items()
         now = wanted["Keys"][:1] if len(asked) < leaves_over else wanted["Keys"]
-        left = wanted["Keys"][len(now) :] if leaves_over < together._MOST_ROUNDS else wanted["Keys"]
+        left = wanted["Keys"][len(now) :] if leaves_over < batch_reads._MOST_ROUNDS else wanted["Keys"]
         asked.append(len(wanted["Keys"]))
         items = [{**key, "format": {"N": "1"}, "outcome": {"S": "applied"}} for key in now]
         return {
@@ -140,13 +140,13 @@ def answering(monkeypatch: pytest.MonkeyPatch, leaves_over: int) -> list[int]:
 
 def test_keys_that_dynamodb_leaves_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answering(monkeypatch, leaves_over=2)
-    known = together.read_together([EventRecord(key) for key in KEYS], [], [])
+    known = batch_reads.read_together([EventRecord(key) for key in KEYS], [], [])
     assert {record.event_id for record in known.settled} == set(KEYS)
     assert asked == [3, 2, 1]
 
 
 def test_a_dynamodb_that_goes_on_leaving_keys_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = answering(monkeypatch, leaves_over=together._MOST_ROUNDS)
+    asked = answering(monkeypatch, leaves_over=batch_reads._MOST_ROUNDS)
     with pytest.raises(GetError):
-        together.read_together([EventRecord(key) for key in KEYS], [], [])
-    assert len(asked) == together._MOST_ROUNDS
+        batch_reads.read_together([EventRecord(key) for key in KEYS], [], [])
+    assert len(asked) == batch_reads._MOST_ROUNDS

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from mandates import custom_resource
-from mandates.core.event_projection import HANDLED_TYPES
 from mandates.core.signing_secrets import SigningSecrets, parse
+from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import API_VERSION
+from mandates.webhooks import custom_resource
 from tests.component.world import Context, World, runs
 
 OWNER_MARK = "test-stack"

@@ -14,7 +14,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
 from local.stripe_simulator import RunningSimulator, running_simulator
-from mandates import politeness
+from mandates.gateway import politeness
 from tests.component.world import AwsCall, World, create_tables, running, stripes_clock
 
 

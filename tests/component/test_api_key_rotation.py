@@ -11,10 +11,15 @@ from typing import Any
 import pytest
 
 from local.stripe_simulator import FaultPlan, Simulator
-from mandates.errors import StripeRefused, StripeUnavailable
+from mandates.core.errors import StripeRefused, StripeUnavailable
 from mandates.gateway import Gateway, KeyRefused, RequestRejected
-from mandates.politeness import ATTEMPT_SECONDS, REQUEST_SECONDS
-from mandates.secret_values import KEPT_SECONDS, SOONEST_REFETCH_SECONDS, Secret, plain
+from mandates.gateway.politeness import ATTEMPT_SECONDS, REQUEST_SECONDS
+from mandates.runtime.secret_values import (
+    KEPT_SECONDS,
+    SOONEST_REFETCH_SECONDS,
+    Secret,
+    plain,
+)
 from mandates.store.mandates import read_ledger
 from tests.component.virtual_time import TimedClient, VirtualTime
 from tests.component.world import CUSTOMER, STRANGER, World, customer

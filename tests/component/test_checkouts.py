@@ -9,15 +9,15 @@ import pytest
 from stripe import AuthenticationError, SetupIntent
 
 from local.journey import consent_to
-from mandates import checkouts
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
+from mandates.core.clock import Moment
 from mandates.core.ledger import first_broken
-from mandates.core.returns import digest_of
+from mandates.core.return_tokens import digest_of
 from mandates.core.terms import checked
-from mandates.moment import Moment
+from mandates.setup import checkouts
 from mandates.store.customers import read_slot
 from mandates.store.mandates import mandates_of, read_heads, read_ledger, read_personal
-from mandates.store.terms import publish_terms
+from mandates.store.published_terms import publish_terms
 from tests.component.world import CUSTOMER, ORIGIN, STRANGER, Answer, World, checkout_body, customer, service
 
 SESSIONS = "/v1/checkout/sessions"

@@ -10,7 +10,7 @@ import pytest
 from stripe import InvalidRequestError
 
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
-from mandates.customers import SEARCHABLE_AFTER_SECONDS
+from mandates.setup.customers import SEARCHABLE_AFTER_SECONDS
 from mandates.store.customers import read_customer
 from mandates.store.tables import CustomerRow
 from tests.component.world import CUSTOMER, STRANGER, Answer, World, customer, service

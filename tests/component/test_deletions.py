@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from mandates import recording
 from mandates.core.facts import Kind
 from mandates.core.ledger import Entry, first_broken
-from mandates.core.stripe_events import stripe_customer_subject
-from mandates.deletions import SOURCE
+from mandates.core.stripe_events.readers import stripe_customer_subject
 from mandates.gateway import Gateway
+from mandates.ledger import contributing
+from mandates.setup.deletions import SOURCE
 from mandates.store.customers import read_customer, read_slot
 from mandates.store.mandates import read_heads, read_ledger, read_subjects
 from tests.component.world import CUSTOMER, ORIGIN, Answer, World
@@ -131,7 +131,7 @@ def test_what_a_call_did_not_live_to_tell_the_webhook_tells(
     """Our clock is behind Stripe's, so ours stays the earlier word."""
     first, second = sorted(active(world) for _ in range(2))
     key = stripe_customer_subject(deleted_unheard(world))
-    contribute = vars(recording)["contribute"]
+    contribute = vars(contributing)["contribute"]
 
     def dies(mandate_id: str, *arguments: Any) -> None:
         if mandate_id == second:
@@ -139,7 +139,7 @@ def test_what_a_call_did_not_live_to_tell_the_webhook_tells(
         contribute(mandate_id, *arguments)
 
     with monkeypatch.context() as dying:
-        dying.setattr(recording, "contribute", dies)
+        dying.setattr(contributing, "contribute", dies)
         module = world.function("create_customer")
         real = module.time.time
         dying.setattr(module.time, "time", lambda: real() - 30)

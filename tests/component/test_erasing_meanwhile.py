@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from mandates import checkouts, privacy
-from mandates.privacy import MEANWHILE, erase, holdings
+from mandates.privacy import personal_data
+from mandates.privacy.personal_data import MEANWHILE, erase, holdings
+from mandates.setup import checkouts
 from mandates.store.mandates import read_heads
 from mandates.store.tables import HeadRow
 from tests.component.test_privacy import active, everything_stored, later
@@ -60,7 +61,7 @@ def index_as_it_is_now() -> Iterator[None]:
         yield from read_heads(key for key, owner in keys.items() if owner == customer_id).values()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(privacy, "mandates_of", lagging)
+        patch.setattr(personal_data, "mandates_of", lagging)
         yield
 
 
@@ -122,7 +123,7 @@ def test_a_customer_renewed_meanwhile_is_not_deleted_as_the_one_before(world: Wo
     world.stripe.core.delete_customer(held.stripe_customer_ids[0])
     world.run_webhooks()
     world.put_customer()
-    assert privacy.erase(
+    assert personal_data.erase(
         held, override=None, clock=later, random_bytes=lambda size: b"r" * size, say=lambda _: None
     ) == [MEANWHILE]
     assert holdings(CUSTOMER).customer

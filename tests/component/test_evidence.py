@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 from moto.kms.utils import ECDSAPrivateKey
 
-from mandates import records as use_case
-from mandates.core import evidence as core
+from mandates.core import evidence_pack as core
 from mandates.core.canonical import canonical_json
+from mandates.core.clock import Moment
 from mandates.core.facts import Fact, Kind
 from mandates.core.visible import visible
-from mandates.moment import Moment
+from mandates.ledger import snapshot as use_case
 from mandates.store.mandates import add_subject_facts, read_ledger
-from mandates.store.terms import publish_terms
+from mandates.store.published_terms import publish_terms
 from ops.__main__ import main
 from ops.evidence import problems_in
 from tests.component.world import CUSTOMER, STRANGER, World, api_event, customer, service, template

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from mandates.core.changes import Contribution
+from mandates.core.clock import Moment
 from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import first_broken
-from mandates.moment import Moment
-from mandates.recording import work_out
+from mandates.ledger.contributing import work_out
 from mandates.store import writing
 from mandates.store.mandates import commit, read_heads, read_ledger, read_subjects
 from mandates.store.tables import EntryRow, EventRow

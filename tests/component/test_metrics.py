@@ -14,13 +14,13 @@ from typing import Any
 import boto3
 import pytest
 
-from mandates.core.event_projection import HANDLED_TYPES
-from mandates.errors import Busy, StripeRefused, StripeUnavailable
+from mandates.core.clock import Moment
+from mandates.core.errors import Busy, StripeRefused, StripeUnavailable
+from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import Gateway
-from mandates.moment import Moment
-from mandates.reconciling import WINDOW_SECONDS, group_of
 from mandates.store.event_cursors import advance
 from mandates.store.tables import EntryRow
+from mandates.webhooks.reconciling import WINDOW_SECONDS, group_of
 from tests.component.test_publish_changes import entry, stream_event
 from tests.component.test_revoking import DOWN
 from tests.component.world import ROOT, Context, World, api_event, service
@@ -31,7 +31,8 @@ SOURCES = [*(ROOT / "functions").glob("*/app.py"), *(ROOT / "layers" / "mandates
 NAMESPACE, DIMENSIONS = "AmazonPayMandates", {"service": {"Ref": "AWS::StackName"}}
 OUTCOMES = ("Applied", "Foreign", "Ignored", "Known", "LivemodeMismatch", "Quarantined")
 BY_OUTCOME = {f"Events{outcome}" for outcome in OUTCOMES}
-"""process_webhook's, one for each outcome (core/stripe_events.py, store/events.py, ingest.py)."""
+"""process_webhook's, one for each outcome (core/stripe_events/readers.py, store/events.py,
+webhooks/applying.py)."""
 
 IN_STREAM = {"MandatesActivated", "MandatesExpired", "MandatesWithdrawn", "SetupAttemptsFailed"}
 """publish_changes' own, one for each thing an entry may tell."""
@@ -185,7 +186,7 @@ def a_session_that_stripe_will_not_show(world: World) -> None:
 def a_mandate_that_others_write_all_the_time(world: World) -> None:
     opened = world.begun()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("mandates.withdrawals.contribute_ours", busy)
+        patched.setattr("mandates.revocation.revoking.contribute_ours", busy)
         assert world.revoke(opened["mandate_id"]).status == 503
 
 
@@ -304,7 +305,7 @@ def test_what_the_ledger_tells_is_counted_once_per_telling(
 def test_a_mandates_lines_are_found_by_its_id_and_its_events(world: World) -> None:
     log = io.StringIO()
     opened = world.begun()
-    from mandates.telemetry import logger  # its settings come with the world
+    from mandates.runtime.telemetry import logger  # its settings come with the world
 
     world.monkeypatch.setattr(logger.registered_handler, "stream", log)
     world.stripe.core.authorize(opened["checkout_session_id"])

@@ -17,14 +17,14 @@ import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from mandates import errors
+from mandates.core import errors
+from mandates.core.clock import Moment
 from mandates.core.facts import Kind
 from mandates.core.mandate import Mandate, Status
 from mandates.core.terms import CURRENCIES, Frequency, FrequencyKind, Limits, Period
-from mandates.moment import Moment
 from mandates.store.mandates import read_heads
+from mandates.store.published_terms import publish_terms
 from mandates.store.tables import TermsRow
-from mandates.store.terms import publish_terms
 from mandates.store.writing import Conflict
 from tests.component.world import (
     CUSTOMER,
@@ -469,13 +469,13 @@ def revoked_after(happens: Happens, body: Any = None) -> Callable[[World, str], 
 def return_page_while_others_win(world: World, me: str) -> Answer:
     opened = world.begun(me)
     authorized(world, opened)
-    with others_win(world, "mandates.recording.commit"):
+    with others_win(world, "mandates.ledger.contributing.commit"):
         return send(world, RETURN_PAGE, opened["checkout_session_id"], caller=customer(me))
 
 
 def revoked_while_others_win(world: World, me: str) -> Answer:
     opened = world.begun(me)
-    with others_win(world, "mandates.recording.commit"):
+    with others_win(world, "mandates.ledger.contributing.commit"):
         return send(world, REVOKE, opened["mandate_id"], caller=customer(me))
 
 
@@ -541,7 +541,7 @@ def evidence_of_what_never_rests(operation: str) -> Callable[[World, str], Answe
 
     def played(world: World, me: str) -> Answer:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("mandates.records.read_heads", grown)
+            patch.setattr("mandates.ledger.snapshot.read_heads", grown)
             return evidence(operation)(world, me)
 
     return played
@@ -608,7 +608,7 @@ def came_back(world: World, me: str) -> Answer:
 
 def came_back_while_others_win(world: World, me: str) -> Answer:
     session_id = world.begun(me)["checkout_session_id"]
-    with others_win(world, "mandates.recording.commit"):
+    with others_win(world, "mandates.ledger.contributing.commit"):
         return world.come_back(session_id, customer(me))
 
 
@@ -684,7 +684,7 @@ CASES = [
         PUT_CUSTOMER,
         503,
         "busy",
-        while_others_win("mandates.customers.resolve_claim", lambda w, me: w.put_customer(f"{me} too")),
+        while_others_win("mandates.setup.customers.resolve_claim", lambda w, me: w.put_customer(f"{me} too")),
     ),
     *tokens(GET_CUSTOMER),
     *paths(GET_CUSTOMER, "mandates:read"),
@@ -744,7 +744,7 @@ CASES = [
         "stripe_unavailable",
         lambda w, me: [w.put_customer(me), while_stripe_is_down(World.post_checkout)(w, me)][1],
     ),
-    Case(CHECKOUT, 503, "busy", while_others_win("mandates.checkouts.take_slot", World.post_checkout)),
+    Case(CHECKOUT, 503, "busy", while_others_win("mandates.setup.checkouts.take_slot", World.post_checkout)),
     Case(CHECKOUT, 429, "too_many_checkouts", begun_too_often),
     *tokens(RETURN_PAGE),
     Case(RETURN_PAGE, 400, "invalid_request", lambda w, me: send(w, RETURN_PAGE, "x" * 256)),
@@ -853,20 +853,20 @@ def test_every_documented_answer_has_a_case() -> None:
 
 
 def test_every_code_is_documented_with_its_status_and_what_to_do(world: World) -> None:
-    from mandates import http  # once the environment is there: importing it sets the metrics up
+    from mandates.api import requests  # once the environment is there: importing it sets the metrics up
 
     codes = CONTRACT.document["components"]["schemas"]["ProblemCode"]
     defaults = CONTRACT.codes_of({"$ref": "#/components/responses/Gateway"})
     assert set(codes["enum"]) == {code for _, _, code in CONTRACT.answers() if code} | set(defaults)
     assert re.findall(r"^\| `(\w+)` \|", codes["description"], re.MULTILINE) == codes["enum"]
-    for error, status in http.STATUSES.items():
+    for error, status in requests.STATUSES.items():
         found = {
             answer[1]
             for answer in CONTRACT.answers()
             if answer[2] == error.code and answer[1:] not in NOT_FROM_A_HANDLER
         }
         assert found == (set() if error.code in NO_ROUTE_YET else {status}), error
-    assert http.STATUSES.keys() == {
+    assert requests.STATUSES.keys() == {
         error for error in vars(errors).values() if isinstance(error, type) and "code" in vars(error)
     }
 

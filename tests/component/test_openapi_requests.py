@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from mandates.caller import Scope
+from mandates.api.callers import Scope
 from mandates.core.ids import is_printable_id
 from tests.component.test_openapi import (
     A_RETURN,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mandates.queueing import Queue
+from mandates.runtime.queues import Queue
 from ops import __main__ as ops
 from ops.stack import Stack
 from tests.component.world import World

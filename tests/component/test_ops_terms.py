@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mandates.store.published_terms import current_terms
 from mandates.store.tables import TermsRow
-from mandates.store.terms import current_terms
 from tests.component.operating import main
 from tests.component.world import ROOT, TABLES, World
 

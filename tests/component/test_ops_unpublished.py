@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from mandates.queueing import Queue
+from mandates.runtime.queues import Queue
 from ops import queues, unpublished
 from ops.stack import Stack
 from tests.component.operating import main

@@ -13,14 +13,13 @@ import pytest
 import stripe
 
 from local.stripe_simulator import FaultPlan, Simulator
-from mandates import politeness, settling, stripe_access
 from mandates.core.changes import Contribution, Subject, change
+from mandates.core.errors import StripeUnavailable
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate
-from mandates.core.stripe_events import payment_method_subject, stripe_customer_subject
-from mandates.errors import StripeUnavailable
-from mandates.gateway import AnswerReplayed, Gateway, setup_session_params
-from mandates.politeness import (
+from mandates.core.stripe_events.readers import payment_method_subject, stripe_customer_subject
+from mandates.gateway import AnswerReplayed, Gateway, access, politeness, setup_session_params
+from mandates.gateway.politeness import (
     ATTEMPTS,
     BACKGROUND_PER_SECOND,
     CALL_SECONDS,
@@ -29,6 +28,7 @@ from mandates.politeness import (
     REQUEST_SECONDS,
     STRIPE_PER_SECOND,
 )
+from mandates.revocation import releasing
 from tests.component.virtual_time import TimedClient, VirtualTime
 from tests.component.world import Context, World, sqs_event, template
 from tests.unit.examples import NEW_MANDATE
@@ -200,7 +200,7 @@ class Timed:
     def container(self, name: str) -> Any:
         times = SimpleNamespace(time=self.time, monotonic=self.time, sleep=self.time.sleep)
         with self.monkeypatch.context() as patched:
-            patched.setattr(stripe_access, "time", times)
+            patched.setattr(access, "time", times)
             patched.setattr(stripe, "RequestsClient", lambda **_: self.client)
             return self.world.fresh(name)
 
@@ -212,9 +212,9 @@ class Timed:
         made = [self._withdrawn(number) for number in range(how_many)]
         self.heads = {one.mandate_id: one for one in made}
         self.monkeypatch.setattr(
-            settling, "read_heads", lambda wanted: {one: self.heads[one] for one in wanted}
+            releasing, "read_heads", lambda wanted: {one: self.heads[one] for one in wanted}
         )
-        self.monkeypatch.setattr(settling, "read_subjects", lambda keys: {key: Subject(key) for key in keys})
+        self.monkeypatch.setattr(releasing, "read_subjects", lambda keys: {key: Subject(key) for key in keys})
         return list(self.heads)
 
     def _withdrawn(self, number: int) -> Mandate:

@@ -15,10 +15,10 @@ from botocore.exceptions import (
 )
 from jsonschema import Draft202012Validator, FormatChecker
 
-from mandates import publishing
 from mandates.core.ledger import first_broken
 from mandates.core.outward import SOURCE
-from mandates.ledger_stream import entry_of
+from mandates.ledger import publishing
+from mandates.ledger.stream import entry_of
 from mandates.store.mandates import read_ledger
 from tests.component.world import ROOT, World, metrics
 from tests.unit.test_outward import SCHEMA

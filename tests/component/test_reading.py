@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from mandates.api.cursors import to_cursor
 from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import Entry
-from mandates.core.stripe_events import payment_method_subject
-from mandates.cursors import to_cursor
+from mandates.core.stripe_events.readers import payment_method_subject
 from mandates.store import mandates as mandates_store
 from mandates.store.mandates import (
     LedgerPosition,

@@ -11,19 +11,17 @@ from typing import Any
 
 import pytest
 
-from mandates import reconciling, sweeping
-from mandates.core.event_projection import HANDLED_TYPES
-from mandates.errors import StripeUnavailable
+from mandates.core.clock import Moment
+from mandates.core.errors import StripeUnavailable
+from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import Gateway
-from mandates.moment import Moment
-from mandates.reconciling import (
-    WINDOW_SECONDS,
-    group_of,
-)
+from mandates.setup import sweep
+from mandates.setup.sweep import MOST_FAILURES_IN_A_ROW
 from mandates.store.event_cursors import advance, read_position
 from mandates.store.tables import HeadRow
-from mandates.sweeping import MOST_FAILURES_IN_A_ROW
-from mandates.webhooks import message_of
+from mandates.webhooks import reconciling
+from mandates.webhooks.receiving import message_of
+from mandates.webhooks.reconciling import WINDOW_SECONDS, group_of
 from tests.component.world import CUSTOMER, World, service
 
 GROUP = group_of(HANDLED_TYPES)
@@ -160,7 +158,7 @@ def test_a_set_up_nobody_told_us_of(world: World) -> None:
     begun = authorised(world)
     assert swept(world, begun["mandate_id"]) == "active"
     ledger = world.get_mandate(begun["mandate_id"]).body["ledger"]
-    assert ledger[-1]["source"] == sweeping.SOURCE
+    assert ledger[-1]["source"] == sweep.SOURCE
 
 
 def test_an_expiry_nobody_told_us_of(world: World) -> None:
@@ -257,7 +255,7 @@ def test_a_session_that_is_not_ours_decides_nothing_and_comes_back_later_and_lat
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = authorised(world)
-    monkeypatch.setattr(sweeping, "is_about", lambda *_: False)
+    monkeypatch.setattr(sweep, "is_about", lambda *_: False)
     world.sweep_is_due(begun["mandate_id"])
     assert world.reconcile()["MandatesSwept"] == [0]
     first = head(begun["mandate_id"]).sweep_at - time.time()
@@ -277,7 +275,7 @@ def test_one_failing_mandate_blocks_no_other(world: World, monkeypatch: pytest.M
         return read(self, session_id)
 
     monkeypatch.setattr(Gateway, "read_session", read_session)
-    monkeypatch.setattr(sweeping, "MOST_PER_RUN", 1)
+    monkeypatch.setattr(sweep, "MOST_PER_RUN", 1)
     for since, one in enumerate((broken, *sound)):
         world.sweep_is_due(one["mandate_id"], since)
     for _ in range(4):
@@ -319,7 +317,7 @@ def test_each_failure_of_a_sweep_is_logged_and_what_nobody_expected_in_full(
 
     monkeypatch.setattr(Gateway, "read_session", fails)
     world.function("reconcile_events")
-    from mandates.telemetry import logger  # its settings come with the world
+    from mandates.runtime.telemetry import logger  # its settings come with the world
 
     log = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", log)

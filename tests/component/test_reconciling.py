@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from mandates import reconciling
-from mandates.core.event_projection import HANDLED_TYPES
+from mandates.core.clock import Moment
+from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import EVENTS_PER_PAGE, EventPage, Gateway
-from mandates.moment import Moment
-from mandates.queueing import Queue
-from mandates.reconciling import (
+from mandates.runtime.queues import Queue
+from mandates.store import tables
+from mandates.store.event_cursors import advance, read_position
+from mandates.store.events import record_outcome
+from mandates.webhooks import reconciling
+from mandates.webhooks.reconciling import (
     MOST_WAITING,
     OVERLAP_SECONDS,
     WINDOW_SECONDS,
@@ -22,9 +25,6 @@ from mandates.reconciling import (
     Reconciler,
     group_of,
 )
-from mandates.store import tables
-from mandates.store.event_cursors import advance, read_position
-from mandates.store.events import record_outcome
 from tests.component.world import TABLES, create_tables
 
 pytestmark = pytest.mark.usefixtures("dynamodb")

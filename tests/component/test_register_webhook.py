@@ -7,12 +7,12 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from mandates import custom_resource
-from mandates.core.event_projection import HANDLED_TYPES
-from mandates.core.webhook_endpoints import QUIET_TYPE
+from mandates.core.endpoint_plan import QUIET_TYPE
+from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import API_VERSION
-from mandates.politeness import ATTEMPTS
-from mandates.webhook_endpoints import KNOWN_SECONDS
+from mandates.gateway.politeness import ATTEMPTS
+from mandates.webhooks import custom_resource
+from mandates.webhooks.endpoints import KNOWN_SECONDS
 from tests.component.cloudformation import OWNER_MARK, STACK_ID, URL, CloudFormation
 from tests.component.world import WEBHOOK_SECRET, World, signed
 

@@ -9,7 +9,7 @@ import pytest
 from mandates.core.checkout import Slot
 from mandates.core.facts import Kind
 from mandates.core.ledger import first_broken
-from mandates.returning import ASK_AGAIN_AFTER_SECONDS
+from mandates.setup.return_page import ASK_AGAIN_AFTER_SECONDS
 from mandates.store.mandates import read_heads, read_ledger
 from mandates.store.sessions import may_ask
 from tests.component.world import ORIGIN, STRANGER, Answer, World, customer, metrics, service

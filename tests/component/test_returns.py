@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mandates.caller import NOT_YOURS
+from mandates.api.callers import NOT_YOURS
 from mandates.core.ledger import first_broken
-from mandates.core.returns import digest_of
+from mandates.core.return_tokens import digest_of
 from mandates.store.customers import read_slot
 from mandates.store.mandates import commit as store_commit
 from mandates.store.mandates import read_heads, read_ledger
@@ -140,7 +140,7 @@ def test_two_at_once_are_recorded_once(world: World, monkeypatch: pytest.MonkeyP
             raise Conflict
         store_commit(*arguments)
 
-    monkeypatch.setattr("mandates.recording.commit", commit)
+    monkeypatch.setattr("mandates.ledger.contributing.commit", commit)
     assert world.come_back(begun["checkout_session_id"]).status == 200
     assert entries(begun).count("returned#customer") == 1
 
@@ -232,7 +232,7 @@ def test_nobody_comes_back_to_a_mandate_that_was_erased(world: World) -> None:
 
 def test_nor_while_it_is_being_erased(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = world.begun()
-    monkeypatch.setattr("mandates.privacy.delete_personal", crash)
+    monkeypatch.setattr("mandates.privacy.personal_data.delete_personal", crash)
     with pytest.raises(InterruptedError):
         run()
     length = len(entries(begun))

@@ -15,11 +15,11 @@ import pytest
 
 from local.stripe_simulator.sdk import DirectClient
 from local.stripe_simulator.simulator import Simulator
-from mandates.core.event_projection import HANDLED_TYPES
-from mandates.core.webhook_endpoints import Pauses, Wanted, WebhookEndpoint
+from mandates.core.endpoint_plan import Pauses, Wanted, WebhookEndpoint
+from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import API_VERSION, EndpointGone, Gateway
-from mandates.webhook_endpoints import KNOWN_SECONDS, ROTATION, WebhookEndpoints
-from mandates.webhook_secrets import WebhookSecrets
+from mandates.webhooks.endpoints import KNOWN_SECONDS, ROTATION, WebhookEndpoints
+from mandates.webhooks.secret_store import WebhookSecrets
 from tests.component.cloudformation import OWNER_MARK, URL
 from tests.component.world import WEBHOOK_SECRET, World, answer, api_event, runs
 

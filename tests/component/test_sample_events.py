@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 import yaml
 
-from mandates import custom_resource
 from mandates.core.changes import Contribution, Subject, change
+from mandates.core.clock import Moment
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.faults import faults
 from mandates.core.ledger import PersonalValue, first_broken
 from mandates.core.record import Record, proven, told_of_subjects
-from mandates.core.returns import expecting
-from mandates.core.stripe_events import stripe_customer_subject
+from mandates.core.return_tokens import expecting
+from mandates.core.stripe_events.readers import stripe_customer_subject
 from mandates.core.terms import checked
-from mandates.ledger_stream import added_entries, entry_of
-from mandates.moment import Moment
-from mandates.recording import statuses
+from mandates.ledger.contributing import statuses
+from mandates.ledger.stream import added_entries, entry_of
 from mandates.store.customers import Customer, claim_customer, resolve_claim
 from mandates.store.mandates import commit, read_heads
+from mandates.webhooks import custom_resource
 from tests.component.world import ROOT, Context, World
 from tests.functions import FUNCTIONS, MANDATE, folder_of
 from tests.unit.examples import NEW_MANDATE

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mandates.stripe_work import mandate_to_settle, to_settle
+from mandates.revocation.release_messages import mandate_to_settle, to_settle
 from ops.stack import Stack
 from tests.component.operating import main
 from tests.component.test_revoking import DOWN

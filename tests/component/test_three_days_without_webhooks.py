@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from local.stripe_simulator import FaultPlan
-from mandates.core.event_projection import HANDLED_TYPES
 from mandates.core.ledger import first_broken
+from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.store.events import recorded
 from mandates.store.mandates import read_heads, read_ledger
 from tests.component.world import World, customer, service, signed, stripes_clock

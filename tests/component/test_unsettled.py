@@ -10,13 +10,14 @@ from typing import Any
 import boto3
 import pytest
 
+from mandates.core.clock import Moment
+from mandates.core.errors import StripeUnavailable
 from mandates.core.facts import Fact, Kind, ids
-from mandates.errors import StripeUnavailable
 from mandates.gateway import Gateway, ResourceMissing
-from mandates.moment import Moment
-from mandates.recording import contribute_ours
-from mandates.settling import settle
-from mandates.store.unsettled import (
+from mandates.ledger.contributing import contribute_ours
+from mandates.revocation.release_messages import to_settle
+from mandates.revocation.releasing import settle
+from mandates.store.unreleased import (
     Unsettled,
     add_unsettled,
     all_unsettled,
@@ -25,7 +26,6 @@ from mandates.store.unsettled import (
     remove_unsettled,
 )
 from mandates.store.writing import Conflict
-from mandates.stripe_work import to_settle
 from ops.stack import Stack
 from tests.component.operating import main
 from tests.component.test_privacy import everything_stored
@@ -120,7 +120,7 @@ def test_what_nobody_expected_is_logged_with_its_trace(
         raise raised
 
     monkeypatch.setattr(Gateway, "detach", fails)
-    from mandates.telemetry import logger  # its settings come with the world
+    from mandates.runtime.telemetry import logger  # its settings come with the world
 
     log = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", log)

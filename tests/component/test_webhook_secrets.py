@@ -6,9 +6,9 @@ from typing import Any
 import boto3
 import pytest
 
+from mandates.core.errors import Busy
 from mandates.core.signing_secrets import SigningSecrets, parse
-from mandates.errors import Busy
-from mandates.webhook_secrets import ATTEMPTS, WebhookSecrets
+from mandates.webhooks.secret_store import ATTEMPTS, WebhookSecrets
 from tests.component.world import WEBHOOK_SECRET, World
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from mandates.core.changes import Change
 from mandates.core.checkout import Refusal
+from mandates.core.clock import Moment
 from mandates.core.facts import Fact, Facts, Kind, merge
 from mandates.core.ledger import PersonalValue
 from mandates.core.mandate import Mandate
-from mandates.moment import Moment
 from mandates.store.customers import (
     Customer,
     claim_customer,

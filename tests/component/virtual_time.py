@@ -8,7 +8,7 @@ from typing import Any
 import stripe
 
 from local.stripe_simulator import Simulator
-from mandates.politeness import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
+from mandates.gateway.politeness import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
 
 
 class VirtualTime:

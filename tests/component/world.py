@@ -27,12 +27,12 @@ from stripe import StripeClient, WebhookSignature
 from functions.ship_fonts import ship
 from local.journey import consent_to
 from local.stripe_simulator import FaultPlan, RunningSimulator
+from mandates.api.views import terms_view
+from mandates.core.clock import Moment
 from mandates.core.terms import Terms
-from mandates.moment import Moment
 from mandates.store import tables
+from mandates.store.published_terms import publish_terms
 from mandates.store.tables import HeadRow
-from mandates.store.terms import publish_terms
-from mandates.views import terms_view
 from ops.existing_tables import store_name
 from ops.terms import load
 from tests.template.stack import raw

@@ -16,7 +16,7 @@ import pytest
 from local import aws, deployment, environment, sam_local, stack
 from local.processes import Processes
 from local.settings import HOST, PLACEHOLDER_STRIPE_KEY, STACK_NAME, Settings
-from mandates.core.event_projection import HANDLED_TYPES
+from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import API_VERSION
 
 

@@ -13,8 +13,8 @@ from threading import Event, Thread
 
 from local import stack as local_stack
 from local.settings import Settings
-from mandates.core.event_projection import METADATA_MANDATE, METADATA_OWNER_MARK
 from mandates.core.messages import EVENT
+from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK
 from tests.live.machine import described
 from tests.live.own_stack import own_stack
 from tests.live.shoppers import Shopping, sign_up

@@ -33,7 +33,7 @@ from typing import Any
 
 import httpx
 
-from mandates.core.event_projection import METADATA_MANDATE, METADATA_OWNER_MARK
+from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK
 from tests.live.machine import described
 from tests.live.own_stack import own_stack
 from tests.live.shoppers import Shopper, Shopping, sign_up

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mandates.core.changes import stands_on
-from mandates.core.event_projection import HANDLED_TYPES, METADATA_CUSTOMER, METADATA_MANDATE
 from mandates.core.facts import Facts, Kind, all_from_plain, has
 from mandates.core.faults import faults
 from mandates.core.ledger import Entry, PersonalValue, first_unsound
 from mandates.core.mandate import Mandate, Status, status
 from mandates.core.record import Record
+from mandates.core.stripe_events.projection import HANDLED_TYPES, METADATA_CUSTOMER, METADATA_MANDATE
 from mandates.core.terms import Terms
 from mandates.core.terms import from_plain as from_document
 from mandates.store.mandates import entry_of, mandate_of

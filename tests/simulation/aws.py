@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
-from mandates.ledger_stream import ENTRY_PREFIX
+from mandates.ledger.stream import ENTRY_PREFIX
 from tests.component.world import TABLES, template
 from tests.simulation.dynamodb import DynamoDB, Table, Write, refusal
 from tests.simulation.expressions import Item, NotSimulated

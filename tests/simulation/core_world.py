@@ -1,7 +1,8 @@
 """One mandate in the pure core: what the workers make of an event, without a store, a queue or a clock.
 
-It does what ingest.py and recording.py do, by the same functions of the core and in the same order; where
-they read or write a table, it has a value. `settled` are the event records, `ledger` all that was entered.
+It does what webhooks/applying.py and ledger/contributing.py do, by the same functions of the core and in the
+same order; where they read or write a table, it has a value. `settled` are the event records, `ledger` all
+that was entered.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,13 @@ from mandates.core.changes import Contribution, EventRecord, Subject, stands_on,
 from mandates.core.facts import NO_FACTS, Fact, Facts, merge
 from mandates.core.ledger import GENESIS, Entry
 from mandates.core.mandate import Mandate, Status
-from mandates.core.stripe_events import AboutMandate, AboutSubject, Impossible, NotOurs, Reading
+from mandates.core.stripe_events.readers import (
+    AboutMandate,
+    AboutSubject,
+    Impossible,
+    NotOurs,
+    Reading,
+)
 
 RECORDED_AT = "2026-11-24T12:00:00.000Z"
 

@@ -10,19 +10,31 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from mandates import checkouts, ingest, privacy, recording, returns, settling
-from mandates.checkouts import Checkouts
-from mandates.core import event_projection, ledger, stripe_events
+from mandates.core import ledger
 from mandates.core.changes import Contribution, Subject
+from mandates.core.clock import Clock
 from mandates.core.facts import Fact
-from mandates.core.returns import By
+from mandates.core.return_tokens import By
+from mandates.core.stripe_events import projection, readers
 from mandates.gateway import Gateway, RequestRejected, ResourceMissing
-from mandates.moment import Clock
+from mandates.ledger import contributing
+from mandates.privacy import personal_data
+from mandates.revocation import releasing
+from mandates.setup import checkouts, customer_returns
+from mandates.setup.checkouts import Checkouts
+from mandates.store import batch_reads as store_together
 from mandates.store import events, mandates
-from mandates.store import together as store_together
-from mandates.store.tables import CheckoutRow, CustomerRow, EntryRow, HeadRow, SessionRow, SubjectRow
-from mandates.store.together import Known
+from mandates.store.batch_reads import Known
+from mandates.store.tables import (
+    CheckoutRow,
+    CustomerRow,
+    EntryRow,
+    HeadRow,
+    SessionRow,
+    SubjectRow,
+)
 from mandates.store.writing import Transaction
+from mandates.webhooks import applying
 
 Removal = Callable[[pytest.MonkeyPatch], None]
 
@@ -56,10 +68,10 @@ def _questions_without_pause(patch: pytest.MonkeyPatch) -> None:
 
 def _returns_each_time(patch: pytest.MonkeyPatch) -> None:
     def contribute(mandate_id: str, fact: Fact, clock: Clock) -> bool:
-        recording.contribute(mandate_id, [Contribution(fact.source, (fact,))], clock)
+        contributing.contribute(mandate_id, [Contribution(fact.source, (fact,))], clock)
         return True
 
-    patch.setattr(returns, "contribute_once", contribute)
+    patch.setattr(customer_returns, "contribute_once", contribute)
 
 
 def _unconditional_records(module: Any) -> Removal:
@@ -104,8 +116,8 @@ def _subjects_unread(prefix: str) -> Removal:
             known = together(*arguments)
             return replace(known, subjects=forgotten(known.subjects))
 
-        patch.setattr(recording, "read_subjects", unread)
-        patch.setattr(ingest, "read_together", read_together)
+        patch.setattr(contributing, "read_subjects", unread)
+        patch.setattr(applying, "read_together", read_together)
 
     return remove
 
@@ -130,22 +142,22 @@ def _no_tombstones(patch: pytest.MonkeyPatch) -> None:
         known = list(SubjectRow.batch_get([key], consistent_read=True))
         return real(key, new) if known else Subject(key)
 
-    patch.setattr(recording, "add_subject_facts", known_only)
+    patch.setattr(contributing, "add_subject_facts", known_only)
 
 
 def _believes_any_metadata(patch: pytest.MonkeyPatch) -> None:
     """An object that names a mandate of ours is taken for ours, whichever stack made it."""
-    reader = stripe_events._Event
+    reader = readers._Event
     patch.setattr(
-        reader, "our_mandate", lambda self: self.nested_text("metadata", event_projection.METADATA_MANDATE)
+        reader, "our_mandate", lambda self: self.nested_text("metadata", projection.METADATA_MANDATE)
     )
 
 
 def _never_settled(patch: pytest.MonkeyPatch) -> None:
-    for module in (ingest, recording):
+    for module in (applying, contributing):
         patch.setattr(module, "settled", lambda _: set())
     together = store_together.read_together
-    patch.setattr(ingest, "read_together", lambda *given: replace(together(*given), settled=frozenset()))
+    patch.setattr(applying, "read_together", lambda *given: replace(together(*given), settled=frozenset()))
 
 
 def _any_refusal_is_an_end(patch: pytest.MonkeyPatch) -> None:
@@ -173,7 +185,7 @@ def _what_stripe_does_not_know_has_ended(patch: pytest.MonkeyPatch) -> None:
 
 def _a_call_that_died_tells_nobody(patch: pytest.MonkeyPatch) -> None:
     """The webhook tells its own word alone."""
-    real = recording.withdraw_subject
+    real = contributing.withdraw_subject
 
     def withdraw(key: str, fact: Fact, clock: Any, *, event: Any = None) -> None:
         with pytest.MonkeyPatch.context() as inside:
@@ -181,7 +193,7 @@ def _a_call_that_died_tells_nobody(patch: pytest.MonkeyPatch) -> None:
                 inside.setattr(Fact, "is_our_own", False)
             real(key, fact, clock, event=event)
 
-    patch.setattr(ingest, "withdraw_subject", withdraw)
+    patch.setattr(applying, "withdraw_subject", withdraw)
 
 
 def _unknown_is_released(module: Any, method: str) -> Removal:
@@ -209,20 +221,20 @@ def _erases_whatever_is_there(name: str, row: type[CustomerRow | CheckoutRow]) -
     def delete(what: Any, *_: Any) -> None:
         row(getattr(what, "customer_id", what), row.RECORD).delete()
 
-    return lambda patch: patch.setattr(privacy, name, delete)
+    return lambda patch: patch.setattr(personal_data, name, delete)
 
 
 def _forgets(name: str, **what: Any) -> Removal:
     """An erasure reads it without that."""
 
     def remove(patch: pytest.MonkeyPatch) -> None:
-        real = getattr(privacy, name)
+        real = getattr(personal_data, name)
 
         def read(customer_id: str) -> Any:
             found = real(customer_id)
             return replace(found, **what) if found else None
 
-        patch.setattr(privacy, name, read)
+        patch.setattr(personal_data, name, read)
 
     return remove
 
@@ -245,28 +257,28 @@ GUARDS: Mapping[str, Removal] = {
     "end of the session before": _any_refusal_is_an_end,
     "session that Stripe does not know": _what_stripe_does_not_know_has_ended,
     "withdrawn payment method that Stripe does not know": _unknown_is_released(Gateway, "detach"),
-    "withdrawn session that Stripe does not know": _unknown_is_released(settling, "_expire"),
+    "withdrawn session that Stripe does not know": _unknown_is_released(releasing, "_expire"),
     "checkout's check of the customer's claim": _checkouts_without_claim,
     "customer's condition of an erasure": _erases_whatever_is_there("delete_customer", CustomerRow),
     "checkout slot's condition of an erasure": _erases_whatever_is_there("delete_slot", CheckoutRow),
     "checkouts of the hour before": _forgets("read_slot", starts={}),
     "Stripe customers of before": _forgets("read_customer", earlier=()),
     "customer match of events": lambda patch: patch.setattr(
-        ingest, "_is_of_another_customer", lambda *_: False
+        applying, "_is_of_another_customer", lambda *_: False
     ),
     "checkout match of events": lambda patch: patch.setattr(
-        ingest, "_is_of_another_checkout", lambda *_: False
+        applying, "_is_of_another_checkout", lambda *_: False
     ),
     "ownership of events": _believes_any_metadata,
     "tombstones of withdrawn subjects": _no_tombstones,
     "telling of a deletion that was found out": _a_call_that_died_tells_nobody,
     "settled read": _never_settled,
     "one entry for whoever comes back": _returns_each_time,
-    "the token of a return": lambda patch: patch.setattr(returns, "is_expected", lambda *_: True),
+    "the token of a return": lambda patch: patch.setattr(customer_returns, "is_expected", lambda *_: True),
     "whose a return is": lambda patch: patch.setattr(
-        returns,
+        customer_returns,
         "_record",
-        lambda mandate, by, clock, record=returns._record: record(mandate, By.CUSTOMER, clock),
+        lambda mandate, by, clock, record=customer_returns._record: record(mandate, By.CUSTOMER, clock),
     ),
     "pause between questions about a session": _questions_without_pause,
 }

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mandates.core import ledger
-from mandates.core.event_projection import HANDLED_TYPES
 from mandates.core.facts import from_plain, merge, to_plain
 from mandates.core.faults import faults
-from mandates.ledger_stream import ENTRY_PREFIX, entry_of
-from mandates.records import read_record
+from mandates.core.stripe_events.projection import HANDLED_TYPES
+from mandates.ledger.snapshot import read_record
+from mandates.ledger.stream import ENTRY_PREFIX, entry_of
 from tests.simulation.dynamodb import Write
 from tests.simulation.reality import OWNER_MARK
 from tests.simulation.tasks import CRASHES, Call, Task

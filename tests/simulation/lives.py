@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from mandates.core.event_projection import METADATA_MANDATE, METADATA_OWNER_MARK, project
 from mandates.core.facts import Fact, Kind
-from mandates.core.returns import By, returned
-from mandates.core.stripe_events import payment_method_subject, stripe_customer_subject
-from mandates.ingest import apply_events
-from mandates.privacy import erase, holdings
-from mandates.recording import contribute_ours
+from mandates.core.return_tokens import By, returned
+from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK, project
+from mandates.core.stripe_events.readers import payment_method_subject, stripe_customer_subject
+from mandates.ledger.contributing import contribute_ours
+from mandates.privacy.personal_data import erase, holdings
+from mandates.revocation.revoking import revoke
 from mandates.store.mandates import add_subject_facts
-from mandates.withdrawals import revoke
+from mandates.webhooks.applying import apply_events
 from tests.component.world import CUSTOMER
 from tests.simulation.reality import OWNER_MARK
 from tests.simulation.world import World

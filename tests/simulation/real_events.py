@@ -6,11 +6,11 @@ Ids say nothing of when things happened, so these don't either: in no order of t
 from collections.abc import Mapping
 from typing import Any
 
-from mandates.core.event_projection import project
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Status
-from mandates.core.returns import By, returned
-from mandates.core.stripe_events import read
+from mandates.core.return_tokens import By, returned
+from mandates.core.stripe_events.projection import project
+from mandates.core.stripe_events.readers import read
 from tests.simulation.core_world import Told
 from tests.unit.examples import (
     AT,

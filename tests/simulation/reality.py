@@ -30,8 +30,8 @@ from local.stripe_simulator.faults import (
     ServerError,
     TimeoutAfterEffect,
 )
-from mandates import aws, deadline, stripe_access, telemetry
-from mandates.gateway import Gateway
+from mandates.gateway import Gateway, access
+from mandates.runtime import aws, deadline, telemetry
 from mandates.store import tables, writing
 from tests.component.world import ORIGIN, ROOT, TABLES
 from tests.simulation.aws import BUS, UNPUBLISHED, WEBHOOK_QUEUE, WORK_DEAD_LETTERS, WORK_QUEUE, Aws
@@ -244,7 +244,7 @@ def installed() -> Iterator[None]:
     patch.setattr(aws, "client", functools.cache(aws.client))
     client = SimulatedStripe()
     patch.setattr(
-        stripe_access,
+        access,
         "Gateway",
         lambda key, **given: Gateway(key, http_client=client, chance=random.random, **given),
     )

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from mandates.caller import Caller
+from mandates.api.callers import Caller
+from mandates.api.views import mandate_view
 from mandates.core.canonical import canonical_json
+from mandates.core.errors import LedgerUnreadable
 from mandates.core.faults import faults
 from mandates.core.formats import NewerFormat
-from mandates.errors import LedgerUnreadable
-from mandates.evidence import signed_evidence
-from mandates.recording import statuses
-from mandates.records import read_record
-from mandates.store.as_stored import read_as_stored
+from mandates.evidence.signed_packs import signed_evidence
+from mandates.ledger.contributing import statuses
+from mandates.ledger.snapshot import read_record
 from mandates.store.mandates import read_heads
-from mandates.views import mandate_view
+from mandates.store.raw_items import read_as_stored
 from tests.simulation.lives import Life
 
 Item = Mapping[str, Any]

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from mandates.core.event_projection import project
 from mandates.core.messages import EVENT
+from mandates.core.stripe_events.projection import project
 from tests.component.world import CUSTOMER, STRANGER, sqs_event
 from tests.simulation.expressions import Item
 from tests.simulation.invariants import Invariants

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mandates.customers import SEARCHABLE_AFTER_SECONDS
+from mandates.setup.customers import SEARCHABLE_AFTER_SECONDS
 from tests.simulation.tasks import CRASHES, Fault, Task
 from tests.simulation.world import URLS, World
 

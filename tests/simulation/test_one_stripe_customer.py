@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
-from mandates.customers import SEARCHABLE_AFTER_SECONDS
+from mandates.setup.customers import SEARCHABLE_AFTER_SECONDS
 from tests.simulation.tasks import Fault
 from tests.simulation.test_guards_matter import on_to
 from tests.simulation.world import World

@@ -19,11 +19,11 @@ from local.stripe_simulator import NotPossible, Settings, Simulator
 from local.stripe_simulator.errors import StripeError
 from local.stripe_simulator.ids import random_ids
 from local.stripe_simulator.outbox import DeliveryAttempt
-from mandates.core.event_projection import HANDLED_TYPES
+from mandates.core.clock import Moment
+from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.core.terms import Terms
-from mandates.moment import Moment
-from mandates.privacy import erase, holdings
-from mandates.store.terms import publish_terms
+from mandates.privacy.personal_data import erase, holdings
+from mandates.store.published_terms import publish_terms
 from ops.terms import load as load_terms
 from tests.component.world import (
     CUSTOMER,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from urllib.parse import unquote
 
-from mandates import cursors, http
+from mandates.api import cursors, requests
 from mandates.core import ids
 from tests.template.rules import WEBHOOKS, routes, routes_that_call_stripe, throttles
 from tests.template.stack import Json, Stack, name_of
@@ -181,7 +181,7 @@ REFUSED_ABOVE = {
 """Bytes. https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html"""
 
 TAKEN = {
-    "SizeRestrictions_BODY": http.MAX_BODY_BYTES,
+    "SizeRestrictions_BODY": requests.MAX_BODY_BYTES,
     "SizeRestrictions_URIPATH": ids.MAX_ID_LENGTH * LONGEST_ESCAPED,
     "SizeRestrictions_QUERYSTRING": cursors.MAX_LENGTH * 3,
 }
@@ -203,8 +203,8 @@ def the_firewall_takes_what_our_routes_take(stack: Stack) -> list[str]:
     ]
     bodies = firewall.get("AssociationConfig", {}).get("RequestBody", {}).get("API_GATEWAY", {})
     looked_at = bodies.get("DefaultSizeInspectionLimit", "KB_16")
-    if looked_at != f"KB_{http.MAX_BODY_BYTES // 1024}":
-        problems.append(f"it looks at {looked_at} of a body, our routes take {http.MAX_BODY_BYTES} bytes")
+    if looked_at != f"KB_{requests.MAX_BODY_BYTES // 1024}":
+        problems.append(f"it looks at {looked_at} of a body, our routes take {requests.MAX_BODY_BYTES} bytes")
     return problems
 
 

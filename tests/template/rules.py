@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from mandates import aws, issuer_keys, politeness
+from mandates.api import issuer_keys
+from mandates.gateway import politeness
+from mandates.runtime import aws
 from mandates.store import tables
 from ops.account import ENOUGH_CONCURRENCY
 from tests.template.stack import ALIAS, Json, Stack, function_called, listed, name_of
@@ -38,7 +40,7 @@ READERS_OF_A_STREAM = 2
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html"""
 
 CALLED_BY_BOTOCORE = ("_QUEUE_URL", "_SECRET_ARN", "_SECRETS_ARN", "_BUS_NAME", "_KEY_IDS")
-"""How the variables end that name what a client of mandates/aws.py is for."""
+"""How the variables end that name what a client of mandates/runtime/aws.py is for."""
 
 Rule = Callable[[Stack], list[str]]
 
@@ -58,7 +60,8 @@ def functions_answer_before_the_gateway_gives_up(stack: Stack) -> list[str]:
 def clients_give_up_before_their_function(stack: Stack) -> list[str]:
     """With the pauses between attempts, which are a second or two; those at Stripe are in its limits.
 
-    The last thing a function may do with its time for Stripe is to fetch a newer API key (gateway/http.py).
+    The last thing a function may do with its time for Stripe is to fetch a newer API key
+    (gateway/transport.py).
     """
     one_aws_call = (aws.CONNECT_TIMEOUT_SECONDS + aws.READ_TIMEOUT_SECONDS) * aws.ATTEMPTS
     one_table_call = (tables.CONNECT_TIMEOUT_SECONDS + tables.READ_TIMEOUT_SECONDS) * 3

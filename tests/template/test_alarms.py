@@ -13,9 +13,9 @@ from math import prod
 
 import pytest
 
-from mandates import errors
-from mandates.http import STATUSES
-from mandates.reconciling import ON_THEIR_WAY_SECONDS
+from mandates.api.requests import STATUSES
+from mandates.core import errors
+from mandates.webhooks.reconciling import ON_THEIR_WAY_SECONDS
 from tests.functions import folder_of
 from tests.template.rules import routes
 from tests.template.stack import ALIAS, Json, Stack, expand, function_called, name_of, raw

@@ -13,12 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mandates.addresses import ORIGIN, SERVER, URL, normalised_origins
+from mandates.api.issuer_keys import fetch_json
+from mandates.api.tokens import Tokens
 from mandates.core.redirects import RedirectRefused, origin_of
-from mandates.issuer_keys import fetch_json
-from mandates.settings import SettingsError, read
-from mandates.stripe_access import StripeAccess
-from mandates.tokens import Tokens
+from mandates.gateway.access import StripeAccess
+from mandates.runtime.addresses import (
+    ORIGIN,
+    SERVER,
+    URL,
+    normalised_origins,
+)
+from mandates.runtime.settings import SettingsError, read
 from tests.template.stack import raw
 from tests.unit.laws import law
 

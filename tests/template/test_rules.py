@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local.settings import ROOT
+from mandates.api.requests import MAX_BODY_BYTES
 from mandates.core.ids import MAX_ID_LENGTH
-from mandates.http import MAX_BODY_BYTES
 from tests.template import rules
 from tests.template.rules import Rule, environment
 from tests.template.stack import Json, Stack, expand, name_of, raw

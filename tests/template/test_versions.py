@@ -57,7 +57,7 @@ def change_one_byte(file: Path) -> None:
     file.write_bytes(content)
 
 
-LAYERS = ["layers/mandates/python/mandates/moment.py", "layers/dependencies/requirements.txt"]
+LAYERS = ["layers/mandates/python/mandates/core/clock.py", "layers/dependencies/requirements.txt"]
 
 
 @pytest.mark.parametrize("file", LAYERS)

@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from mandates.core.event_projection import HANDLED_TYPES
-from mandates.custom_resource import RESERVED_SECONDS
+from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import API_VERSION
-from mandates.webhook_endpoints import KNOWN_SECONDS
+from mandates.webhooks.custom_resource import RESERVED_SECONDS
+from mandates.webhooks.endpoints import KNOWN_SECONDS
 from tests.template.rules import permissions
 from tests.template.stack import Json, Stack, expand, name_of, raw
 

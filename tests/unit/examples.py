@@ -6,7 +6,7 @@ from typing import Any
 from mandates.core.changes import Contribution, EventRecord
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate
-from mandates.core.returns import By, returned
+from mandates.core.return_tokens import By, returned
 
 AT = 1_790_000_000
 RECORDED_AT = "2026-09-21T14:13:20.000Z"

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from mandates.api.tokens import Tokens, Verifier
 from mandates.core.token_claims import TokenRefused
-from mandates.tokens import Tokens, Verifier
 
 Curve = ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1
 

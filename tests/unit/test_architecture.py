@@ -56,9 +56,9 @@ def test_the_core_imports_the_pure_standard_library_and_itself() -> None:
         ("from urllib import request", {"urllib.request"}),
         ("from random import choice", {"random", "random.choice"}),
         ("import uuid as u", {"uuid"}),
-        ("from mandates.moment import Clock", {"mandates.moment", "mandates.moment.Clock"}),
-        ("from mandates import errors", {"mandates", "mandates.errors"}),
-        ("from ..moment import Clock", {"..moment", "..moment.Clock"}),
+        ("from mandates.runtime.aws import client", {"mandates.runtime.aws", "mandates.runtime.aws.client"}),
+        ("from mandates import store", {"mandates", "mandates.store"}),
+        ("from ..store import tables", {"..store", "..store.tables"}),
         ("def f():\n    import boto3", {"boto3"}),
         ("if TYPE_CHECKING:\n    import msgspec", {"msgspec"}),
         ("try:\n    import json\nexcept ImportError:\n    import orjson", {"orjson"}),
@@ -114,7 +114,7 @@ def test_nothing_of_ours_imports(package: str) -> None:
 def test_only_aws_imports_botocore() -> None:
     importers = {path for path, source in OURS.items() if uses(source, "botocore")}
     assert importers <= {
-        "layers/mandates/python/mandates/aws.py",
+        "layers/mandates/python/mandates/runtime/aws.py",
         *(path for path in OURS if path.startswith("layers/mandates/python/mandates/store/")),
     }
 
@@ -135,7 +135,7 @@ def test_an_importer_is_found_wherever_it_imports(source: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["import stripe_access", "from mandates.stripe_access import Stripe", "stripe = 'import stripe'"],
+    ["import stripe_access", "from mandates.gateway.access import Stripe", "stripe = 'import stripe'"],
 )
 def test_a_name_that_looks_alike_is_no_importer(source: str) -> None:
     assert not uses(source, "stripe")
@@ -196,8 +196,8 @@ def test_a_functions_own_imports_lead_to_nothing_it_does_not_need(name: str) -> 
 
 
 def test_imports_are_followed_through_our_own_modules() -> None:
-    assert "stripe" in reached("from mandates.checkouts import Checkouts")
-    assert "pynamodb" in reached("from mandates import recording")
+    assert "stripe" in reached("from mandates.setup.checkouts import Checkouts")
+    assert "pynamodb" in reached("from mandates.ledger import contributing")
     assert reached("from mandates.core.facts import Fact") == set()
     assert reached("import boto3, json") == {"boto3"}
 

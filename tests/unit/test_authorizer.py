@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mandates.caller import Caller, caller_of
+from mandates.api.callers import Caller, caller_of
 from tests.unit.issuer import AUDIENCE, ISSUER, JWKS_URL, NOW, Issuer, customer_claims, token
 
 APP = Path(__file__).parents[2] / "functions" / "authorize_request" / "app.py"

@@ -4,8 +4,13 @@ from typing import Any
 
 import pytest
 
-from mandates.caller import Caller, Scope, caller_of, to_context
-from mandates.errors import InsufficientScope, NotFound, Unauthenticated
+from mandates.api.callers import (
+    Caller,
+    Scope,
+    caller_of,
+    to_context,
+)
+from mandates.core.errors import InsufficientScope, NotFound, Unauthenticated
 
 NOW = 1_790_000_000
 ISSUER = "https://issuer.example"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mandates.deadline import time_left
-from mandates.errors import Busy
+from mandates.core.errors import Busy
+from mandates.runtime.deadline import time_left
+from mandates.runtime.telemetry import instrumented
 from mandates.store.writing import ANSWER_SECONDS, ATTEMPTS, Conflict, until_no_conflict
-from mandates.telemetry import instrumented
 
 
 class Invocation:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mandates.cursors import MAX_LENGTH, from_cursor, to_cursor
-from mandates.errors import InvalidRequest
+from mandates.api.cursors import MAX_LENGTH, from_cursor, to_cursor
+from mandates.core.errors import InvalidRequest
 from tests.unit.laws import law
 
 

@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
-from mandates import custom_resource
-from mandates.custom_resource import ANSWER_ATTEMPTS, ANSWER_SECONDS, RESERVED_SECONDS, Work, put, serve
+from mandates.webhooks import custom_resource
+from mandates.webhooks.custom_resource import (
+    ANSWER_ATTEMPTS,
+    ANSWER_SECONDS,
+    RESERVED_SECONDS,
+    Work,
+    put,
+    serve,
+)
 
 EVENT = {
     "RequestType": "Create",

@@ -12,7 +12,7 @@ import yaml
 
 from local.settings import Settings
 from local.stack import listening_command
-from mandates.core.event_projection import HANDLED_TYPES
+from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import API_VERSION
 from ops.__main__ import command_line
 

@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from stripe.params import DisputeModifyParamsEvidence
 
-from mandates.core import evidence as core
+from mandates.core import evidence_pack as core
 from mandates.core.canonical import canonical_json, digest
-from mandates.core.evidence import build
+from mandates.core.errors import InvalidRequest
+from mandates.core.evidence_pack import build
 from mandates.core.facts import merge
 from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_unsound
 from mandates.core.record import Record
-from mandates.errors import InvalidRequest
-from mandates.evidence import Signer, keys_view, page_asked_for
+from mandates.evidence.signed_packs import Signer, keys_view, page_asked_for
 from ops.__main__ import main
 from ops.evidence import problems_in
 from tests.unit.examples import (

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from mandates import errors, gateway
-from mandates.http import (
+from mandates import gateway
+from mandates.api.requests import (
     MAX_BODY_BYTES,
     STATUSES,
     Request,
@@ -20,6 +20,7 @@ from mandates.http import (
     raw_body,
     to_gateway,
 )
+from mandates.core import errors
 
 ORIGIN = "https://shop.example"
 ALLOWED = frozenset({ORIGIN, "http://localhost:3000"})

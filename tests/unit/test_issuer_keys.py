@@ -12,9 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from mandates import issuer_keys
+from mandates.api import issuer_keys
+from mandates.api.issuer_keys import IssuerUnreadable, fetch_json
 from mandates.core.token_claims import TokenRefused
-from mandates.issuer_keys import IssuerUnreadable, fetch_json
 from tests.unit.issuer import (
     ISSUER,
     JWKS_URL,

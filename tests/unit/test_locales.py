@@ -13,7 +13,7 @@ from stripe.params.checkout import SessionCreateParams
 
 from mandates.core.locales import MAX_LENGTH, PATTERN, is_locale, lookup
 from mandates.gateway import setup_session_params
-from mandates.gateway.locales import CHECKOUT_LOCALES, checkout_locale
+from mandates.gateway.checkout_locales import CHECKOUT_LOCALES, checkout_locale
 from tests.unit.laws import law
 
 WELL_FORMED = [

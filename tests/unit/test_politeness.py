@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from mandates.politeness import (
+from mandates.gateway.politeness import (
     ATTEMPT_SECONDS,
     ATTEMPTS,
     CALL_SECONDS,

@@ -22,7 +22,7 @@ class SecretsManager:
 def loaded(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     for variable, value in environment(BY_FOLDER[name], "http://127.0.0.1:1").items():
         monkeypatch.setenv(variable, value)
-    monkeypatch.setattr("mandates.aws.client", lambda service: SecretsManager())
+    monkeypatch.setattr("mandates.runtime.aws.client", lambda service: SecretsManager())
     for prepares_tables in ("bind", "warm"):
         monkeypatch.setattr(f"mandates.store.tables.{prepares_tables}", lambda *_: None)
     spec = importlib.util.spec_from_file_location(name, FUNCTIONS / name / "app.py")

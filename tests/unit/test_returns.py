@@ -8,7 +8,7 @@ import pytest
 
 from mandates.core.facts import NO_FACTS, Fact, Kind, from_plain, merge, to_plain
 from mandates.core.mandate import Status, status
-from mandates.core.returns import (
+from mandates.core.return_tokens import (
     EXPECTED,
     WELL_FORMED,
     By,

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from mandates.addresses import normalised_origins
-from mandates.settings import SettingsError, read
-from mandates.stripe_access import StripeAccess
-from mandates.tokens import Tokens
+from mandates.api.tokens import Tokens
+from mandates.gateway.access import StripeAccess
+from mandates.runtime.addresses import normalised_origins
+from mandates.runtime.settings import SettingsError, read
 
 
 class Everything(StripeAccess, frozen=True):

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stripe.params.checkout import SessionCreateParamsSetupIntentData
 
-from mandates.core.event_projection import HANDLED_TYPES, project
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import GENESIS, append
-from mandates.core.stripe_events import (
+from mandates.core.stripe_events.projection import HANDLED_TYPES, project
+from mandates.core.stripe_events.readers import (
     AboutMandate,
     AboutSubject,
     Impossible,

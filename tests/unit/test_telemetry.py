@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.metrics import MetricUnit
 
-from mandates import telemetry
 from mandates.core.visible import visible
+from mandates.runtime import telemetry
 
 MANDATE = "mdt_" + "a" * 24
 

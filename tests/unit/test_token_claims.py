@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mandates.caller import Caller
+from mandates.api.callers import Caller
 from tests.unit.issuer import AUDIENCE, ISSUER, Issuer, customer_claims, refused, signed, token
 
 

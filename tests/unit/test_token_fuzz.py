@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mandates.caller import Scope
+from mandates.api.callers import Scope
+from mandates.api.issuer_keys import IssuerUnreadable
 from mandates.core.token_claims import CLIENT_CLAIMS, GRANT_CLAIMS, TokenRefused, subjects_of
-from mandates.issuer_keys import IssuerUnreadable
 from tests.unit.issuer import (
     AUDIENCE,
     ISSUER,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mandates.caller import Caller
+from mandates.api.callers import Caller
+from mandates.api.tokens import LATEST, LEEWAY_SECONDS, MAX_TOKEN_LENGTH
 from mandates.core.token_claims import TokenRefused
-from mandates.tokens import LATEST, LEEWAY_SECONDS, MAX_TOKEN_LENGTH
 from tests.unit.issuer import (
     AUDIENCE,
     ISSUER,

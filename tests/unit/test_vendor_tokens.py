@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mandates.caller import Caller
+from mandates.api.callers import Caller
 from mandates.core.token_claims import TokenRefused
 from tests.unit.issuer import Issuer, published, token
 from tests.unit.vendors import RECORDED, Customer, Recorded, Refused, Service

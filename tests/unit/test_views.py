@@ -4,12 +4,17 @@ import json
 
 import pytest
 
+from mandates.api.views import (
+    label,
+    ledger_view,
+    mandate_view,
+    terms_view,
+)
+from mandates.core.clock import Moment, rfc3339
 from mandates.core.facts import NO_FACTS, merge
 from mandates.core.ledger import GENESIS, append
 from mandates.core.mandate import Status
 from mandates.core.terms import SECTIONS, from_plain
-from mandates.moment import Moment, rfc3339
-from mandates.views import label, ledger_view, mandate_view, terms_view
 from tests.unit.examples import CONSENT, MANDATE_ID, NEW_MANDATE, OF_A_MANDATE, RECORDED_AT
 from tests.unit.test_terms import PLAIN
 

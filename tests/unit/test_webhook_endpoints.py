@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from mandates.core.signing_secrets import Known, SigningSecrets, fingerprint, parse
-from mandates.core.webhook_endpoints import (
+from mandates.core.endpoint_plan import (
     QUIET_TYPE,
     Create,
     Drop,
@@ -22,6 +21,7 @@ from mandates.core.webhook_endpoints import (
     next_step,
     plan,
 )
+from mandates.core.signing_secrets import Known, SigningSecrets, fingerprint, parse
 
 NOW = 1_790_000_000
 PAUSES = Pauses(known=300, overlap=60, kept=300)

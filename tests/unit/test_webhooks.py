@@ -8,10 +8,16 @@ from typing import Any
 
 import pytest
 
-from mandates.core.event_projection import project
 from mandates.core.signature import NoMatchingSignature, SignatureRefused
-from mandates.secret_values import Secret
-from mandates.webhooks import MAX_BODY_BYTES, BodyTooLarge, EventRefused, accept, webhook_secrets
+from mandates.core.stripe_events.projection import project
+from mandates.runtime.secret_values import Secret
+from mandates.webhooks.receiving import (
+    MAX_BODY_BYTES,
+    BodyTooLarge,
+    EventRefused,
+    accept,
+    webhook_secrets,
+)
 from tests.unit.examples import EVERY_EVENT
 from tests.unit.test_signature import NOW, OTHER, SECRET, header
 

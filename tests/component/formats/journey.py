@@ -12,16 +12,16 @@ from botocore.client import BaseClient
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from mandates.core.clock import Moment
 from mandates.core.retention import EVIDENCE_DAYS
 from mandates.core.signing_secrets import SigningSecrets, parse
-from mandates.moment import Moment
-from mandates.privacy import erase, holdings
-from mandates.recording import statuses
+from mandates.ledger.contributing import statuses
+from mandates.privacy.personal_data import erase, holdings
 from mandates.store.customers import creation_failed, read_customer
 from mandates.store.events import dismiss
 from mandates.store.mandates import read_heads
-from mandates.store.terms import retire_terms
-from mandates.store.unsettled import all_unsettled, dismiss_unsettled
+from mandates.store.published_terms import retire_terms
+from mandates.store.unreleased import all_unsettled, dismiss_unsettled
 from tests.component.formats.samples import Item, Written
 from tests.component.test_publish_changes import BUS, images, publish, refusing, stream_event
 from tests.component.world import STRANGER, TABLES, World, customer, service

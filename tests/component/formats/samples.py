@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mandates.store import tables
-from mandates.store.formats import Item as Kind
+from mandates.store.item_formats import Item as Kind
 
 FOLDER = Path(__file__).parent
 RELEASES = sorted(

@@ -16,20 +16,20 @@ from mandates.core.faults import faults
 from mandates.core.formats import NewerFormat
 from mandates.core.outward import EventType
 from mandates.core.signing_secrets import SigningSecrets, parse
-from mandates.recording import statuses
-from mandates.records import read_record
+from mandates.ledger.contributing import statuses
+from mandates.ledger.snapshot import read_record
+from mandates.revocation.release_messages import to_settle
 from mandates.store import tables
-from mandates.store.as_stored import read_as_stored
 from mandates.store.customers import owner_of, read_customer, read_slot
 from mandates.store.event_cursors import read_position
 from mandates.store.events import quarantined, seen
-from mandates.store.formats import Item as Kind
+from mandates.store.item_formats import Item as Kind
 from mandates.store.mandates import mandates_of, read_heads, read_ledger
+from mandates.store.published_terms import all_terms, read_terms
+from mandates.store.raw_items import read_as_stored
 from mandates.store.sessions import mandates_naming, may_ask
 from mandates.store.tables import CursorRow, CustomerRow, EventRow, HeadRow, SessionRow, SubjectRow
-from mandates.store.terms import all_terms, read_terms
-from mandates.store.unsettled import all_unsettled, read_unsettled
-from mandates.stripe_work import to_settle
+from mandates.store.unreleased import all_unsettled, read_unsettled
 from ops.evidence import problems_in
 from ops.stack import Stack
 from tests.component.formats.journey import write_everything

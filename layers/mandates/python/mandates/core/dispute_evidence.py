@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mandates.core.facts import Kind, utc
 from mandates.core.mandate import Mandate
 from mandates.core.record import Consent, Proven, Record, proven
-from mandates.core.returns import By, returns
+from mandates.core.return_tokens import By, returns
 
 MOST_CHARACTERS = 20_000
 """Per text field of a dispute's evidence: https://docs.stripe.com/api/disputes/update"""

@@ -6,7 +6,7 @@ All but the signature, which needs more than the standard library: `ops/evidence
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mandates.core.canonical import digest
-from mandates.core.evidence import FORMAT, statement
+from mandates.core.evidence_pack import FORMAT, statement
 from mandates.core.facts import Fact, Facts, from_plain
 from mandates.core.faults import faults
 from mandates.core.ledger import FORMAT as ENTRY_FORMAT

@@ -35,12 +35,13 @@ class Kind:
 
 
 EVENT = Kind("a Stripe event", written=1, known=1)
-"""What `project` (event_projection.py) keeps of it. receive_webhook, reconcile_events and ops send it."""
+"""What `project` (core/stripe_events/projection.py) keeps of it. receive_webhook, reconcile_events and ops
+send it."""
 
 WITHDRAWAL = Kind("a withdrawal", written=1, known=1)
 """`mandate_id`: a withdrawn mandate, to be ended at Stripe."""
 
 UNPUBLISHED = Kind("an unpublished entry", written=1, known=1)
-"""A ledger entry that was set aside (publishing.py)."""
+"""A ledger entry that was set aside (ledger/publishing.py)."""
 
 KINDS = (EVENT, WITHDRAWAL, UNPUBLISHED)

@@ -9,7 +9,8 @@ PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
 https://docs.stripe.com/payments/checkout/custom-success-page"""
 
 RETURN_PARAMETER = "return_token"
-"""The query parameter in which the page that customers come back to finds its token (returns.py)."""
+"""The query parameter in which the page that customers come back to finds its token
+(setup/customer_returns.py)."""
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 MAX_URL_LENGTH = 2048

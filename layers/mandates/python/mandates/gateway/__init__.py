@@ -21,11 +21,12 @@ from stripe.params import (
 )
 from stripe.params.checkout import SessionCreateParams
 
-from mandates.core.event_projection import METADATA_CUSTOMER, METADATA_OWNER_MARK
-from mandates.core.webhook_endpoints import WebhookEndpoint
-from mandates.errors import InvalidRequest, StripeCustomerUnknown, StripeRefused
+from mandates.core.clock import Clock
+from mandates.core.endpoint_plan import WebhookEndpoint
+from mandates.core.errors import InvalidRequest, StripeCustomerUnknown, StripeRefused
+from mandates.core.stripe_events.projection import METADATA_CUSTOMER, METADATA_OWNER_MARK
 from mandates.gateway.api_keys import ApiKey, FixedKey, livemode_of
-from mandates.gateway.errors import (
+from mandates.gateway.error_mapping import (
     REFUSED,
     AnswerReplayed,
     EndpointGone,
@@ -36,10 +37,15 @@ from mandates.gateway.errors import (
     SessionNotOpen,
     errors_ours,
 )
-from mandates.gateway.http import PoliteClient
+from mandates.gateway.politeness import (
+    CONNECT_TIMEOUT_SECONDS,
+    READ_TIMEOUT_SECONDS,
+    Chance,
+    Pacer,
+    Sleep,
+)
 from mandates.gateway.setup_sessions import setup_session_params
-from mandates.moment import Clock
-from mandates.politeness import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, Chance, Pacer, Sleep
+from mandates.gateway.transport import PoliteClient
 
 __all__ = [
     "API_VERSION",

@@ -4,8 +4,8 @@ from typing import Any, cast
 
 from stripe.params.checkout import SessionCreateParams
 
-from mandates.core.event_projection import METADATA_MANDATE, METADATA_OWNER_MARK
-from mandates.gateway.locales import checkout_locale
+from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK
+from mandates.gateway.checkout_locales import checkout_locale
 
 
 def setup_session_params(

@@ -13,7 +13,7 @@ from pynamodb.connection import Connection
 from pynamodb.connection.base import BOTOCORE_EXCEPTIONS
 from pynamodb.models import Model
 
-from mandates import aws
+from mandates.runtime import aws
 
 
 @functools.cache

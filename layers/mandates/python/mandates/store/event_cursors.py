@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from mandates.moment import Moment
+from mandates.core.clock import Moment
 from mandates.store.tables import CursorRow
 from mandates.store.writing import Conflict, conflicts_named
 

@@ -17,9 +17,9 @@ from typing import Any
 from pynamodb.expressions.condition import Condition
 
 from mandates.core.changes import EVENT, EventRecord
-from mandates.core.event_projection import project
+from mandates.core.clock import Moment
 from mandates.core.facts import is_time
-from mandates.moment import Moment
+from mandates.core.stripe_events.projection import project
 from mandates.store.tables import EventRow
 from mandates.store.writing import Conflict, WrittenOut, conflicts_named
 

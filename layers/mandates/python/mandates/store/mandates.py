@@ -13,10 +13,10 @@ from pynamodb.expressions.update import Action
 
 from mandates.core.changes import Change, Subject
 from mandates.core.checkout import SESSION_LIFETIME_SECONDS
+from mandates.core.clock import Moment
 from mandates.core.facts import Fact, Facts, all_from_plain, merge, to_plain
 from mandates.core.ledger import Entry, PersonalValue
 from mandates.core.mandate import Mandate, Status, status, withdrawn
-from mandates.moment import Moment
 from mandates.store.events import applied_event_values, not_applied_before
 from mandates.store.sessions import add_sessions
 from mandates.store.tables import EntryRow, EventRow, HeadRow, PersonalRow, SubjectRow

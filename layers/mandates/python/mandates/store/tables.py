@@ -22,10 +22,10 @@ from pynamodb.attributes import (
 )
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
-from mandates import aws
 from mandates.core import ledger
+from mandates.runtime import aws
 from mandates.store.connecting import open_connection, share
-from mandates.store.formats import Format, Item
+from mandates.store.item_formats import Format, Item
 
 CONNECT_TIMEOUT_SECONDS = float(aws.CONNECT_TIMEOUT_SECONDS)
 READ_TIMEOUT_SECONDS = float(aws.READ_TIMEOUT_SECONDS)

@@ -21,8 +21,8 @@ from pynamodb.expressions.update import Action, Update
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from mandates.deadline import TimeLeft, time_left
-from mandates.errors import Busy
+from mandates.core.errors import Busy
+from mandates.runtime.deadline import TimeLeft, time_left
 from mandates.store.connecting import connection
 
 MAX_TRANSACTION_ITEMS = 100

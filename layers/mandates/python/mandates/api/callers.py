@@ -1,0 +1,82 @@
+"""Who is calling: a customer with their own token, or the business's back end with a service token."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from mandates.core.errors import InsufficientScope, NotFound, Unauthenticated
+
+NOT_YOURS = "there is no such thing, or it is not yours"
+"""The same words for both, so that the difference can't be told."""
+
+
+class Scope(StrEnum):
+    MANDATES_READ = "mandates:read"
+    MANDATES_WRITE = "mandates:write"
+    CHARGES_WRITE = "charges:write"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`subject` is a customer's id. Scopes are a service's; a customer reaches their own things only."""
+
+    subject: str
+    issuer: str
+    is_service: bool
+    scopes: frozenset[str]
+
+    def must_reach(self, customer_id: str, scope: Scope) -> None:
+        """Pass the customer themselves, and a service with that scope.
+
+        Another customer gets NotFound: whether the id exists is none of theirs.
+        """
+        if self.is_service:
+            if scope not in self.scopes:
+                raise InsufficientScope(f"the token lacks the scope {scope}")
+        elif self.subject != customer_id:
+            raise NotFound(NOT_YOURS)
+
+    @property
+    def may_read(self) -> bool:
+        """Whether what they may reach may be shown to them, and not only changed by them."""
+        return not self.is_service or Scope.MANDATES_READ in self.scopes
+
+    def must_be_customer(self) -> str:
+        """The customer's id. A service can't consent in a customer's place."""
+        if self.is_service:
+            raise InsufficientScope("only the customer themselves can do this: use their token")
+        return self.subject
+
+
+def to_context(caller: Caller, expires_at: int) -> dict[str, str]:
+    """What the authorizer hands on; the gateway turns every value into text."""
+    return {
+        "subject": caller.subject,
+        "issuer": caller.issuer,
+        "kind": "service" if caller.is_service else "customer",
+        "scopes": " ".join(sorted(caller.scopes)),
+        "expires_at": str(expires_at),
+    }
+
+
+def caller_of(context: Mapping[str, Any] | None, now: float) -> Caller:
+    """The caller from the authorizer's context.
+
+    The gateway may answer from its cache for minutes after a token has expired, so expiry is checked
+    again; and without a context (a route deployed without its authorizer) nobody is let in.
+    """
+    try:
+        known = context or {}
+        caller = Caller(
+            subject=str(known["subject"]),
+            issuer=str(known["issuer"]),
+            is_service={"service": True, "customer": False}[known["kind"]],
+            scopes=frozenset(str(known["scopes"]).split()),
+        )
+        expires_at = int(known["expires_at"])
+    except (KeyError, ValueError, TypeError):
+        raise Unauthenticated("no verified token came with this request") from None
+    if now >= expires_at or not caller.subject:
+        raise Unauthenticated("the token has expired; get a new one")
+    return caller

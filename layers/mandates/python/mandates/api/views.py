@@ -1,0 +1,76 @@
+"""Our objects as the API shows them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mandates.core.clock import rfc3339
+from mandates.core.facts import Kind
+from mandates.core.ledger import Entry
+from mandates.core.mandate import Mandate, Status
+from mandates.core.return_tokens import returns
+
+if TYPE_CHECKING:  # terms bring time zones with them, which take long to load and no other view needs
+    from mandates.core.terms import Terms
+
+
+def mandate_view(mandate: Mandate, status: Status) -> dict[str, Any]:
+    return {
+        "mandate_id": mandate.mandate_id,
+        "customer_id": mandate.customer_id,
+        "status": str(status),
+        "label": label(mandate),
+        "created_at": mandate.created_at,
+        **mandate.shown,
+        "stripe_customer_id": mandate.stripe_customer_id,
+        "checkout_session_id": mandate.checkout_session_id,
+        "setup_intent_id": mandate.setup_intent_id,
+        "payment_method_id": mandate.payment_method_id,
+        "stripe_mandate_id": mandate.stripe_mandate_id,
+        "returned": returned_view(mandate),
+    }
+
+
+def returned_view(mandate: Mandate) -> dict[str, str | None]:
+    """When somebody came back from Stripe's page, by whom; an indication alone (core/return_tokens.py)."""
+    return {str(by): None if at is None else rfc3339(at) for by, at in returns(mandate.facts).items()}
+
+
+def label(mandate: Mandate) -> str | None:
+    """What a person can tell the saved account by, since Amazon Pay gives no last four digits."""
+    saved = mandate.facts.get(Kind.SETUP_SUCCEEDED)
+    if saved is None:
+        return None
+    day = datetime.fromtimestamp(saved.at, UTC)
+    return f"Amazon Pay, saved {day.day} {day:%B %Y}"
+
+
+def ledger_view(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": entry.number,
+            "kinds": entry.kinds,
+            "recorded_at": entry.recorded_at,
+            "source": entry.source,
+            "status": entry.status,
+            "previous_hash": entry.previous_hash,
+            "hash": entry.hash,
+        }
+        for entry in entries
+    ]
+
+
+def terms_view(terms: "Terms", locale: str) -> dict[str, Any]:
+    """What a front end shows (`text`, or `sections` one by one), and what it sends back to say so (`version`,
+    `digest`, `locale` and `wording_digest`)."""
+    document = terms.to_plain()
+    del document["texts"]
+    return {
+        **document,
+        "digest": terms.digest,
+        "locale": locale,
+        "wording_digest": terms.wording_digest(locale),
+        "text": terms.wording(locale),
+        "sections": terms.sections(locale),
+        "locales": sorted(terms.texts),
+    }

@@ -1,0 +1,135 @@
+"""What can go wrong, as types. Each carries a stable `code`; api/requests.py has the one table of statuses.
+
+The message is for whoever made the call: it says what is wrong and what to do.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class MandatesError(Exception):
+    """`extra` are further members of the problem document (RFC 9457, section 3.2).
+
+    Where it is `retryable`, the same request may succeed in `retry_after` seconds.
+    """
+
+    code: ClassVar[str]
+    retryable: ClassVar[bool] = False
+    retry_after: int = 1
+
+    def __init__(self, message: str, **extra: Any) -> None:
+        super().__init__(message)
+        self.extra: Mapping[str, Any] = extra
+
+
+class InvalidRequest(MandatesError):
+    code = "invalid_request"
+
+
+class RequestTooLarge(MandatesError):
+    code = "request_too_large"
+
+
+class UnsupportedMediaType(MandatesError):
+    code = "unsupported_media_type"
+
+
+class RedirectNotAllowed(MandatesError):
+    code = "redirect_not_allowed"
+
+
+class RedirectRefusedByStripe(MandatesError):
+    """We allow the URL and Stripe does not: the caller's to mend, all the same."""
+
+    code = "redirect_refused_by_stripe"
+
+
+class WrongReturnToken(MandatesError):
+    code = "wrong_return_token"
+
+
+class Unauthenticated(MandatesError):
+    code = "unauthenticated"
+
+
+class InsufficientScope(MandatesError):
+    code = "insufficient_scope"
+
+
+class NotFound(MandatesError):
+    """Also for what belongs to somebody else: that it exists is not for the caller to know."""
+
+    code = "not_found"
+
+
+class NotAcceptable(MandatesError):
+    """The answer can't be had in a form that the request accepts."""
+
+    code = "not_acceptable"
+
+
+class LedgerUnreadable(MandatesError):
+    """Somebody has altered what is stored, so that it can't even be read."""
+
+    code = "ledger_unreadable"
+
+
+class ConsentRequired(MandatesError):
+    code = "consent_required"
+
+
+class TermsChanged(MandatesError):
+    code = "terms_changed"
+
+
+class NoTerms(MandatesError):
+    code = "no_terms"
+
+
+class CustomerRequired(MandatesError):
+    code = "customer_required"
+
+
+class CustomerAlreadyLinked(MandatesError):
+    code = "customer_already_linked"
+
+
+class StripeCustomerUnknown(MandatesError):
+    code = "stripe_customer_unknown"
+
+
+class TooManyCheckouts(MandatesError):
+    """One customer began so many that another has to wait: `retry_after` says for how long."""
+
+    code = "too_many_checkouts"
+    retryable = True
+
+    def __init__(self, message: str, retry_after: int = 1, **extra: Any) -> None:
+        super().__init__(message, **extra)
+        self.retry_after = retry_after
+
+
+class Busy(MandatesError):
+    """Others kept changing the same thing; nothing was done."""
+
+    code = "busy"
+    retryable = True
+
+
+class StripeUnavailable(MandatesError):
+    """Stripe did not answer, or answered that it can't now. What was asked may have been done."""
+
+    code = "stripe_unavailable"
+    retryable = True
+
+
+class StripeRefused(MandatesError):
+    """Stripe says the request is wrong: our bug or the account's settings, never the caller's."""
+
+    code = "stripe_refused"
+
+
+class UnknownAtStripe(StripeRefused):
+    """Stripe does not know what it once gave us the id of: the key is of another account, most likely."""
+
+    code = "unknown_at_stripe"

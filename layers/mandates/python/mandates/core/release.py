@@ -1,0 +1,46 @@
+"""What a withdrawn mandate still has at Stripe, as far as we have been told, and is to be ended there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mandates.core.changes import Subject
+from mandates.core.facts import Kind, all_ids, has
+from mandates.core.mandate import Mandate, Status, status
+from mandates.core.stripe_events.readers import payment_method_subject, stripe_customer_subject
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """Payment methods to be detached, and a Checkout Session to be expired."""
+
+    payment_methods: tuple[str, ...] = ()
+    checkout_session: str | None = None
+
+    @property
+    def stripe_ids(self) -> tuple[str, ...]:
+        return (*self.payment_methods, *((self.checkout_session,) if self.checkout_session else ()))
+
+
+def left_at_stripe(mandate: Mandate, subjects: Mapping[str, Subject]) -> Leftovers:
+    """Nothing, unless the mandate is revoked. `subjects` are those it stands on.
+
+    Deleting a customer detaches its payment methods: https://docs.stripe.com/api/customers/delete
+    """
+    if status(mandate.facts, *(subject.facts for subject in subjects.values())) is not Status.REVOKED:
+        return Leftovers()
+    if has(subjects[stripe_customer_subject(mandate.stripe_customer_id)].facts, Kind.DELETED):
+        attached = []
+    else:
+        attached = [
+            payment_method_id
+            for payment_method_id in sorted(all_ids(mandate.facts, "payment_method"))
+            if not has(subjects[payment_method_subject(payment_method_id)].facts, Kind.DETACHED)
+        ]
+    may_be_open = not mandate.payment_method_id and not _session_ended(mandate)
+    return Leftovers(tuple(attached), mandate.checkout_session_id if may_be_open else None)
+
+
+def _session_ended(mandate: Mandate) -> bool:
+    """By Stripe's word. SESSION_CANCELLED is ours: of two calls under one idempotency key, one may be refused
+    and the other create the session."""
+    return has(mandate.facts, Kind.SESSION_EXPIRED, Kind.SETUP_CANCELED)

@@ -1,0 +1,1 @@
+"""Evidence packs: what proves a consent, signed."""

@@ -1,0 +1,78 @@
+"""What can go wrong with a call to Stripe, and how the SDK's exceptions become that."""
+
+import stripe
+
+from mandates.core.errors import StripeRefused, StripeUnavailable, UnknownAtStripe
+
+REFUSED = "Stripe refused the request: this service or its Stripe account is set up wrongly"
+UNKNOWN = "Stripe does not know what it gave us before: the operator has to check its account and API key"
+
+
+class RequestRejected(StripeRefused):
+    """Stripe looked at the request and won't do it. `param` is what it found fault with, if it said."""
+
+    param: str | None = None
+
+
+class KeyLacksPermission(StripeRefused):
+    """A restricted key without the right to what was asked."""
+
+
+class AnswerReplayed(StripeUnavailable):
+    """Stripe failed once under this idempotency key, and will say so again for as long as it knows the key.
+
+    Whether it was done is not known: https://docs.stripe.com/error-low-level#server-errors
+    """
+
+
+class KeyRefused(StripeRefused):
+    """Stripe does not take the API key, nor a newer one. It has not looked at the request."""
+
+
+class EndpointGone(StripeRefused):
+    """The webhook endpoint no longer exists."""
+
+
+class SessionNotOpen(Exception):
+    """It was completed or has expired already; a webhook says which."""
+
+
+class ResourceMissing(RequestRejected, UnknownAtStripe):
+    """Stripe has no object by that id."""
+
+
+class errors_ours:  # noqa: N801 - reads as a word in `with errors_ours():`
+    """Turns the SDK's exceptions into ours, by type and code and never by message text."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, stripe.StripeError):
+            return
+        code = error.error.code if error.error else None
+        about = {"stripe_code": code, "stripe_request_id": error.request_id}
+        match error:
+            case stripe.AuthenticationError():
+                raise KeyRefused(REFUSED, **about) from error
+            case stripe.InvalidRequestError() if code == "resource_missing":
+                unknown = ResourceMissing(UNKNOWN, **about)
+                unknown.param = error.param
+                raise unknown from error
+            case stripe.InvalidRequestError():
+                rejected = RequestRejected(REFUSED, **about)
+                rejected.param = error.param
+                raise rejected from error
+            case stripe.PermissionError():
+                raise KeyLacksPermission("the Stripe API key may not do this", **about) from error
+            case stripe.APIError() if _header(error, "idempotent-replayed") == "true":
+                raise AnswerReplayed("Stripe failed at this request; try again", **about) from error
+            case stripe.RateLimitError() | stripe.APIConnectionError() | stripe.APIError():
+                raise StripeUnavailable("Stripe can't be reached or is busy; try again", **about) from error
+            case _:
+                raise StripeRefused(REFUSED, **about) from error
+
+
+def _header(error: stripe.StripeError, name: str) -> str | None:
+    """HTTP clients differ in the case they give a header's name."""
+    return {key.lower(): value for key, value in (error.headers or {}).items()}.get(name)

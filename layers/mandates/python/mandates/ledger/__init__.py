@@ -1,0 +1,1 @@
+"""The ledger: contributing facts, reading a mandate as of one instant, publishing entries."""

@@ -1,0 +1,86 @@
+"""All that is stored of a mandate, read as it was at one moment, so that its parts can be compared."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from mandates.core.changes import stands_on
+from mandates.core.errors import Busy, LedgerUnreadable
+from mandates.core.ledger import first_unsound
+from mandates.core.mandate import Mandate
+from mandates.core.record import Record, head_of, own_facts, sound
+from mandates.core.terms import Terms
+from mandates.store.mandates import read_heads, read_ledger, read_personal, read_subjects
+from mandates.store.published_terms import read_terms
+from mandates.store.raw_items import ALTERED_ITEMS_RAISE, Stored
+
+_READS_UNTIL_IT_RESTS = 5
+
+
+def as_usual(mandate_id: str) -> Stored:
+    """The ledger and the personal values as every reader takes them: one odd item fails them all."""
+    with _naming("an entry, or what lies beside one,"):
+        ledger, personal = read_ledger(mandate_id), read_personal(mandate_id)
+        own_facts(ledger)  # what is no fact at all can't be shown either
+    return Stored([(entry.number, entry) for entry in ledger], personal)
+
+
+def read_record(mandate_id: str, read: Callable[[str], Stored] = as_usual) -> Record | None:
+    """What is stored of a mandate, None if nothing is. Raises Busy or LedgerUnreadable.
+
+    The subjects are read last. A withdrawal is on its subject before any ledger tells of it, so what the
+    ledger tells must be there; what came between the two reads is merely not told yet.
+    """
+    head, stored = _of_one_moment(mandate_id, read)
+    entries = [entry for _, entry in stored.entries if entry is not None]
+    if head is None:
+        if not stored.entries:
+            return None
+        raise LedgerUnreadable(f"the head is gone, and {len(entries)} entries are there")
+    first_broken = first_unsound(stored.entries, length=head.entries, head_hash=head.head_hash)
+    with _naming("the ledger, or what the mandate stands on,"):
+        proven_head = head_of(sound(entries, first_broken), {})
+        subjects = read_subjects(stands_on(proven_head, proven_head.facts)) if proven_head else {}
+    return Record(
+        mandate_id=mandate_id,
+        entries=entries,
+        first_broken=first_broken,
+        personal=stored.personal,
+        subjects={key: subject.facts for key, subject in subjects.items()},
+        terms=_terms(proven_head.terms_version) if proven_head else None,
+        head=head,
+    )
+
+
+def _of_one_moment(mandate_id: str, read: Callable[[str], Stored]) -> tuple[Mandate | None, Stored]:
+    """No entry was added while this was read: then nothing beside the entries was written either, and no
+    personal value taken away, since the entry of an erasure comes first."""
+    before = _head(mandate_id)
+    for _ in range(_READS_UNTIL_IT_RESTS):
+        stored = read(mandate_id)
+        after = _head(mandate_id)
+        if (before and before.entries) == (after and after.entries):
+            return after, stored
+        before = after
+    raise Busy(f"the ledger of {mandate_id} kept growing while it was read; try again")
+
+
+def _head(mandate_id: str) -> Mandate | None:
+    with _naming("the head"):
+        return read_heads([mandate_id]).get(mandate_id)
+
+
+@contextmanager
+def _naming(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ALTERED_ITEMS_RAISE as error:
+        raise LedgerUnreadable(f"{what} was altered: it can't be read") from error
+
+
+def _terms(version: str) -> Terms | None:
+    """None also for what can't be read: that is a fault like another (core/faults.py)."""
+    try:
+        published = read_terms(version)
+    except ALTERED_ITEMS_RAISE:
+        return None
+    return published.terms if published else None

@@ -1,0 +1,272 @@
+"""Everything held about a customer: told to them, and erased.
+
+What becomes of each thing at an erasure:
+
+| held                                   | then                                                        |
+|----------------------------------------|-------------------------------------------------------------|
+| every mandate                          | revoked first, so nothing is charged; Stripe's end follows  |
+| personal values beside the ledger      | deleted with their salts                                    |
+| the customer id on a mandate           | a random pseudonym, kept nowhere else                       |
+| customer, checkout, "whose cus_… is it"| deleted                                                     |
+| the ledger                             | stays, and its chain verifies                               |
+
+The ledger stays because the proof that *a* customer agreed, to which words and when, is the business's own
+record; the customer id goes because, with it, that record would still be about a person. The pseudonym is
+another one for each mandate and is derived from nothing, so nobody can look up or recompute whose it was;
+what the ledger holds of the subject is SHA-256 over a deleted salt. Stripe's ids are in the chain and so
+stay as well: they lead to a person only for as long as Stripe keeps its customer, and `remains` says how
+to delete that. A mandate without its customer id is reached by nobody's token; a service can still read it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mandates.api.views import mandate_view
+from mandates.core.changes import stands_on
+from mandates.core.clock import Clock, Moment
+from mandates.core.errors import Busy, LedgerUnreadable
+from mandates.core.facts import Fact, Facts, Kind, to_plain
+from mandates.core.faults import faults
+from mandates.core.ledger import Entry
+from mandates.core.mandate import Mandate
+from mandates.core.retention import ERASURE, erasure_begun, evidence_ends, last_of_its_life
+from mandates.core.stripe_events.readers import stripe_customer_subject
+from mandates.ledger.contributing import contribute_ours, statuses
+from mandates.ledger.snapshot import read_record
+from mandates.store.customers import Customer, delete_customer, delete_slot, read_customer, read_slot
+from mandates.store.erasing import delete_personal, disown, release_stripe_customer
+from mandates.store.mandates import (
+    mandates_of,
+    read_heads,
+    read_ledger,
+    read_personal,
+    read_subjects,
+)
+from mandates.store.writing import Conflict
+
+PSEUDONYM_PREFIX = "erased:"
+
+RESTORABLE_DAYS = 35
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html"""
+
+MEANWHILE = "the customer did something meanwhile: run this again"
+
+RandomBytes = Callable[[int], bytes]
+Say = Callable[[str], None]
+
+
+class EvidenceKept(Exception):
+    """The message says until when and how it could be done sooner. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What is found under a customer id. Mandates are newest first."""
+
+    customer_id: str
+    customer: Customer | None
+    slot: Mapping[str, Any] | None
+    mandates: Sequence[Mandate]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.customer or self.slot or self.mandates)
+
+    @property
+    def stripe_customer_ids(self) -> list[str]:
+        """Every Stripe customer they have had, as far as anything still names it."""
+        of_mandates = {mandate.stripe_customer_id for mandate in self.mandates}
+        if self.customer is None:
+            return sorted(of_mandates)
+        linked = {self.customer.stripe_customer_id} if self.customer.stripe_customer_id else set()
+        return sorted({*of_mandates, *linked, *self.customer.earlier})
+
+
+def holdings(customer_id: str) -> Holdings:
+    """Read strongly consistent, and not by the index alone, where a mandate just made may be missing: the
+    checkout names the newest one and those of the hour before, and the Stripe customer all that were
+    activated."""
+    customer, slot = read_customer(customer_id), read_slot(customer_id)
+    named = {mandate.mandate_id for mandate in mandates_of(customer_id)}
+    if slot:
+        named |= {slot.mandate_id, *slot.starts}
+    if customer and customer.stripe_customer_id:
+        key = stripe_customer_subject(customer.stripe_customer_id)
+        named |= read_subjects([key])[key].mandates
+    theirs = [mandate for mandate in read_heads(named).values() if mandate.customer_id == customer_id]
+    theirs.sort(key=lambda mandate: (mandate.created_at, mandate.mandate_id), reverse=True)
+    without_params = (
+        {name: value for name, value in asdict(slot).items() if name != "params"} if slot else None
+    )
+    return Holdings(customer_id, customer, without_params, theirs)
+
+
+# ------------------------------------------------------------------------------------------- export
+
+
+def export(held: Holdings, clock: Clock) -> dict[str, Any]:
+    """All of it as JSON values, with the salts that let the customer check the ledger's commitments."""
+    subjects = read_subjects(key for mandate in held.mandates for key in stands_on(mandate, mandate.facts))
+    known = statuses(held.mandates)
+    return {
+        "customer_id": held.customer_id,
+        "exported_at": Moment(clock()).text,
+        "customer": asdict(held.customer) if held.customer else None,
+        "checkout": held.slot,
+        "mandates": [
+            {
+                **mandate_view(mandate, known[mandate.mandate_id]),
+                "facts": _plain(mandate.facts),
+                "ledger": [asdict(entry) for entry in read_ledger(mandate.mandate_id)],
+                "personal": {
+                    str(number): {name: asdict(value) for name, value in values.items()}
+                    for number, values in read_personal(mandate.mandate_id).items()
+                },
+                "stands_on": {key: _plain(subjects[key].facts) for key in stands_on(mandate, mandate.facts)},
+            }
+            for mandate in held.mandates
+        ],
+        "at_stripe": {
+            "where": "the e-mail address, the name and the payment method are kept at Stripe alone: "
+            "https://dashboard.stripe.com/customers/ and the customer's id",
+            "customers": held.stripe_customer_ids,
+            "payment_methods": _ids(mandate.payment_method_id for mandate in held.mandates),
+            "checkout_sessions": _ids(mandate.checkout_session_id for mandate in held.mandates),
+            "setup_intents": _ids(mandate.setup_intent_id for mandate in held.mandates),
+            "mandates": _ids(mandate.stripe_mandate_id for mandate in held.mandates),
+        },
+    }
+
+
+def _plain(facts: Facts) -> list[dict[str, Any]]:
+    return [to_plain(facts[key]) for key in sorted(facts)]
+
+
+def _ids(found: Any) -> list[str]:
+    return sorted({one for one in found if one})
+
+
+# -------------------------------------------------------------------------------------------- erase
+
+
+def erase(
+    held: Holdings, *, override: str | None, clock: Clock, random_bytes: RandomBytes, say: Say
+) -> list[str]:
+    """Erase what `holdings` found. Returns what is wrong afterwards: nothing, if all went well.
+
+    Raises EvidenceKept, with nothing done, unless the evidence of every mandate may go or `override` says
+    why it goes all the same: a word for the ledger, never anything personal. An erasure that was begun is
+    finished without asking again. After a crash anywhere it goes on when it is run again; `say` is told
+    each step once it is done.
+
+    The order is what makes that so. The customer goes before the slot, and the slot last of all: with the
+    customer no checkout can begin any more, and the slot names the newest mandate, which the index may not
+    know yet. Each goes only as it was read, so a checkout that began meanwhile is never lost sight of.
+    """
+    ledgers = {mandate.mandate_id: read_ledger(mandate.mandate_id) for mandate in held.mandates}
+    kept = {
+        mandate_id: until
+        for mandate_id, entries in ledgers.items()
+        if (until := kept_until(entries)) and clock() < until.timestamp()
+    }
+    if kept and override is None:
+        raise EvidenceKept(_refusal(kept))
+    for mandate in held.mandates:
+        if not erasure_begun(ledgers[mandate.mandate_id]):
+            _revoke(mandate.mandate_id, override if mandate.mandate_id in kept else None, clock)
+        say(f"{mandate.mandate_id}: revoked")
+    for stripe_customer_id in held.stripe_customer_ids:
+        release_stripe_customer(stripe_customer_id, held.customer_id)
+        say(f"{stripe_customer_id}: forgot whose it is")
+    try:
+        if held.customer:
+            delete_customer(held.customer)
+            say("deleted the customer")
+        for mandate in held.mandates:
+            _depersonalise(mandate.mandate_id, held.customer_id, random_bytes, say)
+        if held.slot:
+            delete_slot(held.customer_id, held.slot["mandate_id"])
+            say("deleted the checkout")
+    except Conflict:
+        return [MEANWHILE]
+    return [*_broken(held.mandates, say), *_made_meanwhile(held.customer_id)]
+
+
+def _depersonalise(mandate_id: str, customer_id: str, random_bytes: RandomBytes, say: Say) -> None:
+    values = delete_personal(mandate_id)
+    say(f"{mandate_id}: deleted the personal values of {values} ledger entries, and their salts")
+    disown(mandate_id, customer_id, PSEUDONYM_PREFIX + random_bytes(16).hex())
+    say(f"{mandate_id}: put a random pseudonym in place of the customer id")
+
+
+def kept_until(entries: Sequence[Entry]) -> datetime | None:
+    """Until when this ledger's evidence is kept; None if there is none, or its erasure was begun."""
+    last = last_of_its_life(entries)
+    return None if last is None or erasure_begun(entries) else evidence_ends(last)
+
+
+def _refusal(kept: Mapping[str, datetime]) -> str:
+    mandate_id, until = max(kept.items(), key=lambda item: item[1])
+    return (
+        f"the evidence of {mandate_id} is kept until {until:%Y-%m-%d %H:%M} UTC: erase from then on, or now"
+        " with --override-retention REASON. Nothing was changed"
+    )
+
+
+def _revoke(mandate_id: str, override: str | None, clock: Clock) -> None:
+    """Qualified, so that the ledger of a mandate that was revoked before tells of its erasure, too."""
+    detail = {"by": "operator", "reason": "erasure", **({"override": override} if override else {})}
+    contribute_ours(
+        mandate_id,
+        ERASURE,
+        lambda now: Fact(Kind.REVOKED, now, ERASURE, detail=detail, qualifier="erasure"),
+        clock,
+    )
+
+
+def _broken(mandates: Sequence[Mandate], say: Say) -> list[str]:
+    problems = []
+    for mandate_id in sorted(mandate.mandate_id for mandate in mandates):
+        try:
+            record = read_record(mandate_id)
+        except (LedgerUnreadable, Busy) as error:
+            problems.append(f"{mandate_id}: {error}")
+            continue
+        found = faults(record) if record else ["it is gone"]
+        if record and not found:
+            say(f"{mandate_id}: the ledger's {len(record.entries)} entries verify")
+        problems += [f"{mandate_id}: {fault}" for fault in found]
+    return problems
+
+
+def _made_meanwhile(customer_id: str) -> list[str]:
+    again = holdings(customer_id)
+    return [] if again.is_empty else [MEANWHILE]
+
+
+def remains(held: Holdings, clock: Clock) -> list[str]:
+    """What an erasure here can't reach, and what to do about it."""
+    last_backup = datetime.fromtimestamp(clock(), UTC) + timedelta(days=RESTORABLE_DAYS)
+    at_stripe = [
+        f"Stripe has the customer {one}, with e-mail address, name, customer id, payment methods. Once those"
+        f" are detached, delete it (`stripe customers delete {one}`, or in the Dashboard: Customers, {one},"
+        " Delete customer) and have the data redacted: https://docs.stripe.com/privacy/deletion-requests"
+        for one in held.stripe_customer_ids
+    ]
+    if held.customer and held.customer.stripe_customer_id is None:
+        at_stripe.append(
+            "Stripe may have a customer whose creation was never confirmed: look for the metadata customer_id"
+            f" {held.customer_id} with `stripe customers search`, and delete it"
+        )
+    return [
+        *at_stripe,
+        f"Backups (point-in-time recovery) hold what was erased until {last_backup:%Y-%m-%d}; after a restore"
+        " from before today, erase again",
+        "The mandates table's stream holds it for 24 hours",
+        "The ledgers stay: facts, times, the wording, Stripe's ids, and salted hashes whose salts are gone",
+        "Event records (40 days), queued messages (14 days at most), logs (LogRetentionDays) and published"
+        " events name mandates and Stripe's ids, nobody's name, address or customer id",
+        "The account at your identity provider is not part of this system",
+    ]

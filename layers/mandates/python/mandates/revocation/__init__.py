@@ -1,0 +1,1 @@
+"""Ending a mandate: revoking it here, releasing it at Stripe."""

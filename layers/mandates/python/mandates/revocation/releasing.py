@@ -1,0 +1,87 @@
+"""Ending at Stripe what a withdrawn mandate still has there; revoking.py says why this comes after."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+
+from mandates.core.changes import stands_on
+from mandates.core.clock import Clock, Moment
+from mandates.core.errors import MandatesError
+from mandates.core.facts import all_ids
+from mandates.core.mandate import Mandate
+from mandates.core.release import Leftovers, left_at_stripe
+from mandates.gateway import Gateway, SessionNotOpen
+from mandates.store.mandates import read_heads, read_subjects
+from mandates.store.unreleased import (
+    Unsettled,
+    add_unsettled,
+    read_unsettled,
+    remove_unsettled,
+)
+
+
+def settle(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
+    """End at Stripe what a withdrawn mandate still has there; safe to repeat at any time.
+
+    Detaches the payment methods, or expires a session that could still be completed. If the customer
+    completes it in the same moment, the set-up's own event leads here again. What Stripe does not release,
+    or does not know, is listed (store/unreleased.py) until it is; then this raises the first error, to be
+    tried again. Returns Stripe's ids of what an operator has dismissed, which is left as it is.
+    """
+    head = read_heads([mandate_id]).get(mandate_id)
+    if head is None:
+        return []
+    left = _releases(left_at_stripe(head, read_subjects(stands_on(head, head.facts))), gateway)
+    known = read_unsettled(mandate_id, _at_stripe(head))
+    dismissed = [stripe_id for stripe_id, one in known.items() if one.is_dismissed and stripe_id in left]
+    errors = {
+        stripe_id: error
+        for stripe_id, release in left.items()
+        if stripe_id not in dismissed and (error := _tried(release))
+    }
+    for stripe_id, error in errors.items():
+        add_unsettled(mandate_id, stripe_id, _code(error), Moment(clock()).seconds)
+    _unlist(known, errors)
+    if errors:
+        raise next(iter(errors.values()))
+    return dismissed
+
+
+def _releases(left: Leftovers, gateway: Gateway) -> dict[str, Callable[[], None]]:
+    """By Stripe's id: how it is released."""
+    releases: dict[str, Callable[[], None]] = {
+        payment_method_id: partial(gateway.detach, payment_method_id)
+        for payment_method_id in left.payment_methods
+    }
+    if left.checkout_session:
+        releases[left.checkout_session] = partial(_expire, gateway, left.checkout_session)
+    return releases
+
+
+def _expire(gateway: Gateway, checkout_session_id: str) -> None:
+    with suppress(SessionNotOpen):
+        gateway.expire_session(checkout_session_id)
+
+
+def _at_stripe(head: Mandate) -> set[str]:
+    """All of the mandate's that could ever be listed."""
+    return {*all_ids(head.facts, "payment_method"), *all_ids(head.facts, "checkout_session")}
+
+
+def _tried(release: Callable[[], None]) -> Exception | None:
+    """One that fails keeps no other from being tried."""
+    try:
+        release()
+    except Exception as error:
+        return error
+    return None
+
+
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, MandatesError) else type(error).__name__
+
+
+def _unlist(known: Mapping[str, Unsettled], errors: Mapping[str, Exception]) -> None:
+    for stripe_id, one in known.items():
+        if stripe_id not in errors and not one.is_dismissed:
+            remove_unsettled(one)

@@ -1,0 +1,272 @@
+"""From a customer's consent to a Stripe Checkout Session they can be sent to, exactly once.
+
+The consent and every parameter for Stripe are written before Stripe is called. Whatever happens then, a
+crash or a lost answer, the next request finds them and repeats the same call under the same key.
+"""
+
+import base64
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from mandates.core.changes import Contribution, Subject, change
+from mandates.core.checkout import (
+    MOST_STARTS,
+    SESSION_LIFETIME_SECONDS,
+    CheckoutRequest,
+    Refusal,
+    Slot,
+    Step,
+    next_step,
+    recent_starts,
+    wait_before_another,
+)
+from mandates.core.clock import Clock, Moment, RandomBytes
+from mandates.core.errors import CustomerRequired, RedirectRefusedByStripe, TooManyCheckouts
+from mandates.core.facts import Fact, Kind, ids
+from mandates.core.ledger import keep_beside
+from mandates.core.mandate import Mandate
+from mandates.core.redirects import return_address
+from mandates.core.return_tokens import expecting, new_token
+from mandates.core.stripe_events.readers import stripe_customer_subject
+from mandates.core.terms import Terms
+from mandates.gateway import (
+    AnswerReplayed,
+    CheckoutSession,
+    Gateway,
+    RequestRejected,
+    ResourceMissing,
+    SessionNotOpen,
+    setup_session_params,
+)
+from mandates.ledger.contributing import contribute, contribute_ours, statuses
+from mandates.setup.deletions import found_deleted
+from mandates.setup.return_page import facts_of
+from mandates.store.customers import Customer, fill_slot, read_customer, read_slot, refuse_slot, take_slot
+from mandates.store.mandates import read_heads, read_subjects
+from mandates.store.writing import until_no_conflict
+
+SOURCE = "api:create_checkout_session"
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the customer agreed to, and how we know. `personal` is kept beside the ledger."""
+
+    customer_id: str
+    terms: Terms
+    request: CheckoutRequest
+    personal: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """`expires_at` in epoch seconds. `created` is false when the same open session is handed out again."""
+
+    mandate_id: str
+    checkout_session_id: str
+    url: str
+    expires_at: int
+    created: bool
+
+
+class Checkouts:
+    def __init__(self, gateway: Gateway, owner_mark: str, clock: Clock, random_bytes: RandomBytes) -> None:
+        self._gateway = gateway
+        self._owner_mark = owner_mark
+        self._clock = clock
+        self._random_bytes = random_bytes
+
+    def open(self, consent: Consent) -> Opened:
+        """Record the consent and open a session for it, or hand out the one that is open for the same.
+
+        Raises CustomerRequired, TooManyCheckouts, StripeUnavailable, StripeRefused or Busy. After any of them
+        the same request can be made again, and goes on from where this one stopped. One StripeRefused is
+        UnknownAtStripe: of the session of before, which may be open, so no other is opened beside it.
+        Raises RedirectRefusedByStripe until the request names another URL.
+        """
+        return until_no_conflict(lambda: self._attempt(consent))
+
+    def _attempt(self, consent: Consent) -> Opened:
+        customer, stripe_customer_id = self._linked_customer(consent.customer_id)
+        slot = read_slot(consent.customer_id)
+        match self._next_step(slot, consent):
+            case Step.REUSE if slot and slot.checkout_session_id and slot.url:
+                if self._still_open(slot.mandate_id, slot.checkout_session_id):
+                    return Opened(
+                        slot.mandate_id, slot.checkout_session_id, slot.url, slot.expires_at, created=False
+                    )
+            case Step.RESUME if slot:
+                with suppress(RequestRejected, AnswerReplayed):  # it can't be repeated: begin anew
+                    return self._create(consent.customer_id, slot, created=False)
+            case Step.REPLACE if slot:
+                self._check_another_may_begin(slot)  # before anything is ended
+                self._end(consent.customer_id, slot)
+            case Step.REFUSE if slot and slot.refusal:
+                raise _refused(slot.refusal)
+            case Step.ABANDON if slot:
+                self._cancelled(slot.mandate_id, "creation_never_confirmed")
+        begun = self._begin(consent, customer, stripe_customer_id, replaces=slot)
+        return self._create(consent.customer_id, begun, created=True)
+
+    def _next_step(self, slot: Slot | None, consent: Consent) -> Step:
+        heads = read_heads([slot.mandate_id] if slot else [])
+        status = next(iter(statuses(list(heads.values())).values()), None)
+        return next_step(slot, consent.request, status, Moment(self._clock()).seconds)
+
+    def _check_another_may_begin(self, slot: Slot | None) -> None:
+        wait = wait_before_another(slot, Moment(self._clock()).seconds)
+        if wait:
+            raise TooManyCheckouts(
+                f"this customer began {MOST_STARTS} checkouts within an hour:"
+                " go on with the one that is open, or begin another after Retry-After",
+                retry_after=wait,
+            )
+
+    def _still_open(self, mandate_id: str, checkout_session_id: str) -> bool:
+        """Whether a customer sent to this session again would find it open, by Stripe's word.
+
+        If it has ended, its webhook is on the way; what Stripe says of it is contributed already now.
+        """
+        session = self._gateway.read_session(checkout_session_id)
+        if session.get("status") == "open":
+            return True
+        facts = tuple(facts_of(session, SOURCE, Moment(self._clock()).seconds))
+        contribute(mandate_id, [Contribution(SOURCE, facts)], self._clock)
+        return False
+
+    def _linked_customer(self, customer_id: str) -> tuple[Customer, str]:
+        customer = read_customer(customer_id)
+        stripe_customer_id = customer.stripe_customer_id if customer else None
+        if customer and stripe_customer_id:
+            key = stripe_customer_subject(stripe_customer_id)
+            if not read_subjects([key])[key].withdrawn:
+                return customer, stripe_customer_id
+        raise CustomerRequired("there is no Stripe customer for you yet: PUT /customers/{customer_id} first")
+
+    def _begin(
+        self, consent: Consent, customer: Customer, stripe_customer_id: str, replaces: Slot | None
+    ) -> Slot:
+        """Write consent, mandate and slot in one transaction, before Stripe hears of any of it."""
+        self._check_another_may_begin(replaces)
+        moment = Moment(self._clock())
+        mandate_id = _new_mandate_id(self._random_bytes)
+        mandate = Mandate(
+            mandate_id=mandate_id,
+            customer_id=consent.customer_id,
+            stripe_customer_id=stripe_customer_id,
+            created_at=moment.text,
+            terms_version=consent.request.terms_version,
+            terms_digest=consent.request.terms_digest,
+            locale=consent.request.locale,
+            wording_digest=consent.request.wording_digest,
+        )
+        token = new_token(self._random_bytes)
+        contribution = Contribution(
+            SOURCE,
+            (expecting(mandate.accepted(moment.seconds, SOURCE), token),),
+            text=consent.terms.wording(consent.request.locale),
+            personal=keep_beside(consent.personal, self._random_bytes),
+        )
+        at_stripe = Subject(stripe_customer_subject(stripe_customer_id))
+        begun = change(mandate, [contribution], subjects={at_stripe.key: at_stripe}, recorded_at=moment.text)
+        expires_at = moment.seconds + SESSION_LIFETIME_SECONDS
+        params = setup_session_params(
+            mandate_id=mandate_id,
+            owner_mark=self._owner_mark,
+            stripe_customer_id=stripe_customer_id,
+            currency=consent.terms.limits.currency,
+            success_url=return_address(consent.request.success_url, token),
+            cancel_url=consent.request.cancel_url,
+            locale=consent.request.locale,
+            expires_at=expires_at,
+        )
+        starts = {**recent_starts(replaces, moment.seconds), mandate_id: moment.seconds}
+        slot = Slot(mandate_id, consent.request, params, moment.seconds, expires_at, starts)
+        take_slot(customer, slot, replaces, begun, moment)
+        return slot
+
+    def _create(self, customer_id: str, slot: Slot, *, created: bool) -> Opened:
+        """Have Stripe create the slot's session, or repeat that, and record the answer."""
+        session = self._session_of(customer_id, slot)
+        fill_slot(customer_id, slot.mandate_id, session.checkout_session_id, session.url)
+        return Opened(slot.mandate_id, session.checkout_session_id, session.url, session.expires_at, created)
+
+    def _session_of(self, customer_id: str, slot: Slot) -> CheckoutSession:
+        try:
+            session = self._gateway.create_session(slot.params, idempotency_key=slot.idempotency_key)
+        except (RequestRejected, AnswerReplayed) as ended:
+            refusal = _refusal_of_url(ended)
+            if refusal:  # remembered first: a crash in between must not have the same request begin anew
+                refuse_slot(customer_id, slot.mandate_id, refusal)
+            # Nobody was ever given this session's URL: whether or not there is one, it is over.
+            self._cancelled(slot.mandate_id, ended.code)
+            if refusal:
+                raise _refused(refusal) from None
+            if isinstance(ended, ResourceMissing) and self._customer_is_gone(slot):
+                raise CustomerRequired(
+                    "your Stripe customer was deleted: PUT /customers/{customer_id} makes another"
+                ) from None
+            raise
+        contribute_ours(
+            slot.mandate_id,
+            SOURCE,
+            lambda now: Fact(
+                Kind.SESSION_CREATED,
+                now,
+                SOURCE,
+                ids(
+                    checkout_session=session.checkout_session_id,
+                    setup_intent=session.setup_intent_id,
+                ),
+            ),
+            self._clock,
+        )
+        return session
+
+    def _customer_is_gone(self, slot: Slot) -> bool:
+        """The customer is all that Stripe has to find for a session."""
+        return found_deleted(slot.params["customer"], self._gateway, self._clock)
+
+    def _end(self, customer_id: str, slot: Slot) -> None:
+        """End the session of an earlier request, so that the customer can't complete both.
+
+        If Stripe won't end it, or does not know it, it may still be open: then no other is begun.
+        """
+        session_id = slot.checkout_session_id
+        if session_id is None:
+            try:
+                session_id = self._create(customer_id, slot, created=False).checkout_session_id
+            except (RequestRejected, AnswerReplayed, RedirectRefusedByStripe):
+                return  # nobody was ever given its URL, and nobody will be
+        try:
+            self._gateway.expire_session(session_id)
+        except SessionNotOpen:
+            return  # completed or expired, and its webhook says which
+        self._cancelled(slot.mandate_id, "replaced_by_another_checkout")
+
+    def _cancelled(self, mandate_id: str, reason: str) -> None:
+        contribute_ours(
+            mandate_id,
+            SOURCE,
+            lambda now: Fact(Kind.SESSION_CANCELLED, now, SOURCE, detail={"reason": reason}),
+            self._clock,
+        )
+
+
+def _refusal_of_url(ended: RequestRejected | AnswerReplayed) -> Refusal | None:
+    """Of the request's URLs, which it is that Stripe finds fault with; None if it is something else."""
+    param = ended.param if isinstance(ended, RequestRejected) else None
+    return Refusal(param, ended.extra.get("stripe_code")) if param in {"success_url", "cancel_url"} else None
+
+
+def _refused(refusal: Refusal) -> RedirectRefusedByStripe:
+    return RedirectRefusedByStripe(
+        f"Stripe does not take this {refusal.field}: send another",
+        field=refusal.field,
+        stripe_code=refusal.stripe_code,
+    )
+
+
+def _new_mandate_id(random_bytes: RandomBytes) -> str:
+    return "mdt_" + base64.b32encode(random_bytes(15)).decode().lower()

@@ -1,0 +1,24 @@
+"""A customer deleted at Stripe, found out by asking where the webhook has not come yet."""
+
+from mandates.core.clock import Clock, Moment
+from mandates.core.facts import Fact, Kind, ids
+from mandates.core.stripe_events.readers import stripe_customer_subject
+from mandates.gateway import Gateway
+from mandates.ledger.contributing import withdraw_subject
+
+SOURCE = "api:customer_deleted"
+
+
+def found_deleted(stripe_customer_id: str, gateway: Gateway, clock: Clock) -> bool:
+    """Ask Stripe about a customer that it would not use; if it says `deleted`, record what the webhook will.
+
+    Only that word counts. Raises ResourceMissing if Stripe does not know the customer at all: a key of
+    another account hears the same, and a withdrawal never lapses.
+    https://docs.stripe.com/api/customers/retrieve
+    """
+    if not gateway.is_deleted(stripe_customer_id):
+        return False
+    named = ids(stripe_customer=stripe_customer_id)
+    deleted = Fact(Kind.DELETED, Moment(clock()).seconds, SOURCE, named)
+    withdraw_subject(stripe_customer_subject(stripe_customer_id), deleted, clock)
+    return True

@@ -1,0 +1,83 @@
+"""Published terms: each version written once, and a pointer to the current one.
+
+Superseded and retired versions stay: they go on governing the mandates that were given under them.
+"""
+
+from dataclasses import dataclass
+
+from mandates.core.clock import Moment
+from mandates.core.terms import Terms, from_plain
+from mandates.store.tables import TermsRow
+from mandates.store.writing import conflicts_named, transaction
+
+_VERSIONS = "version"
+_POINTERS, _CURRENT = "pointer", "current"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A version with its history; times are RFC 3339. `digest` is what was computed when it was published."""
+
+    terms: Terms
+    digest: str
+    published_at: str
+    retired_at: str | None
+
+
+def publish_terms(terms: Terms, moment: Moment) -> None:
+    """Store a version and make it the current one. Raises Conflict if that version was published before."""
+    never_published = TermsRow.record.does_not_exist()
+    with transaction() as writing:
+        writing.save(
+            TermsRow(
+                _VERSIONS,
+                terms.version,
+                document=terms.to_plain(),
+                digest=terms.digest,
+                published_at=moment.text,
+            ),
+            condition=never_published,
+        )
+        writing.save(
+            TermsRow(
+                _POINTERS,
+                _CURRENT,
+                document={"version": terms.version},
+                digest=terms.digest,
+                published_at=moment.text,
+            )
+        )
+
+
+def retire_terms(version: str, moment: Moment) -> None:
+    """Stop offering a version. Raises Conflict if it was never published or is retired already."""
+    published_and_offered = TermsRow.record.exists() & TermsRow.retired_at.does_not_exist()
+    with conflicts_named():
+        TermsRow(_VERSIONS, version).update(
+            [TermsRow.retired_at.set(moment.text)], condition=published_and_offered
+        )
+
+
+def read_terms(version: str) -> Published | None:
+    for row in TermsRow.batch_get([(_VERSIONS, version)], consistent_read=True):
+        return _published(row)
+    return None
+
+
+def current_terms() -> Terms | None:
+    """The terms to offer: the version published last, unless it is retired."""
+    for row in TermsRow.batch_get([(_POINTERS, _CURRENT)], consistent_read=True):
+        published = read_terms(row.document["version"])
+        if published and not published.retired_at:
+            return published.terms
+    return None
+
+
+def all_terms() -> list[Published]:
+    """Every version ever published, oldest first."""
+    rows = TermsRow.query(_VERSIONS, consistent_read=True)
+    return sorted((_published(row) for row in rows), key=lambda published: published.published_at)
+
+
+def _published(row: TermsRow) -> Published:
+    return Published(from_plain(row.document), row.digest, row.published_at, row.retired_at)

@@ -1,0 +1,77 @@
+"""A mandate's items as they lie in the table, each by itself, when some may have been altered.
+
+Reading a ledger as usual fails at the first item that can't be read. Here each item stands for itself, so
+that it can be named; and one that is not byte for byte what we would have written counts as unreadable,
+even where it reads the same (a space more, another order).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mandates.core.ledger import Entry, PersonalValue
+from mandates.runtime import aws
+from mandates.store.mandates import entry_of
+from mandates.store.tables import EntryRow, PersonalRow
+
+ALTERED_ITEMS_RAISE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What reading an item raises that is not as we wrote it: a time beyond the calendar, a thousand brackets."""
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """`entries` in the order of their keys: the number in the key (0 if it has none), and the entry or None.
+
+    `personal` by entry number; None for an item that can't be read.
+    """
+
+    entries: Sequence[tuple[int, Entry | None]]
+    personal: Mapping[int, Mapping[str, PersonalValue] | None]
+
+
+def read_as_stored(mandate_id: str) -> Stored:
+    items = list(_items(mandate_id))
+    return Stored(
+        entries=[(_number(item), _entry(item)) for item in items if _is(EntryRow, item)],
+        personal={_number(item): _personal(item) for item in items if _is(PersonalRow, item)},
+    )
+
+
+def _items(mandate_id: str) -> Iterator[Item]:
+    pages = aws.client("dynamodb").get_paginator("query")
+    for page in pages.paginate(
+        TableName=EntryRow.Meta.table_name,
+        KeyConditionExpression="mandate_id = :mandate_id",
+        ExpressionAttributeValues={":mandate_id": {"S": mandate_id}},
+        ConsistentRead=True,
+    ):
+        yield from page["Items"]
+
+
+def _is(kind: type[EntryRow | PersonalRow], item: Item) -> bool:
+    return str(item["record"]["S"]).startswith(kind.PREFIX)
+
+
+def _number(item: Item) -> int:
+    number = item["record"]["S"].partition("#")[2]
+    return int(number) if number.isdecimal() else 0
+
+
+def _entry(item: Item) -> Entry | None:
+    try:
+        row = EntryRow.from_raw_data(item)
+        return entry_of(row) if row.serialize() == item else None
+    except ALTERED_ITEMS_RAISE:
+        return None
+
+
+def _personal(item: Item) -> dict[str, PersonalValue] | None:
+    try:
+        row = PersonalRow.from_raw_data(item)
+        if row.serialize() != item:
+            return None
+        return {name: PersonalValue(**kept) for name, kept in row.values.items()}
+    except ALTERED_ITEMS_RAISE:
+        return None

@@ -1,0 +1,238 @@
+"""Applying a batch of Stripe events, so that none is lost, none is applied twice and none blocks another.
+
+Events of one mandate make one update, several mandates share a transaction. Whatever a shared
+transaction stumbles over is then done mandate by mandate, each with its own retries, so that one event
+that can't be applied leaves its neighbours alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from mandates.core.changes import EVENT, Contribution, EventRecord, Subject
+from mandates.core.clock import Clock, Moment
+from mandates.core.errors import Busy
+from mandates.core.facts import Kind
+from mandates.core.mandate import Mandate
+from mandates.core.stripe_events.readers import (
+    AboutMandate,
+    AboutSubject,
+    Impossible,
+    NotOurs,
+    Reading,
+    read,
+)
+from mandates.ledger.contributing import contribute, withdraw_subject, work_out
+from mandates.store.batch_reads import Known, read_together
+from mandates.store.events import APPLIED, QUARANTINED, record_outcome, settled
+from mandates.store.mandates import commit, read_heads, transaction_groups
+from mandates.store.writing import StoreError
+
+Event = Mapping[str, Any]
+Results = dict[str, Exception | str]
+"""By event id: its outcome, or what stopped it for now."""
+
+KNOWN = "known"
+
+
+def apply_events(events: Sequence[Event], *, owner_mark: str, livemode: bool, clock: Clock) -> Results:
+    """Apply projected events (core/stripe_events/readers.py) and leave a record of each.
+
+    An event whose result is an exception has left no record: it is to be delivered again.
+    """
+    by_id = {event["id"]: event for event in events}
+    results: Results = {}
+    readings: dict[str, Reading] = {}
+    for event_id, event in by_id.items():
+        try:
+            readings[event_id] = read(event, owner_mark=owner_mark, livemode=livemode)
+        except Exception as error:
+            results[event_id] = error
+    records = [EventRecord(event_id) for event_id in by_id]
+    known = _known_of(records, readings.values())
+    applied = _applied_before(records, results) if known is None else known.settled
+    results |= dict.fromkeys((record.event_id for record in applied), KNOWN)
+    batch = _Batch(by_id, clock, results)
+    about_mandates: list[AboutMandate] = []
+    for event_id, reading in readings.items():
+        if event_id in results:
+            continue
+        match reading:
+            case AboutMandate():
+                about_mandates.append(reading)
+            case AboutSubject():
+                batch.guarded(event_id, partial(batch.apply_to_subject, reading))
+                known = None  # mandates, and what they stand on, are no longer what was read
+            case NotOurs(outcome=outcome):
+                batch.guarded(event_id, partial(batch.settle, by_id[event_id], outcome))
+            case Impossible(reason=reason):
+                batch.guarded(event_id, partial(batch.quarantine, by_id[event_id], reason))
+    batch.apply_to_mandates(about_mandates, known)
+    return results
+
+
+def _known_of(records: Sequence[EventRecord], readings: Iterable[Reading]) -> Known | None:
+    """All that a batch needs to know, in one request; None if that fails.
+
+    One table may be out of reach and not another, or one of the mandates beyond reading.
+    """
+    about = [reading for reading in readings if isinstance(reading, AboutMandate)]
+    try:
+        return read_together(
+            records,
+            (reading.mandate_id for reading in about),
+            chain.from_iterable(reading.subjects for reading in about),
+        )
+    except Exception:  # each is read by itself then, and stands or fails by itself
+        return None
+
+
+def _applied_before(records: Sequence[EventRecord], results: Results) -> set[EventRecord]:
+    """Those already applied. One whose record can't be read holds up no other."""
+    try:
+        return settled(records)
+    except StoreError:
+        raise
+    except Exception:
+        found: set[EventRecord] = set()
+        for record in records:
+            try:
+                found |= settled([record])
+            except Exception as error:
+                results[record.event_id] = error
+        return found
+
+
+class _Batch:
+    def __init__(self, events: Mapping[str, Event], clock: Clock, results: Results) -> None:
+        self._events = events
+        self._clock = clock
+        self._results = results
+
+    def guarded(self, event_id: str, apply: Callable[[], str]) -> None:
+        """Run one event's part; what stops it is kept as its result and stops no other."""
+        try:
+            self._results[event_id] = apply()
+        except Exception as error:
+            self._results[event_id] = error
+
+    def settle(self, event: Event, outcome: str, subject: str | None = None) -> str:
+        record_outcome(event, outcome, Moment(self._clock()), subject=subject)
+        return outcome
+
+    def quarantine(self, event: Event, reason: str) -> str:
+        record_outcome(event, QUARANTINED, Moment(self._clock()), reason=reason)
+        return QUARANTINED
+
+    def apply_to_subject(self, reading: AboutSubject) -> str:
+        """Withdraw and tell each mandate's ledger, then record the event as done.
+
+        A crash in between repeats the whole: the write merges, and each ledger is told only once.
+        """
+        withdraw_subject(reading.subject, reading.fact, self._clock, event=self._record(reading.event_id))
+        return self.settle(self._events[reading.event_id], APPLIED, subject=reading.subject)
+
+    def apply_to_mandates(self, readings: Sequence[AboutMandate], known: Known | None) -> None:
+        """`known` is what was just read of them, if it still holds."""
+        if not readings:
+            return
+        try:
+            heads = known.heads if known else read_heads(reading.mandate_id for reading in readings)
+        except StoreError as error:
+            self._results.update({reading.event_id: error for reading in readings})
+            return
+        except Exception as error:  # one of them can't be made sense of
+            self._apart(readings, error)
+            return
+        contributions: dict[str, list[Contribution]] = defaultdict(list)
+        for reading in readings:
+            reason = _impossible_for(reading, heads.get(reading.mandate_id))
+            if reason:
+                event = self._events[reading.event_id]
+                self.guarded(reading.event_id, partial(self.quarantine, event, reason))
+            else:
+                told = Contribution(reading.event_id, (reading.fact,), self._record(reading.event_id))
+                contributions[reading.mandate_id].append(told)
+        self._commit(contributions, heads, known.subjects if known else {})
+
+    def _apart(self, readings: Sequence[AboutMandate], error: Exception) -> None:
+        """One mandate at a time, so that the one whose head can't be read holds up no other."""
+        by_mandate: dict[str, list[AboutMandate]] = defaultdict(list)
+        for reading in readings:
+            by_mandate[reading.mandate_id].append(reading)
+        for of_one in by_mandate.values():
+            if len(by_mandate) > 1:
+                self.apply_to_mandates(of_one, None)
+            else:
+                self._results.update({reading.event_id: error for reading in of_one})
+
+    def _commit(
+        self,
+        contributions: Mapping[str, Sequence[Contribution]],
+        heads: Mapping[str, Mandate],
+        subjects: Mapping[str, Subject],
+    ) -> None:
+        moment = Moment(self._clock())
+        try:
+            for group in transaction_groups(work_out(contributions, heads, moment, subjects)):
+                commit(group, moment)
+                for change in group:
+                    self._applied(contributions[change.after.mandate_id])
+        except Exception:
+            # Whoever caused it is found out below, and alone comes back to the queue.
+            self._one_by_one(contributions)
+
+    def _one_by_one(self, contributions: Mapping[str, Sequence[Contribution]]) -> None:
+        for mandate_id, told in contributions.items():
+            if all(new.source in self._results for new in told):
+                continue
+            try:
+                contribute(mandate_id, told, self._clock)
+            except (StoreError, Busy) as error:
+                self._results.update({new.source: error for new in told})
+            except Exception:  # one of them can't be written: the mandate's others can
+                for new in told:
+                    self.guarded(new.source, partial(self._contribute_alone, mandate_id, new))
+            else:
+                self._applied(told)
+
+    def _contribute_alone(self, mandate_id: str, told: Contribution) -> str:
+        contribute(mandate_id, [told], self._clock)
+        return APPLIED
+
+    def _applied(self, contributions: Sequence[Contribution]) -> None:
+        self._results.update({new.source: APPLIED for new in contributions})
+
+    def _record(self, event_id: str) -> EventRecord:
+        event = self._events[event_id]
+        return EventRecord(event_id, EVENT, event.get("type"), event.get("created"))
+
+
+def _impossible_for(reading: AboutMandate, head: Mandate | None) -> str | None:
+    """Why this can't be about that mandate. Stripe's answer is believed only as far as it matches ours."""
+    if head is None:
+        return f"there is no mandate {reading.mandate_id}"
+    if _is_of_another_customer(reading, head):
+        return "its Stripe customer is not the mandate's"
+    if _is_of_another_checkout(reading, head):
+        return "it is not about the Checkout Session that was created for the mandate"
+    return None
+
+
+def _is_of_another_customer(reading: AboutMandate, head: Mandate) -> bool:
+    return reading.stripe_customer_id not in {None, head.stripe_customer_id}
+
+
+def _is_of_another_checkout(reading: AboutMandate, head: Mandate) -> bool:
+    """Whether it names another session or SetupIntent than Stripe's answer to the creation did.
+
+    That answer is recorded before anybody is given the session's URL or the mandate's id, so whatever is told
+    of either comes after it. Where it got lost, there is nothing to hold an event against but its customer.
+    """
+    created = head.facts.get(Kind.SESSION_CREATED)
+    if created is None:
+        return False
+    said = reading.fact.ids
+    return any(name in said and not said[name] <= ours for name, ours in created.ids.items())

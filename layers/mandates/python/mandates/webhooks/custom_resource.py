@@ -1,0 +1,197 @@
+"""CloudFormation's custom resources: what it asks, and the one answer it waits for.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html. CloudFormation hears nothing but
+what is put to the request's address, and waits for it while the deployment stands still. So there is always
+an answer, and exactly one: from the work, its failure, or a watchdog before Lambda ends the function.
+"""
+
+import json
+import threading
+import time
+import traceback
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mandates.runtime.telemetry import logger
+
+ANSWER_ATTEMPTS = 4
+ANSWER_TIMEOUT_SECONDS = 4.0
+ANSWER_SECONDS = 20.0
+"""Four attempts of 4 s, and pauses of half a second, one and two seconds between them."""
+
+RESERVED_SECONDS = ANSWER_SECONDS + 30.0
+"""No effect is begun later than this before the function's end: the longest takes 21 s (Stripe, twice), and
+its answer must still go out."""
+
+ENDING_SECONDS = 1.0
+"""Waiting for the watchdog's answer stops so long before the function's end: a function that Lambda ends has
+failed, and an address can take longer than its time-outs say, which are for each step of a connection."""
+
+MAX_REASON_LENGTH = 1000  # of the 4,096 bytes an answer may have
+
+TIME_IS_UP = "The time was up before all was done. Deploy again: it goes on from there."
+
+Kind = Literal["Create", "Update", "Delete"]
+Send = Callable[[str, bytes], None]
+
+
+class BadRequest(Exception):
+    pass
+
+
+class TimeUp(TimeoutError):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`physical_id` is what CloudFormation knows the resource by; None in a Create."""
+
+    kind: Kind
+    request_id: str
+    stack_id: str
+    logical_id: str
+    physical_id: str | None
+    properties: Mapping[str, Any]
+
+
+Work = Callable[[Request, Callable[[], None]], None]
+"""Does what is asked, or raises. It calls its second argument before each effect, which may raise TimeUp."""
+
+
+def serve(
+    event: Any,
+    remaining_seconds: Callable[[], float],
+    *,
+    physical_id: Callable[[str, str], str],
+    work: Work,
+    explain: Callable[[Exception], str],
+    send: Send | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Do the work and answer; returns normally whatever happens, as Lambda would call again otherwise.
+
+    `physical_id` makes the resource's name of the stack's id and its logical id. A Delete is always answered
+    with success: what could not be removed is logged as left to do, and must not hold up a stack's end.
+    """
+    answer = _Answer(event, physical_id, send or put, sleep)
+    watchdog = threading.Timer(max(0.0, remaining_seconds() - ANSWER_SECONDS), answer.time_is_up)
+    watchdog.daemon = True
+    watchdog.start()
+
+    def go_on() -> None:
+        if answer.given or remaining_seconds() < RESERVED_SECONDS:
+            raise TimeUp(TIME_IS_UP)
+
+    try:
+        work(parse(event), go_on)
+    except Exception as error:
+        # Where, and not what it said: Stripe's messages quote parts of the key.
+        where = traceback.format_tb(error.__traceback__)
+        logger.error("the request failed", extra={"error": type(error).__name__, "where": where})
+        answer.failure(str(error) if isinstance(error, BadRequest | TimeUp) else explain(error))
+    else:
+        answer.success()
+    finally:
+        watchdog.cancel()
+        # It may be answering just now, and once the function returns, Lambda freezes what has not been sent:
+        # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+        watchdog.join(max(0.0, remaining_seconds() - ENDING_SECONDS))
+
+
+def parse(event: Any) -> Request:
+    """Raises BadRequest for what CloudFormation would not send."""
+    match event:
+        case {
+            "RequestType": "Create" | "Update" | "Delete" as kind,
+            "RequestId": str(request_id),
+            "StackId": str(stack_id),
+            "LogicalResourceId": str(logical_id),
+            "ResourceProperties": dict(properties),
+        }:
+            known = event.get("PhysicalResourceId")
+            if known is None or isinstance(known, str):
+                return Request(kind, request_id, stack_id, logical_id, known, properties)
+    raise BadRequest("This is not a request of CloudFormation's for a custom resource.")
+
+
+class _Answer:
+    """Given once, by whoever is first."""
+
+    def __init__(
+        self,
+        event: Any,
+        physical_id: Callable[[str, str], str],
+        send: Send,
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._event = event if isinstance(event, dict) else {}
+        self._physical_id = physical_id
+        self._send = send
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self.given = False
+
+    def success(self) -> None:
+        self._give("SUCCESS", "")
+
+    def failure(self, reason: str) -> None:
+        if self._event.get("RequestType") == "Delete":
+            logger.error("left to do by hand, see docs/deploying.md", extra={"reason": reason})
+            self._give("SUCCESS", f"Left to do by hand, see docs/deploying.md. {reason}")
+        else:
+            self._give("FAILED", reason)
+
+    def time_is_up(self) -> None:
+        self.failure(TIME_IS_UP)
+
+    def _give(self, status: str, reason: str) -> None:
+        with self._lock:
+            if self.given:
+                return
+            self.given = True
+        url = self._event.get("ResponseURL")
+        if not isinstance(url, str):
+            logger.error("nobody to answer: the request has no ResponseURL")
+            return
+        body = json.dumps(
+            {
+                "Status": status,
+                "Reason": reason[:MAX_REASON_LENGTH],
+                "PhysicalResourceId": self._name(),
+                **{name: self._event.get(name, "") for name in ("StackId", "RequestId", "LogicalResourceId")},
+            }
+        ).encode()
+        for attempt in range(ANSWER_ATTEMPTS):
+            try:
+                self._send(url, body)
+            except Exception as error:
+                # Not the address: whoever has it may answer.
+                logger.warning("the answer was not taken", extra={"error": type(error).__name__})
+                if attempt + 1 < ANSWER_ATTEMPTS:
+                    self._sleep(0.5 * 2**attempt)
+            else:
+                return
+        logger.error("CloudFormation was not answered; it fails the deployment after ServiceTimeout")
+
+    def _name(self) -> str:
+        """Always the same for the resource: another would make a replacement of an update."""
+        given = self._event.get("PhysicalResourceId")
+        if isinstance(given, str) and given:
+            return given
+        return self._physical_id(
+            str(self._event.get("StackId", "")), str(self._event.get("LogicalResourceId", ""))
+        )
+
+
+def put(url: str, body: bytes) -> None:
+    """Raises OSError, or ValueError for an address that is not the web's."""
+    if urllib.parse.urlsplit(url).scheme not in {"https", "http"}:  # http: an emulator's
+        raise ValueError("the address for the answer is not http")
+    # The address is signed for a request without a content type.
+    request = urllib.request.Request(url, data=body, method="PUT", headers={"Content-Type": ""})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_SECONDS):  # noqa: S310
+        return

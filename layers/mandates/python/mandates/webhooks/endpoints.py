@@ -1,0 +1,271 @@
+"""A stack's webhook endpoint at Stripe: registered by its deployment, and rotated by its operator."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from mandates.core import endpoint_plan as core
+from mandates.core.clock import Clock
+from mandates.core.endpoint_plan import (
+    METADATA_REGISTERED_AS,
+    METADATA_REPLACES,
+    METADATA_SUBSCRIBED_AT,
+    QUIET_TYPE,
+    Create,
+    Drop,
+    Pause,
+    Pauses,
+    Remove,
+    Retire,
+    Subscribe,
+    Wanted,
+    WebhookEndpoint,
+)
+from mandates.core.errors import MandatesError, StripeUnavailable
+from mandates.core.signing_secrets import SigningSecrets
+from mandates.core.stripe_events.projection import METADATA_OWNER_MARK
+from mandates.gateway import (
+    EndpointGone,
+    Gateway,
+    KeyLacksPermission,
+    KeyRefused,
+    RequestRejected,
+)
+from mandates.runtime.secret_values import KEPT_SECONDS, SOONEST_REFETCH_SECONDS
+from mandates.webhooks.secret_store import WebhookSecrets
+
+Sleep = Callable[[float], None]
+Say = Callable[[str], None]
+
+KNOWN_SECONDS = SOONEST_REFETCH_SECONDS + 5
+"""After so long no container refuses what is signed with a stored secret: one that has not read it yet may
+look for it. The five seconds are for what has begun before."""
+
+KEPT_AFTER_REMOVAL_SECONDS = 300
+"""A signature is refused for its age after this (core/signature.py), and Stripe retries nothing for an
+endpoint that is gone: https://docs.stripe.com/webhooks"""
+
+OWNER_MARK = "OwnerMark"
+"""The resource's property, among those remembered as registered."""
+
+ROTATION = Pauses(known=KEPT_SECONDS, overlap=60, kept=KEPT_AFTER_REMOVAL_SECONDS)
+"""Five minutes are how long a container keeps the secrets without any reason to look. Within a minute of the
+second endpoint's subscription, what only the first was sent has been delivered, or waits to be retried."""
+
+
+class WebhookEndpoints:
+    """Those that carry the stack's owner mark, and no other.
+
+    `go_on` is called before every effect and may raise, so that nothing is begun too late.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        secrets: WebhookSecrets,
+        owner_mark: str,
+        *,
+        clock: Clock,
+        sleep: Sleep,
+        say: Say,
+        go_on: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._gateway = gateway
+        self._secrets = secrets
+        self._owner_mark = owner_mark
+        self._clock = clock
+        self._sleep = sleep
+        self._say = say
+        self._go_on = go_on
+
+    # --------------------------------------------------------------------------------- a deployment
+
+    def register(
+        self, wanted: Wanted, registered_as: str, registered: Mapping[str, Any], request: str
+    ) -> None:
+        """Make Stripe send this stack exactly what is wanted, signed with a secret it knows. Safe to repeat.
+
+        `registered_as` is whose removal removes it; `registered` is remembered once all is done; `request`
+        names the request that this is for, so that a creation repeated for it is the same creation.
+
+        Raises ValueError where something is registered under another mark.
+        """
+        metadata = {METADATA_OWNER_MARK: self._owner_mark, METADATA_REGISTERED_AS: registered_as}
+        ours, held = self._ours(), self._secrets.read()
+        marked = held.registered.get(OWNER_MARK, self._owner_mark)
+        if marked != self._owner_mark:
+            raise ValueError(
+                f"this stack's things at Stripe are marked with {marked}, and would be nobody's under another"
+                f" mark: set the parameter OwnerMark to that"
+            )
+        plan = core.plan(ours, held, wanted)
+        keep = plan.keep
+        if not keep:
+            made = self._create(wanted.url, wanted.api_version, metadata, key=f"{request} {_ids(ours)}")
+            keep = (made,)
+            if any(held.knows(e.endpoint_id) for e in ours):
+                self._say("waiting until no container refuses what the new endpoint sends")
+                self._sleep(KNOWN_SECONDS)
+        kept = {e.endpoint_id for e in keep}
+        for endpoint in keep:
+            waits = endpoint.is_quiet and endpoint.replaces in kept
+            if needed := core.changes(endpoint, wanted, metadata, waits=waits):
+                self._go_on()
+                self._gateway.update_webhook_endpoint(endpoint.endpoint_id, needed)
+                self._say(f"updated the webhook endpoint {endpoint.endpoint_id}: {', '.join(sorted(needed))}")
+        if len(keep) > 1:
+            self._say("a rotation of the webhook secret is under way: rotate-webhook-secret will end it")
+        self._remove(plan.remove)
+        self._tidy(registered, ours, {e.endpoint_id for e in plan.remove})
+
+    def remove(self, registered_as: str) -> None:
+        """Remove what was registered under this name, and nothing that was registered again under another."""
+        self._remove(
+            tuple(e for e in self._ours() if e.metadata.get(METADATA_REGISTERED_AS) == registered_as)
+        )
+
+    def _tidy(self, registered: Mapping[str, Any], seen: list[WebhookEndpoint], removed: set[str]) -> None:
+        """Remember what was done; take out the secrets of endpoints that have been gone for long enough."""
+        now = self._clock()
+        long_ago = now - KEPT_AFTER_REMOVAL_SECONDS
+        there = {e.endpoint_id for e in seen}
+
+        def tidied(held: SigningSecrets) -> SigningSecrets:
+            # One stored just now may be another's, who created it after we looked at what there is.
+            gone = {e.endpoint_id for e in held.endpoints if e.stored_at < long_ago} - there
+            kept = held.removed(gone | removed, int(now)).without_removed(long_ago)
+            return replace(kept, registered=registered)
+
+        self._go_on()
+        self._secrets.change(tidied)
+
+    # ----------------------------------------------------------------------------------- a rotation
+
+    def rotate(self, pauses: Pauses = ROTATION) -> None:
+        """Replace the signing secret without a delivery refused; goes on where an earlier one was broken off.
+
+        Raises ValueError if the stack has no endpoint; EndpointGone if another has taken it away meanwhile.
+        """
+        ending = False
+        while True:
+            ours = self._ours()  # before the secrets: what is made in between must not look like a stray
+            match core.next_step(ours, self._secrets.read(), self._clock(), pauses):
+                case Create() if ending:
+                    break
+                case Create(first):
+                    self._second(first)
+                case Pause(seconds, reason):
+                    self._say(f"waiting {seconds:.0f} s: {reason}")
+                    self._sleep(seconds)
+                case Subscribe(second, first):
+                    self._subscribe(second, first)
+                case Remove(endpoints):
+                    self._remove(endpoints)
+                    ending = ending or any(not e.is_quiet for e in endpoints)
+                case Retire(endpoint_id):
+                    self._secrets.change(partial(_retired, {endpoint_id}, int(self._clock())))
+                    ending = True
+                case Drop(before):
+                    self._secrets.change(partial(_dropped, before))
+                    self._say("the first endpoint's secret is no longer accepted")
+                    ending = True
+        if by_hand := self._secrets.read().by_hand:
+            self._say(f"{by_hand} more that belong to no endpoint of this stack's were left as they are")
+
+    def _second(self, first: WebhookEndpoint) -> None:
+        marks = (METADATA_OWNER_MARK, METADATA_REGISTERED_AS)
+        metadata = {name: first.metadata[name] for name in marks if name in first.metadata}
+        self._create(
+            first.url,
+            first.api_version,
+            {**metadata, METADATA_REPLACES: first.endpoint_id},
+            key=f"rotation at {self._clock()} of {first.endpoint_id}",
+        )
+
+    def _subscribe(self, second: WebhookEndpoint, first: WebhookEndpoint) -> None:
+        self._gateway.update_webhook_endpoint(
+            second.endpoint_id,
+            {
+                "url": first.url,
+                "enabled_events": sorted(first.event_types),
+                "metadata": {METADATA_SUBSCRIBED_AT: str(int(self._clock()))},
+            },
+        )
+        self._say(f"{second.endpoint_id} is subscribed: for a moment both endpoints get every event")
+
+    # --------------------------------------------------------------------------------------- effects
+
+    def _ours(self) -> list[WebhookEndpoint]:
+        self._go_on()
+        found = self._gateway.webhook_endpoints()
+        return [e for e in found if e.metadata.get(METADATA_OWNER_MARK) == self._owner_mark]
+
+    def _create(
+        self, url: str, api_version: str | None, metadata: Mapping[str, str], *, key: str
+    ) -> WebhookEndpoint:
+        """Create an endpoint that is sent nothing yet, and store its secret beside the others."""
+        params = {"url": url, "enabled_events": [QUIET_TYPE], "metadata": metadata}
+        self._go_on()
+        created, secret = self._gateway.create_webhook_endpoint(
+            params | ({"api_version": api_version} if api_version else {}),
+            idempotency_key=hashlib.sha256(key.encode()).hexdigest(),
+        )
+        self._say(f"created the webhook endpoint {created.endpoint_id}")
+        self._secrets.change(lambda held: held.with_secret(created.endpoint_id, secret, int(self._clock())))
+        self._say("stored its signing secret")
+        return created
+
+    def _remove(self, endpoints: tuple[WebhookEndpoint, ...]) -> None:
+        """Stripe's retries end with their endpoint: what it left undelivered, reconcile_events fetches."""
+        for endpoint in endpoints:
+            self._go_on()
+            self._gateway.delete_webhook_endpoint(endpoint.endpoint_id)
+            self._say(f"removed the webhook endpoint {endpoint.endpoint_id}")
+
+
+def explain(error: Exception) -> str:
+    """What went wrong and what to do about it, for an operator; nothing that a service or a key said."""
+    match error:
+        case KeyRefused():
+            return (
+                "Stripe does not accept the API key. Put a valid one into the secret StripeApiKeySecretArn"
+                " names; its whole value is the key."
+            )
+        case KeyLacksPermission():
+            return (
+                "The Stripe API key may not manage webhook endpoints. Give the restricted key the permission"
+                " 'Webhook Endpoints: write'."
+            )
+        case EndpointGone():
+            return f"{error}. Run it again."
+        case RequestRejected():
+            return (
+                f"Stripe refuses the webhook endpoint (code {error.extra.get('stripe_code')}, parameter"
+                f" {error.param}). A live key wants an https address; an account may have 16."
+            )
+        case StripeUnavailable():
+            return "Stripe can't be reached or is busy. Nothing is lost: try again later."
+        case MandatesError() | TimeoutError():
+            return str(error)
+        case ValueError():
+            return f"{error}. See docs/deploying.md, The webhook endpoint."
+    response = getattr(error, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    if code:
+        operation = getattr(error, "operation_name", "a call to AWS")
+        return f"AWS refused {operation}: {code}. Does the secret exist, in this account and region?"
+    return f"{type(error).__name__}. The function's log has more."
+
+
+def _retired(endpoint_ids: set[str], now: int, held: SigningSecrets) -> SigningSecrets:
+    return held.removed(endpoint_ids, now)
+
+
+def _dropped(before: float, held: SigningSecrets) -> SigningSecrets:
+    return held.without_removed(before)
+
+
+def _ids(endpoints: list[WebhookEndpoint]) -> str:
+    return " ".join(sorted(e.endpoint_id for e in endpoints))

@@ -1,0 +1,199 @@
+"""What Stripe's webhooks did not bring: found in Stripe's own list of events, and queued as if they had.
+
+Stripe gives a webhook up after three days, and stops at once when its endpoint is disabled; its list of
+events goes back 30 days. So the list is read from a durable cursor, in slices of time, the oldest first, and
+whatever has left no record here is queued, reduced exactly as receive_webhook does. The cursor moves on
+after each slice whose events are all recorded or queued: a crash, a time-out or a refusal anywhere costs
+reading that slice again, never an event. Everything may be done twice, and by two runs at once.
+
+The cursor belongs to a group of event types, by their digest. A type that is handled from now on makes
+another group, which begins where Stripe's list does.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+
+from mandates.core.clock import Clock, Moment, rfc3339
+from mandates.core.stripe_events.projection import HANDLED_TYPES
+from mandates.gateway import EVENTS_PER_PAGE, Gateway
+from mandates.runtime.queues import Queue
+from mandates.store.event_cursors import advance, read_position
+from mandates.store.events import recorded
+from mandates.webhooks.receiving import message_of
+
+WINDOW_SECONDS = 30 * 86_400
+"""How far back the list goes: https://docs.stripe.com/api/events/list"""
+
+MOST_TYPES = 20  # in one request, ibid.
+
+OVERLAP_SECONDS = 3600
+"""Read again each time: an event may be listed later than it was made, and what was queued may yet be missing
+a record."""
+
+ON_THEIR_WAY_SECONDS = 600
+"""A younger event's webhook may just be coming. It is queued all the same, which does no harm, and is not
+counted as a gap."""
+
+FIRST_SLICE_SECONDS = 7200  # so that a run without news is one request
+MOST_PER_SLICE = 20 * EVENTS_PER_PAGE
+"""A slice with more is halved, so that one is read in seconds and held in a few megabytes."""
+
+MOST_WAITING = 10_000
+"""Queued events beyond which none are added: about a minute's work for the queue's five workers. What Stripe
+itself delivers then waits no longer than that, and an event that waits is not queued again and again."""
+
+STOP_BEFORE_SECONDS = 120
+"""What must be left of a run for another request: one to Stripe of 21 s at worst, a slice to look up and to
+queue, and then the sweep (setup/sweep.py)."""
+
+CLOCKS_APART_SECONDS = 60
+
+Event = Mapping[str, Any]
+TimeLeft = Callable[[], float]
+"""Seconds until this process is ended."""
+
+
+class WrongMode(Exception):
+    pass
+
+
+@dataclass(slots=True)
+class Found:
+    """`gap` are those of `missing` that are older than ten minutes. `out_of_reach` counts the groups whose
+    cursor was older than Stripe's list. `lag_seconds` is how far behind now the furthest behind cursor stays,
+    None if none could be read. `stopped` says why the list was not read to its end, with the error if it was
+    one."""
+
+    listed: int = 0
+    missing: int = 0
+    gap: int = 0
+    queued: int = 0
+    not_taken: int = 0
+    out_of_reach: int = 0
+    lag_seconds: int | None = None
+    stopped: str | None = None
+    error: Exception | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return self.stopped is None and self.not_taken == 0
+
+
+class _Stop(Exception):
+    """Not now. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """`since` (epoch seconds) begins there instead of at the cursor, which then moves only if nothing is left
+    out between the two. With `dry_run` nothing is queued and no cursor moves. `say` is told each slice."""
+
+    gateway: Gateway
+    queue: Queue
+    livemode: bool
+    clock: Clock
+    time_left: TimeLeft
+    since: int | None = None
+    dry_run: bool = False
+    say: Callable[[str], object] = lambda _line: None
+
+    def run(self, types: Sequence[str] = HANDLED_TYPES) -> Found:
+        """Never raises: what went wrong is in the answer, with what was done until then."""
+        found = Found()
+        now = Moment(self.clock()).seconds
+        cursors: dict[str, int] = {}
+        try:
+            if self.gateway.livemode is not None:
+                self._check_mode(self.gateway.livemode)
+            groups = {group_of(some): some for some in batched(sorted(types), MOST_TYPES, strict=False)}
+            known = {group: read_position(group) for group in groups}
+            cursors |= {group: _reachable(position, now, found) for group, position in known.items()}
+            for group, some in groups.items():
+                self._read(group, some, cursors, now, found)
+        except _Stop as stop:
+            found.stopped = str(stop)
+        except Exception as error:
+            found.stopped, found.error = type(error).__name__, error
+        if cursors:
+            found.lag_seconds = now - min(cursors.values())
+        return found
+
+    def _read(
+        self, group: str, types: tuple[str, ...], cursors: dict[str, int], now: int, found: Found
+    ) -> None:
+        begin = cursors[group] - OVERLAP_SECONDS if self.since is None else self.since
+        start = max(begin, now - WINDOW_SECONDS)
+        moves = start <= cursors[group] and not self.dry_run
+        end = now + CLOCKS_APART_SECONDS
+        length, all_taken = FIRST_SLICE_SECONDS, True
+        while start < end:
+            stop = min(start + length, end)
+            events = self._listed(types, start, stop)
+            if events is None:
+                length = (stop - start) // 2
+                continue
+            # What the queue refuses holds the cursor where it is, and holds up none of what comes after.
+            all_taken &= self._take(events, start, stop, now, found)
+            if all_taken and moves:
+                cursors[group] = max(cursors[group], min(stop, now))
+                advance(group, cursors[group], types, Moment(self.clock()))
+            start = stop
+            if len(events) < MOST_PER_SLICE // 2:
+                length *= 2
+
+    def _listed(self, types: Sequence[str], start: int, stop: int) -> list[Event] | None:
+        """The events made in [start, stop), oldest first; None if there are more than a slice should have."""
+        events: list[Event] = []
+        after = None
+        while True:
+            if self.time_left() < STOP_BEFORE_SECONDS:
+                raise _Stop("time")
+            page = self.gateway.list_events(types, created_from=start, created_before=stop, after=after)
+            events += page.events
+            for event in page.events:
+                self._check_mode(event["livemode"])
+            if not page.has_more:
+                return events[::-1]
+            if len(events) >= MOST_PER_SLICE and stop - start > 1:
+                return None
+            after = page.events[-1]["id"]
+
+    def _check_mode(self, livemode: bool) -> None:
+        """The other mode's list is empty of what is looked for, and would have the cursor pass it by."""
+        if livemode is not self.livemode:
+            raise WrongMode("the API key is for the other mode than StripeLivemode says: correct one")
+
+    def _take(self, events: Sequence[Event], start: int, stop: int, now: int, found: Found) -> bool:
+        """Queue what has no record. False if the queue did not take all of it."""
+        known = recorded(event["id"] for event in events)
+        missing = [event for event in events if event["id"] not in known]
+        found.listed += len(events)
+        found.missing += len(missing)
+        found.gap += sum(event["created"] < now - ON_THEIR_WAY_SECONDS for event in missing)
+        until = rfc3339(min(stop, now))
+        self.say(f"{rfc3339(start)} to {until}: {len(events)} listed, {len(missing)} not recorded")
+        if not missing or self.dry_run:
+            return True
+        if self.queue.length() > MOST_WAITING:
+            raise _Stop("queue")
+        taken = self.queue.send([message_of(event) for event in missing])
+        found.queued += taken
+        found.not_taken += len(missing) - taken
+        return taken == len(missing)
+
+
+def _reachable(position: int | None, now: int, found: Found) -> int:
+    """Where all before has been read, as far as Stripe can still tell."""
+    oldest = now - WINDOW_SECONDS
+    if position is None:
+        return oldest
+    if position < oldest:
+        found.out_of_reach += 1
+    return min(max(position, oldest), now)
+
+
+def group_of(types: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(types)).encode()).hexdigest()[:16]
