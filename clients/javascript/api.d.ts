@@ -13,11 +13,11 @@ export interface paths {
         };
         /**
          * The terms to show
-         * @description **Who:** anyone, without a token. **Safe to repeat;** an answer may be kept for a minute.
+         * @description **Who:** anyone, without a token. **Safe to repeat;** an answer may be cached for a minute.
          *
-         *     Show `text` word for word in the `locale` given back, before the customer opts in. Keep `version`, `digest`,
-         *     `locale` and `wording_digest`: `POST /checkout-sessions` wants all four, so that what was shown is what is
-         *     recorded.
+         *     Show `text` word for word, in the `locale` that the answer names, before the customer opts in. Keep `version`,
+         *     `digest`, `locale` and `wording_digest`: `POST /checkout-sessions` requires all four, so that the record says
+         *     exactly what was shown.
          */
         get: operations["getCurrentTerms"];
         put?: never;
@@ -50,16 +50,16 @@ export interface paths {
         get: operations["getCustomer"];
         /**
          * Create or retrieve the customer's Stripe customer
-         * @description **Who:** the customer themselves; or a service with `mandates:write`, which alone may send
+         * @description **Who:** the customer themselves, or a service with `mandates:write`. Only a service may send
          *     `stripe_customer_id`.
          *
          *     **Safe to repeat,** also many times at once: a customer id has exactly one Stripe customer. 201 and 200 mean
-         *     the same to a front end. When Stripe's customer was deleted, the next call makes a new one (201 again). As
-         *     long as Stripe's webhook has not said so, that is the next call with an `email` or `name`, or the next one after
-         *     a checkout's `customer_required`.
+         *     the same to a front end. If Stripe's customer was deleted, the next call makes a new one (201 again). As long
+         *     as Stripe's webhook has not reported the deletion, only a call with an `email` or `name` does so, or the next
+         *     call after a checkout's `customer_required`.
          *
-         *     `email` and `name` go to Stripe and are kept nowhere else. What is left out stays as it is; `{}`, or no body,
-         *     changes nothing.
+         *     `email` and `name` go to Stripe and are stored nowhere else. A field that is left out stays as it is; `{}`, or
+         *     no body, changes nothing.
          */
         put: operations["putCustomer"];
         post?: never;
@@ -86,8 +86,8 @@ export interface paths {
          * The customer's mandates
          * @description **Who:** the customer themselves, or a service with `mandates:read`. **Safe to repeat.**
          *
-         *     Newest first, page by page, without their ledgers. One that was made in the last seconds may be missing: ask
-         *     for it by its id, which is always answered from what was written last.
+         *     Newest first, page by page, without their ledgers. A mandate made in the last few seconds may be missing. Ask
+         *     for it by its id: that answer always includes the latest write.
          */
         get: operations["listMandates"];
         put?: never;
@@ -109,13 +109,13 @@ export interface paths {
         put?: never;
         /**
          * Record the customer's consent and open Stripe's page for it
-         * @description **Who:** the customer themselves, with their own token. A service is refused: nobody consents in a
+         * @description **Who:** the customer themselves, with their own token. A service is refused: nobody can consent in a
          *     customer's place.
          *
-         *     **Safe to repeat.** While the session is open, the same terms, URLs and locale give the same session (200), so
-         *     a double click or a lost answer does no harm. Anything else ends the open session and begins a new mandate
-         *     (201): keep the URLs the same from one attempt to the next. Ten can be begun per customer and hour. After 503 or 5xx send the same again; it goes on
-         *     from where it stopped.
+         *     **Safe to repeat.** While the session is open, the same terms, URLs and locale get the same session (200), so
+         *     a double click or a lost answer does no harm. Any other request ends the open session and begins a new mandate
+         *     (201): keep the URLs the same from one attempt to the next. A customer can begin ten sessions an hour. After
+         *     503 or another 5xx send the same request again; it goes on from where it stopped.
          *
          *     The consent is recorded before Stripe is called: send `accepted: true` only once the customer has opted in.
          *     Afterwards send the browser to `url`.
@@ -133,7 +133,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it, or as Stripe put it into `success_url`.
+                 * @description As `POST /checkout-sessions` returned it, or as Stripe put it into `success_url`.
                  * @example cs_test_example
                  */
                 checkout_session_id: components["parameters"]["CheckoutSessionId"];
@@ -144,9 +144,10 @@ export interface paths {
          * What the return page shows
          * @description **Who:** the customer themselves, with their own token. **Safe to repeat.**
          *
-         *     Where Stripe's webhook has not come yet, Stripe is asked, so an authorised account is `active` here at once.
-         *     Stripe is asked at most once in three seconds; between, and if it can't be asked, the answer is what is known.
-         *     Ask again every second or two while `status` is `pending`. With a `last_failure` too, the customer may try again on the same page of Stripe's.
+         *     If Stripe's webhook has not come yet, the service asks Stripe, so an authorised account is `active` here at
+         *     once. It asks Stripe at most once in three seconds. In between, or if it can't ask, it answers with what it
+         *     knows. Ask again every second or two while `status` is `pending`. If there is also a `last_failure`, the
+         *     customer may try again on the same Stripe page.
          */
         get: operations["getCheckoutSession"];
         put?: never;
@@ -163,7 +164,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it, or as Stripe put it into `success_url`.
+                 * @description As `POST /checkout-sessions` returned it, or as Stripe put it into `success_url`.
                  * @example cs_test_example
                  */
                 checkout_session_id: components["parameters"]["CheckoutSessionId"];
@@ -173,17 +174,17 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Say that the customer came back from Stripe's page
+         * Report that the customer came back from Stripe's page
          * @description **Who:** whoever is signed in on the page that Stripe sends the customer back to, with their own token.
          *
-         *     Stripe's page works for whoever opens its address, so somebody else may have authorised their own Amazon account
-         *     there. The address that Stripe sends them back to has the query parameter `return_token`, which no answer of this
-         *     API contains: post it as it is. The mandate's `returned` then says whether its own customer came back, or
-         *     another; its `status` stays as it is. It is an indication and not a proof: the page may be closed before it has
-         *     loaded, and its address can be handed on.
+         *     Stripe's page works for anybody who opens its address, so somebody else may have authorised their own Amazon
+         *     account there. The address that Stripe sends them back to has the query parameter `return_token`, which no
+         *     answer of this API contains. Post it unchanged. The mandate's `returned` then says whether its own customer
+         *     came back, or another; its `status` stays as it is. This is an indication and not a proof: the page may be
+         *     closed before it has loaded, and its address can be passed on.
          *
-         *     **Safe to repeat:** the first time stands. To another customer the answer is 404, as for a session that there is
-         *     not, and that another came back is recorded. With a wrong token nothing is recorded.
+         *     **Safe to repeat:** the first time stands. Another customer gets 404, as for a session that does not exist,
+         *     and it is recorded that another came back. With a wrong token nothing is recorded.
          */
         post: operations["recordReturn"];
         delete?: never;
@@ -198,7 +199,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -209,7 +210,7 @@ export interface paths {
          * A mandate with its ledger
          * @description **Who:** the customer whose mandate it is, or a service with `mandates:read`. **Safe to repeat.**
          *
-         *     The ledger comes page by page, oldest entry first. The rest of the answer is on every page, as it is now.
+         *     The ledger comes page by page, oldest entry first. Every page also has the rest of the answer, as it is now.
          */
         get: operations["getMandate"];
         put?: never;
@@ -226,7 +227,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -237,12 +238,12 @@ export interface paths {
         put?: never;
         /**
          * Withdraw the permission, at once and for good
-         * @description **Who:** the customer whose mandate it is, or a service with `mandates:write`, which sees no more of the
-         *     mandate than its status unless it has `mandates:read` too.
+         * @description **Who:** the customer whose mandate it is, or a service with `mandates:write`. A service that lacks
+         *     `mandates:read` sees only the mandate's status.
          *
-         *     **Safe to repeat:** a second call changes nothing, and the first one's `reason` stands. Nothing is charged once
-         *     this has answered; Stripe lets go of the payment method, or ends the open session, a moment later. There is no
-         *     way back but a new consent.
+         *     **Safe to repeat:** a second call changes nothing, and the first call's `reason` stands. Once this has
+         *     answered, nothing is charged. A moment later Stripe releases the payment method, or ends the open session.
+         *     Only a new consent can bring the permission back.
          */
         post: operations["revokeMandate"];
         delete?: never;
@@ -254,13 +255,13 @@ export interface paths {
     "/mandates/{mandate_id}/evidence": {
         parameters: {
             query?: {
-                /** @description Which page, from 1; `page.next` of the one before says which. */
+                /** @description Which page, counted from 1. `page.next` of the previous page says which is next. */
                 page?: components["parameters"]["Page"];
             };
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -268,16 +269,17 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * All that is known of a mandate, signed
-         * @description **Who:** a service with `mandates:read`. A customer is refused, of their own mandate too. **Safe to repeat;**
-         *     each answer is made and signed anew.
+         * All that is known about a mandate, signed
+         * @description **Who:** a service with `mandates:read`. A customer is refused, even for their own mandate.
+         *     **Safe to repeat;** each answer is made and signed anew.
          *
-         *     The body is in RFC 8785 canonical form: save it byte for byte, and check it without this service with
-         *     `python -m ops evidence verify FILE --key FINGERPRINT`. A long ledger is split into pages, each signed by
-         *     itself: follow `page.next` until it is null, and verify all of them together.
+         *     The body is in RFC 8785 canonical form. Save it byte for byte, and check it without this service with
+         *     `python -m ops evidence verify FILE --key FINGERPRINT`. A long ledger is split into pages, each with its own
+         *     signature: follow `page.next` until it is null, and verify all pages together.
          *
-         *     It says only what follows from the ledger. If something else was stored, it is signed all the same: `faults`
-         *     tells what, and the pack does not verify. If the ledger itself is broken, nothing is said of the status.
+         *     The pack says only what follows from the ledger. If something stored does not follow from it, the pack is
+         *     signed all the same: `faults` says what, and the pack does not verify. If the ledger itself is broken, the
+         *     pack gives no status.
          */
         get: operations["getEvidence"];
         put?: never;
@@ -291,13 +293,13 @@ export interface paths {
     "/mandates/{mandate_id}/evidence.pdf": {
         parameters: {
             query?: {
-                /** @description Which page, from 1; `page.next` of the one before says which. */
+                /** @description Which page, counted from 1. `page.next` of the previous page says which is next. */
                 page?: components["parameters"]["Page"];
             };
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -306,11 +308,12 @@ export interface paths {
         };
         /**
          * The same evidence for people, as a PDF
-         * @description **Who:** a service with `mandates:read`. A customer is refused, of their own mandate too. **Safe to repeat.**
+         * @description **Who:** a service with `mandates:read`. A customer is refused, even for their own mandate.
+         *     **Safe to repeat.**
          *
-         *     Send `Accept: application/pdf` and no other type: the gateway turns the answer into bytes for that alone. The
-         *     terms as they were shown, the consent, Stripe's ids, every event and charge, and what of it fits the fields of
-         *     Stripe's dispute evidence. The signed JSON is attached to the PDF, as `evidence.json`.
+         *     Send `Accept: application/pdf` and no other type: the gateway converts the answer to bytes only for that type.
+         *     The PDF has the terms as they were shown, the consent, Stripe's ids, every event and charge, and whatever of
+         *     this fits the fields of Stripe's dispute evidence. The signed JSON is attached to the PDF as `evidence.json`.
          */
         get: operations["getEvidencePdf"];
         put?: never;
@@ -330,10 +333,10 @@ export interface paths {
         };
         /**
          * The keys that verify evidence
-         * @description **Who:** anyone, without a token. **Safe to repeat;** an answer may be kept for five minutes.
+         * @description **Who:** anyone, without a token. **Safe to repeat;** an answer may be cached for five minutes.
          *
-         *     The first key signs; the others did so before, and what they signed stays valid. Keep a fingerprint where
-         *     whoever could alter evidence can't alter it too.
+         *     The first key signs. The others signed earlier, and what they signed stays valid. Keep a fingerprint where
+         *     people who could alter evidence can't alter it too.
          */
         get: operations["getEvidenceKeys"];
         put?: never;
@@ -355,12 +358,12 @@ export interface paths {
         put?: never;
         /**
          * Where Stripe sends its events
-         * @description **Who:** Stripe. There is no token: the signature in `Stripe-Signature` is checked over the very bytes of the
+         * @description **Who:** Stripe. There is no token: the signature in `Stripe-Signature` is checked over the exact bytes of the
          *     body, and must be at most five minutes old.
          *
          *     **Safe to repeat:** an event counts once, however often and in whatever order events come. 200 means that the
-         *     event is stored; anything else makes Stripe send it again. What it leads to shows in the mandate a moment
-         *     later. Not for browsers: only what the gateway answers by itself has CORS headers.
+         *     event is stored; after any other answer Stripe sends it again. Its effect shows in the mandate a moment later.
+         *     This route is not for browsers: only the gateway's own answers have CORS headers.
          */
         post: operations["receiveStripeEvent"];
         delete?: never;
@@ -373,18 +376,18 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description RFC 9457. Each member beyond the first six comes with the codes it says, and only with those. */
+        /** @description RFC 9457. Each member after the first six comes only with the codes that its description names. */
         Problem: {
             /** @constant */
             type: "about:blank";
             /** @description The status in words. */
             title: string;
-            /** @description The HTTP status. What the gateway answers by itself may be without it. */
+            /** @description The HTTP status. The gateway's own answers may lack it. */
             status?: number;
             code: components["schemas"]["ProblemCode"];
             /** @description What is wrong and what to do, for a developer. */
             detail: string;
-            /** @description The gateway's id of the request, in its access log, too. Name it when you ask the operator. */
+            /** @description The gateway's id of the request, also in its access log. Quote it when you ask the operator. */
             request_id: string;
             /**
              * @description `redirect_not_allowed`, `redirect_refused_by_stripe`: which URL.
@@ -406,39 +409,39 @@ export interface components {
          *     |---|---|
          *     | `access_denied` | From the gateway: this token does not reach this API. Use another. |
          *     | `bad_request` | From the gateway: the request did not get through. Don't repeat it unchanged. |
-         *     | `busy` | Send the same again after `Retry-After`. |
+         *     | `busy` | Send the same request again after `Retry-After`. |
          *     | `consent_required` | Ask the customer to opt in, then send `accepted: true`. |
          *     | `customer_already_linked` | A person decides which Stripe customer is the right one. |
-         *     | `customer_required` | `PUT /customers/{customer_id}`, then the same again. |
-         *     | `insufficient_scope` | Use a token that may: the customer's own, or a service's with the scope in `detail`. |
-         *     | `internal_error` | Send the same again a little later. |
-         *     | `invalid_event` | Not an event of Stripe's. |
+         *     | `customer_required` | Call `PUT /customers/{customer_id}`, then send the same request again. |
+         *     | `insufficient_scope` | Use a token that may do this: the customer's own, or a service's with the scope in `detail`. |
+         *     | `internal_error` | Send the same request again a little later. |
+         *     | `invalid_event` | The body is not a Stripe event. |
          *     | `invalid_request` | Correct what `detail` names. |
-         *     | `invalid_signature` | The endpoint's signing secret is not one the stack knows, or a clock is wrong. |
+         *     | `invalid_signature` | The stack does not know the endpoint's signing secret, or a clock is wrong. |
          *     | `ledger_unreadable` | Tell the operator: somebody has altered what is stored. |
          *     | `no_terms` | The operator publishes terms. |
          *     | `not_acceptable` | Send the `Accept` header that `detail` names. |
-         *     | `not_found` | There is no such thing for this caller. |
+         *     | `not_found` | It does not exist for this caller. |
          *     | `not_queued` | Stripe sends the event again by itself. |
          *     | `redirect_not_allowed` | Use a URL on an allowed origin in `field`, or have the operator allow it. |
          *     | `redirect_refused_by_stripe` | Send another URL in `field`; `stripe_code` says what Stripe finds wrong. |
-         *     | `request_blocked` | From the firewall. Send less often; if one request alone is refused, tell the operator. |
+         *     | `request_blocked` | From the firewall. Send less often; if a single request is refused, tell the operator. |
          *     | `request_too_large` | Send less. |
          *     | `stripe_customer_unknown` | Name a Stripe customer that exists. |
-         *     | `stripe_refused` | Tell the operator; show the customer that it does not work for now. |
-         *     | `stripe_unavailable` | Send the same again after `Retry-After`. |
-         *     | `terms_changed` | `GET /terms/current` past the cache (`no-cache`), show them and ask again. |
+         *     | `stripe_refused` | Tell the operator; tell the customer that it does not work at the moment. |
+         *     | `stripe_unavailable` | Send the same request again after `Retry-After`. |
+         *     | `terms_changed` | `GET /terms/current` past the cache (`no-cache`), show the terms and ask again. |
          *     | `too_many_checkouts` | Offer the open session again; begin another after `Retry-After`. |
-         *     | `too_many_requests` | Send the same again after `Retry-After`. |
-         *     | `unauthenticated` | Get a new token, then the same again. |
-         *     | `unknown_at_stripe` | Tell the operator; show the customer that it does not work for now. |
+         *     | `too_many_requests` | Send the same request again after `Retry-After`. |
+         *     | `unauthenticated` | Get a new token, then send the same request again. |
+         *     | `unknown_at_stripe` | Tell the operator; tell the customer that it does not work at the moment. |
          *     | `unsupported_media_type` | Send `Content-Type: application/json`. |
-         *     | `wrong_return_token` | Post the `return_token` of the very address that Stripe sent the browser back to. |
+         *     | `wrong_return_token` | Post the `return_token` of the exact address that Stripe sent the browser back to. |
          * @enum {unknown}
          */
         ProblemCode: "access_denied" | "bad_request" | "busy" | "consent_required" | "customer_already_linked" | "customer_required" | "insufficient_scope" | "internal_error" | "invalid_event" | "invalid_request" | "invalid_signature" | "ledger_unreadable" | "no_terms" | "not_acceptable" | "not_found" | "not_queued" | "redirect_not_allowed" | "redirect_refused_by_stripe" | "request_blocked" | "request_too_large" | "stripe_customer_unknown" | "stripe_refused" | "stripe_unavailable" | "terms_changed" | "too_many_checkouts" | "too_many_requests" | "unauthenticated" | "unknown_at_stripe" | "unsupported_media_type" | "wrong_return_token";
         Id: string;
-        /** @description 1 to 255 printable characters: none that can't be seen, sets the direction of text, or is a space of another kind. */
+        /** @description 1 to 255 printable characters. Not allowed: invisible characters, characters that set the direction of text, spaces other than U+0020. */
         PathId: string;
         /** Format: date-time */
         Time: string;
@@ -447,7 +450,7 @@ export interface components {
         /** @description SHA-256 in hex. */
         Digest: string;
         /**
-         * @description A language tag, as the terms have it.
+         * @description A language tag, as written in the terms.
          * @example en
          * @example pt-BR
          * @example de-x-formal
@@ -455,19 +458,19 @@ export interface components {
         Locale: string;
         /** Format: date */
         Date: string;
-        /** @description Ask with it as `cursor` for the next page. Null on the last one. */
+        /** @description Send it as `cursor` to get the next page. Null on the last page. */
         NextCursor: string | null;
         /** @description In minor units of the currency (cents). */
         Amount: number;
         /**
-         * @description By the calendar; a week begins on Monday.
+         * @description A calendar period. A week begins on Monday.
          * @enum {unknown}
          */
         Period: "day" | "week" | "month" | "year";
         /** @description What the customer is asked to agree to, in words and as values. */
         Terms: {
             version: string;
-            /** @description Of the whole document with its texts in every language. Send it back with the consent. */
+            /** @description The digest of the whole document with its texts in every language. Send it back with the consent. */
             digest: components["schemas"]["Digest"];
             business_name: string;
             default_locale: components["schemas"]["Locale"];
@@ -488,7 +491,7 @@ export interface components {
                 kind: "fixed";
                 amount: components["schemas"]["Amount"];
             };
-            /** @description What no charge goes beyond. Both dates are included. */
+            /** @description Limits that no charge exceeds. Both dates are included. */
             limits: {
                 /**
                  * @description ISO 4217.
@@ -496,7 +499,7 @@ export interface components {
                  */
                 currency: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
                 per_charge: components["schemas"]["Amount"];
-                /** @description All charges of a calendar period together. */
+                /** @description The limit for all charges of a calendar period together. */
                 per_period?: {
                     amount: components["schemas"]["Amount"];
                     period: components["schemas"]["Period"];
@@ -509,15 +512,15 @@ export interface components {
                 first_date?: components["schemas"]["Date"];
                 last_date?: components["schemas"]["Date"];
             };
-            /** @description How long before a charge of a varying amount the customer is told. */
+            /** @description How long before a charge of a varying amount the customer is notified. */
             notice?: {
                 hours: number;
             };
             /** @description The language of `text` and `sections`. Send it back with the consent. */
             locale: components["schemas"]["Locale"];
-            /** @description Of what is shown: the RFC 8785 form of `{"version": …, "locale": …, "sections": …}`. Send it back with the consent. */
+            /** @description The digest of what is shown: of the RFC 8785 form of `{"version": …, "locale": …, "sections": …}`. Send it back with the consent. */
             wording_digest: components["schemas"]["Digest"];
-            /** @description All sections with a blank line between them, which is what consent is given to. */
+            /** @description All sections with a blank line between them. This is what the customer consents to. */
             text: string;
             /** @description The same text, section by section, in the order to show it. */
             sections: {
@@ -527,17 +530,17 @@ export interface components {
                 amount: components["schemas"]["Section"];
                 cancellation?: components["schemas"]["Section"];
             };
-            /** @description All languages there are. */
+            /** @description All available languages. */
             locales: components["schemas"]["Locale"][];
         };
         Section: string;
         CustomerRequest: {
-            /** @description Left out, it stays as it is; null is refused. */
+            /** @description If left out, it stays as it is; null is refused. */
             email?: string;
-            /** @description Left out, it stays as it is; null is refused. */
+            /** @description If left out, it stays as it is; null is refused. */
             name?: string;
             /**
-             * @description For a service, a Stripe customer there is, to be this customer's from now on. A customer gets 403.
+             * @description Only for a service: an existing Stripe customer, to be this customer's from now on. A customer who sends it gets 403.
              * @default null
              */
             stripe_customer_id?: string | null;
@@ -556,16 +559,16 @@ export interface components {
             terms_version: string;
             /** @description `digest` of the terms shown. */
             terms_digest: string;
-            /** @description `locale` of the terms shown, exactly as answered (not the one asked for). Stripe's page is in it too, where Stripe has it. */
+            /** @description `locale` of the terms shown, exactly as answered (not the one asked for). Stripe's page uses it too, if Stripe has that language. */
             locale: string;
             /** @description `wording_digest` of the terms shown. */
             wording_digest: string;
-            /** @description Where Stripe sends the customer afterwards: on an allowed origin, https (http only to this machine), without user name and fragment. Stripe puts the session's id in place of `{CHECKOUT_SESSION_ID}`; where the URL has no such place, `checkout_session_id={CHECKOUT_SESSION_ID}` is added to its query. So is `return_token`, which it must not have by itself: `POST /checkout-sessions/{checkout_session_id}/return` wants it back. */
+            /** @description Where Stripe sends the customer afterwards. It must be on an allowed origin, https (http only to this machine), without user name and fragment. Stripe replaces `{CHECKOUT_SESSION_ID}` by the session's id; if the URL has no such placeholder, `checkout_session_id={CHECKOUT_SESSION_ID}` is added to its query. `return_token` is added too, so the URL must not have one: the page posts it to `POST /checkout-sessions/{checkout_session_id}/return`. */
             success_url: string;
-            /** @description Where the customer gets to when they turn back. As strict as `success_url`. */
+            /** @description Where Stripe sends the customer when they turn back. The rules of `success_url` apply. */
             cancel_url: string;
             /**
-             * @description That the customer has opted in to the terms shown. Anything but true is a 422.
+             * @description Whether the customer has opted in to the terms shown. Anything but true gets 422.
              * @default false
              */
             accepted?: boolean;
@@ -582,19 +585,19 @@ export interface components {
             return_token: string;
         };
         CheckoutStatus: components["schemas"]["MandateMembers"] & {
-            /** @description Stripe's code for the latest attempt that failed, null if none has. */
+            /** @description Stripe's code for the latest failed attempt; null if none has failed. */
             last_failure: string | null;
         };
         RevokeRequest: {
             /**
-             * @description One word for the record. No place for personal data.
+             * @description One word for the record. Put no personal data here.
              * @default requested
              */
             reason?: string;
         };
         /**
-         * @description `pending`: consented, not yet set up at Stripe. `active`: may be charged. `expired`: the session ended
-         *     without a set-up; begin anew. `revoked`: withdrawn, by whichever side, for good.
+         * @description `pending`: consented, not yet set up at Stripe. `active`: may be charged. `expired`: the session ended without
+         *     a set-up; begin anew. `revoked`: withdrawn by either side, for good.
          * @enum {unknown}
          */
         MandateStatus: "pending" | "active" | "expired" | "revoked";
@@ -609,12 +612,12 @@ export interface components {
         };
         MandateWithLedger: components["schemas"]["MandateMembers"] & {
             /**
-             * @description What the last entry says. Go by `status`: it is ahead of this while a withdrawal of the payment method or
-             *     the Stripe customer is not in the ledger yet. If this is `revoked` and `status` is not, or this is null,
-             *     what is stored was altered; the evidence then says what.
+             * @description The status in the last entry. Rely on `status` instead: it is ahead of this while a withdrawal of the
+             *     payment method or the Stripe customer is not in the ledger yet. If this is `revoked` and `status` is
+             *     not, or if this is null, what is stored was altered; the evidence then says what.
              */
             ledger_status: components["schemas"]["MandateStatus"] | null;
-            /** @description A page of what happened, oldest first. The ledger is only ever added to. */
+            /** @description A page of what happened, oldest first. Entries are only ever added. */
             ledger: components["schemas"]["LedgerEntry"][];
             next_cursor: components["schemas"]["NextCursor"];
         };
@@ -622,10 +625,10 @@ export interface components {
             mandate_id: components["schemas"]["Id"];
             customer_id: components["schemas"]["Id"];
             status: components["schemas"]["MandateStatus"];
-            /** @description What a person can tell the saved account by, in English; Amazon Pay gives no last digits. Null until set up. */
+            /** @description A name by which a person can recognise the saved account, in English. Amazon Pay gives no last digits. Null until set up. */
             label: string | null;
             created_at: components["schemas"]["Time"];
-            /** @description The terms that govern it for as long as it lasts. */
+            /** @description The terms that govern the mandate for as long as it lasts. */
             terms_version: string;
             terms_digest: components["schemas"]["Digest"];
             locale: components["schemas"]["Locale"];
@@ -639,23 +642,24 @@ export interface components {
             returned: components["schemas"]["Returned"];
         };
         /**
-         * @description When somebody first came back from Stripe's page, as `POST /checkout-sessions/{checkout_session_id}/return` told:
-         *     the mandate's own `customer`, and `another`. Null for not yet. An indication, not a proof. A mandate to which
-         *     `another` came back may have somebody else's Amazon account.
+         * @description When somebody first came back from Stripe's page, as reported by
+         *     `POST /checkout-sessions/{checkout_session_id}/return`: the mandate's own `customer`, and `another` person.
+         *     Null means not yet. This is an indication, not a proof. If `another` came back, the mandate may have somebody
+         *     else's Amazon account.
          */
         Returned: {
             customer: components["schemas"]["TimeOnceKnown"];
             another: components["schemas"]["TimeOnceKnown"];
         };
-        /** @description Null until Stripe has told. */
+        /** @description Null until Stripe has reported it. */
         IdOnceKnown: string | null;
         LedgerEntry: {
             number: number;
             kinds: components["schemas"]["FactKind"][];
             recorded_at: components["schemas"]["Time"];
-            /** @description What told us: an event's id, or `api:` and the call. */
+            /** @description Where the entry comes from: an event's id, or `api:` and the call. */
             source: string;
-            /** @description As it was once this entry had been added. */
+            /** @description The status once this entry had been added. */
             status: components["schemas"]["MandateStatus"];
             previous_hash: components["schemas"]["Digest"];
             hash: components["schemas"]["Digest"];
@@ -664,7 +668,7 @@ export interface components {
         FactKind: "consent_accepted" | "session_created" | "session_completed" | "session_expired" | "session_cancelled" | "setup_succeeded" | "setup_failed" | "setup_canceled" | "returned" | "charge_mandate_invalid" | "revoked" | "detached" | "mandate_inactive" | "deleted";
         EvidencePack: {
             evidence: components["schemas"]["Evidence"];
-            /** @description Over the canonical bytes of `evidence`. */
+            /** @description A signature over the canonical bytes of `evidence`. */
             signature: {
                 algorithm: components["schemas"]["SigningAlgorithm"];
                 key_fingerprint: components["schemas"]["Digest"];
@@ -677,7 +681,7 @@ export interface components {
             /** @constant */
             format: "amazon-pay-mandate-evidence/1";
             generated_at: components["schemas"]["Time"];
-            /** @description Entries are numbered from 1. `hash_before` is that of the entry before the first on this page. */
+            /** @description Entries are numbered from 1. `hash_before` is the hash of the entry before the first one on this page. */
             page: {
                 number: number;
                 of: number;
@@ -687,7 +691,7 @@ export interface components {
                 hash_before: components["schemas"]["Digest"];
             };
             /**
-             * @description What the ledger makes of it; null is what the ledger does not tell. `customer_id` is the value that the
+             * @description What follows from the ledger; null where the ledger does not say. `customer_id` is the value that the
              *     consent commits to, and null once it is erased.
              */
             mandate: {
@@ -708,7 +712,7 @@ export interface components {
                 payment_method_id: components["schemas"]["IdOnceKnown"];
                 mandate_id: components["schemas"]["IdOnceKnown"];
             };
-            /** @description What the customer agreed to, and when; `entry` is where the ledger has it. */
+            /** @description What the customer agreed to, and when. `entry` is the number of its ledger entry. */
             consent: {
                 entry: number;
                 accepted_at: components["schemas"]["Time"];
@@ -722,8 +726,8 @@ export interface components {
                 text_shown: string | null;
             } | null;
             /**
-             * @description The terms that the consent names. `digest` is SHA-256 over the canonical bytes of `document`, which has
-             *     every language; another document than that is not shown.
+             * @description The terms that the consent names. `digest` is the SHA-256 of the canonical bytes of `document`, which has
+             *     every language. A document with another digest is not shown.
              */
             terms: {
                 version: string | null;
@@ -733,9 +737,10 @@ export interface components {
             };
             returned: components["schemas"]["Returned"];
             /**
-             * @description What withdrew the mandate, the earliest first. `told` is false where no entry of the ledger tells of it, and
-             *     only the payment method or the Stripe customer has it: for a moment, until the entry is written, or for
-             *     good if the mandate was never set up. It is the one thing here that follows from no ledger.
+             * @description What withdrew the mandate, earliest first. `told` is false if no ledger entry records the withdrawal, and
+             *     only the payment method or the Stripe customer has it. This lasts for a moment, until the entry is
+             *     written, or forever if the mandate was never set up. It is the only thing here that does not follow from a
+             *     ledger.
              */
             withdrawals: {
                 /** @enum {unknown} */
@@ -745,9 +750,9 @@ export interface components {
                 told: boolean;
                 fact: components["schemas"]["Fact"];
             }[];
-            /** @description What was stored and does not follow from the ledger, as sentences. A pack that has any does not verify. */
+            /** @description Sentences that say what was stored and does not follow from the ledger. A pack with faults does not verify. */
             faults: string[];
-            /** @description `first_broken` is the first entry that did not hold when this was made, null if all did. */
+            /** @description `first_broken` is the first entry that did not verify when this was made; null if all did. */
             ledger: {
                 length: number;
                 head_hash: components["schemas"]["Digest"];
@@ -755,8 +760,8 @@ export interface components {
                 entries: components["schemas"]["EvidenceEntry"][];
             };
             /**
-             * @description What the entries of all pages commit to: SHA-256 over the salt's bytes, then the value's canonical bytes. An
-             *     erased value has neither, nor has one that is not what was committed to.
+             * @description What the entries of all pages commit to: SHA-256 over the salt's bytes, then the value's canonical bytes.
+             *     Value and salt are null if the value was erased, or if it does not match its commitment.
              */
             personal_values: {
                 entry: number;
@@ -768,7 +773,7 @@ export interface components {
             refusals: Record<string, never>[];
             charges: Record<string, never>[];
             /**
-             * @description What is known, under the names of `evidence` in Stripe's dispute API: `text` to be sent as it is, `files` with
+             * @description What is known, under the names of `evidence` in Stripe's dispute API. Submit `text` as it is; `files` says
              *     what to upload.
              */
             stripe_dispute_evidence: {
@@ -783,14 +788,14 @@ export interface components {
                 days_after_last_charge: number;
                 kept_at_least_until: components["schemas"]["Time"] | null;
             };
-            /** @description Of each other section, to say where a document was altered. */
+            /** @description The digest of each other section. It shows where a document was altered. */
             digests: {
                 [key: string]: components["schemas"]["Digest"];
             };
         };
         /** @description `hash` is SHA-256 over the canonical bytes of all the other members. */
         EvidenceEntry: {
-            /** @description Which form the entry has; a reader that does not know it must not guess. */
+            /** @description The format of the entry. A reader that does not know it must not guess. */
             format: number;
             mandate_id: components["schemas"]["Id"];
             number: number;
@@ -808,7 +813,7 @@ export interface components {
         Fact: {
             kind: components["schemas"]["FactKind"];
             qualifier: string;
-            /** @description In epoch seconds: Stripe's time for what Stripe told, else ours. */
+            /** @description In epoch seconds. Stripe's time for what Stripe reported, otherwise ours. */
             at: number;
             source: string;
             ids: {
@@ -834,7 +839,7 @@ export interface components {
         SigningAlgorithm: "ECDSA_SHA_256";
         /** @description PEM. Its fingerprint is SHA-256 over the DER inside (SubjectPublicKeyInfo). */
         PublicKey: string;
-        /** @description Stripe's Event, of which the service reads what it needs. It may hold anything more. */
+        /** @description Stripe's Event. The service reads what it needs; the event may hold anything more. */
         StripeEvent: {
             id: string;
             type: string;
@@ -847,16 +852,16 @@ export interface components {
         };
     };
     responses: {
-        /** @description `invalid_request`: a field or the path is wrong, and `detail` names it; don't repeat it unchanged. `bad_request`: the gateway could not read the request. */
+        /** @description `invalid_request`: a field or the path is wrong, and `detail` names it. Don't repeat the request unchanged. `bad_request`: the gateway could not read the request. */
         BadRequest: {
             headers: {
-                /** @description Nothing is to be kept by browsers or proxies. */
+                /** @description Browsers and proxies must not store the answer. */
                 "Cache-Control": "no-store";
-                /** @description The answer names the origin it is for. */
+                /** @description The answer depends on the origin. */
                 Vary?: "Origin";
-                /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                /** @description The page's own origin if the stack allows it; otherwise left out. */
                 "Access-Control-Allow-Origin"?: string;
-                /** @description What a page may read besides the body. */
+                /** @description The headers that a page may read besides the body. */
                 "Access-Control-Expose-Headers"?: "Retry-After";
                 [name: string]: unknown;
             };
@@ -867,7 +872,7 @@ export interface components {
                 };
             };
         };
-        /** @description No token, or none that is valid (any more): get a new one and repeat. */
+        /** @description There is no token, or it is not valid (any more). Get a new one and repeat. */
         Unauthenticated: {
             headers: {
                 "WWW-Authenticate": components["headers"]["Authenticate"];
@@ -884,16 +889,16 @@ export interface components {
                 };
             };
         };
-        /** @description This token may not do this: a service without the scope, or a service where only the customer may act, or a customer where only a service may. Another kind of token is needed. `request_blocked`: the firewall refuses the request, or so many from one address or with one token. */
+        /** @description This token may not do this: a service lacks the scope, or only the customer may do it, or only a service may. Another kind of token is needed. `request_blocked`: the firewall refuses the request, or refuses so many from one address or with one token. */
         Forbidden: {
             headers: {
-                /** @description Nothing is to be kept by browsers or proxies. */
+                /** @description Browsers and proxies must not store the answer. */
                 "Cache-Control": "no-store";
-                /** @description The answer names the origin it is for. */
+                /** @description The answer depends on the origin. */
                 Vary?: "Origin";
-                /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                /** @description The page's own origin if the stack allows it; otherwise left out. */
                 "Access-Control-Allow-Origin"?: string;
-                /** @description What a page may read besides the body. */
+                /** @description The headers that a page may read besides the body. */
                 "Access-Control-Expose-Headers"?: "Retry-After";
                 [name: string]: unknown;
             };
@@ -904,16 +909,16 @@ export interface components {
                 };
             };
         };
-        /** @description There is no such thing, or it is somebody else's; which of the two is not told. */
+        /** @description It does not exist, or it belongs to somebody else. The answer does not say which. */
         NotFound: {
             headers: {
-                /** @description Nothing is to be kept by browsers or proxies. */
+                /** @description Browsers and proxies must not store the answer. */
                 "Cache-Control": "no-store";
-                /** @description The answer names the origin it is for. */
+                /** @description The answer depends on the origin. */
                 Vary?: "Origin";
-                /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                /** @description The page's own origin if the stack allows it; otherwise left out. */
                 "Access-Control-Allow-Origin"?: string;
-                /** @description What a page may read besides the body. */
+                /** @description The headers that a page may read besides the body. */
                 "Access-Control-Expose-Headers"?: "Retry-After";
                 [name: string]: unknown;
             };
@@ -927,13 +932,13 @@ export interface components {
         /** @description No terms are published, so nobody can consent. The operator has to publish some. */
         NoTerms: {
             headers: {
-                /** @description Nothing is to be kept by browsers or proxies. */
+                /** @description Browsers and proxies must not store the answer. */
                 "Cache-Control": "no-store";
-                /** @description The answer names the origin it is for. */
+                /** @description The answer depends on the origin. */
                 Vary?: "Origin";
-                /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                /** @description The page's own origin if the stack allows it; otherwise left out. */
                 "Access-Control-Allow-Origin"?: string;
-                /** @description What a page may read besides the body. */
+                /** @description The headers that a page may read besides the body. */
                 "Access-Control-Expose-Headers"?: "Retry-After";
                 [name: string]: unknown;
             };
@@ -947,13 +952,13 @@ export interface components {
         /** @description The body is too large: over the route's own limit (`request_too_large`) or over the gateway's 10 MB (`bad_request`). */
         RequestTooLarge: {
             headers: {
-                /** @description Nothing is to be kept by browsers or proxies. */
+                /** @description Browsers and proxies must not store the answer. */
                 "Cache-Control": "no-store";
-                /** @description The answer names the origin it is for. */
+                /** @description The answer depends on the origin. */
                 Vary?: "Origin";
-                /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                /** @description The page's own origin if the stack allows it; otherwise left out. */
                 "Access-Control-Allow-Origin"?: string;
-                /** @description What a page may read besides the body. */
+                /** @description The headers that a page may read besides the body. */
                 "Access-Control-Expose-Headers"?: "Retry-After";
                 [name: string]: unknown;
             };
@@ -967,13 +972,13 @@ export interface components {
         /** @description Send the body as `application/json`. */
         UnsupportedMediaType: {
             headers: {
-                /** @description Nothing is to be kept by browsers or proxies. */
+                /** @description Browsers and proxies must not store the answer. */
                 "Cache-Control": "no-store";
-                /** @description The answer names the origin it is for. */
+                /** @description The answer depends on the origin. */
                 Vary?: "Origin";
-                /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                /** @description The page's own origin if the stack allows it; otherwise left out. */
                 "Access-Control-Allow-Origin"?: string;
-                /** @description What a page may read besides the body. */
+                /** @description The headers that a page may read besides the body. */
                 "Access-Control-Expose-Headers"?: "Retry-After";
                 [name: string]: unknown;
             };
@@ -984,7 +989,7 @@ export interface components {
                 };
             };
         };
-        /** @description The gateway holds back a flood. Wait, and send the same again. */
+        /** @description The gateway holds back a flood. Wait, and send the same request again. */
         TooManyRequests: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -1001,16 +1006,16 @@ export interface components {
                 };
             };
         };
-        /** @description Something went wrong here, and is in the logs. Send the same again a little later. */
+        /** @description Something went wrong here and is in the logs. Send the same request again a little later. */
         InternalError: {
             headers: {
-                /** @description Nothing is to be kept by browsers or proxies. */
+                /** @description Browsers and proxies must not store the answer. */
                 "Cache-Control": "no-store";
-                /** @description The answer names the origin it is for. */
+                /** @description The answer depends on the origin. */
                 Vary?: "Origin";
-                /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                /** @description The page's own origin if the stack allows it; otherwise left out. */
                 "Access-Control-Allow-Origin"?: string;
-                /** @description What a page may read besides the body. */
+                /** @description The headers that a page may read besides the body. */
                 "Access-Control-Expose-Headers"?: "Retry-After";
                 [name: string]: unknown;
             };
@@ -1021,7 +1026,7 @@ export interface components {
                 };
             };
         };
-        /** @description `internal_error`: something went wrong here, and is in the logs; send the same again a little later. `ledger_unreadable`: what is stored was altered so that it can't be read; `detail` has the command that says where. Repeating does not help. */
+        /** @description `internal_error`: something went wrong here and is in the logs; send the same request again a little later. `ledger_unreadable`: what is stored was altered and can't be read; `detail` has the command that says where. Repeating does not help. */
         EvidenceError: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfterIfItHelps"];
@@ -1038,16 +1043,16 @@ export interface components {
                 };
             };
         };
-        /** @description `stripe_refused`: Stripe says that our request is wrong. It is a fault of this service or of its Stripe account, so repeating helps only once that is mended; `stripe_request_id` finds it in Stripe's dashboard. `unknown_at_stripe`: Stripe does not know a customer or a session that it gave us, so its account or API key is another one. As long as the session may be open for the customer, no other is begun. `internal_error`: the function failed without an answer; send the same again. */
+        /** @description `stripe_refused`: Stripe says that our request is wrong. The fault is in this service or its Stripe account, so repeating helps only once it is fixed. Use `stripe_request_id` to find the request in Stripe's dashboard. `unknown_at_stripe`: Stripe does not know a customer or a session that it gave us, so the account or API key is a different one. As long as the session may be open for the customer, no other is begun. `internal_error`: the function failed without an answer; send the same request again. */
         StripeRefused: {
             headers: {
-                /** @description Nothing is to be kept by browsers or proxies. */
+                /** @description Browsers and proxies must not store the answer. */
                 "Cache-Control": "no-store";
-                /** @description The answer names the origin it is for. */
+                /** @description The answer depends on the origin. */
                 Vary?: "Origin";
-                /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                /** @description The page's own origin if the stack allows it; otherwise left out. */
                 "Access-Control-Allow-Origin"?: string;
-                /** @description What a page may read besides the body. */
+                /** @description The headers that a page may read besides the body. */
                 "Access-Control-Expose-Headers"?: "Retry-After";
                 [name: string]: unknown;
             };
@@ -1058,7 +1063,7 @@ export interface components {
                 };
             };
         };
-        /** @description Send the same again after `Retry-After`. `stripe_unavailable`: Stripe did not answer, or could not; whether it did what was asked shows then. `busy`: others were changing the same thing all the time; nothing was done. */
+        /** @description Send the same request again after `Retry-After`. `stripe_unavailable`: Stripe did not answer, or could not; the repeated request shows whether it did what was asked. `busy`: others kept changing the same thing; nothing was done. */
         Unavailable: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -1075,7 +1080,7 @@ export interface components {
                 };
             };
         };
-        /** @description Others were changing the same thing all the time; nothing was done. Send the same again after `Retry-After`. */
+        /** @description Others kept changing the same thing; nothing was done. Send the same request again after `Retry-After`. */
         Busy: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -1092,16 +1097,16 @@ export interface components {
                 };
             };
         };
-        /** @description What the gateway itself refuses or fails at, with any other status. 4xx: the request did not get through, and will not unchanged. 5xx (504 for one: no answer within 29 seconds): it may have got through; send the same again. */
+        /** @description The gateway itself refuses or fails, with any other status. 4xx: the request did not get through, and will not get through unchanged. 5xx (e.g. 504: no answer within 29 seconds): it may have got through; send the same request again. */
         Gateway: {
             headers: {
-                /** @description Nothing is to be kept by browsers or proxies. */
+                /** @description Browsers and proxies must not store the answer. */
                 "Cache-Control": "no-store";
-                /** @description The answer names the origin it is for. */
+                /** @description The answer depends on the origin. */
                 Vary?: "Origin";
-                /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                /** @description The page's own origin if the stack allows it; otherwise left out. */
                 "Access-Control-Allow-Origin"?: string;
-                /** @description What a page may read besides the body. */
+                /** @description The headers that a page may read besides the body. */
                 "Access-Control-Expose-Headers"?: "Retry-After";
                 [name: string]: unknown;
             };
@@ -1120,43 +1125,43 @@ export interface components {
          */
         CustomerId: components["schemas"]["PathId"];
         /**
-         * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
+         * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
          * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
          */
         MandateId: components["schemas"]["PathId"];
         /**
-         * @description As `POST /checkout-sessions` gave it, or as Stripe put it into `success_url`.
+         * @description As `POST /checkout-sessions` returned it, or as Stripe put it into `success_url`.
          * @example cs_test_example
          */
         CheckoutSessionId: components["schemas"]["PathId"];
-        /** @description Which page, from 1; `page.next` of the one before says which. */
+        /** @description Which page, counted from 1. `page.next` of the previous page says which is next. */
         Page: number;
-        /** @description The most to give on one page. */
+        /** @description The most items on one page. */
         Limit: number;
-        /** @description The `next_cursor` of the page before, as it is. Left out or empty: the first page. What did not come from here is refused. */
+        /** @description The `next_cursor` of the previous page, unchanged. Left out or empty: the first page. A cursor that did not come from here is refused. */
         Cursor: string;
     };
     requestBodies: never;
     headers: {
-        /** @description Nothing is to be kept by browsers or proxies. */
+        /** @description Browsers and proxies must not store the answer. */
         NoStore: "no-store";
-        /** @description May be kept for a minute, by proxies too. */
+        /** @description May be cached for a minute, by proxies too. */
         Cached: "public, max-age=60";
-        /** @description May be kept for five minutes, by proxies too. */
+        /** @description May be cached for five minutes, by proxies too. */
         CachedForFiveMinutes: "public, max-age=300";
-        /** @description A file name to save it under. */
+        /** @description A file name to save the answer under. */
         SavedAs: string;
         /** @description Changes with the terms and with the locale. */
         ETag: string;
-        /** @description The answer names the origin it is for. */
+        /** @description The answer depends on the origin. */
         Vary: "Origin";
-        /** @description The page's own origin if it is one of those the stack allows; else left out. */
+        /** @description The page's own origin if the stack allows it; otherwise left out. */
         AllowOrigin: string;
-        /** @description What a page may read besides the body. */
+        /** @description The headers that a page may read besides the body. */
         ExposeHeaders: "Retry-After";
-        /** @description Seconds to wait before sending the same again. Wait longer each time. */
+        /** @description Seconds to wait before you send the same request again. Wait longer each time. */
         RetryAfter: number;
-        /** @description Seconds to wait before sending the same again, where that helps. */
+        /** @description Seconds to wait before you send the same request again, if that helps. */
         RetryAfterIfItHelps: number;
         /** @description How to authenticate (RFC 6750). */
         Authenticate: "Bearer";
@@ -1169,13 +1174,13 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The customer's language as the browser says it, e.g. `de-AT`. If there is no such text, the language's is given (`de`), else the default one; the answer's `locale` says which. Any text is taken.
+                 * @description The customer's language as the browser reports it, e.g. `de-AT`. Without a text for it, the answer has that of the language (`de`), else the default one. The answer's `locale` says which. Any value is accepted.
                  * @example de-AT
                  */
                 locale?: string;
             };
             header?: {
-                /** @description The `ETag` of an earlier answer. Browsers do this by themselves. */
+                /** @description The `ETag` of an earlier answer. Browsers send it by themselves. */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -1197,7 +1202,7 @@ export interface operations {
                     "application/json": components["schemas"]["Terms"];
                 };
             };
-            /** @description They are still those of `If-None-Match`. No body. */
+            /** @description The terms are still those of `If-None-Match`. No body. */
             304: {
                 headers: {
                     "Cache-Control": components["headers"]["Cached"];
@@ -1233,13 +1238,13 @@ export interface operations {
             /** @description The customer. */
             200: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1276,16 +1281,16 @@ export interface operations {
             };
         };
         responses: {
-            /** @description They had one already. */
+            /** @description The customer already had a Stripe customer. */
             200: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1293,16 +1298,16 @@ export interface operations {
                     "application/json": components["schemas"]["CustomerSaved"];
                 };
             };
-            /** @description It was created, or adopted, by this call. */
+            /** @description This call created or adopted the Stripe customer. */
             201: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1314,16 +1319,16 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description The Stripe customer to adopt belongs to another customer, or this customer has another one already. A person has to look into it. */
+            /** @description The Stripe customer to adopt belongs to another customer, or this customer already has another one. A person has to look into it. */
             409: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1339,13 +1344,13 @@ export interface operations {
             /** @description Stripe does not have the customer to adopt, or has deleted it. */
             422: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1366,9 +1371,9 @@ export interface operations {
     listMandates: {
         parameters: {
             query?: {
-                /** @description The most to give on one page. */
+                /** @description The most items on one page. */
                 limit?: components["parameters"]["Limit"];
-                /** @description The `next_cursor` of the page before, as it is. Left out or empty: the first page. What did not come from here is refused. */
+                /** @description The `next_cursor` of the previous page, unchanged. Left out or empty: the first page. A cursor that did not come from here is refused. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -1383,16 +1388,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of mandates; an empty list for a customer without any. */
+            /** @description A page of mandates. The list is empty for a customer without any. */
             200: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1423,16 +1428,16 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The session that is open for the same request already. */
+            /** @description The session that is already open for the same request. */
             200: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1443,13 +1448,13 @@ export interface operations {
             /** @description A new session, and a pending mandate. */
             201: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1462,20 +1467,19 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NoTerms"];
             /**
-             * @description `terms_changed`: what was shown is not what is current, in version, digest, locale or wording. Show the
-             *     current terms in `current_locale` and ask again.
-             *     `customer_required`: there is no Stripe customer, or Stripe has deleted it. Call
-             *     `PUT /customers/{customer_id}`, then send this again.
+             * @description `terms_changed`: the version, digest, locale or wording that was shown is not the current one. Show the
+             *     current terms in `current_locale` and ask again. `customer_required`: there is no Stripe customer, or
+             *     Stripe has deleted it. Call `PUT /customers/{customer_id}`, then send this request again.
              */
             409: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1491,18 +1495,18 @@ export interface operations {
             /**
              * @description `consent_required`: `accepted` is not true. `redirect_not_allowed`: the URL in `field` leads to an origin
              *     that the stack does not allow (or is not https, or has a user name or a fragment).
-             *     `redirect_refused_by_stripe`: Stripe does not take the URL in `field`. For as long as a session would have
-             *     lived, the same request gets the same answer, and no further mandate.
+             *     `redirect_refused_by_stripe`: Stripe does not accept the URL in `field`. For as long as a session would
+             *     have lived, the same request gets the same answer and makes no further mandate.
              */
             422: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1514,9 +1518,9 @@ export interface operations {
                 };
             };
             /**
-             * @description `too_many_checkouts`: this customer began ten sessions within an hour. The open one can still be had with the
-             *     request that opened it; another can be begun after `Retry-After`, which is exact here.
-             *     `too_many_requests`: the gateway holds back a flood. Wait, and send the same again.
+             * @description `too_many_checkouts`: this customer began ten sessions within an hour. The request that opened the open
+             *     session still gets that session. Another session can be begun after `Retry-After`, which is exact here.
+             *     `too_many_requests`: the gateway holds back a flood. Wait, and send the same request again.
              */
             429: {
                 headers: {
@@ -1546,7 +1550,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it, or as Stripe put it into `success_url`.
+                 * @description As `POST /checkout-sessions` returned it, or as Stripe put it into `success_url`.
                  * @example cs_test_example
                  */
                 checkout_session_id: components["parameters"]["CheckoutSessionId"];
@@ -1558,13 +1562,13 @@ export interface operations {
             /** @description The session's mandate as it is now. */
             200: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1588,7 +1592,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it, or as Stripe put it into `success_url`.
+                 * @description As `POST /checkout-sessions` returned it, or as Stripe put it into `success_url`.
                  * @example cs_test_example
                  */
                 checkout_session_id: components["parameters"]["CheckoutSessionId"];
@@ -1605,13 +1609,13 @@ export interface operations {
             /** @description The session's mandate, with the return recorded. */
             200: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1625,16 +1629,16 @@ export interface operations {
             404: components["responses"]["NotFound"];
             413: components["responses"]["RequestTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `wrong_return_token`: the session is this customer's, and the token is not that of its address. */
+            /** @description `wrong_return_token`: the session is this customer's, but the token is not the one in its address. */
             422: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1654,15 +1658,15 @@ export interface operations {
     getMandate: {
         parameters: {
             query?: {
-                /** @description The most to give on one page. */
+                /** @description The most items on one page. */
                 limit?: components["parameters"]["Limit"];
-                /** @description The `next_cursor` of the page before, as it is. Left out or empty: the first page. What did not come from here is refused. */
+                /** @description The `next_cursor` of the previous page, unchanged. Left out or empty: the first page. A cursor that did not come from here is refused. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -1674,13 +1678,13 @@ export interface operations {
             /** @description The mandate as it is now, with a page of its ledger. */
             200: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1703,7 +1707,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -1717,16 +1721,16 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The mandate, revoked; a service without `mandates:read` gets its id and status only. */
+            /** @description The revoked mandate. A service without `mandates:read` gets only its id and status. */
             200: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1749,13 +1753,13 @@ export interface operations {
     getEvidence: {
         parameters: {
             query?: {
-                /** @description Which page, from 1; `page.next` of the one before says which. */
+                /** @description Which page, counted from 1. `page.next` of the previous page says which is next. */
                 page?: components["parameters"]["Page"];
             };
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -1791,13 +1795,13 @@ export interface operations {
     getEvidencePdf: {
         parameters: {
             query?: {
-                /** @description Which page, from 1; `page.next` of the one before says which. */
+                /** @description Which page, counted from 1. `page.next` of the previous page says which is next. */
                 page?: components["parameters"]["Page"];
             };
             header?: never;
             path: {
                 /**
-                 * @description As `POST /checkout-sessions` gave it. What no mandate has for an id is a 404.
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
                  * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
                  */
                 mandate_id: components["parameters"]["MandateId"];
@@ -1827,13 +1831,13 @@ export interface operations {
             /** @description The `Accept` header is not `application/pdf`. */
             406: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1881,13 +1885,13 @@ export interface operations {
         parameters: {
             query?: never;
             header: {
-                /** @description A time and one or more signatures, as Stripe's documentation has it. */
+                /** @description A time and one or more signatures, as Stripe documents it. */
                 "Stripe-Signature": string;
             };
             path?: never;
             cookie?: never;
         };
-        /** @description At most 1 MB. Read as JSON whatever the content type says. */
+        /** @description At most 1 MB. Read as JSON, whatever the content type says. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["StripeEvent"];
@@ -1905,18 +1909,18 @@ export interface operations {
                 };
             };
             /**
-             * @description `invalid_signature`: no known secret made the signature for this body, or it is too old.
-             *     `invalid_event`: signed, but not an event. `invalid_request`: the body did not arrive whole.
+             * @description `invalid_signature`: no known secret made the signature for this body, or it is too old. `invalid_event`:
+             *     the signature is right, but the body is not an event. `invalid_request`: the body did not arrive whole.
              */
             400: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
@@ -1932,13 +1936,13 @@ export interface operations {
             /** @description The event could not be stored. Stripe sends it again by itself. */
             500: {
                 headers: {
-                    /** @description Nothing is to be kept by browsers or proxies. */
+                    /** @description Browsers and proxies must not store the answer. */
                     "Cache-Control": "no-store";
-                    /** @description The answer names the origin it is for. */
+                    /** @description The answer depends on the origin. */
                     Vary?: "Origin";
-                    /** @description The page's own origin if it is one of those the stack allows; else left out. */
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description What a page may read besides the body. */
+                    /** @description The headers that a page may read besides the body. */
                     "Access-Control-Expose-Headers"?: "Retry-After";
                     [name: string]: unknown;
                 };
