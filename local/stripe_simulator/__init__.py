@@ -14,7 +14,7 @@ are Stripe's API, ``buyer`` is what happens elsewhere, ``webhooks`` and ``dispat
 ``checkout_page`` and ``pages`` are what a buyer sees, ``control`` and ``faults`` are for tests.
 """
 
-from .buyer import NotPossible
+from .errors import NotPossible
 from .faults import FaultPlan
 from .running import RunningSimulator, running_simulator
 from .sdk import DirectClient

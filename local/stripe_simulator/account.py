@@ -1,4 +1,4 @@
-"""Everything Stripe remembers for one account, and the two ways it changes: objects and events."""
+"""Everything Stripe remembers for one account: its objects, and the events about them."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -11,11 +11,12 @@ from .ids import NewId
 from .objects import Json, previous_values
 from .outbox import Outbox
 from .settings import Settings
+from .timers import Timers
 
 
 @dataclass(frozen=True)
 class Cause:
-    """The API request behind an event; both null when the buyer, Amazon or time caused it."""
+    """The API request behind an event. Both are null when the buyer, Amazon or time caused it."""
 
     request: str | None = None
     idempotency_key: str | None = None
@@ -23,24 +24,18 @@ class Cause:
 
 @dataclass
 class Account:
-    """One account's objects and what was announced about them. Nothing in here locks: the simulator does."""
+    """One account's objects and what was announced about them. It does not lock: the simulator does."""
 
     settings: Settings
     clock: Callable[[], float]
     new_id: NewId
     plan: FaultPlan = field(default_factory=FaultPlan)
     cause: Cause = field(default_factory=Cause)
-    secrets: dict[str, str] = field(default_factory=dict)
-    """The signing secret of each webhook endpoint; Stripe shows it only once."""
     expired_keys: set[str] = field(default_factory=set)
-    """API keys that were rolled and have expired. Any other is taken."""
-    spent: set[str] = field(default_factory=set)
-    """Payment methods that were detached: they can never be attached again."""
-    open_sessions: dict[str, int] = field(default_factory=dict)
-    """When each open Checkout Session expires."""
-    allow_redisplay: dict[str, str] = field(default_factory=dict)
-    """What each Checkout Session will set on its payment method; not shown on the session."""
+    """API keys that were rolled and have expired. Any other key is accepted."""
+    timers: Timers = field(default_factory=Timers)
     _objects: dict[str, dict[str, Json]] = field(default_factory=lambda: defaultdict(dict))
+    _unshown: dict[str, Json] = field(default_factory=lambda: defaultdict(dict))
 
     def __post_init__(self) -> None:
         self.faults = FaultState(self.plan)
@@ -59,7 +54,7 @@ class Account:
         return thing
 
     def all(self, kind: str) -> list[Json]:
-        """Every object of a kind, the oldest first."""
+        """Every object of a kind, oldest first."""
         return list(self._objects[kind].values())
 
     def get(self, kind: str, identifier: str) -> Json | None:
@@ -72,16 +67,33 @@ class Account:
             raise resource_missing(kind, identifier, param)
         return found
 
+    def unshown(self, thing: Json) -> Json:
+        """What Stripe remembers about an object and never shows on it, to be read and changed."""
+        return self._unshown[thing["id"]]
+
     def remove(self, thing: Json) -> None:
         del self._objects[thing["object"]][thing["id"]]
+        self._unshown.pop(thing["id"], None)
 
-    def emit(self, event_type: str, thing: Json, previous: Json | None = None) -> Json:
+    def change(self, thing: Json, changes: Json) -> Json:
+        """Apply changes without announcing them; returns the former values of what did change."""
+        former = previous_values(thing, changes)
+        thing.update(changes)
+        return former
+
+    def update(self, thing: Json, changes: Json, event_type: str | None = None) -> None:
+        """Apply changes; if anything did change, announce it as ``event_type`` with the former values."""
+        former = self.change(thing, changes)
+        if event_type and former:
+            self.emit(event_type, thing, former)
+
+    def emit(self, event_type: str, thing: Json, former: Json | None = None) -> Json:
         """Announce a change: a snapshot of ``thing`` as it is now, queued for every endpoint that wants it.
 
-        ``previous`` holds the former values of changed attributes and is for ``*.updated`` only
+        ``former``, the previous values of changed attributes, is for ``*.updated`` only
         (https://docs.stripe.com/api/events/object).
         """
-        data = {"object": deepcopy(thing)} | ({} if previous is None else {"previous_attributes": previous})
+        data = {"object": deepcopy(thing)} | ({} if former is None else {"previous_attributes": former})
         event: Json = {
             "id": self.new_id("evt"),
             "object": "event",
@@ -96,10 +108,3 @@ class Account:
         self.add(event)
         self.outbox.enqueue(event, self.all("webhook_endpoint"), self.faults, self.clock())
         return event
-
-    def update(self, thing: Json, changes: Json, event_type: str | None = None) -> None:
-        """Apply changes; if anything did change, announce it as ``event_type`` with the previous values."""
-        previous = previous_values(thing, changes)
-        thing.update(changes)
-        if event_type and previous:
-            self.emit(event_type, thing, previous)

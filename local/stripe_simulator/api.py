@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from .account import Account, Cause
 from .errors import StripeError, invalid, no_longer_supported
-from .expansion import check, expanded
+from .expansion import check_expandable, expanded
 from .faults import ServerError, Verdict
 from .forms import Form, decode
 from .idempotency import IdempotencyKeys, KeptAnswer
@@ -165,7 +165,7 @@ def _answer(
     for param in call.params.keys() & operation.replaced.keys():
         raise no_longer_supported(param, operation.replaced[param])
     call = Call(parameters_of(operation.params).parse(call.params), call.ids)
-    check(call.params.get("expand", []))
+    check_expandable(call.params.get("expand", []))
     if fault and not fault.applied:
         response = _server_error(fault.status)
         return response, response

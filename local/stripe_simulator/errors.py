@@ -49,6 +49,13 @@ class StripeError(Exception):
         return {"error": error | {"type": self.type}}
 
 
+class NotPossible(StripeError):
+    """What the buyer, Amazon or the Dashboard can't do in the object's present state."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(409, message)
+
+
 def invalid(message: str, param: str | None = None, code: str | None = None) -> StripeError:
     """A parameter that fails validation: the request never reached its endpoint."""
     return StripeError(400, message, code=code, param=param, executed=False)

@@ -5,29 +5,21 @@ from copy import deepcopy
 from .account import Account
 from .errors import StripeError, invalid
 from .objects import Json
+from .resources import CONTAINERS, REFERENCES
 
 MAX_DEPTH = 4
 
-# Which kind of object an attribute refers to.
-_REFERENCES = {
-    "customer": "customer",
-    "default_payment_method": "payment_method",
-    "latest_attempt": "setup_attempt",
-    "mandate": "mandate",
-    "payment_method": "payment_method",
-    "setup_intent": "setup_intent",
-    "single_use_mandate": "mandate",
-}
-_CONTAINERS = frozenset({"data", "invoice_settings", "last_setup_error"})
+# A list is the one hash that no resource owns.
+_CONTAINERS = CONTAINERS | {"data"}
 
 
-def check(paths: list[str]) -> None:
+def check_expandable(paths: list[str]) -> None:
     """Refuse, before anything is executed, what no object could expand."""
     for path in paths:
         parts = path.split(".")
         if len(parts) > MAX_DEPTH + (parts[0] == "data"):
             raise invalid(f"You cannot expand more than {MAX_DEPTH} levels of a property ({path}).", "expand")
-        if not _REFERENCES.keys() | _CONTAINERS >= set(parts):
+        if not REFERENCES.keys() | _CONTAINERS >= set(parts):
             raise _not_expandable(path)
 
 
@@ -45,7 +37,7 @@ def _expand(account: Account, thing: Json, parts: list[str], path: str) -> None:
         raise _not_expandable(path)
     value = thing[name]
     if isinstance(value, str):
-        value = thing[name] = deepcopy(account.find(_REFERENCES[name], value, even_deleted=True))
+        value = thing[name] = deepcopy(account.find(REFERENCES[name], value, even_deleted=True))
         if value.get("deleted"):
             value = thing[name] = {key: value[key] for key in ("id", "object", "deleted")}
     if not rest:

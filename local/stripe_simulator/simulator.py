@@ -12,16 +12,14 @@ from contextlib import contextmanager
 from random import Random
 from threading import RLock
 
-from . import buyer
 from .account import Account
 from .api import Api, ApiRequest, ApiResponse, LoggedRequest
 from .faults import FaultPlan
 from .ids import NewId, random_ids
 from .objects import Json
 from .outbox import Delivery, DeliveryAttempt
+from .resource import Action
 from .resources import checkout_sessions, customers, payment_methods
-from .resources.mandates import Acceptance
-from .routing import Call
 from .settings import Settings
 
 type Clock = Callable[[], float]
@@ -61,75 +59,52 @@ class Simulator:
             lowered = {name.lower(): value for name, value in headers.items()}
             return self._api.handle(account, ApiRequest(self._new_id("req"), method, target, lowered, body))
 
-    # The buyer, on the hosted page or through the control API. Each may raise buyer.NotPossible.
+    def act(self, identifier: str, action: Action) -> Json:
+        """Let something happen to an object without an API request; ``resources`` has the actions.
 
-    def continue_to(self, session: str, kind: str) -> None:
-        """The buyer picks a way to pay and leaves for its page."""
-        with self._turn() as account:
-            buyer.continue_to(account, buyer.open_session(account, session), kind)
-
-    def authorize(
-        self,
-        session: str,
-        *,
-        mandate: bool = True,
-        payment_method_types: list[str] | None = None,
-        acceptance: Acceptance | None = None,
-    ) -> Json:
-        """The buyer agrees; returns the ``checkout.session.completed`` event.
-
-        ``mandate=False`` leaves the SetupIntent without one, which Stripe does not rule out.
-        ``payment_method_types`` replaces what the session offers, the first being what the buyer used, for
-        sessions that turn out otherwise than asked for.
+        Returns what the control API answers. Raises ``StripeError`` for an unknown id, ``NotPossible`` for
+        what the object's present state forbids.
         """
         with self._turn() as account:
-            found = buyer.open_session(account, session)
-            if payment_method_types:
-                buyer.offer(account, found, payment_method_types)
-            return dict(buyer.authorize(account, found, acceptance or Acceptance(), mandate=mandate))
+            return action.perform(account, identifier)
 
-    def decline(self, session: str, code: str = buyer.DECLINED) -> None:
-        """The attempt fails with this code; the session stays open."""
-        with self._turn() as account:
-            buyer.decline(account, buyer.open_session(account, session), code)
+    # The actions that tests use most, by name.
+
+    def authorize(
+        self, session: str, *, mandate: bool = True, payment_method_types: list[str] | None = None
+    ) -> None:
+        action = checkout_sessions.Authorize(mandate=mandate, payment_method_types=payment_method_types)
+        self.act(session, action)
+
+    def decline(self, session: str, code: str = checkout_sessions.DECLINED) -> None:
+        self.act(session, checkout_sessions.Decline(code))
 
     def abandon(self, session: str) -> None:
-        """The buyer goes away. Stripe notices nothing, so nothing changes and nothing is sent."""
-        with self._turn() as account:
-            buyer.open_session(account, session)
-
-    # What else happens at Stripe or Amazon without an API request of ours.
+        self.act(session, checkout_sessions.Abandon())
 
     def expire(self, session: str) -> None:
-        with self._turn() as account:
-            checkout_sessions.expire(account, Call({}, (session,)))
+        self.act(session, checkout_sessions.Expire())
 
     def detach(self, payment_method: str) -> None:
-        """Someone detaches it in the Dashboard."""
-        with self._turn() as account:
-            payment_methods.detach(account, Call({}, (payment_method,)))
+        self.act(payment_method, payment_methods.Detach())
 
     def revoke_at_amazon(self, payment_method: str) -> None:
-        with self._turn() as account:
-            buyer.revoke_at_amazon(account, account.find("payment_method", payment_method))
+        self.act(payment_method, payment_methods.RevokeAtAmazon())
 
     def end_another_mandate(self, payment_method: str, *, for_one_payment: bool = True) -> str:
-        """Another payment's mandate on the same payment method ends. Returns its id."""
-        with self._turn() as account:
-            method = account.find("payment_method", payment_method)
-            return str(buyer.end_another_mandate(account, method, for_one_payment=for_one_payment)["id"])
-
-    def expire_api_key(self, key: str) -> None:
-        """Someone rolls it in the Dashboard, and lets it expire now."""
-        with self._turn() as account:
-            account.expired_keys.add(key)
+        """Returns the id of the mandate that ended."""
+        ended = self.act(payment_method, payment_methods.EndAnotherMandate(for_one_payment))
+        return str(ended["mandate"])
 
     def delete_customer(self, customer: str) -> None:
-        """Someone deletes it in the Dashboard."""
-        with self._turn() as account:
-            customers.delete(account, Call({}, (customer,)))
+        self.act(customer, customers.Delete())
 
-    # The simulation itself.
+    # The account and the simulation themselves.
+
+    def expire_api_key(self, key: str) -> None:
+        """Somebody rolls it in the Dashboard and lets it expire now."""
+        with self._turn() as account:
+            account.expired_keys.add(key)
 
     def set_faults(self, plan: FaultPlan) -> None:
         with self._turn() as account:
@@ -157,9 +132,9 @@ class Simulator:
             self._account = Account(self.settings, self.clock, self._new_id)
             self._api = Api(self.clock)
             if keep_webhook_endpoints:
-                self._account.secrets = old.secrets
                 for endpoint in old.all("webhook_endpoint"):
                     self._account.add(endpoint)
+                    self._account.unshown(endpoint).update(old.unshown(endpoint))
 
     def requests(self) -> list[LoggedRequest]:
         with self._lock:
@@ -197,13 +172,7 @@ class Simulator:
     def signing_secret(self, endpoint: str) -> str:
         """What Stripe's Dashboard shows of a webhook endpoint."""
         with self._lock:
-            return self._account.secrets[endpoint]
-
-    def checkout_session(self, identifier: str) -> tuple[Json, Json]:
-        """A session and its SetupIntent, as the hosted page shows them."""
-        with self._turn() as account:
-            session = account.find("checkout.session", identifier)
-            return dict(session), dict(buyer.intent_of(account, session))
+            return str(self._account.unshown(self._account.find("webhook_endpoint", endpoint))["secret"])
 
     # Webhooks.
 
@@ -211,7 +180,7 @@ class Simulator:
         """The deliveries to attempt now, signed. Each must be given back to ``record_answer``."""
         with self._lock:
             account, now = self._account, self.clock()
-            checkout_sessions.expire_overdue(account)
+            account.timers.ring(now)
             attempts: list[DeliveryAttempt] = []
             for delivery in [] if account.plan.webhooks.outage else account.outbox.due(now):
                 if limit is not None and len(attempts) >= limit:
@@ -224,12 +193,6 @@ class Simulator:
         with self._turn() as account:
             account.outbox.record_answer(attempt, answer, self.clock())
 
-    def resend(self, event: str) -> int:
-        """Send an event again, delivered or not; returns to how many endpoints."""
-        with self._turn() as account:
-            found = account.find("event", event)
-            return account.outbox.resend(found, account.all("webhook_endpoint"), self.clock())
-
     def make_due(self, skip: Collection[int] = ()) -> list[Delivery]:
         """End every waiting time except for ``skip``; returns what is still to be delivered."""
         with self._turn() as account:
@@ -240,11 +203,11 @@ class Simulator:
             return list(self._account.outbox.deliveries(event))
 
     def next_due(self) -> float | None:
-        """When something happens by itself next: a delivery, or a session's expiry."""
+        """When something happens by itself next: a delivery or a timer."""
         with self._lock:
             account = self._account
             delivery = None if account.plan.webhooks.outage else account.outbox.next_due()
-            times = [*account.open_sessions.values(), *([] if delivery is None else [delivery])]
+            times = [at for at in (account.timers.next_due(), delivery) if at is not None]
             return min(times, default=None)
 
     def _start(self, account: Account, delivery: Delivery, now: float) -> list[DeliveryAttempt]:
@@ -256,12 +219,12 @@ class Simulator:
             account.outbox.drop(delivery, now, lost=account.plan.webhooks.dropped == "lost")
             return []
         event = account.find("event", delivery.event)
-        return [account.outbox.start(delivery, event, endpoint, account.secrets[endpoint["id"]], now)]
+        return [account.outbox.start(delivery, event, endpoint, account.unshown(endpoint)["secret"], now)]
 
     @contextmanager
     def _turn(self) -> Iterator[Account]:
         """One atomic step: first what time has brought, then the step, then a word to whoever watches."""
         with self._lock:
-            checkout_sessions.expire_overdue(self._account)
+            self._account.timers.ring(self.clock())
             yield self._account
         self._notify()

@@ -289,7 +289,7 @@ def test_a_withdrawal_waits_for_a_valid_key(world: World) -> None:
     roll(world)
     function.stripe._api_key._looked_again_at -= SOONEST_REFETCH_SECONDS
     assert world.settle(begun["mandate_id"]) == []
-    session = world.stripe.core.checkout_session(begun["checkout_session_id"])[0]
+    session = world.stripe.core.find("checkout.session", begun["checkout_session_id"])
     assert session["status"] == "expired"
 
 

@@ -233,7 +233,8 @@ class Timed:
         )
         session = shop.create_session(params, idempotency_key=f"{mandate_id}/session").checkout_session_id
         self.core.authorize(session)
-        payment_method = self.core.checkout_session(session)[1]["payment_method"]
+        intent = self.core.find("checkout.session", session)["setup_intent"]
+        payment_method = self.core.find("setup_intent", intent)["payment_method"]
         mandate = replace(
             NEW_MANDATE, mandate_id=mandate_id, customer_id=mandate_id, stripe_customer_id=customer_id
         )
@@ -416,7 +417,7 @@ def test_the_api_answers_before_the_gateway_gives_up(timed: Timed, trouble: str,
     again = world.post_checkout(locale="de")
     assert again.status in {200, 201}
     assert again.body["mandate_id"] != first["mandate_id"]
-    assert timed.core.checkout_session(first["checkout_session_id"])[0]["status"] == "expired"
+    assert timed.core.find("checkout.session", first["checkout_session_id"])["status"] == "expired"
 
 
 def test_events_are_applied_without_asking_stripe_anything(world: World) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from local.stripe_simulator import FaultPlan
+from local.stripe_simulator.resources.checkout_sessions import Visit
 from mandates.core.ledger import first_broken
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.store.events import recorded
@@ -79,7 +80,10 @@ class ThreeDays:
         return str(self.mandates[one]["checkout_session_id"])
 
     def payment_method(self, one: str) -> str:
-        return str(self.core.checkout_session(self.session(one))[1]["payment_method"])
+        return str(self.page(one)["setup_intent"]["payment_method"])
+
+    def page(self, one: str) -> dict[str, Any]:
+        return self.core.act(self.session(one), Visit())
 
     def detach(self, one: str) -> None:
         self.core.detach(self.payment_method(one))
@@ -88,7 +92,7 @@ class ThreeDays:
         self.core.revoke_at_amazon(self.payment_method(one))
 
     def delete_customer(self, one: str) -> None:
-        self.core.delete_customer(self.core.checkout_session(self.session(one))[0]["customer"])
+        self.core.delete_customer(self.page(one)["checkout_session"]["customer"])
 
     def revoke_here(self, one: str) -> None:
         mandate_id = self.mandates[one]["mandate_id"]
@@ -161,7 +165,8 @@ class ThreeDays:
 
     def status_at_stripe(self, one: str) -> str:
         client = self.world.stripe_client().v1
-        session, intent = self.core.checkout_session(self.session(one))
+        page = self.page(one)
+        session, intent = page["checkout_session"], page["setup_intent"]
         if self.mandates[one]["mandate_id"] in self.revoked_here:
             return "revoked"
         if getattr(client.customers.retrieve(session["customer"]), "deleted", False):

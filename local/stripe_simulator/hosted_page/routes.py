@@ -4,10 +4,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from local.stripe_simulator.buyer import NotPossible
 from local.stripe_simulator.dispatcher import Dispatcher
+from local.stripe_simulator.errors import NotPossible
 from local.stripe_simulator.forms import decode
 from local.stripe_simulator.objects import Json
+from local.stripe_simulator.resources.checkout_sessions import Authorize, Choose, Decline, Visit
 from local.stripe_simulator.resources.mandates import Acceptance
 from local.stripe_simulator.simulator import Simulator
 
@@ -45,7 +46,7 @@ class HostedPage:
         accepted = form.get("terms_of_service") == "accepted" or not rendering.terms_required(session)
         if kind not in session["payment_method_types"] or not accepted:
             return _html(rendering.checkout(self._settings, session, intent), 400)
-        self._simulator.continue_to(session["id"], kind)
+        self._simulator.act(session["id"], Choose(kind))
         return _see_other(f"/c/{kind}/{session['id']}")
 
     async def show_test_page(self, request: Request) -> Response:
@@ -63,16 +64,16 @@ class HostedPage:
         address = request.client.host if request.client else "127.0.0.1"
         acceptance = Acceptance(address, request.headers.get("user-agent", ""))
         try:
-            completed = self._simulator.authorize(session["id"], acceptance=acceptance)
+            completed = self._simulator.act(session["id"], Authorize(acceptance=acceptance))
         except NotPossible:
             return self._closed(session)
-        await self._dispatcher.first_answers(completed["id"], self._settings.redirect_wait)
+        await self._dispatcher.first_answers(completed["event"], self._settings.redirect_wait)
         return _see_other(rendering.success_url(session))
 
     async def fail(self, request: Request) -> Response:
         session, _ = self._find(request)
         try:
-            self._simulator.decline(session["id"])
+            self._simulator.act(session["id"], Decline())
         except NotPossible:
             return self._closed(session)
         return _see_other(f"/c/pay/{session['id']}")
@@ -82,7 +83,9 @@ class HostedPage:
         return _html(rendering.message(self._settings, "Not found", text), 404)
 
     def _find(self, request: Request) -> tuple[Json, Json]:
-        return self._simulator.checkout_session(request.path_params["session"])
+        """The session and its SetupIntent."""
+        found = self._simulator.act(request.path_params["session"], Visit())
+        return found["checkout_session"], found["setup_intent"]
 
     def _closed(self, session: Json) -> Response:
         return _html(rendering.closed(self._settings, session), 410)

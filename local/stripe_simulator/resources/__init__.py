@@ -1,6 +1,8 @@
-"""Stripe's resources, one module each. A new one needs a module with ``OPERATIONS`` and a line here; what
-other objects may refer to it by belongs in ``expansion``."""
+"""Stripe's resources, one file each. To add one, write its file and name it in ``RESOURCES``."""
 
+from collections.abc import Iterable, Mapping
+
+from local.stripe_simulator.resource import Action
 from local.stripe_simulator.routing import Router
 
 from . import (
@@ -13,14 +15,28 @@ from . import (
     webhook_endpoints,
 )
 
-ROUTER = Router(
-    [
-        *checkout_sessions.OPERATIONS,
-        *customers.OPERATIONS,
-        *events.OPERATIONS,
-        *mandates.OPERATIONS,
-        *payment_methods.OPERATIONS,
-        *setup_intents.OPERATIONS,
-        *webhook_endpoints.OPERATIONS,
-    ]
+RESOURCES = (
+    checkout_sessions.RESOURCE,
+    customers.RESOURCE,
+    events.RESOURCE,
+    mandates.RESOURCE,
+    payment_methods.RESOURCE,
+    setup_intents.RESOURCE,
+    webhook_endpoints.RESOURCE,
 )
+
+
+def united[T](mappings: Iterable[Mapping[str, T]]) -> dict[str, T]:
+    """All of them in one. Two resources can't claim the same attribute or path."""
+    united: dict[str, T] = {}
+    for mapping in mappings:
+        if claimed := united.keys() & mapping.keys():
+            raise ValueError(f"claimed by two resources: {sorted(claimed)}")
+        united |= mapping
+    return united
+
+
+ROUTER = Router(operation for resource in RESOURCES for operation in resource.operations)
+REFERENCES = united(resource.references for resource in RESOURCES)
+CONTAINERS = frozenset(name for resource in RESOURCES for name in resource.containers)
+ACTIONS: dict[str, type[Action]] = united(resource.actions for resource in RESOURCES)

@@ -1,73 +1,40 @@
-"""https://docs.stripe.com/api/checkout/sessions in setup mode, on Stripe's hosted page.
+"""https://docs.stripe.com/api/checkout/sessions in setup mode, and what the buyer does on the hosted page.
 
-The parameters are those since API version 2026-09-30.endive: ``allowed_payment_method_types`` narrows what
-the account offers, and ``payment_method_types`` is gone.
+In setup mode Stripe's documentation gives no order of events, and its webhooks promise none. Here events are
+raised in the order in which the facts come about, and the last three within one second, as seen in the field.
 """
 
-from typing import Any
+from typing import Annotated
+
+from msgspec import Meta
 
 from local.stripe_simulator.account import Account
-from local.stripe_simulator.errors import invalid, not_simulated, parameter_missing, unexpected_state
+from local.stripe_simulator.errors import NotPossible, StripeError, unexpected_state
+from local.stripe_simulator.lifecycle import Lifecycle
 from local.stripe_simulator.objects import Json, merged_metadata
 from local.stripe_simulator.paging import matching, paginated
+from local.stripe_simulator.resource import Action, Resource
 from local.stripe_simulator.routing import Call, Operation
-from local.stripe_simulator.urls import is_web_address
 
-from . import setup_intents
+from . import customers, mandates, payment_methods, setup_intents
+from .checkout_parameters import ECHOED, check, expiry, offered_types
+from .mandates import Acceptance
 
-MIN_LIFETIME = 30 * 60
-MAX_LIFETIME = 24 * 60 * 60
-MAX_CLIENT_REFERENCE = 200
+DECLINED = "setup_intent_authentication_failure"
 
-_OTHER_MODES_ONLY = (
-    "discounts",
-    "invoice_creation",
-    "line_items",
-    "optional_items",
-    "payment_intent_data",
-    "saved_payment_method_options",
-    "shipping_address_collection",
-    "shipping_options",
-    "submit_type",
-    "subscription_data",
-)
-_EXCLUSIVE = (
-    ("customer", "customer_email"),
-    ("customer", "customer_creation"),
-    ("allowed_payment_method_types", "excluded_payment_method_types"),
-)
-# Parameters that are shown on the session as they were given.
-_ECHOED = frozenset(
+CHECKOUT_SESSION = Lifecycle(
+    "checkout.session",
     {
-        "allow_promotion_codes",
-        "allowed_payment_method_types",
-        "billing_address_collection",
-        "cancel_url",
-        "client_reference_id",
-        "consent_collection",
-        "currency",
-        "customer",
-        "customer_creation",
-        "customer_email",
-        "excluded_payment_method_types",
-        "integration_identifier",
-        "locale",
-        "mode",
-        "origin_context",
-        "payment_method_options",
-        "phone_number_collection",
-        "success_url",
-        "ui_mode",
-    }
-)
-_USED = frozenset(
-    {"custom_text", "expand", "expires_at", "metadata", "payment_method_data", "setup_intent_data"}
+        "open": {"complete": "checkout.session.completed", "expired": "checkout.session.expired"},
+        "complete": {},
+        "expired": {},
+    },
 )
 
 
 def create(account: Account, call: Call) -> Json:
     params = call.params
-    _check(params)
+    check(params)
     now = account.now()
     customer = account.find("customer", params["customer"], "customer") if "customer" in params else None
     session: Json = {
@@ -101,7 +68,7 @@ def create(account: Account, call: Call) -> Json:
         "customer_email": None,
         "discounts": None,
         "excluded_payment_method_types": None,
-        "expires_at": _expiry(params, now),
+        "expires_at": expiry(params, now),
         "integration_identifier": None,
         "invoice": None,
         "invoice_creation": None,
@@ -116,7 +83,7 @@ def create(account: Account, call: Call) -> Json:
         "payment_method_collection": "always",
         "payment_method_configuration_details": None,
         "payment_method_options": {},
-        "payment_method_types": _offered(account, params),
+        "payment_method_types": offered_types(account, params),
         "payment_status": "no_payment_required",
         "permissions": None,
         "phone_number_collection": {"enabled": False},
@@ -126,7 +93,6 @@ def create(account: Account, call: Call) -> Json:
         "shipping_address_collection": None,
         "shipping_cost": None,
         "shipping_options": [],
-        "status": "open",
         "submit_type": None,
         "subscription": None,
         "success_url": None,
@@ -135,14 +101,13 @@ def create(account: Account, call: Call) -> Json:
         "url": None,
         "wallet_options": None,
     }
-    session |= {key: value for key, value in params.items() if key in _ECHOED}
+    session |= {key: value for key, value in params.items() if key in ECHOED}
     session["url"] = f"{account.settings.base_url}/c/pay/{session['id']}"
-    account.add(session)
-    account.open_sessions[session["id"]] = session["expires_at"]
+    CHECKOUT_SESSION.start(account, session)
+    account.timers.set(session["id"], session["expires_at"], lambda: _expire(account, session))
     session["setup_intent"] = setup_intents.add(account, session, params.get("setup_intent_data", {}))["id"]
-    account.allow_redisplay[session["id"]] = params.get("payment_method_data", {}).get(
-        "allow_redisplay", "limited"
-    )
+    method_data = params.get("payment_method_data", {})
+    account.unshown(session)["allow_redisplay"] = method_data.get("allow_redisplay", "limited")
     return session
 
 
@@ -158,96 +123,163 @@ def list_all(account: Account, call: Call) -> Json:
 
 def expire(account: Account, call: Call) -> Json:
     session = account.find("checkout.session", call.id)
-    if session["status"] != "open":
+    if not CHECKOUT_SESSION.allows(account, session, "expired"):
         raise unexpected_state(
             'Only Checkout Sessions with a status in ["open"] can be expired. '
             f"This Checkout Session has a status of {session['status']}."
         )
-    close(account, session, "expired")
+    _expire(account, session)
     return session
 
 
-def expire_overdue(account: Account) -> None:
-    """Time's part of the work: sessions past their ``expires_at``."""
-    now = account.now()
-    for identifier, expires_at in list(account.open_sessions.items()):
-        if expires_at <= now:
-            close(account, account.find("checkout.session", identifier), "expired")
+# The buyer, on the hosted page or through the control API.
 
 
-def close(account: Account, session: Json, status: str) -> Json:
-    """End a session as ``complete`` or ``expired`` and announce it. Its page is gone; an unfinished
-    SetupIntent is cancelled with it ("To cancel, expire the Checkout Session")."""
-    del account.open_sessions[session["id"]]
-    session |= {"status": status, "url": None}
-    if status == "complete":
-        return account.emit("checkout.session.completed", session)
-    intent = account.find("setup_intent", session["setup_intent"])
-    setup_intents.cancel(account, intent)
-    return account.emit("checkout.session.expired", session)
+class Visit(Action):
+    """The buyer opens the page. This changes nothing."""
+
+    def perform(self, account: Account, identifier: str) -> Json:
+        return _session_and_intent(account, account.find("checkout.session", identifier))
 
 
-def _check(params: dict[str, Any]) -> None:
-    """What the parameters' types can't say."""
-    _check_mode(params)
-    for param in params.keys() - _ECHOED - _USED:
-        raise not_simulated(param)
-    for one, other in _EXCLUSIVE:
-        if one in params and other in params:
-            raise invalid(f"You may only specify one of these parameters: {one}, {other}.", one)
-    if "allowed_payment_method_types" not in params and "currency" not in params:
-        raise parameter_missing("currency")
-    if "success_url" not in params:
-        raise parameter_missing("success_url")
-    _check_url(params, "success_url")
-    _check_url(params, "cancel_url")
-    if len(params.get("client_reference_id", "")) > MAX_CLIENT_REFERENCE:
-        message = f"Client reference IDs can be at most {MAX_CLIENT_REFERENCE} characters."
-        raise invalid(message, "client_reference_id")
+class Choose(Action):
+    """The buyer picks a way to pay and leaves for its page. Choosing again is a new attempt."""
+
+    kind: str
+
+    def perform(self, account: Account, identifier: str) -> Json:
+        session = _open_session(account, identifier)
+        _choose(account, session, self.kind)
+        return _session_and_intent(account, session)
 
 
-def _check_mode(params: dict[str, Any]) -> None:
-    if "mode" not in params:
-        raise parameter_missing("mode")
-    if params["mode"] != "setup":
-        raise not_simulated("mode")
-    if params.get("ui_mode", "hosted_page") != "hosted_page":
-        raise not_simulated("ui_mode")
-    for param in _OTHER_MODES_ONLY:
-        if param in params:
-            raise invalid(f"You can not pass `{param}` in `setup` mode.", param)
+class Authorize(Action):
+    """The buyer agrees. The answer names the ``checkout.session.completed`` event.
+
+    ``mandate=False`` leaves the SetupIntent without a mandate, which Stripe does not rule out.
+    ``payment_method_types`` replaces what the session offers, for sessions that turn out otherwise than asked
+    for; the buyer used the first.
+    """
+
+    mandate: bool = True
+    payment_method_types: Annotated[list[str], Meta(min_length=1)] | None = None
+    acceptance: Acceptance = Acceptance()
+
+    def perform(self, account: Account, identifier: str) -> Json:
+        session = _open_session(account, identifier)
+        if self.payment_method_types:
+            _offer(account, session, self.payment_method_types)
+        intent = _intent_of(account, session)
+        method = _chosen(account, session, intent)
+        _resolve_customer(account, session, intent)
+        mandate = mandates.add(account, method, self.acceptance) if self.mandate else None
+        setup_intents.succeed(account, intent, mandate)
+        if session["customer"]:
+            payment_methods.attach_to(account, method, session["customer"])
+        _accept_terms(session)
+        completed = _close(account, session, "complete")
+        return _session_and_intent(account, session) | {"event": completed and completed["id"]}
 
 
-def _check_url(params: dict[str, Any], param: str) -> None:
-    if param in params and not is_web_address(params[param]):
-        raise invalid("Not a valid URL", param, "url_invalid")
+class Decline(Action):
+    """Amazon says no. The session stays open and the buyer may try again."""
+
+    code: Annotated[str, Meta(pattern=r"^[a-z0-9_]+$")] = DECLINED
+
+    def perform(self, account: Account, identifier: str) -> Json:
+        session = _open_session(account, identifier)
+        intent = _intent_of(account, session)
+        method = _chosen(account, session, intent)
+        message = "The customer's authorization with Amazon Pay failed."
+        setup_intents.fail(account, intent, method, self.code, message)
+        return _session_and_intent(account, session)
 
 
-def _expiry(params: dict[str, Any], now: int) -> int:
-    expires_at: int = params.get("expires_at", now + MAX_LIFETIME)
-    if not now + MIN_LIFETIME <= expires_at <= now + MAX_LIFETIME:
-        soon = expires_at < now + MIN_LIFETIME
-        bound = "at least 30 minutes from" if soon else "less than 24 hours from"
-        raise invalid(f"The `expires_at` timestamp must be {bound} Checkout Session creation.", "expires_at")
-    return expires_at
+class Abandon(Action):
+    """The buyer goes away. Stripe does not notice, so nothing changes and nothing is sent."""
+
+    def perform(self, account: Account, identifier: str) -> Json:
+        return _session_and_intent(account, _open_session(account, identifier))
 
 
-def _offered(account: Account, params: dict[str, Any]) -> list[str]:
-    """What is enabled for the account, filtered; the session can't offer anything else."""
-    allowed = params.get("allowed_payment_method_types")
-    excluded = params.get("excluded_payment_method_types", [])
-    offered = [
-        kind
-        for kind in account.settings.payment_method_types
-        if (allowed is None or kind in allowed) and kind not in excluded
-    ]
-    if not offered:
-        raise unexpected_state(
-            "No valid payment method types for this Checkout Session. Please ensure that you have activated "
-            "payment methods compatible with your chosen currency in your dashboard.",
-            "allowed_payment_method_types",
-        )
-    return offered
+class Expire(Action):
+    """Somebody expires it in the Dashboard."""
+
+    def perform(self, account: Account, identifier: str) -> Json:
+        return _session_and_intent(account, expire(account, Call({}, (identifier,))))
+
+
+def _open_session(account: Account, identifier: str) -> Json:
+    session = account.find("checkout.session", identifier)
+    if CHECKOUT_SESSION.state_of(account, session) != "open":
+        raise NotPossible(f"This Checkout Session is {session['status']}; only an open one can be continued.")
+    return session
+
+
+def _intent_of(account: Account, session: Json) -> Json:
+    return account.find("setup_intent", session["setup_intent"])
+
+
+def _session_and_intent(account: Account, session: Json) -> Json:
+    return {"checkout_session": dict(session), "setup_intent": dict(_intent_of(account, session))}
+
+
+def _offer(account: Account, session: Json, kinds: list[str]) -> None:
+    """Change what a session offers, as a change in the Dashboard or at Stripe could."""
+    session["payment_method_types"] = kinds
+    _intent_of(account, session)["payment_method_types"] = kinds
+
+
+def _choose(account: Account, session: Json, kind: str) -> Json:
+    if kind not in session["payment_method_types"]:
+        raise NotPossible(f"This Checkout Session does not offer {kind}.")
+    details = session["customer_details"] or {}
+    redisplay = account.unshown(session)["allow_redisplay"]
+    method = payment_methods.add(account, kind, {"email": details.get("email")}, redisplay)
+    redirect = f"{account.settings.base_url}/c/{kind}/{session['id']}"
+    setup_intents.require_action(account, _intent_of(account, session), method, redirect, session["url"])
+    return method
+
+
+def _chosen(account: Account, session: Json, intent: Json) -> Json:
+    """The payment method under way, or else the first one offered: the buyer is taken to have chosen it."""
+    if intent["status"] == "requires_action":
+        method = account.find("payment_method", intent["payment_method"])
+        if method["type"] in session["payment_method_types"]:
+            return method
+    return _choose(account, session, session["payment_method_types"][0])
+
+
+def _resolve_customer(account: Account, session: Json, intent: Json) -> None:
+    """Make sure that the session's customer still exists; create it if the session was to do so."""
+    if session["customer"]:
+        try:
+            account.find("customer", session["customer"])
+        except StripeError:
+            raise NotPossible("The customer of this Checkout Session was deleted.") from None
+    elif session["customer_creation"] == "always":
+        email = session["customer_email"]
+        customer = customers.add(account, {"email": email} if email else {})
+        session["customer"] = intent["customer"] = customer["id"]
+
+
+def _accept_terms(session: Json) -> None:
+    collected = session["consent_collection"] or {}
+    if collected:
+        asked = collected.get("terms_of_service") == "required"
+        session["consent"] = {"promotions": None, "terms_of_service": "accepted" if asked else None}
+
+
+def _expire(account: Account, session: Json) -> None:
+    """An unfinished SetupIntent is cancelled with its session ("To cancel, expire the Checkout Session")."""
+    setup_intents.cancel(account, _intent_of(account, session))
+    _close(account, session, "expired")
+
+
+def _close(account: Account, session: Json, state: str) -> Json | None:
+    """End a session as ``complete`` or ``expired``; returns the event. Its page is gone."""
+    account.timers.cancel(session["id"])
+    return CHECKOUT_SESSION.move(account, session, state, {"url": None})
 
 
 def _custom_text(given: Json) -> Json:
@@ -262,15 +294,24 @@ def _customer_details(email: str | None) -> Json | None:
     return nothing | {"email": email, "tax_exempt": "none"}
 
 
-OPERATIONS = (
-    Operation(
-        "POST",
-        "/v1/checkout/sessions",
-        "checkout.SessionCreateParams",
-        create,
-        replaced={"payment_method_types": "allowed_payment_method_types"},
+RESOURCE = Resource(
+    operations=(
+        Operation(
+            "POST",
+            "/v1/checkout/sessions",
+            "checkout.SessionCreateParams",
+            create,
+            replaced={"payment_method_types": "allowed_payment_method_types"},
+        ),
+        Operation("GET", "/v1/checkout/sessions", "checkout.SessionListParams", list_all),
+        Operation("GET", "/v1/checkout/sessions/:id", "checkout.SessionRetrieveParams", retrieve),
+        Operation("POST", "/v1/checkout/sessions/:id/expire", "checkout.SessionExpireParams", expire),
     ),
-    Operation("GET", "/v1/checkout/sessions", "checkout.SessionListParams", list_all),
-    Operation("GET", "/v1/checkout/sessions/:id", "checkout.SessionRetrieveParams", retrieve),
-    Operation("POST", "/v1/checkout/sessions/:id/expire", "checkout.SessionExpireParams", expire),
+    lifecycles=(CHECKOUT_SESSION,),
+    actions={
+        "/sessions/{id}/authorize": Authorize,
+        "/sessions/{id}/decline": Decline,
+        "/sessions/{id}/abandon": Abandon,
+        "/sessions/{id}/expire": Expire,
+    },
 )

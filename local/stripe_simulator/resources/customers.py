@@ -4,13 +4,22 @@ import re
 
 from local.stripe_simulator.account import Account
 from local.stripe_simulator.errors import invalid, not_simulated, resource_missing
+from local.stripe_simulator.lifecycle import Lifecycle
 from local.stripe_simulator.objects import Json, merged_metadata
 from local.stripe_simulator.paging import matching, page_size, paginated
+from local.stripe_simulator.resource import Action, Resource
 from local.stripe_simulator.routing import Call, Operation
 
 from . import payment_methods
 
 EMAIL_LENGTH = 512
+
+CUSTOMER = Lifecycle(
+    "customer",
+    {"existing": {"deleted": "customer.deleted"}, "deleted": {}},
+    created="customer.created",
+    shown=False,
+)
 
 _CLAUSE = re.compile(
     r"""(?P<field>email|name|phone|metadata\[(?P<quote>["'])(?P<key>.+?)(?P=quote)\])"""
@@ -59,9 +68,7 @@ def add(account: Account, params: Json) -> Json:
         "test_clock": None,
     }
     customer.update(_changes(account, customer, params))
-    account.add(customer)
-    account.emit("customer.created", customer)
-    return customer
+    return CUSTOMER.start(account, customer)
 
 
 def retrieve(account: Account, call: Call) -> Json:
@@ -79,14 +86,14 @@ def update(account: Account, call: Call) -> Json:
 def delete(account: Account, call: Call) -> Json:
     """Permanent. Stripe keeps answering for the id with a stub, and announces ``customer.deleted`` alone.
 
-    The customer's payment methods can't be used any more, yet no ``payment_method.detached`` tells so: in the
+    The customer's payment methods can't be used any more, yet no ``payment_method.detached`` says so. In the
     field they even went on receiving events (github.com/mozilla/fxa/issues/12380).
     """
     customer = account.find("customer", call.id)
-    account.emit("customer.deleted", customer)
-    customer["deleted"] = True
+    CUSTOMER.move(account, customer, "deleted")
+    customer["deleted"] = True  # only now: the event shows the customer as it was
     for method in payment_methods.attached_to(account, customer["id"]):
-        payment_methods.sever(account, method)
+        payment_methods.detach_from_customer(account, method, announce=False)
     return _stub(customer)
 
 
@@ -190,20 +197,37 @@ def _offset(token: str | None) -> int:
     return int(token)
 
 
-OPERATIONS = (
-    Operation("POST", "/v1/customers", "CustomerCreateParams", create),
-    Operation("GET", "/v1/customers", "CustomerListParams", list_all),
-    Operation("GET", "/v1/customers/search", "CustomerSearchParams", search),
-    Operation("GET", "/v1/customers/:id", "CustomerRetrieveParams", retrieve),
-    Operation("POST", "/v1/customers/:id", "CustomerUpdateParams", update),
-    Operation("DELETE", "/v1/customers/:id", "CustomerDeleteParams", delete),
-    Operation(
-        "GET", "/v1/customers/:id/payment_methods", "CustomerPaymentMethodListParams", list_payment_methods
+class Delete(Action):
+    """Somebody deletes it in the Dashboard."""
+
+    def perform(self, account: Account, identifier: str) -> Json:
+        delete(account, Call({}, (identifier,)))
+        return {"customer": identifier}
+
+
+RESOURCE = Resource(
+    operations=(
+        Operation("POST", "/v1/customers", "CustomerCreateParams", create),
+        Operation("GET", "/v1/customers", "CustomerListParams", list_all),
+        Operation("GET", "/v1/customers/search", "CustomerSearchParams", search),
+        Operation("GET", "/v1/customers/:id", "CustomerRetrieveParams", retrieve),
+        Operation("POST", "/v1/customers/:id", "CustomerUpdateParams", update),
+        Operation("DELETE", "/v1/customers/:id", "CustomerDeleteParams", delete),
+        Operation(
+            "GET",
+            "/v1/customers/:id/payment_methods",
+            "CustomerPaymentMethodListParams",
+            list_payment_methods,
+        ),
+        Operation(
+            "GET",
+            "/v1/customers/:id/payment_methods/:id",
+            "CustomerPaymentMethodRetrieveParams",
+            retrieve_payment_method,
+        ),
     ),
-    Operation(
-        "GET",
-        "/v1/customers/:id/payment_methods/:id",
-        "CustomerPaymentMethodRetrieveParams",
-        retrieve_payment_method,
-    ),
+    lifecycles=(CUSTOMER,),
+    references={"customer": "customer"},
+    containers=frozenset({"invoice_settings"}),
+    actions={"/customers/{id}/delete": Delete},
 )

@@ -7,6 +7,7 @@ from local.stripe_simulator.account import Account
 from local.stripe_simulator.errors import invalid, resource_missing
 from local.stripe_simulator.objects import Json
 from local.stripe_simulator.paging import matching, paginated
+from local.stripe_simulator.resource import Action, Resource
 from local.stripe_simulator.routing import Call, Operation
 
 WINDOW = 30 * 24 * 60 * 60
@@ -49,7 +50,19 @@ def _rendered(account: Account, event: Json) -> Json:
     return event | {"pending_webhooks": account.outbox.pending(event["id"])}
 
 
-OPERATIONS = (
-    Operation("GET", "/v1/events", "EventListParams", list_all),
-    Operation("GET", "/v1/events/:id", "EventRetrieveParams", retrieve),
+class Resend(Action):
+    """Somebody has it sent again in the Dashboard, delivered or not. Answers to how many endpoints."""
+
+    def perform(self, account: Account, identifier: str) -> Json:
+        event = account.find("event", identifier)
+        resent = account.outbox.resend(event, account.all("webhook_endpoint"), account.clock())
+        return {"endpoints": resent}
+
+
+RESOURCE = Resource(
+    operations=(
+        Operation("GET", "/v1/events", "EventListParams", list_all),
+        Operation("GET", "/v1/events/:id", "EventRetrieveParams", retrieve),
+    ),
+    actions={"/events/{id}/resend": Resend},
 )

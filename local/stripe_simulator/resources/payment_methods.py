@@ -1,12 +1,26 @@
 """https://docs.stripe.com/api/payment_methods: made on the hosted page, attached once, detached for good."""
 
 from local.stripe_simulator.account import Account
-from local.stripe_simulator.errors import not_simulated, parameter_missing, unexpected_state
+from local.stripe_simulator.errors import NotPossible, not_simulated, parameter_missing, unexpected_state
+from local.stripe_simulator.lifecycle import Lifecycle
 from local.stripe_simulator.objects import Json, merged_metadata
 from local.stripe_simulator.paging import matching, paginated
+from local.stripe_simulator.resource import Action, Resource
 from local.stripe_simulator.routing import Call, Operation
 
 from . import mandates
+from .mandates import Acceptance
+
+# Stripe shows this state only by ``customer``, and announces nothing before the first attachment.
+PAYMENT_METHOD = Lifecycle(
+    "payment_method",
+    {
+        "unattached": {"attached": "payment_method.attached"},
+        "attached": {"detached": "payment_method.detached"},
+        "detached": {},
+    },
+    shown=False,
+)
 
 # The part of a payment method that describes it. Amazon Pay reveals nothing: no number, brand or address.
 _DETAILS: dict[str, Json] = {
@@ -31,9 +45,10 @@ _DETAILS: dict[str, Json] = {
 
 
 def add(account: Account, kind: str, billing: Json, allow_redisplay: str = "limited") -> Json:
-    """A payment method of no customer yet. Stripe announces only ``payment_method.attached``, later."""
+    """A payment method of no customer yet."""
     address = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
-    return account.add(
+    return PAYMENT_METHOD.start(
+        account,
         {
             "id": account.new_id("pm"),
             "object": "payment_method",
@@ -53,7 +68,7 @@ def add(account: Account, kind: str, billing: Json, allow_redisplay: str = "limi
             "livemode": False,
             "metadata": {},
             "type": kind,
-        }
+        },
     )
 
 
@@ -66,15 +81,17 @@ def attached_to(account: Account, customer: str, kind: str | None = None) -> lis
 
 
 def attach_to(account: Account, method: Json, customer: str) -> None:
-    method["customer"] = customer
-    account.emit("payment_method.attached", method)
+    PAYMENT_METHOD.move(account, method, "attached", {"customer": customer})
 
 
-def sever(account: Account, method: Json) -> None:
-    """Take a payment method from its customer without a word; it can never be used again."""
-    method["customer"] = None
-    account.spent.add(method["id"])
-    mandates.deactivate(account, method, announce=False)
+def detach_from_customer(account: Account, method: Json, *, announce: bool = True) -> None:
+    """Take a payment method from its customer, for good.
+
+    Stripe announces both ends: ``mandate.updated``, inactive, and ``payment_method.detached``, customer null
+    (https://docs.stripe.com/payments/amazon-pay/set-up-future-payments).
+    """
+    mandates.end_all(account, method, announce=announce)
+    PAYMENT_METHOD.move(account, method, "detached", {"customer": None}, announce=announce)
 
 
 def retrieve(account: Account, call: Call) -> Json:
@@ -109,38 +126,79 @@ def attach(account: Account, call: Call) -> Json:
     if "customer" not in call.params:
         raise parameter_missing("customer")
     customer = account.find("customer", call.params["customer"], "customer")
-    if method["id"] in account.spent:
+    if PAYMENT_METHOD.state_of(account, method) == "detached":
         raise unexpected_state(
             "This PaymentMethod was previously used without being attached to a Customer or was detached "
             "from a Customer, and may not be used again.",
             "payment_method",
         )
-    if method["customer"] is not None:
+    if not PAYMENT_METHOD.allows(account, method, "attached"):
         raise unexpected_state("The payment method you provided has already been attached to a customer.")
     attach_to(account, method, customer["id"])
     return method
 
 
 def detach(account: Account, call: Call) -> Json:
-    """Stripe announces both ends: ``mandate.updated``, inactive, and ``payment_method.detached``, customer
-    null (https://docs.stripe.com/payments/amazon-pay/set-up-future-payments)."""
     method = account.find("payment_method", call.id)
-    if method["customer"] is None:
+    if not PAYMENT_METHOD.allows(account, method, "detached"):
         raise unexpected_state(
             "The payment method you provided is not attached to a customer so detachment is impossible.",
             "payment_method",
             "payment_method_unexpected_state",
         )
-    mandates.deactivate(account, method)
-    sever(account, method)
-    account.emit("payment_method.detached", method)
+    detach_from_customer(account, method)
     return method
 
 
-OPERATIONS = (
-    Operation("GET", "/v1/payment_methods", "PaymentMethodListParams", list_all),
-    Operation("GET", "/v1/payment_methods/:id", "PaymentMethodRetrieveParams", retrieve),
-    Operation("POST", "/v1/payment_methods/:id", "PaymentMethodUpdateParams", update),
-    Operation("POST", "/v1/payment_methods/:id/attach", "PaymentMethodAttachParams", attach),
-    Operation("POST", "/v1/payment_methods/:id/detach", "PaymentMethodDetachParams", detach),
+class Detach(Action):
+    """Somebody detaches it in the Dashboard."""
+
+    def perform(self, account: Account, identifier: str) -> Json:
+        detach(account, Call({}, (identifier,)))
+        return {"payment_method": identifier}
+
+
+class RevokeAtAmazon(Action):
+    """The buyer withdraws in their Amazon account.
+
+    What Stripe then sends is not documented. Assumed here is ``mandate.updated`` alone, with the payment
+    method still attached.
+    """
+
+    def perform(self, account: Account, identifier: str) -> Json:
+        method = account.find("payment_method", identifier)
+        if PAYMENT_METHOD.state_of(account, method) != "attached":
+            raise NotPossible("This payment method is not attached to a customer.")
+        mandates.end_all(account, method)
+        return {"payment_method": identifier}
+
+
+class EndAnotherMandate(Action):
+    """A mandate that somebody else's payment made on this payment method ends: one for a single payment
+    because it was used."""
+
+    for_one_payment: bool = True
+
+    def perform(self, account: Account, identifier: str) -> Json:
+        method = account.find("payment_method", identifier)
+        mandate = mandates.add(account, method, Acceptance(), for_one_payment=self.for_one_payment)
+        mandates.end(account, mandate)
+        return {"payment_method": identifier, "mandate": mandate["id"]}
+
+
+RESOURCE = Resource(
+    operations=(
+        Operation("GET", "/v1/payment_methods", "PaymentMethodListParams", list_all),
+        Operation("GET", "/v1/payment_methods/:id", "PaymentMethodRetrieveParams", retrieve),
+        Operation("POST", "/v1/payment_methods/:id", "PaymentMethodUpdateParams", update),
+        Operation("POST", "/v1/payment_methods/:id/attach", "PaymentMethodAttachParams", attach),
+        Operation("POST", "/v1/payment_methods/:id/detach", "PaymentMethodDetachParams", detach),
+    ),
+    lifecycles=(PAYMENT_METHOD,),
+    references={"default_payment_method": "payment_method", "payment_method": "payment_method"},
+    actions={
+        "/payment_methods/{id}/detach": Detach,
+        "/payment_methods/{id}/revoke_at_amazon": RevokeAtAmazon,
+        "/payment_methods/{id}/end_another_mandate": EndAnotherMandate,
+    },
 )

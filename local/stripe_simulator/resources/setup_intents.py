@@ -6,9 +6,40 @@ Here they only come from Checkout: its page drives them, and expiring the sessio
 
 from local.stripe_simulator.account import Account
 from local.stripe_simulator.errors import DOCUMENTATION
+from local.stripe_simulator.lifecycle import SILENT, Lifecycle
 from local.stripe_simulator.objects import Json
 from local.stripe_simulator.paging import matching, paginated
+from local.stripe_simulator.resource import Resource
 from local.stripe_simulator.routing import Call, Operation
+
+SETUP_INTENT = Lifecycle(
+    "setup_intent",
+    {
+        "requires_payment_method": {
+            "requires_action": "setup_intent.requires_action",
+            "canceled": "setup_intent.canceled",
+        },
+        "requires_action": {
+            # The buyer came back and chose again, which is a new attempt.
+            "requires_action": "setup_intent.requires_action",
+            "requires_payment_method": "setup_intent.setup_failed",
+            "succeeded": "setup_intent.succeeded",
+            "canceled": "setup_intent.canceled",
+        },
+        "succeeded": {},
+        "canceled": {},
+    },
+    created="setup_intent.created",
+)
+SETUP_ATTEMPT = Lifecycle(
+    "setup_attempt",
+    {
+        "requires_action": {"succeeded": SILENT, "failed": SILENT, "abandoned": SILENT},
+        "succeeded": {},
+        "failed": {},
+        "abandoned": {},
+    },
+)
 
 
 def add(account: Account, session: Json, data: Json) -> Json:
@@ -39,20 +70,16 @@ def add(account: Account, session: Json, data: Json) -> Json:
         "payment_method_options": {},
         "payment_method_types": session["payment_method_types"],
         "single_use_mandate": None,
-        "status": "requires_payment_method",
         "usage": "off_session",
     }
     intent["client_secret"] = f"{intent['id']}_{account.new_id('secret')}"
-    account.add(intent)
-    account.emit("setup_intent.created", intent)
-    return intent
+    return SETUP_INTENT.start(account, intent)
 
 
 def require_action(account: Account, intent: Json, method: Json, redirect_url: str, return_url: str) -> None:
     """The buyer chose how to pay and is being sent away to confirm it."""
     attempt = _add_attempt(account, intent, method)
-    intent |= {
-        "status": "requires_action",
+    changes = {
         "last_setup_error": None,
         "latest_attempt": attempt["id"],
         "next_action": {
@@ -61,18 +88,18 @@ def require_action(account: Account, intent: Json, method: Json, redirect_url: s
         },
         "payment_method": method["id"],
     }
-    account.emit("setup_intent.requires_action", intent)
+    SETUP_INTENT.move(account, intent, "requires_action", changes)
 
 
 def succeed(account: Account, intent: Json, mandate: Json | None) -> None:
     """Ready for later. Stripe does not say whether Amazon Pay through Checkout always yields a mandate."""
-    _attempt(account, intent)["status"] = "succeeded"
-    intent |= {"status": "succeeded", "next_action": None, "mandate": mandate and mandate["id"]}
-    account.emit("setup_intent.succeeded", intent)
+    SETUP_ATTEMPT.move(account, _latest_attempt(account, intent), "succeeded")
+    changes = {"next_action": None, "mandate": mandate and mandate["id"]}
+    SETUP_INTENT.move(account, intent, "succeeded", changes)
 
 
 def fail(account: Account, intent: Json, method: Json, code: str, message: str) -> None:
-    """The attempt failed; the intent asks for a payment method again and the buyer may repeat."""
+    """The attempt failed. The intent asks for a payment method again and the buyer may try again."""
     error: Json = {
         "code": code,
         "doc_url": DOCUMENTATION + code.replace("_", "-"),
@@ -80,22 +107,17 @@ def fail(account: Account, intent: Json, method: Json, code: str, message: str) 
         "payment_method": method,
         "type": "invalid_request_error",
     }
-    attempt = _attempt(account, intent)
-    attempt |= {"status": "failed", "setup_error": error}
-    intent |= {
-        "status": "requires_payment_method",
-        "last_setup_error": error,
-        "next_action": None,
-        "payment_method": None,
-    }
-    account.emit("setup_intent.setup_failed", intent)
+    SETUP_ATTEMPT.move(account, _latest_attempt(account, intent), "failed", {"setup_error": error})
+    changes = {"last_setup_error": error, "next_action": None, "payment_method": None}
+    SETUP_INTENT.move(account, intent, "requires_payment_method", changes)
 
 
 def cancel(account: Account, intent: Json) -> None:
-    if intent["latest_attempt"] and _attempt(account, intent)["status"] == "requires_action":
-        _attempt(account, intent)["status"] = "abandoned"
-    intent |= {"status": "canceled", "cancellation_reason": "abandoned", "next_action": None}
-    account.emit("setup_intent.canceled", intent)
+    if intent["latest_attempt"]:
+        attempt = _latest_attempt(account, intent)
+        if SETUP_ATTEMPT.allows(account, attempt, "abandoned"):
+            SETUP_ATTEMPT.move(account, attempt, "abandoned")
+    SETUP_INTENT.move(account, intent, "canceled", {"cancellation_reason": "abandoned", "next_action": None})
 
 
 def retrieve(account: Account, call: Call) -> Json:
@@ -107,7 +129,8 @@ def list_all(account: Account, call: Call) -> Json:
 
 
 def _add_attempt(account: Account, intent: Json, method: Json) -> Json:
-    return account.add(
+    return SETUP_ATTEMPT.start(
+        account,
         {
             "id": account.new_id("setatt"),
             "object": "setup_attempt",
@@ -122,17 +145,21 @@ def _add_attempt(account: Account, intent: Json, method: Json) -> Json:
             "payment_method_details": {method["type"]: {}, "type": method["type"]},
             "setup_error": None,
             "setup_intent": intent["id"],
-            "status": "requires_action",
             "usage": intent["usage"],
-        }
+        },
     )
 
 
-def _attempt(account: Account, intent: Json) -> Json:
+def _latest_attempt(account: Account, intent: Json) -> Json:
     return account.find("setup_attempt", intent["latest_attempt"])
 
 
-OPERATIONS = (
-    Operation("GET", "/v1/setup_intents", "SetupIntentListParams", list_all),
-    Operation("GET", "/v1/setup_intents/:id", "SetupIntentRetrieveParams", retrieve),
+RESOURCE = Resource(
+    operations=(
+        Operation("GET", "/v1/setup_intents", "SetupIntentListParams", list_all),
+        Operation("GET", "/v1/setup_intents/:id", "SetupIntentRetrieveParams", retrieve),
+    ),
+    lifecycles=(SETUP_INTENT, SETUP_ATTEMPT),
+    references={"latest_attempt": "setup_attempt", "setup_intent": "setup_intent"},
+    containers=frozenset({"last_setup_error"}),
 )

@@ -2,10 +2,16 @@
 
 from local.stripe_simulator.account import Account
 from local.stripe_simulator.errors import invalid, not_simulated
+from local.stripe_simulator.lifecycle import SILENT, Lifecycle
 from local.stripe_simulator.objects import Json, merged_metadata
 from local.stripe_simulator.paging import matching, paginated
+from local.stripe_simulator.resource import Resource
 from local.stripe_simulator.routing import Call, Operation
 from local.stripe_simulator.urls import is_web_address
+
+WEBHOOK_ENDPOINT = Lifecycle(
+    "webhook_endpoint", {"enabled": {"disabled": SILENT}, "disabled": {"enabled": SILENT}}
+)
 
 
 def create(account: Account, call: Call) -> Json:
@@ -22,11 +28,10 @@ def create(account: Account, call: Call) -> Json:
         "enabled_events": _enabled_events(call.params["enabled_events"]),
         "livemode": False,
         "metadata": merged_metadata({}, call.params.get("metadata", {})),
-        "status": "enabled",
         "url": _url(call.params["url"]),
     }
-    account.secrets[endpoint["id"]] = account.new_id("whsec")
-    return account.add(endpoint) | {"secret": account.secrets[endpoint["id"]]}
+    secret = account.unshown(endpoint)["secret"] = account.new_id("whsec")
+    return WEBHOOK_ENDPOINT.start(account, endpoint) | {"secret": secret}
 
 
 def retrieve(account: Account, call: Call) -> Json:
@@ -44,8 +49,6 @@ def update(account: Account, call: Call) -> Json:
     changes: Json = {}
     if "description" in params:
         changes["description"] = params["description"] or None
-    if "disabled" in params:
-        changes["status"] = "disabled" if params["disabled"] else "enabled"
     if "enabled_events" in params:
         changes["enabled_events"] = _enabled_events(params["enabled_events"])
     if "metadata" in params:
@@ -53,6 +56,8 @@ def update(account: Account, call: Call) -> Json:
     if "url" in params:
         changes["url"] = _url(params["url"])
     account.update(endpoint, changes)
+    if "disabled" in params:
+        _switch(account, endpoint, "disabled" if params["disabled"] else "enabled")
     return endpoint
 
 
@@ -60,6 +65,12 @@ def delete(account: Account, call: Call) -> Json:
     endpoint = account.find("webhook_endpoint", call.id)
     account.remove(endpoint)
     return {"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True}
+
+
+def _switch(account: Account, endpoint: Json, state: str) -> None:
+    """Stripe accepts the present state as well."""
+    if WEBHOOK_ENDPOINT.state_of(account, endpoint) != state:
+        WEBHOOK_ENDPOINT.move(account, endpoint, state)
 
 
 def _enabled_events(types: list[str]) -> list[str]:
@@ -76,10 +87,13 @@ def _url(url: str) -> str:
     return url
 
 
-OPERATIONS = (
-    Operation("POST", "/v1/webhook_endpoints", "WebhookEndpointCreateParams", create),
-    Operation("GET", "/v1/webhook_endpoints", "WebhookEndpointListParams", list_all),
-    Operation("GET", "/v1/webhook_endpoints/:id", "WebhookEndpointRetrieveParams", retrieve),
-    Operation("POST", "/v1/webhook_endpoints/:id", "WebhookEndpointUpdateParams", update),
-    Operation("DELETE", "/v1/webhook_endpoints/:id", "WebhookEndpointDeleteParams", delete),
+RESOURCE = Resource(
+    operations=(
+        Operation("POST", "/v1/webhook_endpoints", "WebhookEndpointCreateParams", create),
+        Operation("GET", "/v1/webhook_endpoints", "WebhookEndpointListParams", list_all),
+        Operation("GET", "/v1/webhook_endpoints/:id", "WebhookEndpointRetrieveParams", retrieve),
+        Operation("POST", "/v1/webhook_endpoints/:id", "WebhookEndpointUpdateParams", update),
+        Operation("DELETE", "/v1/webhook_endpoints/:id", "WebhookEndpointDeleteParams", delete),
+    ),
+    lifecycles=(WEBHOOK_ENDPOINT,),
 )

@@ -1,23 +1,12 @@
 """Every object against the class the SDK generates from Stripe's OpenAPI document."""
 
-from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import stripe
-from stripe.checkout import Session
 
 from local.stripe_simulator import DirectClient, Simulator
-
-CLASSES: dict[str, type[stripe.StripeObject]] = {
-    "checkout.session": Session,
-    "customer": stripe.Customer,
-    "event": stripe.Event,
-    "mandate": stripe.Mandate,
-    "payment_method": stripe.PaymentMethod,
-    "setup_attempt": stripe.SetupAttempt,
-    "setup_intent": stripe.SetupIntent,
-    "webhook_endpoint": stripe.WebhookEndpoint,
-}
+from tests.component.stripe_simulator.sdk_types import CLASSES, hints_of, parts_of
 
 
 def objects() -> dict[str, dict[str, Any]]:
@@ -87,24 +76,6 @@ def problems(thing: dict[str, Any], kind: type[stripe.StripeObject], where: str)
         elif not any(allows(part, value) for part in parts):
             found.append(f"{where}.{key} is {value!r}")
     return found
-
-
-def hints_of(kind: type[stripe.StripeObject]) -> dict[str, Any]:
-    """A class's own members. Other resources, imported for type checkers only, become ``dict``."""
-
-    class Names(dict[str, Any]):
-        def __missing__(self, name: str) -> Any:
-            return dict
-
-    hints = get_type_hints(type("Members", (), {"__annotations__": kind.__annotations__}), localns=Names())
-    return {key: hint for key, hint in hints.items() if get_origin(hint) is not ClassVar}
-
-
-def parts_of(hint: Any) -> tuple[Any, ...]:
-    """The alternatives of a union. An enumeration is its values alone, without the ``str`` beside it."""
-    parts = get_args(hint) if get_origin(hint) is Union else (hint,)
-    enumerated = any(get_origin(part) is Literal for part in parts)
-    return tuple(part for part in parts if not (enumerated and part is str))
 
 
 def is_hash(part: Any) -> bool:

@@ -5,6 +5,7 @@ import stripe
 from stripe.checkout import Session
 
 from local.stripe_simulator import NotPossible
+from local.stripe_simulator.resources.checkout_sessions import Choose
 from tests.component.stripe_simulator.support import Shop
 
 STARTED = ["customer.created", "setup_intent.created"]
@@ -90,7 +91,7 @@ def test_a_buyer_who_goes_away_leaves_no_trace(shop: Shop, client: stripe.Stripe
 
 def test_a_buyer_at_amazon_when_the_session_expires(shop: Shop) -> None:
     session = shop.session()
-    shop.simulator.core.continue_to(session.id, "amazon_pay")
+    shop.simulator.core.act(session.id, Choose("amazon_pay"))
     waiting = shop.intent(session.id)
     assert waiting.next_action is not None
     assert (waiting.status, waiting.next_action.type) == ("requires_action", "redirect_to_url")

@@ -1,0 +1,84 @@
+"""The states of Stripe's objects: which state may follow which, and the event that announces it.
+
+Each kind of object with states has one table, in the file of its resource. States are written here and
+nowhere else, so a transition that a table does not allow raises instead of being written.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .account import Account
+from .errors import NotPossible
+from .objects import Json
+
+# For a transition about which Stripe sends no event.
+SILENT = None
+
+
+class ImpossibleTransition(NotPossible):
+    """The object's table does not allow this state to follow its present one."""
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """The states of one ``kind`` of object, as its ``object`` member names it.
+
+    ``table`` maps each state to those that may follow it, and each of these to the type of the event that
+    announces it. The first state in the table is a new object's, and ``created`` is the event about that.
+    ``shown`` states are the object's ``status``; Stripe does not show the others.
+    """
+
+    kind: str
+    table: Mapping[str, Mapping[str, str | None]]
+    created: str | None = SILENT
+    shown: bool = True
+
+    def __post_init__(self) -> None:
+        unknown = {state for row in self.table.values() for state in row} - self.table.keys()
+        if unknown:
+            raise ValueError(f"no row for {sorted(unknown)} in the states of {self.kind}")
+
+    @property
+    def first(self) -> str:
+        return next(iter(self.table))
+
+    def state_of(self, account: Account, thing: Json) -> str:
+        state: str = thing["status"] if self.shown else account.unshown(thing)["state"]
+        return state
+
+    def allows(self, account: Account, thing: Json, state: str) -> bool:
+        return state in self.table[self.state_of(account, thing)]
+
+    def start(self, account: Account, thing: Json) -> Json:
+        """Keep a new object in its first state, announce it, and return it."""
+        self._write(account, thing, self.first)
+        account.add(thing)
+        if self.created is not None:
+            account.emit(self.created, thing)
+        return thing
+
+    def move(
+        self, account: Account, thing: Json, state: str, changes: Json | None = None, *, announce: bool = True
+    ) -> Json | None:
+        """Change ``thing`` into ``state`` together with ``changes``. Returns the event, or None without one.
+
+        Raises ``ImpossibleTransition`` and changes nothing if the table does not allow it. ``announce=False``
+        is for the occasions on which Stripe keeps silent about what it announces otherwise.
+        """
+        present = self.state_of(account, thing)
+        if state not in self.table[present]:
+            noun = self.kind.replace(".", " ").replace("_", " ")
+            raise ImpossibleTransition(f"This {noun} is {present}, so it can't become {state}.")
+        former = account.change(thing, changes or {})
+        former |= self._write(account, thing, state)
+        event_type = self.table[present][state]
+        if event_type is None or not announce:
+            return None
+        return account.emit(event_type, thing, former if event_type.endswith(".updated") else None)
+
+    def _write(self, account: Account, thing: Json, state: str) -> Json:
+        """Set the state; returns the former values of what is shown of it."""
+        if self.shown:
+            return account.change(thing, {"status": state})
+        account.unshown(thing)["state"] = state
+        return {}

@@ -1,0 +1,27 @@
+"""What time brings by itself, such as the expiry of a session. An object has one timer at most."""
+
+from collections.abc import Callable
+
+
+class Timers:
+    """Times are seconds since the epoch. Nothing in here looks at a clock."""
+
+    def __init__(self) -> None:
+        self._timers: dict[str, tuple[float, Callable[[], object]]] = {}
+
+    def set(self, identifier: str, at: float, ring: Callable[[], object]) -> None:
+        """Have ``ring`` called once ``at`` has come, in place of this object's earlier timer."""
+        self._timers[identifier] = at, ring
+
+    def cancel(self, identifier: str) -> None:
+        self._timers.pop(identifier, None)
+
+    def ring(self, now: float) -> None:
+        """Ring every timer whose time has come, in the order in which they were set."""
+        for identifier, (at, ring) in list(self._timers.items()):
+            if at <= now and identifier in self._timers:
+                del self._timers[identifier]
+                ring()
+
+    def next_due(self) -> float | None:
+        return min((at for at, _ in self._timers.values()), default=None)
