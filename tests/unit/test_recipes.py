@@ -46,7 +46,7 @@ def recipes(text: str) -> dict[str, Recipe]:
 
 
 def naming(sample: str) -> re.Pattern[str]:
-    """How a file names it: an event by its type, a route by its path, a function by its folder or logical id."""
+    """How a file names it: an event by its type, a route by its path, a function by folder or resource."""
     if sample in HANDLED_TYPES:
         return re.compile(re.escape(sample))
     if sample in FUNCTION_OF_THE_ROUTE:
