@@ -84,6 +84,16 @@ def test_readme_shows_what_the_demo_prints() -> None:
     assert [step for step in started if f'"{step}' not in stack] == []
 
 
+def test_readme_says_what_a_million_set_ups_cost() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    measured = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    said = re.search(r"^About (\d+) USD at AWS for a million set-ups", readme, flags=re.MULTILINE)
+    total = re.search(r"^\| \*\*in all\*\* \| \| \*\*\$([\d.]+)\*\*", measured, flags=re.MULTILINE)
+    assert said
+    assert total
+    assert int(said[1]) == round(float(total[1]))
+
+
 def test_readmes_pictures_are_small_and_say_nothing_but_what_they_show() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     pictures = [ROOT / path for path in re.findall(r"!\[[^]]+\]\(([^)]+)\)", readme)]
