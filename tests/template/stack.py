@@ -1,6 +1,7 @@
 """The template as CloudFormation gets it: expanded by AWS's own SAM translator, and easy to ask about."""
 
 import copy
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,21 +25,21 @@ _UPLOADED = "s3://an-artifacts-bucket/key"  # `sam package` puts such addresses 
 
 
 def raw() -> Json:
-    """As it is written, to be changed at will."""
-    return copy.deepcopy(_loaded())
+    """As it is written, to be changed at will: what YAML aliases repeat is not one object here."""
+    written: Json = json.loads(_loaded())
+    return written
 
 
 @cache
-def _loaded() -> Json:
-    loaded: Json = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
-    return loaded
+def _loaded() -> str:
+    return json.dumps(yaml_parse(TEMPLATE.read_text(encoding="utf-8")))
 
 
 def expand(template: Json, **parameters: str) -> Json:
     """The translator rewrites what it is given, so it is given a copy. It reads only ShiftTraffic."""
     packaged = copy.deepcopy(template)
-    for resource in packaged["Resources"].values():
-        properties = resource["Properties"]
+    written = (resource["Properties"] for resource in packaged["Resources"].values())
+    for properties in (packaged["Globals"]["Function"], *written):
         for code in {"CodeUri", "ContentUri"} & properties.keys():
             if not properties[code].startswith("s3://"):
                 properties[code] = _UPLOADED

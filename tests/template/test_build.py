@@ -1,4 +1,4 @@
-"""What the build makes of the layers, and that the locks agree."""
+"""What the build makes of the template and the layers, and that the locks agree."""
 
 import hashlib
 import importlib.metadata
@@ -10,10 +10,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
+from samcli.yamlhelper import yaml_dump, yaml_parse  # type: ignore[import-untyped]
 
 from functions import ship_fonts
 from layers.dependencies import slim
 from local.settings import ROOT
+from tests.template.stack import TEMPLATE
 
 LAYER_LOCK = ROOT / "layers" / "dependencies" / "requirements.txt"
 LOCK = ROOT / "requirements.lock"
@@ -60,6 +63,22 @@ def test_operating_takes_what_everything_else_is_tested_with_and_nothing_that_on
     assert {"aws-sam-cli", "boto3", "pyyaml", "uv", "cryptography"} <= operating.keys() < everything.keys()
     assert not {"pytest", "moto", "ministack", "hypothesis", "manimgx-fonts", "typst"} & operating.keys()
     assert {name for name, block in operating.items() if _pin(block) != _pin(everything[name])} == set()
+
+
+# ------------------------------------------------------------------------------------------- template
+
+
+def test_what_sam_builds_has_no_yaml_aliases() -> None:
+    """CloudFormation takes none, so `sam build` has to write out what template.yaml says once.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-formats.html"""
+    written = TEMPLATE.read_text(encoding="utf-8")
+    built = yaml_dump(yaml_parse(written))
+    assert aliases(written) > 0
+    assert aliases(built) == 0
+
+
+def aliases(text: str) -> int:
+    return sum(isinstance(token, yaml.AliasToken) for token in yaml.scan(text))
 
 
 # ---------------------------------------------------------------------------------------------- fonts

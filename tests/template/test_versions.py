@@ -29,13 +29,19 @@ def packaged(sources: Path) -> Json:
     Of functions/, each function is built from a folder of its own (functions/Makefile).
     """
     template = raw()
+    functions = sources / template["Globals"]["Function"]["CodeUri"]
     for name, resource in template["Resources"].items():
-        for code in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
-            folder = sources / resource["Properties"][code]
-            if code == "CodeUri":
-                folder /= folder_of(name)
-            resource["Properties"][code] = f"s3://artifacts/{dir_checksum(str(folder))}"
+        properties = resource["Properties"]
+        match resource["Type"]:
+            case "AWS::Serverless::Function":
+                properties["CodeUri"] = uploaded(functions / folder_of(name))
+            case "AWS::Serverless::LayerVersion":
+                properties["ContentUri"] = uploaded(sources / properties["ContentUri"])
     return template
+
+
+def uploaded(folder: Path) -> str:
+    return f"s3://artifacts/{dir_checksum(str(folder))}"
 
 
 def versions(template: Json) -> dict[str, str]:
