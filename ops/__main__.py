@@ -1,4 +1,4 @@
-"""The command line. For a stack at AWS, credentials and region are AWS's usual ones (ops/which_stack.py)."""
+"""The command line. For a stack at AWS it uses AWS's usual credentials and region (ops/which_stack.py)."""
 
 import argparse
 import sys
@@ -30,7 +30,7 @@ from ops.which_stack import stack_for
 
 class CommandLine(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """The message may repeat what was given, which need not have been typed."""
+        """The message may repeat an argument, and nobody need have typed that."""
         super().error(visible(message))
 
 
@@ -39,7 +39,7 @@ def command_line() -> CommandLine:
     parser.add_argument(
         "--stack",
         metavar="NAME",
-        help="the CloudFormation stack at AWS (the one of `make up` on this machine)",
+        help="the CloudFormation stack at AWS (default: the stack of `make up` on this machine)",
     )
     parser.add_argument(
         "--table",
@@ -47,7 +47,7 @@ def command_line() -> CommandLine:
         type=_other_table,
         action="append",
         default=[],
-        help=f"work on this table and not on the stack's own, such as a restored one ({', '.join(TABLES)})",
+        help=f"use this table, such as a restored one, in place of the stack's own ({', '.join(TABLES)})",
     )
     parser.set_defaults(offline=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -69,7 +69,9 @@ def command_line() -> CommandLine:
 def _other_table(text: str) -> tuple[str, str]:
     table, _, name = text.partition("=")
     if table not in TABLES or not name:
-        raise argparse.ArgumentTypeError(f"one of {', '.join(TABLES)}, an equals sign, and a table's name")
+        raise argparse.ArgumentTypeError(
+            f"give one of {', '.join(TABLES)}, an equals sign, and a table's name"
+        )
     return table, name
 
 
@@ -83,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return 130
-    except Exception:  # a fault of ours; its message may hold anything too
+    except Exception:  # our own fault; its message may contain anything, too
         for line in traceback.format_exc().rstrip().split("\n"):
             complain(line)
     finally:

@@ -1,4 +1,4 @@
-"""What an AWS account has and allows, looked at before a deployment that could fail over it or starve it."""
+"""Checks what an AWS account has and allows, before a deployment that could fail on it or exhaust it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 LOGGING_PARAMETER = "ManageApiGatewayLogging"
 LOGGING_RESOURCE = "ApiGatewayAccount"
 OWNER_MARK = "OwnerMark"
-"""A parameter and an output."""
+"""The name of a parameter and of an output."""
 
 ENOUGH_CONCURRENCY = 200
-"""How many functions at a time leave room beside a flood of webhooks, which takes 125 (template.yaml). A new
+"""How many concurrent functions leave room beside a flood of webhooks, which takes 125 (template.yaml). A new
 account may have 10:
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
@@ -22,8 +22,8 @@ class Account:
     """`concurrency` is how many functions may run at a time, in the whole account and region.
 
     `log_role` is API Gateway's role for writing logs, one per account and region; None if there is none.
-    `stack_set_it` is whether the stack to be deployed is what set it.
-    `stack_id` and `owner_mark` are those of the stack to be deployed, None if there is none yet.
+    `stack_set_it` is whether the stack to be deployed has set that role.
+    `stack_id` and `owner_mark` belong to the stack to be deployed; None if there is none yet.
     `parameters` are the values that it was deployed with.
     """
 
@@ -37,7 +37,7 @@ class Account:
 
 
 def look_at(session: Any, stack: str) -> Account:
-    """Raises botocore's ClientError where the credentials may not look."""
+    """Raises botocore's ClientError if the credentials may not look."""
     limits = session.client("lambda").get_account_settings()["AccountLimit"]
     cloudformation = session.client("cloudformation")
     deployed = _described(cloudformation, stack)
@@ -54,13 +54,15 @@ def look_at(session: Any, stack: str) -> Account:
 
 
 def manages_logging(account: Account) -> str:
-    """Whether the stack should set the account's log role for API Gateway: only where nobody else has."""
+    """Whether the stack should set the account's log role for API Gateway: only if nobody else has set it."""
     return "true" if account.stack_set_it or not account.log_role else "false"
 
 
 def kept_mark(account: Account, values: Mapping[str, str]) -> None:
-    """Raise ValueError if these parameters gave the deployed stack another mark than it has: what it made at
-    Stripe would be nobody's from then on, and its events be recorded as foreign."""
+    """Raise ValueError if these parameters would change the deployed stack's mark.
+
+    What it made at Stripe would then belong to no stack, and its events would be recorded as foreign.
+    """
     if account.owner_mark is None:
         return
     by_default = str(account.stack_id).rpartition("/")[2]
@@ -68,17 +70,17 @@ def kept_mark(account: Account, values: Mapping[str, str]) -> None:
         mark = account.owner_mark
         needed = "leave it out" if mark == by_default else f'"{OWNER_MARK}={mark}"'
         raise ValueError(
-            f"{OWNER_MARK} can't be changed: what this stack has at Stripe is marked with {mark}."
+            f"{OWNER_MARK} can't be changed: everything this stack has at Stripe is marked with {mark}."
             f" In parameter_overrides in samconfig.toml: {needed}"
         )
 
 
 def warnings(account: Account, values: dict[str, str]) -> Iterator[str]:
-    """What an operator should know before deploying with these parameters."""
+    """What an operator should know before they deploy with these parameters."""
     if account.concurrency < ENOUGH_CONCURRENCY:
         yield (
             f"this account runs {account.concurrency} functions at a time in this region: a flood of webhooks"
-            f" can take them all. Ask for {ENOUGH_CONCURRENCY} or more (Service Quotas: Lambda, Concurrent"
+            f" can take all of them. Ask for {ENOUGH_CONCURRENCY} or more (Service Quotas: Lambda, Concurrent"
             " executions)"
         )
     if values[LOGGING_PARAMETER] == "false" and not account.log_role:

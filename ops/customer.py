@@ -1,4 +1,4 @@
-"""What a person may ask for: all that is held about them, and that it be erased."""
+"""What a person has a right to: a copy of all that is held about them, and its erasure."""
 
 import argparse
 import json
@@ -23,26 +23,28 @@ def add_commands(commands: Any) -> None:
     actions = commands.add_parser("customer", help="what is held about a customer").add_subparsers(
         required=True, metavar="ACTION"
     )
-    exporting = actions.add_parser("export", help="all of it, as JSON")
+    exporting = actions.add_parser("export", help="print all of it, as JSON")
     exporting.set_defaults(run=run_export)
-    erasing = actions.add_parser("erase", help="revoke their mandates and erase what is personal")
+    erasing = actions.add_parser("erase", help="revoke their mandates and erase their personal data")
     erasing.add_argument(
         "--override-retention",
         metavar="REASON",
         type=reason,
-        help="erase before the evidence may go; REASON is a word for the ledger, such as court_order",
+        help="erase although the evidence must be kept; REASON is a word for the ledger, such as court_order",
     )
     erasing.set_defaults(run=run_erase)
     for action in (exporting, erasing):
         action.add_argument(
-            "customer_id", type=an_id, metavar="ID", help="the subject of the customer's tokens"
+            "customer_id", type=an_id, metavar="ID", help="the subject (`sub`) of the customer's tokens"
         )
 
 
 def reason(text: str) -> str:
-    """It enters a chain that nothing is ever taken out of: a word, which has no room for a person."""
+    """One word, which can't name a person: it enters a chain from which nothing is ever removed."""
     if not re.fullmatch(r"[a-z0-9_]{1,64}", text):
-        raise argparse.ArgumentTypeError("a word of a-z, 0-9 and _ such as court_order, nothing personal")
+        raise argparse.ArgumentTypeError(
+            "give a word of a-z, 0-9 and _, such as court_order; nothing personal"
+        )
     return text
 
 
@@ -57,7 +59,7 @@ def run_export(stack: Stack, chosen: argparse.Namespace) -> int:
 
 
 def run_erase(stack: Stack, chosen: argparse.Namespace) -> int:
-    """Erase, saying each step, and say what remains elsewhere; 1 if it was refused or has to be run again."""
+    """Erase, print each step and what remains elsewhere. 1 if it was refused or has to be run again."""
     stack.use_tables()
     held = holdings(chosen.customer_id)
     if held.is_empty:

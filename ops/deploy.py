@@ -22,19 +22,19 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMCONFIG = ROOT / "samconfig.toml"
 TEMPLATE = ROOT / "template.yaml"
 AT_ONCE = {"ShiftTraffic": "false"}
-"""CodeDeploy stops a deployment while one of its alarms is on, also the one that takes a bad version back:
+"""CodeDeploy stops every deployment while one of its alarms is on, even one that rolls a bad version back:
 https://docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-create-alarms.html"""
 
 
 class DeploymentRefused(Exception):
-    """The message says what to do first."""
+    """Its message says what to do first."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ops.deploy", description=__doc__)
     parser.add_argument("stage", help="a section of samconfig.toml: dev, staging, prod")
-    parser.add_argument("--built", type=Path, help="the folder of `sam build`; left out: only check")
-    parser.add_argument("--at-once", action="store_true", help="this deployment shifts no traffic gradually")
+    parser.add_argument("--built", type=Path, help="the folder of `sam build`; without it, only check")
+    parser.add_argument("--at-once", action="store_true", help="shift all traffic at once in this deployment")
     chosen, options = parser.parse_known_args(arguments)
     try:
         config = read_stage(SAMCONFIG, chosen.stage)
@@ -46,20 +46,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def checked_values(config: StageConfig, this_time: Mapping[str, str]) -> dict[str, str]:
-    """Every parameter's value, after a look at the account. Prints warnings; raises if it can't go well.
+    """Every parameter's value, after a check of the account. Prints warnings; raises if it is bound to fail.
 
-    `this_time` goes before what samconfig.toml says.
+    `this_time` takes precedence over samconfig.toml.
     """
     template = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
     effective(template, config.given)
     session = boto3.Session(region_name=config.region)
     if session.region_name is None:
-        raise DeploymentRefused("say which region: set `region` in the stage's section of samconfig.toml")
+        raise DeploymentRefused("which region? Set `region` in the stage's section of samconfig.toml")
     given = {**config.given, **this_time}
     try:
         found = account.look_at(session, config.stack)
     except (BotoCoreError, ClientError) as error:
-        raise DeploymentRefused(f"the account can't be looked at: {error}") from None
+        raise DeploymentRefused(f"can't look at the account: {error}") from None
     given.setdefault(account.LOGGING_PARAMETER, account.manages_logging(found))
     values = effective(template, given)
     existing_tables.check(values)
@@ -76,9 +76,9 @@ def checked_values(config: StageConfig, this_time: Mapping[str, str]) -> dict[st
 
 
 def check_existing_tables(session: Any, values: Mapping[str, str]) -> None:
-    """Raise DeploymentRefused if tables that the stack does not make lack what template.yaml asks for.
+    """Raise DeploymentRefused if a table that the stack did not make lacks what template.yaml asks for.
 
-    CloudFormation does not change those: an index that a version adds must be there before its functions.
+    CloudFormation does not change such tables: an index that a version adds must exist before its functions.
     """
     existing = existing_tables.named(values)
     if not existing:
@@ -91,17 +91,15 @@ def check_existing_tables(session: Any, values: Mapping[str, str]) -> None:
             stream=values[existing_tables.STREAM_PARAMETER],
         )
     except (BotoCoreError, ClientError) as error:
-        raise DeploymentRefused(f"the tables in samconfig.toml can't be looked at: {error}") from None
+        raise DeploymentRefused(f"can't look at the tables in samconfig.toml: {error}") from None
     if lacking:
         raise DeploymentRefused("tables that this stack did not make: " + "; ".join(lacking))
 
 
 def deploy(stage: str, built: Path, values: dict[str, str], options: Sequence[str]) -> int:
-    """`sam deploy` of what was built, with these values and their digest. Returns its exit code."""
+    """Run `sam deploy` on what was built, with these values and their digest. Returns its exit code."""
     if any(option.startswith("--parameter-overrides") for option in options):
-        raise DeploymentRefused(
-            "parameters belong in samconfig.toml: the next deployment must find them, too"
-        )
+        raise DeploymentRefused("put parameters into samconfig.toml: the next deployment must find them, too")
     template = yaml.safe_load((built / "template.yaml").read_text(encoding="utf-8"))
     to_deploy = built / "template.json"
     to_deploy.write_text(json.dumps(stamped(pointed_at(template, values), values)), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The dead letters: what the worker could not even record, and what in the Stripe work queue was no work."""
+"""The dead letters: events that could not even be recorded, and non-withdrawals of the Stripe work queue."""
 
 import argparse
 import json
@@ -19,9 +19,9 @@ from ops.printing import complain, say
 from ops.stack import Output, Stack, StackError
 
 HELD_SECONDS = 600
-"""How long what was received stays with this command; what it did not move it gives back at its end.
+"""How long received messages stay with this command. At its end it gives back those that it did not move.
 
-A queue that takes longer to read shows messages again meanwhile.
+If reading a queue takes longer, messages are shown again.
 """
 
 _SHOWN_CHARACTERS = 200
@@ -31,7 +31,7 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True)
 class DeadLetters:
-    """Of a queue: the stack's outputs, and how its own messages are told from others."""
+    """One queue's dead letters: the stack's outputs, and how to tell our own messages from others."""
 
     name: str
     dead_letters: Output
@@ -43,25 +43,25 @@ def add_commands(commands: Any) -> None:
     actions = commands.add_parser("dlq", help="the dead letters").add_subparsers(
         required=True, metavar="ACTION"
     )
-    listing = actions.add_parser("list", help="what is there, and stays there")
+    listing = actions.add_parser("list", help="show the messages and leave them there")
     listing.set_defaults(run=run_list)
-    redriving = actions.add_parser("redrive", help="give it back to its queue")
-    redriving.add_argument("--force", action="store_true", help="also what is no message of ours")
+    redriving = actions.add_parser("redrive", help="move the messages back to their queue")
+    redriving.add_argument("--force", action="store_true", help="also messages that are not ours")
     redriving.set_defaults(run=run_redrive)
     for action in (listing, redriving):
-        action.add_argument("--limit", type=positive, metavar="N", help="at most (all)")
+        action.add_argument("--limit", type=positive, metavar="N", help="at most N (default: all)")
         action.add_argument(
             "--stripe-work",
             action="store_const",
             const=STRIPE_WORK,
             default=WEBHOOKS,
             dest="of",
-            help="those of the Stripe work queue (not those of the webhook queue)",
+            help="those of the Stripe work queue (default: those of the webhook queue)",
         )
 
 
 def event_id(message: Message) -> str | None:
-    """The event's id, None if the message is not what receive_webhook queues, as far as is known here."""
+    """The event's id; None if receive_webhook does not queue such messages, as far as this version knows."""
     event = _event(message)
     return event["id"] if event else None
 
@@ -83,7 +83,7 @@ def _is_withdrawal(message: Message) -> bool:
 
 
 def _is_newer(kind: Kind, message: Message) -> bool:
-    """A message of ours, which the release that is deployed may be able to read."""
+    """Whether it is ours, in a newer format that the deployed release may be able to read."""
     try:
         kind.read(message["Body"])
     except NewerFormat:
@@ -119,9 +119,9 @@ def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
 
 
 def run_redrive(stack: Stack, chosen: argparse.Namespace) -> int:
-    """Send each to its queue, then delete it here: a crash in between doubles it, and never loses it.
+    """Send each to its queue, then delete it here: a crash in between duplicates it but never loses it.
 
-    1 if it had to stop, or left something that is no message of ours.
+    1 if it had to stop, or left a message that is not ours.
     """
     dead_letters, queue = stack.output(chosen.of.dead_letters), stack.output(chosen.of.queue)
     sqs = queues.client()
@@ -131,7 +131,7 @@ def run_redrive(stack: Stack, chosen: argparse.Namespace) -> int:
         nonlocal left
         if not chosen.of.is_ours(message) and not chosen.force:
             left += 1
-            complain(f"left here, no message of ours (--force moves it): {line(message)}")
+            complain(f"left here, not our message (--force moves it): {line(message)}")
             return False
         sqs.send_message(QueueUrl=queue, MessageBody=message["Body"])
         say(f"moved  {line(message)}")
@@ -143,9 +143,9 @@ def run_redrive(stack: Stack, chosen: argparse.Namespace) -> int:
 
 
 def each(sqs: Any, url: str, limit: int | None, act: Callable[[Message], bool]) -> tuple[int, int]:
-    """Show each message to `act` once, and delete those it says are done with. Returns both counts.
+    """Pass each message to `act` once, and delete it if that returns True. Returns both counts.
 
-    What is not deleted is given back at the end, also when something fails. Raises StackError.
+    Messages that are not deleted are given back at the end, even after a failure. Raises StackError.
     """
     held: list[Message] = []
     count = done = 0
@@ -169,12 +169,12 @@ def each(sqs: Any, url: str, limit: int | None, act: Callable[[Message], bool]) 
 
 
 def _received(sqs: Any, url: str, limit: int | None) -> Iterator[Message]:
-    """Each message that can be had, once: until there is none, or only those known, twice over."""
+    """Each available message once. It ends when none comes, or when all known messages came twice again."""
     known: set[str] = set()
     again = 0
     while limit is None or len(known) < limit:
         wanted = 10 if limit is None else min(10, limit - len(known))
-        # A long poll asks all of SQS's servers: a short one may find nothing where there is something.
+        # A long poll asks all of SQS's servers. A short poll may find nothing although there are messages.
         answer = sqs.receive_message(
             QueueUrl=url,
             MaxNumberOfMessages=wanted,
@@ -193,7 +193,7 @@ def _received(sqs: Any, url: str, limit: int | None) -> Iterator[Message]:
 
 
 def line(message: Message) -> str:
-    """What an operator sees of it; of what is no event of ours, its beginning, made harmless to print."""
+    """What an operator sees of it. If it is not our event: its beginning, made safe to print."""
     event = _event(message)
     if event:
         return f"{event['id']}  {event.get('type')!s:.60}  message {message['MessageId']}"

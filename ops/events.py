@@ -1,4 +1,4 @@
-"""Stripe events that could not be applied: to be listed, looked at, given another try, or dismissed."""
+"""Stripe events that could not be applied: list, show, replay or dismiss them."""
 
 import argparse
 import json
@@ -30,16 +30,16 @@ def add_commands(commands: Any) -> None:
     actions = commands.add_parser("events", help="Stripe events that could not be applied").add_subparsers(
         required=True, metavar="ACTION"
     )
-    listing = actions.add_parser("list", help="what lies in quarantine, the last first")
-    listing.add_argument("--quarantined", action="store_true", required=True, help="the one list there is")
-    listing.add_argument("--limit", type=positive, default=LISTED, metavar="N", help=f"at most ({LISTED})")
+    listing = actions.add_parser("list", help="list what is in quarantine, newest first")
+    listing.add_argument("--quarantined", action="store_true", required=True, help="the only list there is")
+    listing.add_argument("--limit", type=positive, default=LISTED, metavar="N", help=f"at most N ({LISTED})")
     listing.set_defaults(run=run_list)
-    showing = actions.add_parser("show", help="all records of one event, and what is kept of it")
+    showing = actions.add_parser("show", help="show all records of one event, and what is kept of it")
     showing.add_argument("event_id", type=an_id, metavar="EVENT_ID")
     showing.set_defaults(run=run_show)
-    replaying = actions.add_parser("replay", help="put events on the webhook queue again")
+    replaying = actions.add_parser("replay", help="put events back on the webhook queue")
     replaying.add_argument("event_ids", type=an_id, metavar="EVENT_ID", nargs="*")
-    replaying.add_argument("--quarantined", action="store_true", help="all that lies in quarantine")
+    replaying.add_argument("--quarantined", action="store_true", help="all events in quarantine")
     replaying.set_defaults(run=run_replay)
     dismissing = actions.add_parser("dismiss", help="take an event off the list without applying it")
     dismissing.add_argument("event_id", type=an_id, metavar="EVENT_ID")
@@ -84,13 +84,13 @@ def shown(records: Iterable[Seen]) -> Iterable[str]:
 
 
 def run_replay(stack: Stack, chosen: argparse.Namespace) -> int:
-    """Queue events again, saying each; 1 if one of them was not, 0 otherwise, whatever comes of it later.
+    """Queue events again and report each. 1 if one of them was not queued, else 0, whatever happens later.
 
-    What of it is kept is queued; where nothing is, Stripe is asked. The worker then reads it anew: applied,
-    it leaves the quarantine; still impossible, it stays there.
+    A kept event is queued as it was kept; any other is fetched from Stripe. The worker then processes it
+    again: if it is applied, it leaves the quarantine; if it is still impossible, it stays there.
     """
     if bool(chosen.event_ids) == chosen.quarantined:
-        complain("name the events, or say --quarantined")
+        complain("name the events, or give --quarantined")
         return 2
     stack.use_tables()
     queue_url = stack.output("WebhookQueueUrl")
@@ -110,12 +110,12 @@ def run_replay(stack: Stack, chosen: argparse.Namespace) -> int:
     if not event_ids:
         say("nothing is in quarantine")
     elif failed < len(event_ids):
-        say(f"the worker takes them within seconds; then: {stack.command} explain EVENT_ID")
+        say(f"the worker processes them within seconds; then: {stack.command} explain EVENT_ID")
     return 1 if failed else 0
 
 
 def kept_or_fetched(stack: Stack, event_id: str) -> tuple[Mapping[str, Any], str]:
-    """An event as it is queued, and where it is from. Raises StackError."""
+    """An event in the form that is queued, and where it comes from. Raises StackError."""
     for record in seen(event_id):
         if record.body is not None:
             return record.body, "as it was kept"
@@ -123,16 +123,18 @@ def kept_or_fetched(stack: Stack, event_id: str) -> tuple[Mapping[str, Any], str
 
 
 def from_stripe(stack: Stack, event_id: str) -> Mapping[str, Any]:
-    """Raises StackError, which says what else can be done."""
+    """Raises StackError, whose message says what else the operator can do."""
     try:
         event = stack.gateway.read_event(event_id)
     except (StackError, MandatesError) as error:
         raise StackError(
-            f"nothing is kept of it, and Stripe could not be asked ({error}); or have Stripe send it again "
-            "(Dashboard, Developers, Events, Resend: for 15 days)"
+            f"the event is not kept here, and Stripe could not be asked ({error}). You can have Stripe send"
+            " it again (Dashboard, Developers, Events, Resend: for 15 days)"
         ) from None
     if event is None:
-        raise StackError("nothing is kept of it, and Stripe has no such event (it keeps them for 30 days)")
+        raise StackError(
+            "the event is not kept here, and Stripe has no such event (it keeps them for 30 days)"
+        )
     return event
 
 
@@ -145,5 +147,5 @@ def run_dismiss(stack: Stack, chosen: argparse.Namespace) -> int:
         now = f": it is {', '.join(sorted(outcomes))}" if outcomes else ": there is no record of it"
         complain(f"{chosen.event_id} is not {QUARANTINED}{now}")
         return 1
-    say(f"{chosen.event_id} is off the list; its record ends in 40 days")
+    say(f"{chosen.event_id} is off the list; its record expires in 40 days")
     return 0

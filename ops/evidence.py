@@ -1,4 +1,4 @@
-"""Checking an evidence pack, offline: nothing here talks to AWS, to Stripe or to the service."""
+"""Checks an evidence pack offline: nothing here talks to AWS, to Stripe or to the service."""
 
 import argparse
 import base64
@@ -22,11 +22,11 @@ from ops.printing import complain, say
 from ops.stack import Stack
 
 UNUSABLE = 2
-"""As argparse's own: the command was not given what it needs."""
+"""The same exit code as argparse's: the command was not given what it needs."""
 
 
 class Unreadable(ValueError):
-    """The file is no evidence pack at all; the message says at which byte."""
+    """The file is not an evidence pack at all. The message says at which byte."""
 
 
 def add_commands(commands: Any) -> None:
@@ -42,7 +42,7 @@ def add_commands(commands: Any) -> None:
         required=True,
         type=fingerprint,
         metavar="FINGERPRINT",
-        help="SHA-256 of the key you trust, learnt from elsewhere than the file (GET /evidence-keys)",
+        help="SHA-256 of the key you trust, from a source other than the file (GET /evidence-keys)",
     )
     verify.add_argument("--head", **KEPT_HASH)
     verify.set_defaults(run=run_verify, offline=True)
@@ -51,7 +51,7 @@ def add_commands(commands: Any) -> None:
 def _number_and_hash(text: str) -> tuple[int, str]:
     number, _, entry_hash = text.partition(":")
     if not (re.fullmatch("[1-9][0-9]{0,8}", number) and re.fullmatch("[0-9a-f]{64}", entry_hash)):
-        raise argparse.ArgumentTypeError("an entry's number, a colon, and its hash of 64 hex digits")
+        raise argparse.ArgumentTypeError("give an entry's number, a colon, and its hash of 64 hex digits")
     return int(number), entry_hash
 
 
@@ -60,14 +60,14 @@ KEPT_HASH: dict[str, Any] = {
     "action": "append",
     "default": [],
     "metavar": "NUMBER:HASH",
-    "help": "ledger_number and entry_hash of an outward event that was kept: only this shows a ledger that"
+    "help": "ledger_number and entry_hash of an outward event that you kept: only this reveals a ledger that"
     " was made anew as a whole, or cut off (docs/evidence.md)",
 }
-"""Of the option --head."""
+"""The option --head."""
 
 
 def fingerprint(text: str) -> str:
-    """64 hex digits; colons and capitals, as other tools print them, are fine too."""
+    """64 hex digits. Colons and capitals, as other tools print them, are accepted too."""
     digits = text.replace(":", "").lower()
     if not re.fullmatch(r"[0-9a-f]{64}", digits):
         raise argparse.ArgumentTypeError("a fingerprint is 64 hex digits")
@@ -75,7 +75,7 @@ def fingerprint(text: str) -> str:
 
 
 def run_verify(_stack: Stack, chosen: argparse.Namespace) -> int:
-    """0 if all of it holds, 1 with every problem if not, 2 if a file can't be opened."""
+    """0 if everything verifies; 1 if not, with every problem; 2 if a file can't be opened."""
     try:
         files = {str(path): path.read_bytes() for path in chosen.files}
     except OSError as error:
@@ -100,7 +100,7 @@ def run_verify(_stack: Stack, chosen: argparse.Namespace) -> int:
 def problems_in(
     files: Mapping[str, bytes], trusted: str, kept: Sequence[tuple[int, str]] = ()
 ) -> Iterator[str]:
-    """Every problem in a set of pages, each with the name of its file. `kept` are hashes kept elsewhere."""
+    """Every problem in a set of pages, each with its file's name. `kept` are hashes kept elsewhere."""
     pages = []
     for name, data in files.items():
         try:
@@ -116,7 +116,7 @@ def problems_in(
 
 
 def pack_in(data: bytes) -> dict[str, Any]:
-    """The pack, if the file has exactly the bytes that its value has in RFC 8785. Raises Unreadable."""
+    """The pack, if the file has exactly the bytes of its value in RFC 8785 form. Raises Unreadable."""
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -131,7 +131,7 @@ def pack_in(data: bytes) -> dict[str, Any]:
     if canonical != data:
         raise Unreadable(f"byte {_first_difference(canonical, data)}: not in canonical form (RFC 8785)")
     if not isinstance(pack, dict) or pack.keys() != {"evidence", "signature"}:
-        raise Unreadable("not an evidence pack: it has not exactly `evidence` and `signature`")
+        raise Unreadable("not an evidence pack: its members are not exactly `evidence` and `signature`")
     if not isinstance(pack["evidence"], dict) or not isinstance(pack["signature"], dict):
         raise Unreadable("not an evidence pack: `evidence` and `signature` are not objects")
     return pack
@@ -142,7 +142,7 @@ def _first_difference(one: bytes, other: bytes) -> int:
 
 
 def signature_problems(pack: Mapping[str, Any], trusted: str) -> Iterator[str]:
-    """Whether the trusted key signed these bytes. What the file says of its key is checked, not believed."""
+    """Whether the trusted key signed these bytes. The file's own key is checked, not trusted."""
     signature = pack["signature"]
     unknown = signature.keys() ^ {"algorithm", "key_fingerprint", "public_key", "value"}
     if unknown:
@@ -174,7 +174,7 @@ def signature_problems(pack: Mapping[str, Any], trusted: str) -> Iterator[str]:
         value = base64.b64decode(str(signature["value"]), validate=True)
         public_key.verify(value, canonical_json(pack["evidence"]), ec.ECDSA(SHA256()))
     except (ValueError, InvalidSignature):
-        yield "signature.value: is not this key's signature of this evidence; one of the two was altered"
+        yield "signature.value: is not this key's signature of this evidence; one of them was altered"
         return
     if base64.b64encode(value).decode() != signature["value"]:
         yield "signature.value: is not written as it was"

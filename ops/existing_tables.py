@@ -1,8 +1,8 @@
-"""Points a deployment's functions at tables that are there already, restored to a point in time.
+"""Points a deployment's functions at existing tables, restored to a point in time.
 
-The template makes its tables, and refers to them at some eighty places. An `Fn::If` at each would serve one
-bad day alone, so the references are replaced on the way to CloudFormation, by the parameters that name the
-tables. Whoever deploys without `make deploy` is stopped by the template's rule `TablesOfItsOwn`.
+The template makes its tables, and refers to them in some eighty places. An `Fn::If` in each would serve only
+one bad day. So on the way to CloudFormation the references are replaced by the parameters that name the
+tables. The template's rule `TablesOfItsOwn` stops a deployment that does not use `make deploy`.
 """
 
 import copy
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 Table = Literal["CustomersTable", "MandatesTable", "StripeSubjectsTable", "EventsTable", "TermsTable"]
 TABLES: tuple[Table, ...] = get_args(Table)
-"""The logical ids of the tables, which are the names of the stack's outputs too."""
+"""The logical ids of the tables, which are also the names of the stack's outputs."""
 
 STREAM_PARAMETER: Literal["MandatesStreamArn"] = "MandatesStreamArn"
 RULE = "TablesOfItsOwn"
@@ -25,24 +25,24 @@ _IN_TEXT = re.compile(r"\$\{(\w+)(?:\.(\w+))?\}")
 
 
 def store_name(table: str) -> str:
-    """What the store calls the table of that logical id: StripeSubjectsTable is `stripe_subjects`."""
+    """The store's name for the table with that logical id: StripeSubjectsTable is `stripe_subjects`."""
     return re.sub("(?<!^)(?=[A-Z])", "_", table.removesuffix("Table")).lower()
 
 
 def name_parameter(table: str) -> str:
-    """The parameter that names the existing table; empty if the stack makes its own."""
+    """The parameter that names the existing table. Its value is empty if the stack makes its own."""
     return f"{table}Name"
 
 
 def named(values: Mapping[str, str]) -> dict[Table, str]:
-    """The names of the tables that the stack does not make, by their logical ids."""
+    """The names of the tables that the stack does not make, by logical id."""
     return {table: values[name_parameter(table)] for table in TABLES if values[name_parameter(table)]}
 
 
 def pointed_at(template: Mapping[str, Any], values: Mapping[str, str]) -> Json:
-    """The template with the tables that these parameter values name, and without making those itself.
+    """The template, changed to use the tables that these parameter values name, and not to make them.
 
-    What the stack made before is kept at AWS, since each table has `DeletionPolicy: Retain`.
+    Tables that the stack made before are kept at AWS, since each has `DeletionPolicy: Retain`.
     """
     existing: set[str] = {*named(values)}
     written: Json = copy.deepcopy(dict(template))
@@ -60,15 +60,15 @@ def check(values: Mapping[str, str]) -> None:
     if bool(table) != bool(stream) or (stream and f":table/{table}/stream/" not in stream):
         raise ParametersRefused(
             f"parameter_overrides in samconfig.toml: MandatesTableName ({table or 'empty'}) and"
-            f" {STREAM_PARAMETER} ({stream or 'empty'}) must be of one table. `ops tables restore` prints"
-            " both"
+            f" {STREAM_PARAMETER} ({stream or 'empty'}) must belong to the same table. `ops tables restore`"
+            " prints both"
         )
 
 
 def keep(deployed: Mapping[str, str], values: Mapping[str, str]) -> None:
-    """Raise ParametersRefused if the deployed stack is on an existing table and these values name none.
+    """Raise ParametersRefused if the deployed stack uses an existing table that these values do not name.
 
-    It would make an empty one and go on with that.
+    The deployment would make an empty table and go on with that.
     """
     forgotten = [
         f'"{name_parameter(table)}={deployed[name_parameter(table)]}"'
@@ -77,7 +77,7 @@ def keep(deployed: Mapping[str, str], values: Mapping[str, str]) -> None:
     ]
     if forgotten:
         raise ParametersRefused(
-            "this stack's data are in tables that it did not make. In parameter_overrides in samconfig.toml: "
+            "this stack uses tables that it did not make. Add to parameter_overrides in samconfig.toml: "
             + ", ".join(forgotten)
         )
 

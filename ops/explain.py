@@ -1,4 +1,4 @@
-"""What became of a mandate or an event, and why, in a few lines."""
+"""Explains what became of a mandate or an event, and why, in a few lines."""
 
 import argparse
 import shlex
@@ -30,8 +30,8 @@ _LATEST = 10
 MEANS = {
     Kind.CONSENT_ACCEPTED: "the customer accepted the terms",
     Kind.SESSION_CREATED: "Stripe's page was opened for them",
-    Kind.SESSION_COMPLETED: "they came through Stripe's page",
-    Kind.SESSION_EXPIRED: "Stripe's page ran out of time",
+    Kind.SESSION_COMPLETED: "they completed Stripe's page",
+    Kind.SESSION_EXPIRED: "Stripe's page expired",
     Kind.SESSION_CANCELLED: "Stripe's page was cancelled here",
     Kind.SETUP_SUCCEEDED: "Amazon Pay is set up",
     Kind.SETUP_FAILED: "an attempt failed",
@@ -47,21 +47,21 @@ MEANS = {
 OUTCOMES = {
     APPLIED: "it was applied",
     QUARANTINED: "it could not be applied",
-    DISMISSED: "somebody dismissed it: it was not applied and is not to be",
-    "ignored": "it is of a kind that changes nothing here",
-    "foreign": "it is not about anything this stack made",
-    "livemode_mismatch": "it is of the other mode (test or live) than the stack's StripeLivemode",
+    DISMISSED: "somebody dismissed it: it was not applied and will not be",
+    "ignored": "events of its type change nothing here",
+    "foreign": "it is not about anything that this stack made",
+    "livemode_mismatch": "its mode (test or live) is not the stack's StripeLivemode",
 }
 
 
 def add_commands(commands: Any) -> None:
-    explain = commands.add_parser("explain", help="what became of a mandate or a Stripe event, and why")
+    explain = commands.add_parser("explain", help="say what became of a mandate or a Stripe event, and why")
     explain.add_argument("id", type=an_id, metavar="MANDATE_ID|EVENT_ID")
     explain.set_defaults(run=run_explain)
 
 
 def run_explain(stack: Stack, chosen: argparse.Namespace) -> int:
-    """Tell the story; 1 if there is none."""
+    """Tell the story; 1 if there is none to tell."""
     stack.use_tables()
     if chosen.id.startswith("evt_"):
         return _explain_event(stack, chosen.id)
@@ -85,16 +85,16 @@ def run_explain(stack: Stack, chosen: argparse.Namespace) -> int:
 
 
 def of_other(stack: Stack, some_id: str) -> Lines:
-    """What to ask instead: of a customer, ours or Stripe's, their latest mandates."""
+    """What to ask instead: for a customer's id, ours or Stripe's, their latest mandates."""
     yield f"{some_id} is neither a mandate (mdt_…) nor a Stripe event (evt_…)"
     customer_id = owner_of(some_id) or some_id
     found = list(islice(mandates_of(customer_id), _LATEST))
     if found:
-        yield f"customer {customer_id} has these mandates, the latest first:"
+        yield f"customer {customer_id} has these mandates, newest first:"
         yield from (f"  {stack.command} explain {mandate.mandate_id}" for mandate in found)
         yield f"everything held about them: {stack.command} customer export {shlex.quote(customer_id)}"
     else:
-        yield "no customer of that id has a mandate here: a customer's id is the `sub` of their tokens"
+        yield "no customer with that id has a mandate here: a customer's id is the `sub` of their tokens"
         yield f"Stripe's Dashboard shows our ids as metadata: {METADATA_CUSTOMER} of a customer,"
         yield f"  {METADATA_MANDATE} of a session or SetupIntent"
 
@@ -122,7 +122,7 @@ def story(
 
 
 def why(now: Status, mandate: Mandate, subjects: Mapping[str, Subject]) -> Lines:
-    """The facts that make the status what it is, the earliest first."""
+    """The facts that decide the status, earliest first."""
     on = [("the mandate", mandate.facts), *((key, one.facts) for key, one in subjects.items())]
     told = [(fact, where) for where, facts in on for fact in facts.values()]
     deciding = {
@@ -134,7 +134,7 @@ def why(now: Status, mandate: Mandate, subjects: Mapping[str, Subject]) -> Lines
     for fact, where in sorted(found, key=lambda one: one[0].at):
         yield f"{_fact(fact)}, on {where.replace('#', ' ')}, at {rfc3339(fact.at)} from {fact.source}"
     if now is Status.PENDING:
-        yield "Stripe has not said that Amazon Pay is set up"
+        yield "Stripe has not reported that Amazon Pay is set up"
 
 
 def _fact(fact: Fact) -> str:
@@ -155,7 +155,7 @@ def _with_code(fact: Fact) -> str:
 def open_at_stripe(
     now: Status, mandate: Mandate, subjects: Mapping[str, Subject], unsettled: Mapping[str, Unsettled]
 ) -> Lines:
-    """What there still is at Stripe, as far as we have been told."""
+    """What still exists at Stripe, as far as it has told us."""
     left = left_at_stripe(mandate, subjects)
     for stripe_id in left.stripe_ids:
         if stripe_id in unsettled:
@@ -163,9 +163,9 @@ def open_at_stripe(
         elif stripe_id == left.checkout_session:
             yield f"{stripe_id} is not known to be closed yet: SettleWithdrawals expires it"
         else:
-            yield f"{stripe_id} is not known to be detached yet: SettleWithdrawals does that"
+            yield f"{stripe_id} is not known to be detached yet: SettleWithdrawals detaches it"
     if now is Status.ACTIVE:
-        yield f"{mandate.payment_method_id} is attached to {mandate.stripe_customer_id}: what may be charged"
+        yield f"{mandate.payment_method_id} is attached to {mandate.stripe_customer_id} and may be charged"
     elif now is Status.PENDING and mandate.checkout_session_id:
         yield f"{mandate.checkout_session_id} is open: the customer may still complete it"
     elif now is Status.PENDING:
@@ -177,9 +177,9 @@ def open_at_stripe(
 def _refused(one: Unsettled) -> str:
     if one.is_dismissed:
         by_whom = f"dismissed at {one.dismissed_at} by {one.dismissed_by}"
-        return f"{one.stripe_id} is left as it is, {by_whom}: {one.reason}"
+        return f"{one.stripe_id} stays as it is, {by_whom}: {one.reason}"
     since = rfc3339(one.since)
-    return f"{one.stripe_id} has not been released since {since} ({one.code}): SettleWithdrawals tries"
+    return f"{one.stripe_id} has not been released since {since} ({one.code}): SettleWithdrawals keeps trying"
 
 
 # -------------------------------------------------------------------------------------------- an event
@@ -200,18 +200,18 @@ def of_event(records: Sequence[Seen], command: str) -> Lines:
     event_id, own = records[0].event_id, next((one for one in records if one.scope == "event"), None)
     told = [one for one in records if one.scope != "event"]
     if own is None:
-        yield f"{event_id} is being applied, or its worker ended in the middle: the queue brings it again"
+        yield f"{event_id} is being applied, or its worker died in the middle: the queue delivers it again"
     else:
         yield f"{event_id} ({own.type}) was made at {at(own.created)} and recorded at {own.recorded_at}"
-        yield f"  {own.outcome}: {OUTCOMES.get(own.outcome, 'an outcome this version has no word for')}"
+        yield f"  {own.outcome}: {OUTCOMES.get(own.outcome, 'this version does not know this outcome')}"
         yield from (f"  {name}: {value}" for name, value in _known(own))
     changed = [*(one.mandate_id for one in records if one.mandate_id)]
     if changed:
-        yield f"  mandates whose ledger it entered: {', '.join(dict.fromkeys(changed))}"
+        yield f"  it is in the ledger of: {', '.join(dict.fromkeys(changed))}"
     elif own and own.outcome == APPLIED and not told:
-        yield "  no mandate stood on that when it came: it holds for any that ever will"
+        yield "  no mandate stood on it when it came: it counts for any mandate that ever will"
     if own and own.outcome == QUARANTINED:
-        yield f"  mend the reason, then: {command} events replay {event_id}"
+        yield f"  fix the reason, then: {command} events replay {event_id}"
 
 
 def _known(own: Seen) -> Iterable[tuple[str, str]]:
@@ -222,8 +222,8 @@ def unseen(stack: Stack, event_id: str) -> Lines:
     sqs = queues.client()
     waiting = queues.depth(sqs, stack.output("WebhookQueueUrl"))
     dead = queues.depth(sqs, stack.output("WebhookDeadLettersUrl"))
-    yield f"{event_id} has no record: it was not processed, or more than 40 days ago. Where it may be:"
-    yield f"  the webhook queue: about {waiting} there; taken within seconds, 90 s after a failure"
-    yield f"  the dead letters: about {dead}; {stack.command} dlq list"
-    yield "  at Stripe: Developers, Events shows whether it exists and what our endpoint answered;"
+    yield f"{event_id} has no record: it was not processed, or more than 40 days ago. It may be in:"
+    yield f"  the webhook queue: about {waiting} messages, processed within seconds, 90 s after a failure"
+    yield f"  the dead letters: about {dead} messages; {stack.command} dlq list"
+    yield "  Stripe: Developers, Events shows whether it exists and what our endpoint answered;"
     yield f"  {stack.command} events replay {event_id} fetches it from there"

@@ -1,4 +1,4 @@
-"""Checking one mandate where it is stored: its ledger, and all that has to follow from it."""
+"""Checks one mandate where it is stored: its ledger, and everything that must follow from it."""
 
 import argparse
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def add_commands(commands: Any) -> None:
         required=True, metavar="ACTION"
     )
     verify = actions.add_parser(
-        "verify", help="recompute its ledger, and hold all that is stored of it against that"
+        "verify", help="recompute its ledger, and compare everything stored about it with that"
     )
     verify.add_argument("mandate_id", type=an_id, metavar="ID")
     verify.add_argument("--head", **KEPT_HASH)
@@ -29,7 +29,7 @@ def add_commands(commands: Any) -> None:
 
 
 def run_verify(stack: Stack, chosen: argparse.Namespace) -> int:
-    """0 if everything stored fits together, 1 if something does not or there is no such mandate."""
+    """0 if everything stored fits together; 1 if not, or if there is no such mandate."""
     stack.use_tables()
     mandate_id = chosen.mandate_id
     try:
@@ -52,14 +52,14 @@ def run_verify(stack: Stack, chosen: argparse.Namespace) -> int:
         complain(problem)
     if problems:
         return 1
-    say(f"{mandate_id} holds: {len(record.entries)} entries, last hash {record.entries[-1].hash}")
+    say(f"{mandate_id} verifies: {len(record.entries)} entries, last hash {record.entries[-1].hash}")
     return 0
 
 
 def erased(record: Record) -> Iterator[str]:
-    """No fault, where the ledger tells of the erasure."""
+    """Notes on erased values. They are not faults if the ledger records the erasure."""
     for entry in record.sound:
         kept = record.personal.get(entry.number, {})
         gone = [] if kept is None else sorted(entry.commitments.keys() - kept.keys())
         if gone:
-            yield f"gone beside entry {entry.number}: {', '.join(gone)}"
+            yield f"erased beside entry {entry.number}: {', '.join(gone)}"

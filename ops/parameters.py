@@ -1,8 +1,8 @@
-"""What a deployment gives the template's parameters, and the digest of it that makes new versions.
+"""The values that a deployment gives the template's parameters, and their digest, which makes new versions.
 
 SAM names a function's version by a hash over its properties *before* CloudFormation fills in parameters. A
-changed value alone would therefore change `$LATEST` and never what the alias `live` runs. So each deployment,
-here or to AWS, writes the digest of all values into the template as a literal, which the hash sees.
+changed value alone would therefore change `$LATEST` but never what the alias `live` runs. So each deployment,
+here or to AWS, writes the digest of all values into the template as a literal, which the hash includes.
 """
 
 import copy
@@ -18,7 +18,7 @@ from typing import Any
 Json = dict[str, Any]
 
 DIGEST_VARIABLE = "PARAMETERS_DIGEST"
-"""The environment variable of every function that holds the digest. No code reads it."""
+"""The environment variable that holds the digest, in every function. No code reads it."""
 
 
 class ParametersRefused(Exception):
@@ -27,7 +27,7 @@ class ParametersRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StageConfig:
-    """A stage's section of samconfig.toml. `region` is None where AWS's own settings are to say it."""
+    """A stage's section of samconfig.toml. `region` is None if AWS's own settings are to decide."""
 
     stack: str
     region: str | None
@@ -35,7 +35,7 @@ class StageConfig:
 
 
 def read_stage(samconfig: Path, stage: str) -> StageConfig:
-    """What samconfig.toml says of the stage. Raises ParametersRefused."""
+    """What samconfig.toml says about the stage. Raises ParametersRefused."""
     config = tomllib.loads(samconfig.read_text(encoding="utf-8"))
     stages = [name for name, section in config.items() if isinstance(section, dict) and "deploy" in section]
     if stage not in stages:
@@ -47,10 +47,10 @@ def read_stage(samconfig: Path, stage: str) -> StageConfig:
 
 
 def effective(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
-    """The value of every parameter the template declares: what is given, else its default.
+    """The value of every parameter that the template declares: the given one, else its default.
 
-    All are passed to CloudFormation, which would otherwise keep a value of the deployment before that nobody
-    states any more. Raises ParametersRefused.
+    All are passed to CloudFormation. It would otherwise keep the last deployment's value of a parameter that
+    nobody gives any more. Raises ParametersRefused.
     """
     declared = template["Parameters"]
     wrong = [f"{name} is not a parameter of template.yaml" for name in sorted(given.keys() - declared.keys())]
@@ -58,7 +58,7 @@ def effective(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str
         f"{name} is missing" for name in declared if name not in given and "Default" not in declared[name]
     ]
     wrong += [
-        f"{name} has a quotation mark in it, which sam deploy can't pass on"
+        f"{name} contains a quotation mark, which sam deploy can't pass on"
         for name, value in sorted(given.items())
         if '"' in value
     ]
@@ -88,6 +88,6 @@ def _by_name(overrides: Iterable[Any]) -> dict[str, str]:
     for override in overrides:
         name, equals, value = str(override).partition("=")
         if not equals or name in values:
-            raise ParametersRefused(f"samconfig.toml: {override} must be one Name=value, said once")
+            raise ParametersRefused(f"samconfig.toml: {override} must be one Name=value, given once")
         values[name] = value
     return values

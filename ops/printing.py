@@ -1,4 +1,4 @@
-"""The one place where a command prints, so that nothing it was given can act on the operator's terminal."""
+"""The only place where commands print, so that no input of theirs can control the operator's terminal."""
 
 import os
 import sys
@@ -8,23 +8,23 @@ from mandates.core.visible import visible
 
 
 def say(line: object = "") -> None:
-    """One line, whatever it holds: what would end it or hide a part of it is shown as an escape."""
+    """Print one line, whatever it holds. Characters that would end it or hide a part are shown as escapes."""
     write(visible(str(line)), sys.stdout)
 
 
 def complain(line: object) -> None:
-    """The same, of what went wrong."""
+    """The same for what went wrong, on stderr."""
     write(visible(str(line)), sys.stderr)
 
 
 def show(document: str) -> None:
-    """A text of several lines, such as indented JSON, which stays JSON with the same value."""
+    """Print a text of several lines, such as indented JSON, which stays JSON with the same value."""
     for line in document.split("\n"):
         say(line)
 
 
 def finish() -> None:
-    """What is still to be written, is written: Python's own attempt at its end complains of a closed pipe."""
+    """Flush what is still to be written. Python's own attempt at exit complains about a closed pipe."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -33,7 +33,7 @@ def finish() -> None:
 
 
 def write(text: str, stream: TextIO | None = None) -> None:
-    """As it is. Where nobody reads any more (`| head`), a command still does its work (an erasure)."""
+    """Write the text as it is. A command does its work (an erasure) even if nobody reads (`| head`)."""
     stream = stream or sys.stdout
     try:
         print(text, file=stream, flush=True)
@@ -42,7 +42,7 @@ def write(text: str, stream: TextIO | None = None) -> None:
 
 
 def _write_no_more(stream: TextIO) -> None:
-    """As https://docs.python.org/3/library/signal.html#note-on-sigpipe has it."""
+    """As in https://docs.python.org/3/library/signal.html#note-on-sigpipe."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -13,7 +13,7 @@ def client() -> Any:
 
 
 def depth(sqs: Any, url: str) -> int:
-    """About how many messages are in the queue, those in somebody's hands included. Raises StackError."""
+    """About how many messages are in the queue, including those being processed. Raises StackError."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     try:
         found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]

@@ -1,4 +1,4 @@
-"""Asking Stripe for what its webhooks did not bring: what reconcile_events does every quarter of an hour."""
+"""Asks Stripe for what its webhooks did not bring, as reconcile_events does every quarter of an hour."""
 
 import argparse
 import re
@@ -24,37 +24,37 @@ def add_commands(commands: Any) -> None:
         "--since",
         metavar="WHEN",
         type=since,
-        help="read Stripe's events from there on, such as 3d, 12h or 2026-11-20T00:00Z (from where the last"
-        " run came to)",
+        help="read Stripe's events from then on, such as 3d, 12h or 2026-11-20T00:00Z (default: from where"
+        " the last run stopped)",
     )
     reconcile.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     reconcile.set_defaults(run=run_reconcile)
 
 
 def since(text: str) -> int:
-    """Epoch seconds of a point in time, or of so long ago."""
+    """Epoch seconds of a point in time, or of a duration ago."""
     now = datetime.now(UTC)
     if ago := re.fullmatch(r"([1-9]\d{0,4})([mhd])", text):
         return int((now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).timestamp())
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError("say 3d, 12h, 90m or 2026-11-20T00:00Z") from None
+        raise argparse.ArgumentTypeError("write 3d, 12h, 90m or 2026-11-20T00:00Z") from None
     if when.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"say in which time zone, such as {text}Z for UTC")
+        raise argparse.ArgumentTypeError(f"give the time zone, such as {text}Z for UTC")
     if when > now:
         raise argparse.ArgumentTypeError("that is in the future")
     return int(when.timestamp())
 
 
 def run_reconcile(stack: Stack, chosen: argparse.Namespace) -> int:
-    """0 if Stripe's list was read to its end and all that was missing is queued; else 1, and it says why."""
+    """0 if Stripe's list was read to its end and everything missing is queued; else 1, and it says why."""
     stack.use_tables()
     queue = Queue(boto3.client("sqs"), stack.output("WebhookQueueUrl"))
     livemode = stack.parameter("StripeLivemode") == "true"
     oldest = int(time.time()) - WINDOW_SECONDS
     if chosen.since is not None and chosen.since < oldest:
-        say(f"Stripe lists 30 days: beginning at {rfc3339(oldest)}")
+        say(f"Stripe lists only 30 days: beginning at {rfc3339(oldest)}")
     found = Reconciler(
         stack.gateway,
         queue,
@@ -83,24 +83,24 @@ def told(found: Found, swept: Swept, *, dry_run: bool) -> list[str]:
     queued = found.missing if dry_run else found.queued
     lines = [f"events: {found.listed} listed, {found.missing} not recorded, {queued} {would_be}"]
     if dry_run:
-        return [*lines, f"pending mandates past their session's life: {swept.due} to be asked for"]
+        return [*lines, f"pending mandates past their session's life: {swept.due} to ask Stripe about"]
     return [
         *lines,
-        f"pending mandates past their session's life: {swept.due} found, {swept.decided} settled",
-        *(f"still pending, Stripe decides nothing: {mandate_id}" for mandate_id in swept.undecided),
+        f"pending mandates past their session's life: {swept.due} found, {swept.decided} decided",
+        *(f"still pending, since Stripe does not decide it: {mandate_id}" for mandate_id in swept.undecided),
     ]
 
 
 _STOPPED = {
-    "queue": "the webhook queue is long already: run this again once it is shorter",
-    "time": "the time was up: run this again",
+    "queue": "the webhook queue is already long: run this again once it is shorter",
+    "time": "the time ran out: run this again",
 }
 
 
 def problems(found: Found, swept: Swept, *, dry_run: bool) -> list[str]:
     wrong = []
     if found.out_of_reach:
-        wrong.append("events may be lost: the last run was longer ago than the 30 days that Stripe lists")
+        wrong.append("events may be lost: the last run was more than the 30 days ago that Stripe lists")
     if found.stopped:
         wrong.append(_STOPPED.get(found.stopped, f"stopped: {found.error or found.stopped}"))
     if found.not_taken:

@@ -29,11 +29,11 @@ Parameter = Literal["Stage", "StripeApiBase", "StripeApiKeySecretArn", "StripeLi
 
 
 class StackError(Exception):
-    """The message says what the operator can do."""
+    """Its message says what the operator can do."""
 
 
 class Stack:
-    """`other_tables` are read in place of the stack's own: by the output's name, a table's name."""
+    """`other_tables` are used in place of the stack's own: table names by the output's name."""
 
     def __init__(
         self, name: str, *, is_local: bool = False, other_tables: Mapping[str, str] | None = None
@@ -44,24 +44,24 @@ class Stack:
 
     @property
     def command(self) -> str:
-        """What an operator types before the next command for this stack."""
+        """How an operator begins every command for this stack."""
         return "python -m ops" if self._is_local else f"python -m ops --stack {self.name}"
 
     def output(self, name: Output | Table) -> str:
-        """Raises StackError if the stack, or that output, is not there."""
+        """Raises StackError if the stack or that output does not exist."""
         if name in self._other_tables:
             return self._other_tables[name]
         try:
             return self._outputs[name]
         except KeyError:
-            raise StackError(f"the stack {self.name} has no output {name}: deploy it anew") from None
+            raise StackError(f"the stack {self.name} has no output {name}: deploy it again") from None
 
     def parameter(self, name: Parameter) -> str:
-        """What the stack was deployed with. Raises StackError."""
+        """The value that the stack was deployed with. Raises StackError."""
         try:
             return self._parameters[name]
         except KeyError:
-            raise StackError(f"the stack {self.name} has no parameter {name}: deploy it anew") from None
+            raise StackError(f"the stack {self.name} has no parameter {name}: deploy it again") from None
 
     def use_tables(self) -> None:
         """Point the store at this stack's tables."""
@@ -69,13 +69,13 @@ class Stack:
 
     @cached_property
     def gateway(self) -> Gateway:
-        """Stripe with the stack's own key, asked no faster than a worker asks. Raises StackError."""
+        """Stripe with the stack's own key, called no faster than by a worker. Raises StackError."""
         arn = self.parameter("StripeApiKeySecretArn")
         try:
             key = plain(boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
         except (BotoCoreError, ClientError) as error:
             raise StackError(
-                f"can't read the stack's Stripe key: {error}; use credentials that may "
+                f"can't read the stack's Stripe key: {error}; use credentials that allow "
                 f"secretsmanager:GetSecretValue on {arn}"
             ) from None
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""What a table must have beyond its items, and whether it has."""
+"""The settings that a table must have, and whether it has them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a table must have beyond its items. DynamoDB restores the first three, and none of the others:
+    """What a table must have beyond its items. DynamoDB restores the first three, but none of the others:
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.Howitworks.html
 
-    `stream` is what it shows of a change, None without one; `expiry` the attribute that items expire by.
+    `stream` is what the stream shows of a change; None without one. `expiry` is the attribute that items
+    expire by.
     """
 
     key: tuple[str, ...]
@@ -66,7 +67,7 @@ class Settings:
         for name in self.__slots__:
             is_so, asked = getattr(self, name), getattr(wanted, name)
             if name == "indexes" and is_so >= asked:
-                continue  # one more, of a version that was deployed before or after, is in nobody's way
+                continue  # an additional index, from a version deployed before or after, does no harm
             if is_so != asked:
                 yield f"{name} is {_shown(is_so)}, template.yaml asks for {_shown(asked)}"
 
@@ -74,9 +75,9 @@ class Settings:
 def problems(
     dynamodb: Any, names: Mapping[Table, str], *, protected: bool, stream: str | None = None
 ) -> list[str]:
-    """What the tables of these names lack of what template.yaml asks for.
+    """Where the tables with these names differ from what template.yaml asks for.
 
-    `stream` is the ARN that the stack reads the mandates' changes from, None or empty if it made the table.
+    `stream` is the ARN from which the stack reads the mandates' changes; None or empty if it made the table.
     Raises botocore's BotoCoreError and ClientError.
     """
     lacking = [
@@ -90,19 +91,19 @@ def problems(
     if stream and f":table/{mandates}/stream/" in stream:
         latest = latest_stream(dynamodb, str(mandates))
         if stream != latest:
-            lacking.append(f"{mandates}: its stream is {latest or 'off'}, and {STREAM_PARAMETER} is {stream}")
+            lacking.append(f"{mandates}: its stream is {latest or 'off'}, but {STREAM_PARAMETER} is {stream}")
     return lacking
 
 
 def latest_stream(dynamodb: Any, name: str) -> str:
-    """The ARN of the stream that the table writes to; empty without one. Another each time it is turned on:
-    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html"""
+    """The ARN of the stream that the table writes to; empty without one. It changes each time the stream is
+    turned on: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html"""
     described = dynamodb.describe_table(TableName=name)["Table"]
     return str(described.get("LatestStreamArn", ""))
 
 
 def is_protected(stage: str) -> bool:
-    """As the template's condition IsProtected has it."""
+    """The same rule as the template's condition IsProtected."""
     return stage != "local"
 
 

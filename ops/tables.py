@@ -1,4 +1,4 @@
-"""Restoring the five tables to a point in time, and whether they are as template.yaml asks."""
+"""Restores the five tables to a point in time, and checks that they are as template.yaml asks."""
 
 import argparse
 import time
@@ -15,7 +15,7 @@ from ops.stack import Stack, StackError
 from ops.table_settings import Settings, is_protected, latest_stream, problems
 
 LOOK_SECONDS = 20.0
-"""Between two looks at a table that is being restored, which takes minutes or, large, hours."""
+"""Between two looks at a table that is being restored. That takes minutes or, if it is large, hours."""
 
 
 def add_commands(commands: Any) -> None:
@@ -23,32 +23,32 @@ def add_commands(commands: Any) -> None:
         required=True, metavar="ACTION"
     )
     restore = actions.add_parser(
-        "restore", help="make all five anew, as they were at a time; goes on if broken off"
+        "restore", help="make copies of all five as they were at a time; an interrupted run can be repeated"
     )
     restore.add_argument(
         "--at", required=True, type=moment, metavar="TIME", help="such as 2026-11-27T09:00:00Z"
     )
     restore.set_defaults(run=run_restore)
-    actions.add_parser("check", help="whether the stack's tables are as template.yaml asks").set_defaults(
+    actions.add_parser("check", help="check that the stack's tables are as template.yaml asks").set_defaults(
         run=run_check
     )
 
 
 def moment(text: str) -> datetime:
-    """ISO 8601, with the offset from UTC."""
+    """An ISO 8601 time with its offset from UTC."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise argparse.ArgumentTypeError("a time with its offset, such as 2026-11-27T09:00:00Z")
+        raise argparse.ArgumentTypeError("give a time with its offset, such as 2026-11-27T09:00:00Z")
     return at.astimezone(UTC)
 
 
 def run_restore(stack: Stack, chosen: argparse.Namespace) -> int:
     """0 if all five are restored and as template.yaml asks.
 
-    The stack goes on with its own until it is deployed with the parameters that are printed.
+    The stack keeps using its own tables until it is deployed with the parameters that this prints.
     """
     dynamodb: Any = boto3.client("dynamodb")
     sources = {table: stack.output(table) for table in TABLES}
@@ -63,10 +63,12 @@ def run_restore(stack: Stack, chosen: argparse.Namespace) -> int:
         lacking = problems(dynamodb, made, protected=_protected(stack))
         stream = latest_stream(dynamodb, made["MandatesTable"])
     except (BotoCoreError, ClientError) as error:
-        raise StackError(f"not all is restored: {error}; run it again, it goes on from there") from None
+        raise StackError(
+            f"not everything is restored: {error}; run it again, it goes on from there"
+        ) from None
     if lacking:
         return _told(lacking)
-    say("restored. Look into them, for instance:")
+    say("restored. Inspect the tables, for instance:")
     say(f"  {stack.command} --table MandatesTable={made['MandatesTable']} mandate verify ID")
     say("To go on with them, add to parameter_overrides in samconfig.toml, and deploy:")
     for table, name in made.items():
@@ -76,7 +78,7 @@ def run_restore(stack: Stack, chosen: argparse.Namespace) -> int:
 
 
 def run_check(stack: Stack, _chosen: argparse.Namespace) -> int:
-    """0 if every table of the stack has what template.yaml asks for, 1 with what one lacks if not."""
+    """0 if every table of the stack has what template.yaml asks for; 1 if not, with what it lacks."""
     names = {table: stack.output(table) for table in TABLES}
     stream = stack.parameter(STREAM_PARAMETER)
     try:
@@ -95,8 +97,10 @@ def _told(lacking: list[str]) -> int:
 
 
 def _check_reach(dynamodb: Any, sources: Iterable[str], at: datetime) -> None:
-    """Raise StackError unless all can be restored to that time, before any is: how far back each reaches, and
-    how close to now, differs from one to the next."""
+    """Raise StackError, before any table is restored, unless all can be restored to that time.
+
+    How far back a table reaches, and how close to now, differs between tables.
+    """
     described = [
         dynamodb.describe_continuous_backups(TableName=source)["ContinuousBackupsDescription"]
         for source in sources
@@ -111,7 +115,7 @@ def _check_reach(dynamodb: Any, sources: Iterable[str], at: datetime) -> None:
 
 
 def _begin(dynamodb: Any, source: str, name: str, at: datetime) -> None:
-    """Start restoring, unless that was done before."""
+    """Start restoring, unless an earlier run did."""
     try:
         dynamodb.restore_table_to_point_in_time(
             SourceTableName=source,
@@ -123,7 +127,7 @@ def _begin(dynamodb: Any, source: str, name: str, at: datetime) -> None:
         dynamodb.exceptions.TableAlreadyExistsException,
         dynamodb.exceptions.TableInUseException,  # it is being created
     ):
-        say(f"{name} is there already")
+        say(f"{name} already exists")
     else:
         say(f"restoring {source} as {name}")
 
@@ -135,7 +139,7 @@ def _wait(dynamodb: Any, name: str) -> None:
 
 
 def _set(dynamodb: Any, name: str, wanted: Settings) -> None:
-    """What a restored table lacks. Each change of the table itself waits for the one before."""
+    """Set what a restored table lacks. Each change of the table itself waits for the one before."""
     found = Settings.found(dynamodb, name)
     if wanted.stream and found.stream != wanted.stream:
         stream = {"StreamEnabled": True, "StreamViewType": wanted.stream}

@@ -1,4 +1,4 @@
-"""Publishing the terms that customers agree to."""
+"""Publishes the terms that customers agree to."""
 
 import argparse
 import json
@@ -32,20 +32,20 @@ def add_commands(commands: Any) -> None:
     publish = actions.add_parser("publish", help="make a document the current terms")
     publish.add_argument("file", type=Path, help="YAML; see terms/example.yaml")
     publish.set_defaults(run=run_publish)
-    actions.add_parser("list", help="every version, and which is current").set_defaults(run=run_list)
+    actions.add_parser("list", help="list every version, and which is current").set_defaults(run=run_list)
     for name, run, about in (
-        ("show", run_show, "one version, as it was published"),
-        ("retire", run_retire, "stop offering a version; it goes on governing what was agreed under it"),
+        ("show", run_show, "show one version, as it was published"),
+        ("retire", run_retire, "stop offering a version; it still governs what was agreed under it"),
     ):
         action = actions.add_parser(name, help=about)
         action.add_argument("version", type=an_id)
         action.set_defaults(run=run)
         if run is run_retire:
-            action.add_argument("--yes", action="store_true", help="also the one that customers are shown")
+            action.add_argument("--yes", action="store_true", help="even the version that customers see now")
 
 
 def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
-    """Publish a document; 0 if it is the current terms now or was already, 1 if not."""
+    """Publish a document; 0 if it is now the current terms, or already was, 1 if not."""
     try:
         terms = load(chosen.file)
     except (OSError, ValueError) as error:
@@ -61,16 +61,16 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
 
 
 def _published_before(terms: Terms) -> int:
-    """A version is published once: it is current only if nothing was published or retired since."""
+    """A version is published once. It is current only if nothing was published or retired since."""
     published = read_terms(terms.version)
     if published is None or published.terms.digest != terms.digest:
-        known = f"version {terms.version} was published with another text and can't be changed"
+        known = f"version {terms.version} was published with a different text and can't be changed"
     elif published.retired_at:
         known = f"version {terms.version} was retired at {published.retired_at} and is not offered"
     elif terms != current_terms():
         known = f"version {terms.version} was superseded by a later one and is not offered"
     else:
-        say(f"version {terms.version} is published already, and current")
+        say(f"version {terms.version} is already published, and current")
         return 0
     complain(f"{known}: give the document a new version")
     return 1
@@ -87,7 +87,7 @@ def run_list(stack: Stack, _chosen: argparse.Namespace) -> int:
 
 
 def run_show(stack: Stack, chosen: argparse.Namespace) -> int:
-    """Print a version with its texts; 1 if there is none, or if it no longer has the digest it was given."""
+    """Print a version with its texts; 1 if there is none, or if it no longer matches its digest."""
     stack.use_tables()
     published = read_terms(chosen.version)
     if published is None:
@@ -102,13 +102,13 @@ def run_show(stack: Stack, chosen: argparse.Namespace) -> int:
         )
     )
     if published.terms.digest != published.digest:
-        complain("the stored document was altered: it no longer has that digest")
+        complain("the stored document was altered: it no longer matches that digest")
         return 1
     return 0
 
 
 def run_retire(stack: Stack, chosen: argparse.Namespace) -> int:
-    """Retire a version; 1 if there is none to retire, or if it is the current one and --yes was not said."""
+    """Retire a version; 1 if there is none to retire, or if it is current and --yes was not given."""
     stack.use_tables()
     current = current_terms()
     is_current = current is not None and current.version == chosen.version
@@ -121,7 +121,7 @@ def run_retire(stack: Stack, chosen: argparse.Namespace) -> int:
     try:
         retire_terms(chosen.version, Moment(time.time()))
     except Conflict:
-        complain(f"version {chosen.version} was never published, or is retired already")
+        complain(f"version {chosen.version} was never published, or is already retired")
         return 1
     say(f"retired version {chosen.version}")
     if is_current:
@@ -130,7 +130,7 @@ def run_retire(stack: Stack, chosen: argparse.Namespace) -> int:
 
 
 def load(path: Path) -> Terms:
-    """Raises OSError, or ValueError that lists everything wrong with the document."""
+    """Raises OSError, or a ValueError that lists everything wrong with the document."""
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), _EachKeyOnce)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
@@ -141,7 +141,7 @@ def load(path: Path) -> Terms:
 
 
 class _EachKeyOnce(yaml.SafeLoader):
-    """Of two values for one key PyYAML takes the last; in terms, that would be a wording nobody checked."""
+    """Refuses a repeated key: PyYAML takes the last value, which in terms is wording nobody checked."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         given: set[str] = set()

@@ -1,4 +1,4 @@
-"""Ledger entries that were not published: refused for good, or given up with their part of the stream."""
+"""Ledger entries that were not published: refused permanently, or given up with their part of the stream."""
 
 import argparse
 import json
@@ -38,7 +38,7 @@ class OneEntry:
 
 @dataclass(frozen=True)
 class PartOfStream:
-    """What Lambda gives up after six hours, by its place:
+    """What Lambda gives up after six hours, by its position:
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html"""
 
     stream: str
@@ -50,28 +50,28 @@ class PartOfStream:
 
     @property
     def is_of_withdrawals(self) -> bool:
-        """`queue_withdrawals` sees withdrawals alone: what lies between them is not its part."""
+        """`queue_withdrawals` sees only withdrawals: the entries between them are not its part."""
         return "QueueWithdrawals" in self.function
 
     def __str__(self) -> str:
         what = "withdrawals" if self.is_of_withdrawals else "entries"
-        return f"{self.size} {what} of {self.shard} from {self.first} on, given up after six hours"
+        return f"{self.size} {what} of {self.shard}, from {self.first} on, given up after six hours"
 
 
 class NotThere(Exception):
-    """What a message is about can't be found any more. The message says where it was looked for."""
+    """The entry that a message is about can't be found any more. The text says where it was looked for."""
 
 
 def add_commands(commands: Any) -> None:
     actions = commands.add_parser(
         "unpublished", help="ledger entries that were not published"
     ).add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="which, and why; they stay")
+    listing = actions.add_parser("list", help="show them, and why they were not published; they stay")
     listing.set_defaults(run=run_list)
-    publishing = actions.add_parser("publish", help="publish them, and have withdrawn mandates settled")
+    publishing = actions.add_parser("publish", help="publish them, and queue withdrawn mandates for release")
     publishing.set_defaults(run=run_publish)
     for action in (listing, publishing):
-        action.add_argument("--limit", type=positive, metavar="N", help="at most (all)")
+        action.add_argument("--limit", type=positive, metavar="N", help="at most N (default: all)")
 
 
 def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
@@ -87,7 +87,7 @@ def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
 
 
 def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
-    """Publish each, then delete its message: a crash in between tells it twice. 1 if any stays."""
+    """Publish each, then delete its message: a crash in between publishes it twice. 1 if any stays."""
     url, sqs = stack.output("UnpublishedEntriesUrl"), queues.client()
     publisher = Publisher(boto3.client("events"), stack.output("OutwardBusName"), Queue(sqs, url))
     work = Queue(sqs, stack.output("StripeWorkQueueUrl"))
@@ -114,22 +114,22 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
 
 
 def _settle(entries: Sequence[Added], work: Queue) -> str | None:
-    """What went wrong, None if all that is withdrawn among them is queued to be ended at Stripe."""
+    """What went wrong; None if all withdrawn mandates among them are queued for release at Stripe."""
     withdrawn = list(dict.fromkeys(one.mandate_id for one in entries if one.is_withdrawn))
     taken = work.send([to_settle(mandate_id) for mandate_id in withdrawn])
-    return "the Stripe work queue did not take it" if taken < len(withdrawn) else None
+    return "the Stripe work queue did not accept it" if taken < len(withdrawn) else None
 
 
 def _publish(entries: Sequence[Added], publisher: Publisher) -> str | None:
-    """What went wrong, None if all is published. Nothing is set aside: the message that told of it stays."""
+    """What went wrong; None if all is published. Nothing is set aside: the message about it stays."""
     sent = publisher.send(entries)
     refused = [f"{one.added.record} is refused again ({one.code} {one.message})" for one in sent.refused]
-    stopped = [f"the bus did not take it for now ({sent.error})"] if sent.error else []
+    stopped = [f"the bus did not accept it for now ({sent.error})"] if sent.error else []
     return "; ".join([*refused, *stopped]) or None
 
 
 def _about(message: Message) -> OneEntry | PartOfStream | None:
-    """What a message is about, None if it is of neither form. Raises NewerFormat."""
+    """What a message is about; None if it has neither form. Raises NewerFormat."""
     try:
         told = json.loads(message["Body"])
         if isinstance(told, Mapping) and "DDBStreamBatchInfo" in told:
@@ -163,11 +163,11 @@ def _entries(about: OneEntry | PartOfStream | None, table: str) -> list[Added]:
             return [_of_ledger(about, table)]
         case PartOfStream():
             return added_entries(_of_stream(about))
-    raise NotThere("this tells of no entry")
+    raise NotThere("this is about no entry")
 
 
 def _of_ledger(about: OneEntry, table: str) -> Added:
-    """The ledger keeps every entry, unchanged, so there is no hurry."""
+    """Read it from the ledger, which keeps every entry unchanged, so there is no hurry."""
     key = {"mandate_id": {"S": about.mandate_id}, "record": {"S": about.record}}
     item = boto3.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
     if item is None:
@@ -177,7 +177,7 @@ def _of_ledger(about: OneEntry, table: str) -> Added:
 
 
 def _of_stream(about: PartOfStream) -> Iterator[Mapping[str, Any]]:
-    """The records of that part. The stream keeps them for 24 hours."""
+    """The records of that part, which the stream keeps for 24 hours."""
     streams: Any = boto3.client("dynamodbstreams")
     try:
         iterator = streams.get_shard_iterator(
@@ -198,4 +198,4 @@ def _of_stream(about: PartOfStream) -> Iterator[Mapping[str, Any]]:
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"TrimmedDataAccessException", "ResourceNotFoundException"}:
             raise
-        raise NotThere("the stream has it no more (docs/events.md)") from None
+        raise NotThere("the stream no longer has it (docs/events.md)") from None

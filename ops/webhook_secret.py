@@ -1,4 +1,4 @@
-"""Replacing the secret that Stripe signs webhooks with, while they keep coming."""
+"""Replaces the secret that Stripe signs webhooks with, while they keep coming."""
 
 import argparse
 import time
@@ -17,14 +17,14 @@ ABOUT = """\
 Stripe can't give an endpoint another secret. So this makes a second endpoint and stores its secret beside the
 first, waits until every container has read it, subscribes the second, removes the first, and takes the first
 secret out once nothing signed with it can come. For a minute each event comes twice, which changes nothing.
-Broken off anywhere, the same command goes on from there.
+If it is interrupted anywhere, run it again: it goes on from there.
 """
 
 
 def add_commands(commands: Any) -> None:
     rotating = commands.add_parser(
         "rotate-webhook-secret",
-        help="replace the webhook's signing secret without a delivery refused (11 minutes)",
+        help="replace the webhook's signing secret without refusing a delivery (11 minutes)",
         description=ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -32,20 +32,20 @@ def add_commands(commands: Any) -> None:
         "--wait",
         type=seconds,
         metavar="SECONDS",
-        help=f"for each of the three pauses, instead of {ROTATION.known}, {ROTATION.overlap} and"
-        f" {ROTATION.kept}; with less, a delivery may be refused, which Stripe sends again",
+        help=f"length of each of the three pauses, instead of {ROTATION.known}, {ROTATION.overlap} and"
+        f" {ROTATION.kept}; if it is shorter, a delivery may be refused, and Stripe sends it again",
     )
     rotating.set_defaults(run=run_rotate)
 
 
 def seconds(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
-        raise argparse.ArgumentTypeError("a number of seconds from 0 on")
+        raise argparse.ArgumentTypeError("give a number of seconds, 0 or more")
     return int(text)
 
 
 def run_rotate(stack: Stack, chosen: argparse.Namespace) -> int:
-    """Rotate, saying each step; 1 with what to do about it if that can't be done."""
+    """Rotate and print each step. 1 if that can't be done, with what to do about it."""
     pauses = ROTATION if chosen.wait is None else Pauses(chosen.wait, chosen.wait, chosen.wait)
     secrets = WebhookSecrets(boto3.client("secretsmanager"), stack.output("StripeWebhookSecretsArn"))
     owner_mark, gateway = stack.output("OwnerMark"), stack.gateway

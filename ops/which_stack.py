@@ -1,9 +1,9 @@
-"""Which stack a command is for. What is named is at AWS; what is not named is on this machine.
+"""Which stack a command is for. A named stack is at AWS; without a name it is on this machine.
 
 - `--stack NAME`: wherever AWS's own variables and profiles lead. stack.json is not read.
 - No name, but AWS_ENDPOINT_URL is set: the local stack there, with the credentials that are set.
-- Neither: the stack of `make up`, where its stack.json says. AWS's variables and profiles are put aside:
-  real credentials never reach it, and no stack at AWS is ever taken for it.
+- Neither: the stack of `make up`, at the address in its stack.json. AWS's variables and profiles are ignored:
+  real credentials never reach it, and no stack at AWS is ever mistaken for it.
 """
 
 import os
@@ -17,7 +17,7 @@ from ops.stack import Stack, StackError
 
 
 def stack_for(name: str | None, other_tables: Mapping[str, str] | None = None) -> Stack:
-    """Leads this process to the local stack where that is meant. Raises StackError if there is none."""
+    """The stack; for a local one, points this process at it. Raises StackError if there is none."""
     if name is not None:
         return Stack(name, other_tables=other_tables)
     if not os.environ.get("AWS_ENDPOINT_URL"):
@@ -28,13 +28,13 @@ def stack_for(name: str | None, other_tables: Mapping[str, str] | None = None) -
                 f"which stack? Name one at AWS with --stack, or start one here with `make up` (no {file})"
             )
         _lead_to(described["aws_endpoint_url"])
-    # Whoever meant a stack at AWS must not take the answer for that one's; stdout may be read by a program.
-    complain(f"(the stack on this machine, {os.environ['AWS_ENDPOINT_URL']}; for one at AWS say --stack)")
+    # Nobody who meant a stack at AWS must mistake this one for it. On stderr: a program may read stdout.
+    complain(f"(the stack on this machine, {os.environ['AWS_ENDPOINT_URL']}; for one at AWS give --stack)")
     return Stack(STACK_NAME, is_local=True, other_tables=other_tables)
 
 
 def note_webhook_secret(secret: str) -> None:
-    """In stack.json, if that is the stack which this process talks to."""
+    """Write it into stack.json, if that describes the stack that this process talks to."""
     file = _file()
     described = stack_file.read(file)
     if described is not None and described["aws_endpoint_url"] == os.environ.get("AWS_ENDPOINT_URL"):

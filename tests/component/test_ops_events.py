@@ -118,7 +118,10 @@ def test_one_of_which_nothing_is_kept_is_fetched_from_stripe(world: World, capsy
     assert main(["events", "replay", event["id"], "evt_unknown"]) == 1
     printed = capsys.readouterr()
     assert f"1/2  {event['id']}  queued, fetched from Stripe" in printed.out
-    assert "2/2  evt_unknown  not queued: nothing is kept of it, and Stripe has no such event" in printed.err
+    assert (
+        "2/2  evt_unknown  not queued: the event is not kept here, and Stripe has no such event"
+        in printed.err
+    )
     (queued,) = world.queued()
     assert queued == event
     assert world.process([queued]) == []
@@ -209,7 +212,7 @@ def test_redriven_ones_move_and_what_is_no_event_stays(
         world.sqs.send_message(QueueUrl=dead_letters, MessageBody=body)
     assert main(["dlq", "redrive", "--limit", "5"]) in {0, 1}
     assert main(["dlq", "redrive"]) == 1
-    assert "left here, no message of ours (--force moves it)" in capsys.readouterr().err
+    assert "left here, not our message (--force moves it)" in capsys.readouterr().err
     assert sorted(bodies(world, world.queue_url)) == sorted(events)
     assert main(["dlq", "redrive", "--force"]) == 0
     assert "1 of 1 moved" in capsys.readouterr().out
@@ -300,12 +303,12 @@ def test_the_story_of_an_event(world: World, capsys: Printed) -> None:
     assert world.process([event, odd, foreign, stranger]) == []
     applied = explained(capsys, event["id"])
     assert "applied: it was applied" in applied
-    assert f"mandates whose ledger it entered: {mandate_id}" in applied
+    assert f"it is in the ledger of: {mandate_id}" in applied
     quarantined = explained(capsys, "evt_odd")
     assert "reason: there is no mandate mdt_unknown" in quarantined
     assert "events replay evt_odd" in quarantined
-    assert "not about anything this stack made" in explained(capsys, "evt_foreign")
-    assert "no mandate stood on that" in explained(capsys, "evt_stranger")
+    assert "not about anything that this stack made" in explained(capsys, "evt_foreign")
+    assert "no mandate stood on it" in explained(capsys, "evt_stranger")
 
 
 def test_what_is_unknown_is_said_with_where_to_look(world: World, dead_letters: str, capsys: Printed) -> None:
@@ -317,7 +320,7 @@ def test_what_is_unknown_is_said_with_where_to_look(world: World, dead_letters: 
     assert main(["explain", "evt_none"]) == 1
     said = capsys.readouterr().err
     assert "evt_none has no record" in said
-    assert "the webhook queue: about 1 there" in said
+    assert "the webhook queue: about 1 messages" in said
     assert "the dead letters: about 2" in said
     assert "events replay evt_none fetches it" in said
 

@@ -69,7 +69,7 @@ def flips(item: Item, every: int) -> Iterator[tuple[str, Item]]:
 
 def test_a_sound_mandate_passes(mandate_id: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify(mandate_id) == 0
-    assert f"{mandate_id} holds: 4 entries, last hash " in capsys.readouterr().out
+    assert f"{mandate_id} verifies: 4 entries, last hash " in capsys.readouterr().out
 
 
 def test_there_is_no_such_mandate(mandate_id: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,7 +205,7 @@ def test_erased_values_are_reported_and_break_nothing(
     erase(holdings(CUSTOMER), override="test", clock=time.time, random_bytes=os.urandom, say=print)
     capsys.readouterr()
     assert verify(mandate_id) == 0
-    assert "gone beside entry 1: issuer, source_ip, subject, user_agent" in capsys.readouterr().out
+    assert "erased beside entry 1: issuer, source_ip, subject, user_agent" in capsys.readouterr().out
 
 
 def test_a_value_the_chain_does_not_commit_to_is_noticed(

@@ -48,9 +48,9 @@ def test_it_sweeps_too(world: World, capsys: pytest.CaptureFixture[str]) -> None
     mandate_id = lost(world)
     world.sweep_is_due(mandate_id)
     assert reconcile("--dry-run") == 0
-    assert "1 to be asked for" in capsys.readouterr().out
+    assert "1 to ask Stripe about" in capsys.readouterr().out
     assert reconcile() == 0
-    assert "1 found, 1 settled" in capsys.readouterr().out
+    assert "1 found, 1 decided" in capsys.readouterr().out
     assert world.get_mandate(mandate_id).body["status"] == "active"
 
 
@@ -61,7 +61,7 @@ def test_it_fails_if_not_all_could_be_done(
     with monkeypatch.context() as deep:
         deep.setattr(Queue, "length", lambda _: 1_000_000)
         assert reconcile() == 1
-    assert "the webhook queue is long already" in capsys.readouterr().err
+    assert "the webhook queue is already long" in capsys.readouterr().err
     with monkeypatch.context() as full:
         full.setattr(Queue, "send", lambda _, messages: len(messages) - 1)
         assert reconcile() == 1
@@ -74,9 +74,9 @@ def test_it_fails_if_not_all_could_be_done(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("tomorrow", "say 3d"),
-        ("0d", "say 3d"),
-        ("3 days", "say 3d"),
+        ("tomorrow", "write 3d"),
+        ("0d", "write 3d"),
+        ("3 days", "write 3d"),
         ("2026-11-20T00:00", "time zone"),
         ("2999-01-01T00:00Z", "future"),
     ],
@@ -89,7 +89,7 @@ def test_a_time_that_is_none(text: str, said: str, capsys: pytest.CaptureFixture
 
 def test_longer_ago_than_stripe_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert reconcile("--since", "2020-01-01T00:00+02:00") == 0
-    assert "Stripe lists 30 days: beginning at" in capsys.readouterr().out
+    assert "Stripe lists only 30 days: beginning at" in capsys.readouterr().out
 
 
 def test_a_key_that_no_header_can_carry_is_said_and_not_shown(

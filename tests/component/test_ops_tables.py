@@ -75,7 +75,7 @@ def test_run_again_it_goes_on(world: World, dynamodb: Any, capsys: pytest.Captur
     )
     for _ in range(2):
         assert main(["tables", "restore", "--at", AT]) == 0
-        assert f"{RESTORED['MandatesTable']} is there already" in capsys.readouterr().out
+        assert f"{RESTORED['MandatesTable']} already exists" in capsys.readouterr().out
     assert Settings.found(dynamodb, RESTORED["MandatesTable"]).stream == "NEW_IMAGE"
 
 
@@ -139,7 +139,7 @@ def test_a_table_that_is_being_restored_is_waited_for(
 
     monkeypatch.setattr(DynamoDBBackend, "restore_table_to_point_in_time", in_use)
     assert main(["tables", "restore", "--at", AT]) == 0
-    assert f"{RESTORED['TermsTable']} is there already" in capsys.readouterr().out
+    assert f"{RESTORED['TermsTable']} already exists" in capsys.readouterr().out
 
 
 def test_a_time_that_one_table_can_not_go_back_to_restores_none(
@@ -165,7 +165,7 @@ def test_a_stream_that_was_turned_on_anew_is_told(
     before = f"{read.rpartition('/')[0]}/2020-01-01T00:00:00.000"
     monkeypatch.setattr("ops.stack.Stack._parameters", {"Stage": "prod", STREAM_PARAMETER: before})
     assert main(["tables", "check"]) == 1
-    assert capsys.readouterr().err == f"{name}: its stream is {read}, and {STREAM_PARAMETER} is {before}\n"
+    assert capsys.readouterr().err == f"{name}: its stream is {read}, but {STREAM_PARAMETER} is {before}\n"
 
 
 def test_an_index_more_than_asked_for_is_no_fault(dynamodb: Any) -> None:

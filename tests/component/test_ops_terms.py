@@ -31,7 +31,7 @@ def test_published_once_and_never_changed(
     newer = document(tmp_path, version="2027-01-01")
     assert main(["terms", "publish", newer]) == 0
     assert main(["terms", "publish", newer]) == 0
-    assert "published already" in capsys.readouterr().out
+    assert "already published" in capsys.readouterr().out
     other = document(tmp_path, version="2027-01-01", business_name="Another Shop")
     assert main(["terms", "publish", other]) == 1
     assert "give the document a new version" in capsys.readouterr().err

@@ -102,7 +102,7 @@ def test_nothing_is_deleted_that_did_not_go_out(
         monkeypatch.setattr(Queue, "send", lambda _, messages: 0)
     assert main(["unpublished", "publish"]) == 1
     said = capsys.readouterr()
-    assert ("for now" if down == "bus" else "did not take it") in said.err
+    assert ("for now" if down == "bus" else "did not accept it") in said.err
     assert left(world) == (3 if down == "bus" else 1)
 
 
@@ -124,7 +124,7 @@ def test_what_tells_of_no_entry_stays_and_is_harmless_to_print(
     assert main(["unpublished", "list"]) == 0
     assert main(["unpublished", "publish"]) == 1
     said = capsys.readouterr()
-    assert "left here, t" in said.err  # there is no such entry; this tells of no entry
+    assert "left here, t" in said.err  # there is no such entry; this is about no entry
     assert "\x1b" not in said.out + said.err
     assert left(world) == 1
 
@@ -232,5 +232,5 @@ def test_what_the_stream_has_no_more_stays(world: World, bus: Events, capsys: Pr
     boto3.client("dynamodb").delete_table(TableName=TABLE)
     world.sqs.send_message(QueueUrl=world.unpublished_url, MessageBody=json.dumps(message))
     assert main(["unpublished", "publish"]) == 1
-    assert "the stream has it no more" in capsys.readouterr().err
+    assert "the stream no longer has it" in capsys.readouterr().err
     assert left(world) == 1

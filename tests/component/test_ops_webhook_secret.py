@@ -82,7 +82,7 @@ def test_a_wait_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(SystemExit):
         main(["--stack", "test-stack", "rotate-webhook-secret", "--wait", wait])
-    assert "a number of seconds from 0 on" in capsys.readouterr().err
+    assert "a number of seconds, 0 or more" in capsys.readouterr().err
 
 
 def test_the_new_secret_is_noted_for_the_stack_on_this_machine(

@@ -268,7 +268,7 @@ def test_what_was_released_meanwhile_is_not_dismissed(world: World) -> None:
 
 def test_an_operator_lists_and_tries_again(world: World, capsys: Printed) -> None:
     assert main(["withdrawals", "list"]) == 0
-    assert "no withdrawal is unsettled" in capsys.readouterr().out
+    assert "no withdrawal waits to be released" in capsys.readouterr().out
     mandate_id, payment_method_id = withdrawn(world)
     world.faults(ANOTHER_ACCOUNTS_KEY)
     world.settle(mandate_id)
@@ -317,7 +317,7 @@ def test_a_queue_out_of_reach_is_said(world: World, capsys: Printed, monkeypatch
     add_unsettled(ONE.mandate_id, ONE.stripe_id, ONE.code, ONE.since)
     monkeypatch.setattr(Stack, "_outputs", {**Stack("x")._outputs, "StripeWorkQueueUrl": "https://gone"})
     assert main(["withdrawals", "retry", "--all"]) == 1
-    assert "not all was queued; run it again" in capsys.readouterr().err
+    assert "not everything was queued; run it again" in capsys.readouterr().err
 
 
 # --------------------------------------------------------------------------- no part of the record

@@ -152,7 +152,7 @@ def test_cloudformation_stops_who_deploys_in_another_way(parameter: str) -> None
     ],
 )
 def test_a_table_comes_with_its_own_stream(given: dict[str, str]) -> None:
-    with pytest.raises(ParametersRefused, match="must be of one table"):
+    with pytest.raises(ParametersRefused, match="must belong to the same table"):
         check(values(**given))
 
 

@@ -87,7 +87,7 @@ def test_at_once_shifts_no_traffic_this_time(commands: list[Command], tmp_path: 
     ("arguments", "said"),
     [
         (["nope"], "samconfig.toml has no stage nope"),
-        (["prod", "--parameter-overrides", "Stage=dev"], "parameters belong in samconfig.toml"),
+        (["prod", "--parameter-overrides", "Stage=dev"], "put parameters into samconfig.toml"),
     ],
 )
 def test_what_is_refused_deploys_nothing(
