@@ -211,7 +211,7 @@ FUNCTIONS: Mapping[str, Function] = {
     ),
     "ReceiveWebhook": Function(
         clients=("sqs", "secretsmanager"),
-        must_not_load=STRIPE | PYNAMODB | JWT | {"mandates.core.stripe_events.readers"},
+        must_not_load=STRIPE | PYNAMODB | JWT | {"mandates.core.facts"},  # nor, with them, what events say
         longest_start=1.4,  # nothing but its clients
         longest_init=1.15,
         may={WEBHOOKS: {SEND}, WEBHOOK_SECRETS: {SECRET}},

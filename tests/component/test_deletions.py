@@ -7,7 +7,7 @@ import pytest
 
 from mandates.core.facts import Kind
 from mandates.core.ledger import Entry, first_broken
-from mandates.core.stripe_events.readers import stripe_customer_subject
+from mandates.core.subjects import stripe_customer_subject
 from mandates.gateway import Gateway
 from mandates.ledger import contributing
 from mandates.setup.deletions import SOURCE

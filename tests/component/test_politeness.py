@@ -17,7 +17,7 @@ from mandates.core.changes import Contribution, Subject, change
 from mandates.core.errors import StripeUnavailable
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate
-from mandates.core.stripe_events.readers import payment_method_subject, stripe_customer_subject
+from mandates.core.subjects import payment_method_subject, stripe_customer_subject
 from mandates.gateway import AnswerReplayed, Gateway, access, politeness, setup_session_params
 from mandates.gateway.politeness import (
     ATTEMPTS,

@@ -9,7 +9,7 @@ import pytest
 from mandates.api.cursors import to_cursor
 from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import Entry
-from mandates.core.stripe_events.readers import payment_method_subject
+from mandates.core.subjects import payment_method_subject
 from mandates.store import mandates as mandates_store
 from mandates.store.mandates import (
     LedgerPosition,

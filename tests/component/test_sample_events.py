@@ -16,7 +16,7 @@ from mandates.core.faults import faults
 from mandates.core.ledger import PersonalValue, first_broken
 from mandates.core.record import Record, proven, told_of_subjects
 from mandates.core.return_tokens import expecting
-from mandates.core.stripe_events.readers import stripe_customer_subject
+from mandates.core.subjects import stripe_customer_subject
 from mandates.core.terms import checked
 from mandates.ledger.contributing import statuses
 from mandates.ledger.stream import added_entries, entry_of

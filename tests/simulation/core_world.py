@@ -14,13 +14,7 @@ from mandates.core.changes import Contribution, EventRecord, Subject, stands_on,
 from mandates.core.facts import NO_FACTS, Fact, Facts, merge
 from mandates.core.ledger import GENESIS, Entry
 from mandates.core.mandate import Mandate, Status
-from mandates.core.stripe_events.readers import (
-    AboutMandate,
-    AboutSubject,
-    Impossible,
-    NotOurs,
-    Reading,
-)
+from mandates.core.stripe_events.reading import AboutMandate, AboutSubject, Impossible, NotOurs, Reading
 
 RECORDED_AT = "2026-11-24T12:00:00.000Z"
 

@@ -16,7 +16,7 @@ from mandates.core.changes import EVENT
 from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import first_broken
 from mandates.core.mandate import Status
-from mandates.core.stripe_events.readers import AboutMandate, AboutSubject, Reading
+from mandates.core.stripe_events.reading import AboutMandate, AboutSubject, Reading
 from tests.simulation.core_world import CoreWorld, Identity, Told, identity
 
 

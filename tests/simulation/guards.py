@@ -15,7 +15,8 @@ from mandates.core.changes import Contribution, Subject
 from mandates.core.clock import Clock
 from mandates.core.facts import Fact
 from mandates.core.return_tokens import By
-from mandates.core.stripe_events import projection, readers
+from mandates.core.stripe_events.event import Event
+from mandates.core.stripe_events.projection import METADATA_MANDATE
 from mandates.gateway import Gateway, RequestRejected, ResourceMissing
 from mandates.ledger import contributing
 from mandates.privacy import personal_data
@@ -147,10 +148,7 @@ def _no_tombstones(patch: pytest.MonkeyPatch) -> None:
 
 def _believes_any_metadata(patch: pytest.MonkeyPatch) -> None:
     """An object that names a mandate of ours is taken for ours, whichever stack made it."""
-    reader = readers._Event
-    patch.setattr(
-        reader, "our_mandate", lambda self: self.nested_text("metadata", projection.METADATA_MANDATE)
-    )
+    patch.setattr(Event, "our_mandate", lambda self: self.nested_text("metadata", METADATA_MANDATE))
 
 
 def _never_settled(patch: pytest.MonkeyPatch) -> None:

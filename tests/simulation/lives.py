@@ -7,7 +7,7 @@ from typing import Any
 from mandates.core.facts import Fact, Kind
 from mandates.core.return_tokens import By, returned
 from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK, project
-from mandates.core.stripe_events.readers import payment_method_subject, stripe_customer_subject
+from mandates.core.subjects import payment_method_subject, stripe_customer_subject
 from mandates.ledger.contributing import contribute_ours
 from mandates.privacy.personal_data import erase, holdings
 from mandates.revocation.revoking import revoke

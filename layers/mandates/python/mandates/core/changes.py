@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from mandates.core.facts import Fact, Facts, Kind, all_ids, has, merge
 from mandates.core.ledger import Entry, PersonalValue, append
 from mandates.core.mandate import WITHDRAWING, Mandate, status, withdrawn
-from mandates.core.stripe_events.readers import payment_method_subject, stripe_customer_subject
+from mandates.core.subjects import payment_method_subject, stripe_customer_subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from mandates.core.facts import NO_FACTS, Fact, Facts, Kind, from_plain, merge, 
 from mandates.core.ledger import Entry, PersonalValue
 from mandates.core.mandate import WITHDRAWING, Mandate, Status, status
 from mandates.core.retention import erasure_begun
-from mandates.core.stripe_events.readers import payment_method_subject, stripe_customer_subject
+from mandates.core.subjects import payment_method_subject, stripe_customer_subject
 from mandates.core.terms import Terms
 
 Json = Mapping[str, Any]

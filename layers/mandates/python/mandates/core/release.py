@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mandates.core.changes import Subject
 from mandates.core.facts import Kind, all_ids, has
 from mandates.core.mandate import Mandate, Status, status
-from mandates.core.stripe_events.readers import payment_method_subject, stripe_customer_subject
+from mandates.core.subjects import payment_method_subject, stripe_customer_subject
 
 
 @dataclass(frozen=True, slots=True)

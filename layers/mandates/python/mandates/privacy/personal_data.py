@@ -32,7 +32,7 @@ from mandates.core.faults import faults
 from mandates.core.ledger import Entry
 from mandates.core.mandate import Mandate
 from mandates.core.retention import ERASURE, erasure_begun, evidence_ends, last_of_its_life
-from mandates.core.stripe_events.readers import stripe_customer_subject
+from mandates.core.subjects import stripe_customer_subject
 from mandates.ledger.contributing import contribute_ours, statuses
 from mandates.ledger.snapshot import read_record
 from mandates.store.customers import Customer, delete_customer, delete_slot, read_customer, read_slot

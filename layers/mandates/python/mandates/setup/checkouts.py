@@ -28,7 +28,7 @@ from mandates.core.ledger import keep_beside
 from mandates.core.mandate import Mandate
 from mandates.core.redirects import return_address
 from mandates.core.return_tokens import expecting, new_token
-from mandates.core.stripe_events.readers import stripe_customer_subject
+from mandates.core.subjects import stripe_customer_subject
 from mandates.core.terms import Terms
 from mandates.gateway import (
     AnswerReplayed,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.core.clock import Clock, Moment, RandomBytes
 from mandates.core.errors import CustomerAlreadyLinked, StripeUnavailable
-from mandates.core.stripe_events.readers import stripe_customer_subject
+from mandates.core.subjects import stripe_customer_subject
 from mandates.gateway import AnswerReplayed, Gateway, ResourceMissing
 from mandates.setup.deletions import found_deleted
 from mandates.store.customers import (

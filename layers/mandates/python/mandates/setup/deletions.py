@@ -2,7 +2,7 @@
 
 from mandates.core.clock import Clock, Moment
 from mandates.core.facts import Fact, Kind, ids
-from mandates.core.stripe_events.readers import stripe_customer_subject
+from mandates.core.subjects import stripe_customer_subject
 from mandates.gateway import Gateway
 from mandates.ledger.contributing import withdraw_subject
 

@@ -12,8 +12,8 @@ from mandates.core.changes import Contribution
 from mandates.core.clock import Clock, Moment
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate, Status
+from mandates.core.stripe_events.payment_method import AMAZON_PAY
 from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK
-from mandates.core.stripe_events.readers import AMAZON_PAY
 from mandates.gateway import Gateway
 from mandates.ledger.contributing import contribute, statuses
 from mandates.store.mandates import read_heads

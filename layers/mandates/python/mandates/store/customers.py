@@ -8,7 +8,7 @@ from pynamodb.expressions.update import Action
 from mandates.core.changes import Change
 from mandates.core.checkout import CheckoutRequest, Refusal, Slot
 from mandates.core.clock import Moment
-from mandates.core.stripe_events.readers import stripe_customer_subject
+from mandates.core.subjects import stripe_customer_subject
 from mandates.store.mandates import add_change
 from mandates.store.tables import CheckoutRow, CustomerRow, SubjectRow
 from mandates.store.writing import conflicts_named, transaction

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from mandates.core.stripe_events.readers import stripe_customer_subject
+from mandates.core.subjects import stripe_customer_subject
 from mandates.store.tables import HeadRow, PersonalRow, SubjectRow
 from mandates.store.writing import Conflict, conflicts_named
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from mandates.core.changes import Change
-from mandates.core.stripe_events.readers import checkout_session_subject
+from mandates.core.subjects import checkout_session_subject
 from mandates.store.tables import SessionRow
 from mandates.store.writing import Conflict, Transaction, conflicts_named
 

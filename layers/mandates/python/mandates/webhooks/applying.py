@@ -16,14 +16,8 @@ from mandates.core.clock import Clock, Moment
 from mandates.core.errors import Busy
 from mandates.core.facts import Kind
 from mandates.core.mandate import Mandate
-from mandates.core.stripe_events.readers import (
-    AboutMandate,
-    AboutSubject,
-    Impossible,
-    NotOurs,
-    Reading,
-    read,
-)
+from mandates.core.stripe_events.readers import read
+from mandates.core.stripe_events.reading import AboutMandate, AboutSubject, Impossible, NotOurs, Reading
 from mandates.ledger.contributing import contribute, withdraw_subject, work_out
 from mandates.store.batch_reads import Known, read_together
 from mandates.store.events import APPLIED, QUARANTINED, record_outcome, settled

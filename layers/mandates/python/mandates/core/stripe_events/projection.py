@@ -1,51 +1,62 @@
-"""What of a Stripe event is worth keeping.
+"""What is kept of a Stripe event.
 
-`project` reduces a verified event to the fields that `stripe_events.read` reads: that, and not the event, is
-queued and stored. No `client_secret`, billing detail or e-mail address leaves the function that checked the
-signature, and a message is always far below the queue's size limit.
+`project` reduces a verified event to the fields that the readers need. Only these are queued and stored,
+never the event itself: no `client_secret`, billing detail or e-mail address leaves the function that checked
+the signature, and a message is always far below the queue's size limit.
+
+receive_webhook loads this module and must start fast. So the module imports neither facts nor the readers
+(core/stripe_events/readers.py), and a test holds that both list the same types of event.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 METADATA_MANDATE = "mandate_id"
 METADATA_OWNER_MARK = "managed_by"
 METADATA_CUSTOMER = "customer_id"
 
-HANDLED_TYPES = (
-    "checkout.session.completed",
-    "checkout.session.expired",
-    "customer.deleted",
-    "mandate.updated",
-    "payment_method.detached",
-    "setup_intent.canceled",
-    "setup_intent.setup_failed",
-    "setup_intent.succeeded",
-)
-"""The event types that are read, and that the webhook endpoint must be subscribed to."""
 
-MAX_TYPE_LENGTH = 255
+class Kept(NamedTuple):
+    """The types of event that are read about a Stripe object, and the fields that are kept of the object."""
 
-_MAX_VALUE_LENGTH = 500  # the longest metadata value Stripe takes, and longer than any id
-_MAX_TYPES = 20  # payment method types on one object
+    events: tuple[str, ...]
+    fields: tuple[str, ...]
 
-_OBJECT_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "checkout.session": ("id", "object", "status", "customer", "setup_intent", "metadata"),
-    "setup_intent": (
-        "id",
-        "object",
-        "status",
-        "customer",
-        "payment_method",
-        "payment_method_types",
-        "mandate",
-        "last_setup_error",
-        "metadata",
+
+KEPT: Mapping[str, Kept] = {
+    "checkout.session": Kept(
+        events=("checkout.session.completed", "checkout.session.expired"),
+        fields=("id", "object", "status", "customer", "setup_intent", "metadata"),
     ),
-    "payment_method": ("id", "object", "type"),
-    "mandate": ("id", "object", "type", "status", "payment_method", "payment_method_details"),
-    "customer": ("id", "object"),
+    "setup_intent": Kept(
+        events=("setup_intent.canceled", "setup_intent.setup_failed", "setup_intent.succeeded"),
+        fields=(
+            "id",
+            "object",
+            "status",
+            "customer",
+            "payment_method",
+            "payment_method_types",
+            "mandate",
+            "last_setup_error",
+            "metadata",
+        ),
+    ),
+    "payment_method": Kept(
+        events=("payment_method.detached",),
+        fields=("id", "object", "type"),
+    ),
+    "mandate": Kept(
+        events=("mandate.updated",),
+        fields=("id", "object", "type", "status", "payment_method", "payment_method_details"),
+    ),
+    "customer": Kept(
+        events=("customer.deleted",),
+        fields=("id", "object"),
+    ),
 }
+"""By Stripe's name of the object (its `object`)."""
+
 _NESTED_FIELDS: Mapping[str, tuple[str, ...]] = {
     "metadata": (METADATA_MANDATE, METADATA_OWNER_MARK),
     "last_setup_error": ("code", "decline_code"),
@@ -53,9 +64,17 @@ _NESTED_FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 _ENVELOPE_FIELDS = ("id", "object", "type", "created", "livemode", "api_version", "account")
 
+HANDLED_TYPES = tuple(sorted(event_type for kept in KEPT.values() for event_type in kept.events))
+"""The types of event that are read, and that the webhook endpoint must be subscribed to."""
+
+MAX_TYPE_LENGTH = 255
+
+_MAX_VALUE_LENGTH = 500  # the longest metadata value Stripe takes, and longer than any id
+_MAX_TYPES = 20  # payment method types on one object
+
 
 def project(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event with only the fields that `read` reads; never raises, whatever the event's shape."""
+    """The event with only the fields that are read. It never raises, whatever the event's shape."""
     kept = _pick(event, _ENVELOPE_FIELDS)
     data = event.get("data")
     subject = data.get("object") if isinstance(data, dict) else None
@@ -65,21 +84,22 @@ def project(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pick_object(subject: Mapping[str, Any]) -> dict[str, Any]:
-    fields = _OBJECT_FIELDS.get(str(subject.get("object")), ())
+    kept = KEPT.get(str(subject.get("object")))
+    fields = kept.fields if kept else ()
     picked = _pick(subject, fields)
     for name in fields:
         if isinstance(subject.get(name), dict):
             picked[name] = _pick(subject[name], _NESTED_FIELDS.get(name, ("id",)))
     types = subject.get("payment_method_types")
     if "payment_method_types" in fields and isinstance(types, list):
-        # All of them or none: one left out could make another the only one.
+        # All of them or none: leaving one out could make it look as if the other was the only one.
         picked["payment_method_types"] = types if _are_types(types) else []
     return picked
 
 
 def _pick(source: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
-    """These fields, as far as they are given. What nothing of ours could hold becomes an empty text, which
-    reads as the odd thing that it is, and not as missing."""
+    """These fields, if they are given. A value that can't be stored becomes an empty text, so that it reads
+    as odd and not as missing."""
     given = {name: source[name] for name in fields if source.get(name) is not None}
     return {name: value if _is_plain(value) else "" for name, value in given.items()}
 
@@ -89,12 +109,12 @@ def _is_plain(value: Any) -> bool:
 
 
 def is_event_type(value: Any) -> bool:
-    """Whether it can be an event's type, perhaps one that Stripe is yet to invent."""
+    """Whether it can be the type of an event, perhaps one that Stripe has yet to introduce."""
     return isinstance(value, str) and 1 <= len(value) <= MAX_TYPE_LENGTH and is_storable(value)
 
 
 def is_storable(text: str) -> bool:
-    """Short enough, and UTF-8: JSON can spell half a surrogate pair, which nothing stores."""
+    """Whether it is short enough, and UTF-8: JSON can spell half a surrogate pair, which can't be stored."""
     return len(text) <= _MAX_VALUE_LENGTH and (
         text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
     )

@@ -1,0 +1,17 @@
+"""Stripe customers: https://docs.stripe.com/api/customers/object"""
+
+from collections.abc import Mapping
+
+from mandates.core.facts import Kind
+from mandates.core.stripe_events.event import Event, Reader
+from mandates.core.stripe_events.reading import AboutSubject, Reading
+from mandates.core.subjects import stripe_customer_subject
+
+
+def _deleted(event: Event) -> Reading:
+    stripe_customer_id = event.id_of("id")
+    fact = event.fact(Kind.DELETED, stripe_customer=stripe_customer_id)
+    return AboutSubject(event.id, stripe_customer_subject(stripe_customer_id), fact)
+
+
+READERS: Mapping[str, Reader] = {"customer.deleted": _deleted}

@@ -1,0 +1,82 @@
+"""Typed access to a projected event, for the readers."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mandates.core.facts import Fact, Kind, ids, is_time
+from mandates.core.ids import is_stripe_id
+from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK, is_storable
+from mandates.core.stripe_events.reading import Reading
+
+
+class Unreadable(Exception):
+    """A field is missing or has the wrong shape: the event is Impossible. The message says which field."""
+
+
+class Event:
+    """What the event says of its object (`data.object`). Raises Unreadable."""
+
+    def __init__(self, event_id: str, event: Mapping[str, Any], owner_mark: str) -> None:
+        self.id = event_id
+        self._envelope = event
+        self._owner_mark = owner_mark
+        data = event.get("data")
+        subject = data.get("object") if isinstance(data, Mapping) else None
+        if not isinstance(subject, Mapping):
+            raise Unreadable("it has no data.object")
+        self._object = subject
+
+    @property
+    def created(self) -> int:
+        created: Any = self._envelope.get("created")
+        if not is_time(created):
+            raise Unreadable("created is not a time")
+        return int(created)
+
+    def text(self, name: str) -> str:
+        value = self._object.get(name)
+        if not (isinstance(value, str) and value and is_storable(value)):
+            raise Unreadable(f"data.object.{name} is not a text")
+        return value
+
+    def id_of(self, name: str) -> str:
+        value = self.optional_id_of(name)
+        if value is None:
+            raise Unreadable(f"data.object.{name} is missing")
+        return value
+
+    def optional_id_of(self, name: str) -> str | None:
+        value = self._object.get(name)
+        if isinstance(value, Mapping):  # an expanded object
+            value = value.get("id")
+        if value is None or is_stripe_id(value):
+            return value
+        raise Unreadable(f"data.object.{name} is not an id")
+
+    def nested_text(self, name: str, inner: str) -> str | None:
+        value = self._object.get(name)
+        found = value.get(inner) if isinstance(value, Mapping) else None
+        return found if isinstance(found, str) and is_storable(found) else None
+
+    def texts(self, name: str) -> list[str]:
+        value = self._object.get(name)
+        return value if isinstance(value, list) else []
+
+    def says(self, name: str, value: str) -> bool:
+        """Whether the field has exactly this value, whatever its type."""
+        return self._object.get(name) == value
+
+    def our_mandate(self) -> str | None:
+        """The id of the mandate it is about; None if another stack, or nobody's, made the object."""
+        if self.nested_text("metadata", METADATA_OWNER_MARK) != self._owner_mark:
+            return None
+        mandate_id = self.nested_text("metadata", METADATA_MANDATE)
+        if not is_stripe_id(mandate_id):  # our own ids have the same form
+            raise Unreadable("it carries our mark and no mandate id")
+        return mandate_id
+
+    def fact(self, kind: Kind, *, detail: Mapping[str, str] | None = None, **named: str | None) -> Fact:
+        return Fact(kind, self.created, self.id, ids(**named), detail or {})
+
+
+Reader = Callable[[Event], Reading]

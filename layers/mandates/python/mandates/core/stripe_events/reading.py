@@ -1,0 +1,53 @@
+"""What an event can turn out to say."""
+
+from dataclasses import dataclass
+
+from mandates.core.facts import Fact
+from mandates.core.subjects import payment_method_subject, stripe_customer_subject
+
+
+@dataclass(frozen=True, slots=True)
+class AboutMandate:
+    """A fact about one of our mandates. It is believed only if it matches what the mandate knows of itself
+    (webhooks/applying.py): anybody with an API key of the account can write our metadata on objects of their
+    own."""
+
+    event_id: str
+    mandate_id: str
+    fact: Fact
+    stripe_customer_id: str | None
+
+    @property
+    def subjects(self) -> list[str]:
+        """The keys of the subjects it names: if it is believed, the mandate stands on them."""
+        customer = [stripe_customer_subject(self.stripe_customer_id)] if self.stripe_customer_id else []
+        return customer + [payment_method_subject(one) for one in self.fact.ids.get("payment_method", ())]
+
+
+@dataclass(frozen=True, slots=True)
+class AboutSubject:
+    """A fact about a payment method or a Stripe customer, perhaps one we have never seen."""
+
+    event_id: str
+    subject: str
+    fact: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class NotOurs:
+    """Nothing to apply. `outcome` is `ignored`, `foreign` or `livemode_mismatch`."""
+
+    event_id: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Impossible:
+    """The event claims to be ours and can't be right. It is kept aside, with the reason, for a person to look
+    at."""
+
+    event_id: str
+    reason: str
+
+
+Reading = AboutMandate | AboutSubject | NotOurs | Impossible
