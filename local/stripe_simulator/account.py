@@ -24,7 +24,7 @@ class Cause:
 
 @dataclass
 class Account:
-    """One account's objects and what was announced about them. It does not lock: the simulator does."""
+    """One account's objects and the events about them. It does not lock: the simulator does."""
 
     settings: Settings
     clock: Callable[[], float]
@@ -68,7 +68,7 @@ class Account:
         return found
 
     def unshown(self, thing: Json) -> Json:
-        """What Stripe remembers about an object and never shows on it, to be read and changed."""
+        """What Stripe remembers about an object but never shows on it. The caller may change it."""
         return self._unshown[thing["id"]]
 
     def remove(self, thing: Json) -> None:
@@ -76,13 +76,13 @@ class Account:
         self._unshown.pop(thing["id"], None)
 
     def change(self, thing: Json, changes: Json) -> Json:
-        """Apply changes without announcing them; returns the former values of what did change."""
+        """Apply changes without announcing them. Returns the former values of what changed."""
         former = previous_values(thing, changes)
         thing.update(changes)
         return former
 
     def update(self, thing: Json, changes: Json, event_type: str | None = None) -> None:
-        """Apply changes; if anything did change, announce it as ``event_type`` with the former values."""
+        """Apply changes. If anything changed, announce it as ``event_type`` with the former values."""
         former = self.change(thing, changes)
         if event_type and former:
             self.emit(event_type, thing, former)

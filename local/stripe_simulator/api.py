@@ -1,8 +1,8 @@
 """Stripe's API as a function from a request to an answer.
 
-The layers, from the outside in: the key, faults in front of the API, the URL, the idempotency layer, the
-parameters, the endpoint. What is refused before the idempotency layer, or by the parameters' own check,
-leaves nothing behind.
+The layers, outermost first: the API key, faults in front of the API, the URL, the idempotency layer, the
+parameters, the endpoint. A refusal before the idempotency layer, or by the check of the parameters, leaves
+nothing behind.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -50,8 +50,9 @@ class ApiRequest:
 
 @dataclass(frozen=True)
 class ApiResponse:
-    """Stripe's answer. The transport holds it back for ``delay`` seconds; if it is not ``answered``, the
-    client never gets it, although the request was carried out."""
+    """Stripe's answer. The transport holds it back for ``delay`` seconds. If it is not ``answered``, the
+    client
+    never gets it, although the request was carried out."""
 
     status: int
     body: Json
@@ -116,7 +117,7 @@ class Api:
     def _answer_once(
         self, account: Account, request: ApiRequest, verdict: Verdict, operation: Operation, call: Call
     ) -> ApiResponse:
-        """The idempotency layer: execute, or give the kept answer again."""
+        """The idempotency layer: execute the request, or give the kept answer again."""
         key, now = request.idempotency_key, self._clock()
         if key is None:
             return _answer(account, operation, call, verdict.server_error)[0]
@@ -157,8 +158,8 @@ def _answer(
 ) -> tuple[ApiResponse, ApiResponse | None]:
     """The answer to give, and the one to keep under the idempotency key.
 
-    They differ when something in front of the endpoint breaks (502 and up): after that the key either is
-    unknown, or yields what the endpoint answered. A 500 is the endpoint's own and is kept.
+    They differ when something in front of the endpoint breaks (502 and up): afterwards the key is unknown, or
+    it yields what the endpoint answered. A 500 is the endpoint's own answer and is kept.
     """
     if fault and fault.status != 500 and not fault.applied:
         return _server_error(fault.status), None
@@ -222,7 +223,7 @@ def _refused(error: StripeError) -> ApiResponse:
 
 
 def _server_error(status: int) -> ApiResponse:
-    """A 500 would be replayed, so Stripe asks not to repeat it; the SDK obeys the header."""
+    """A repeated request would get the same 500, so Stripe asks not to retry. The SDK obeys the header."""
     message = "Sorry! There was an error while talking to one of our backends. Support has been notified."
     headers = {"Stripe-Should-Retry": "false"} if status == 500 else {}
     return _refused(StripeError(status, message, type="api_error", headers=headers))

@@ -1,4 +1,4 @@
-"""The control API: what a test, or a person, makes happen. POST takes a JSON object, which may be left out.
+"""The control API: what a test or a person makes happen. POST takes a JSON object; no body means ``{}``.
 
     POST /_control/api_keys/expire                  {"key": "sk_test_..."}
     POST /_control/faults                           a plan, see ``faults``; {} clears
@@ -9,11 +9,11 @@
     GET  /_control/requests                         every API request, without its key
     GET  /_control/faults                           the plan in force
 
-What happens to an object (``POST /_control/sessions/{id}/authorize``) is an ``Action`` of its resource:
-each file in ``resources`` lists its paths under ``actions``.
+Anything that happens to one object, as in ``POST /_control/sessions/{id}/authorize``, is an ``Action`` of its
+resource. Each file in ``resources`` lists the paths of its actions at the end.
 
-Errors are ``{"error": {"message", "code"}}``: 400 for a body that is wrong, 404 for an unknown id, 409 for
-what the present state doesn't allow.
+Errors are ``{"error": {"message", "code"}}``: 400 for a wrong body, 404 for an unknown id, 409 for an action
+that the object's present state does not allow.
 """
 
 from collections.abc import Awaitable, Callable
@@ -104,7 +104,7 @@ class Control:
 
 
 async def refused(_: Request, error: Exception) -> Response:
-    """A control request that can't be carried out, or that there isn't."""
+    """The answer to a control request that does not exist or can't be carried out."""
     match error:
         case StripeError():
             return _error(error.status, error.message, error.code)

@@ -1,4 +1,4 @@
-"""Moves the webhooks over HTTP: takes what is due, posts it, reports the answer."""
+"""Delivers webhooks over HTTP: takes what is due, posts it, reports the answer."""
 
 import asyncio
 from collections import Counter
@@ -15,7 +15,7 @@ ANSWER_WITHIN = 10.0
 
 
 class Dispatcher:
-    """Runs in one event loop; the simulator may change in any thread and wakes it."""
+    """Runs in one event loop. The simulator may change in any thread and wakes it up."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
@@ -47,16 +47,17 @@ class Dispatcher:
             self._simulator.on_change(lambda: None)
 
     async def first_answers(self, event: str, timeout: float) -> bool:
-        """Wait until every endpoint has answered an event once; false if ``timeout`` comes first."""
+        """Wait until every endpoint has answered an event once. False if ``timeout`` seconds pass first."""
         deliveries = self._simulator.deliveries(event)
         return await self._until(
             lambda: all(item.answers or item.status != "pending" for item in deliveries), timeout
         )
 
     async def flush(self, timeout: float) -> dict[str, int]:
-        """Attempt everything outstanding once, whatever it waits for, and what that gives rise to as well.
+        """Attempt every outstanding delivery once without waiting, and those that this gives rise to as well.
 
-        Returns how many ended as ``delivered``, ``failed`` for good, ``stopped``, or are still ``pending``.
+        Returns how many ended as ``delivered``, ``failed`` for good or ``stopped``, and how many are still
+        ``pending``. ``timeout`` is in seconds.
         """
         deadline = self._loop_time() + timeout
         tried: dict[int, Delivery] = {}
@@ -74,14 +75,14 @@ class Dispatcher:
         try:
             response = await client.post(attempt.url, content=attempt.body, headers=attempt.headers)
             answer = response.status_code
-        except Exception as error:  # whatever an address makes of it, the other deliveries go on
+        except Exception as error:  # a bad address must not stop the other deliveries
             answer = type(error).__name__
         self._under_way -= 1
         self._simulator.record_answer(attempt, answer)
         await self._tell()
 
     async def _sleep(self) -> None:
-        """Until something changes or falls due. Without a free slot only an answer makes room for more."""
+        """Sleep until something changes or falls due. Without a free slot, only an answer makes room."""
         due = self._simulator.next_due() if self._under_way < CONCURRENCY else None
         timeout = None if due is None else max(0.0, due - self._simulator.clock())
         with suppress(TimeoutError):
@@ -105,7 +106,7 @@ class Dispatcher:
 
 
 def _all_answered_again(deliveries: list[Delivery]) -> Callable[[], bool]:
-    """Whether each has had an answer since now, or won't get another."""
+    """A test of whether each delivery has had another answer since now, or won't get one."""
     answers = {item.id: len(item.answers) for item in deliveries}
     return lambda: all(
         item.status != "pending" or len(item.answers) > answers[item.id] for item in deliveries

@@ -13,8 +13,8 @@ DOCUMENTATION = "https://docs.stripe.com/error-codes#"
 class StripeError(Exception):
     """A refusal that becomes an HTTP answer.
 
-    ``executed`` tells whether the endpoint had begun to run. Stripe keeps the answer under the idempotency
-    key only then: "if incoming parameters fail validation [...] no idempotent result is saved"
+    ``executed`` says whether the endpoint had begun to run. Only then does Stripe keep the answer under the
+    idempotency key: "if incoming parameters fail validation [...] no idempotent result is saved"
     (https://docs.stripe.com/api/idempotent_requests).
     """
 
@@ -39,7 +39,7 @@ class StripeError(Exception):
         self.headers = headers or {}
 
     def body(self) -> dict[str, Any]:
-        """The JSON Stripe sends; absent members are left out, as Stripe does."""
+        """The JSON that Stripe sends. Members without a value are left out."""
         error: dict[str, Any] = {}
         if self.code is not None:
             error |= {"code": self.code, "doc_url": DOCUMENTATION + self.code.replace("_", "-")}
@@ -50,24 +50,24 @@ class StripeError(Exception):
 
 
 class NotPossible(StripeError):
-    """What the buyer, Amazon or the Dashboard can't do in the object's present state."""
+    """The object's present state does not allow what the buyer, Amazon or the Dashboard wants to do."""
 
     def __init__(self, message: str) -> None:
         super().__init__(409, message)
 
 
 def invalid(message: str, param: str | None = None, code: str | None = None) -> StripeError:
-    """A parameter that fails validation: the request never reached its endpoint."""
+    """A parameter fails validation. The request never reached its endpoint."""
     return StripeError(400, message, code=code, param=param, executed=False)
 
 
 def unexpected_state(message: str, param: str | None = None, code: str | None = None) -> StripeError:
-    """A well-formed request that the object's present state does not allow."""
+    """The request is well formed, but the object's present state does not allow it."""
     return StripeError(400, message, code=code, param=param)
 
 
 def resource_missing(kind: str, identifier: str, param: str = "id") -> StripeError:
-    """No such object: 404 when the URL names it (``param`` is then ``id``), 400 when a parameter does."""
+    """No such object: 404 if the URL names it, with ``id`` as ``param``, and 400 if a parameter does."""
     noun = kind.replace(".", " ").replace("_", " ")
     message = f"No such {noun}: '{identifier}'"
     return StripeError(404 if param == "id" else 400, message, code="resource_missing", param=param)
@@ -78,11 +78,11 @@ def parameter_missing(param: str) -> StripeError:
 
 
 def not_simulated(param: str) -> StripeError:
-    """Stripe knows this parameter and the simulator does nothing with it: refusing beats pretending."""
+    """Stripe knows this parameter, but the simulator does nothing with it: refusing beats pretending."""
     return invalid(f"The Stripe simulator does not simulate this parameter: {param}", param, "not_simulated")
 
 
 def no_longer_supported(param: str, successor: str) -> StripeError:
-    """``payment_method_types`` and its like, since API version 2026-09-30.endive."""
+    """The parameter was removed, as ``payment_method_types`` was in API version 2026-09-30.endive."""
     message = f"The `{param}` parameter is no longer supported. Use `{successor}` instead."
     return invalid(message, param, f"{param}_no_longer_supported")

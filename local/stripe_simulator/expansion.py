@@ -9,12 +9,12 @@ from .resources import CONTAINERS, REFERENCES
 
 MAX_DEPTH = 4
 
-# A list is the one hash that no resource owns.
+# ``data`` is a list's: lists belong to no resource.
 _CONTAINERS = CONTAINERS | {"data"}
 
 
 def check_expandable(paths: list[str]) -> None:
-    """Refuse, before anything is executed, what no object could expand."""
+    """Refuse paths that no object could expand, before anything is executed."""
     for path in paths:
         parts = path.split(".")
         if len(parts) > MAX_DEPTH + (parts[0] == "data"):
@@ -24,7 +24,7 @@ def check_expandable(paths: list[str]) -> None:
 
 
 def expanded(account: Account, thing: Json, paths: list[str]) -> Json:
-    """A copy of ``thing`` with the references in ``paths`` replaced by their objects; nulls stay null."""
+    """A copy of ``thing`` in which objects replace the references in ``paths``. Nulls stay null."""
     copy = deepcopy(thing)
     for path in paths:
         _expand(account, copy, path.split("."), path)

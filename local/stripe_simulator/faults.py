@@ -1,20 +1,20 @@
 """What goes wrong on purpose.
 
-A plan is one JSON document, sent to ``POST /_control/faults``. It replaces the plan before it; ``{}`` clears
-all faults. Members that don't exist are refused. Everything random in it is drawn from ``seed``, so a plan
-replays.
+A plan is one JSON document, sent to ``POST /_control/faults``. It replaces the previous plan; ``{}`` clears
+all faults. Unknown members are refused. All randomness comes from ``seed``, so a plan can be replayed.
+Durations are seconds.
 
     {
       "seed": 7,
       "webhooks": {
-        "types": ["setup_intent.succeeded"],   only these events; left out: all
-        "copies": 2,                           every event is delivered this often
-        "delay": 1.5,                          held back this long first,
-        "shuffle_window": 3.0,                 then up to this much longer at random: events overtake
-        "drop_first": 1,                       a delivery's first attempts that get lost on the way,
-        "drop_probability": 0.2,               and the chance that any other attempt does
-        "dropped": "retried",                  or "lost": what is dropped once never comes
-        "outage": true                         nothing leaves and no attempt is spent until the plan changes
+        "types": ["setup_intent.succeeded"],   only these events; without it, all
+        "copies": 2,                           every event is delivered this many times
+        "delay": 1.5,                          each delivery is held back this long,
+        "shuffle_window": 3.0,                 and at random up to this much longer: events overtake
+        "drop_first": 1,                       this many first attempts of a delivery get lost,
+        "drop_probability": 0.2,               and any other attempt with this probability
+        "dropped": "retried",                  or "lost": a dropped event never comes
+        "outage": true                         no attempt is made or counted until the plan changes
       },
       "api": [
         {"effect": "rate_limit", "per_second": 25},
@@ -23,29 +23,29 @@ replays.
       "search_lag": 60                         customers become searchable this long after creation
     }
 
-Each entry of ``api`` matches requests by ``method`` (left out: any) and by the beginning of ``path``, and
-hits the next ``times`` of them (left out: every one). Refusals take precedence in the order given; latencies
-add up. The effects:
+Each entry of ``api`` matches requests by ``method`` (without it, any) and by the beginning of ``path``. It
+hits the next ``times`` of them (without it, all). The first refusal in the list wins; latencies add up. The
+effects:
 
 ``rate_limit``
-    429 ``rate_limit``. With ``per_second`` only what exceeds that number per endpoint and second is refused
+    429 ``rate_limit``. With ``per_second``, only requests above that rate on one endpoint are refused
     (https://docs.stripe.com/rate-limits).
 ``lock_timeout``
     429 ``lock_timeout`` with ``Stripe-Should-Retry: true``: another request holds the object.
 ``forbidden``
     403: a restricted key without the permission for this.
 ``rejected``
-    400 for a request that could have been carried out, finding fault with ``param``, with Stripe's ``code``.
+    400 for a request that could have been carried out. The error names ``param`` and carries ``code``.
 ``resource_missing``
-    Stripe does not know an object that exists: what a key of another account is told. 404 if ``param`` is
-    "id", as the path names it, else 400.
+    Stripe does not know an object that exists, as for a key of another account. 404 if ``param`` is "id",
+    since the path names that; else 400.
 ``server_error``
-    ``status`` 500 happens inside the endpoint, hence is kept and replayed under the idempotency key; 502, 503
-    and 504 come from in front of it and are not. ``applied``: the effect took place all the same.
+    ``status`` 500 happens inside the endpoint, so it is kept and replayed under the idempotency key. 502, 503
+    and 504 come from in front of the endpoint and are not kept. ``applied``: the request took effect anyway.
 ``latency``
-    The answer takes ``seconds`` longer; meanwhile its idempotency key is in use.
+    The answer takes ``seconds`` longer. Until then its idempotency key is in use.
 ``timeout_after_effect``
-    The request is carried out, then the connection is closed without an answer, ``seconds`` later.
+    The request is carried out. ``seconds`` later the connection is closed without an answer.
 """
 
 from collections import Counter
@@ -140,12 +140,12 @@ class FaultPlan(Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def parse(cls, plan: object) -> "FaultPlan":
-        """Raises ``msgspec.ValidationError``, whose text names the member that is wrong."""
+        """Raises ``msgspec.ValidationError``, which names the wrong member."""
         return msgspec.convert(plan, cls)
 
 
 class Verdict(Struct):
-    """What shall happen to one request."""
+    """What is to happen to one request."""
 
     refusal: StripeError | None = None
     server_error: ServerError | None = None
@@ -153,7 +153,7 @@ class Verdict(Struct):
     answered: bool = True
 
     def takes(self, fault: ApiFault) -> bool:
-        """Add a fault's effect; false if the request is refused already and this would change nothing."""
+        """Add a fault's effect. False if the request is refused already, so that this one changes nothing."""
         match fault:
             case Latency():
                 self.delay += fault.seconds
@@ -178,7 +178,7 @@ class Verdict(Struct):
 
 
 class FaultState:
-    """A plan in force: what it has used up, and its randomness."""
+    """A plan in force: how often its faults have hit, and its randomness."""
 
     def __init__(self, plan: FaultPlan) -> None:
         self.plan = plan
@@ -211,7 +211,7 @@ class FaultState:
         return count > fault.per_second
 
     def drops(self, event_type: str, attempt: int) -> bool:
-        """Whether this attempt (counted from 1) to deliver an event gets lost on the way."""
+        """Whether this attempt to deliver an event gets lost; the first attempt is 1."""
         faults = self.webhooks
         if not faults.applies_to(event_type):
             return False

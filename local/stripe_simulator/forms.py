@@ -13,10 +13,10 @@ _PART = re.compile(r"\[([^\[\]]*)\]")
 
 
 def decode(encoded: str) -> Form:
-    """Decode into nested dictionaries; ``a[]=x`` counts up like ``a[0]=x``.
+    """Decode into nested dictionaries. ``a[]=x`` takes the next number, as in ``a[0]=x``.
 
-    Lists stay dictionaries with numeric keys: only the parameter's declared type can tell ``metadata[0]``
-    from an array element, and that is decided in ``parameters``.
+    Lists stay dictionaries with numeric keys. Only the declared type of the parameter distinguishes
+    ``metadata[0]`` from an array element, and ``parameters`` has the types.
     """
     form: Form = {}
     for name, value in parse_qsl(encoded, keep_blank_values=True):

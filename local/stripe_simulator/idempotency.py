@@ -1,7 +1,8 @@
 """Idempotency keys (https://docs.stripe.com/api/idempotent_requests).
 
-The first answer to a key is kept for at least 24 hours and given again, errors and 500s included, as long as
-path and parameters are the same. What failed validation was never executed and is not kept.
+The first answer to a key is kept for at least 24 hours and given again, including errors and 500s, as long as
+path and parameters are the same. A request that failed validation was never executed, so its answer is not
+kept.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class IdempotencyKeys:
         self._stored: dict[str, KeptAnswer] = {}
 
     def recall(self, key: str, path: str, params: object, now: float) -> KeptAnswer | None:
-        """The kept answer, if any. Refuses a key that is too long, in use, or known with another request."""
+        """The kept answer, if any. Refuses a key that is too long, in use, or another request's."""
         if len(key) > MAX_LENGTH:
             raise invalid(f"Idempotency keys can be at most {MAX_LENGTH} characters long.")
         stored = self._stored.get(key)
@@ -43,7 +44,7 @@ class IdempotencyKeys:
         return stored
 
     def keep(self, key: str, stored: KeptAnswer) -> None:
-        """Remember an answer, and forget those that are past their time."""
+        """Keep an answer, and forget those that are too old."""
         self._stored.pop(key, None)
         self._stored[key] = stored
         expired = takewhile(lambda item: stored.created - item[1].created >= KEPT_FOR, self._stored.items())

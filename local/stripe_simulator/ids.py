@@ -1,4 +1,4 @@
-"""Identifiers that look like Stripe's, drawn from an injected source of randomness."""
+"""Ids that look like Stripe's, from an injected source of randomness."""
 
 import string
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _USUAL_LENGTH = 24
 
 
 def random_ids(random: Random) -> NewId:
-    """A function that makes a new id for a prefix: ``new_id("cus")`` is ``cus_Q2r7...``."""
+    """A function that makes a new id with a prefix: ``new_id("cus")`` is ``cus_Q2r7...``."""
 
     def new_id(prefix: str) -> str:
         length = _LENGTHS.get(prefix, _USUAL_LENGTH)

@@ -1,7 +1,7 @@
 """The states of Stripe's objects: which state may follow which, and the event that announces it.
 
-Each kind of object with states has one table, in the file of its resource. States are written here and
-nowhere else, so a transition that a table does not allow raises instead of being written.
+Each kind of object with states has one table, in the file of its resource. Only this module writes states,
+so a transition outside its table raises instead of being written.
 """
 
 from collections.abc import Mapping
@@ -11,21 +11,21 @@ from .account import Account
 from .errors import NotPossible
 from .objects import Json
 
-# For a transition about which Stripe sends no event.
+# Stripe sends no event about the transition.
 SILENT = None
 
 
 class ImpossibleTransition(NotPossible):
-    """The object's table does not allow this state to follow its present one."""
+    """The table does not allow this state to follow the object's present one."""
 
 
 @dataclass(frozen=True)
 class Lifecycle:
-    """The states of one ``kind`` of object, as its ``object`` member names it.
+    """The states of one kind of object. ``kind`` is the objects' ``object`` member.
 
-    ``table`` maps each state to those that may follow it, and each of these to the type of the event that
-    announces it. The first state in the table is a new object's, and ``created`` is the event about that.
-    ``shown`` states are the object's ``status``; Stripe does not show the others.
+    ``table`` maps each state to the states that may follow it, each with the type of the event that announces
+    the transition. A new object is in the table's first state, and ``created`` is the event about that. If
+    the states are ``shown``, they are the object's ``status``.
     """
 
     kind: str
@@ -60,10 +60,10 @@ class Lifecycle:
     def move(
         self, account: Account, thing: Json, state: str, changes: Json | None = None, *, announce: bool = True
     ) -> Json | None:
-        """Change ``thing`` into ``state`` together with ``changes``. Returns the event, or None without one.
+        """Put ``thing`` into ``state`` and apply ``changes``. Returns the event, or None if there is none.
 
-        Raises ``ImpossibleTransition`` and changes nothing if the table does not allow it. ``announce=False``
-        is for the occasions on which Stripe keeps silent about what it announces otherwise.
+        ``announce=False`` suppresses the event, for the occasions on which Stripe sends none. Raises
+        ``ImpossibleTransition`` and changes nothing if the table does not allow the transition.
         """
         present = self.state_of(account, thing)
         if state not in self.table[present]:
@@ -77,7 +77,7 @@ class Lifecycle:
         return account.emit(event_type, thing, former if event_type.endswith(".updated") else None)
 
     def _write(self, account: Account, thing: Json, state: str) -> Json:
-        """Set the state; returns the former values of what is shown of it."""
+        """Set the state. Returns the former ``status`` if the state is shown."""
         if self.shown:
             return account.change(thing, {"status": state})
         account.unshown(thing)["state"] = state

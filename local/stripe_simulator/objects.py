@@ -7,7 +7,7 @@ type Json = dict[str, Any]
 
 
 def previous_values(old: Json, new: Json) -> Json:
-    """The former values of what ``new`` changes, down to members of hashes; null where there was none."""
+    """The former values of what ``new`` changes, down to the members of hashes. Null where there was none."""
     previous: Json = {}
     for key, value in new.items():
         before = old.get(key)
@@ -22,7 +22,7 @@ def previous_values(old: Json, new: Json) -> Json:
 
 
 def merged_metadata(current: dict[str, str], given: dict[str, str] | Literal[""]) -> dict[str, str]:
-    """Stripe's update rule: given keys are merged, an empty value unsets its key, ``""`` unsets all."""
+    """Stripe's rule for updates: keys are merged, an empty value unsets its key, and ``""`` unsets all."""
     if given == "":
         return {}
     merged = current | given

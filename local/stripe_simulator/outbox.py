@@ -1,8 +1,8 @@
 """Webhooks without a network: which deliveries are due, what exactly to send, and what the answer means.
 
-Whoever moves the bytes (``dispatcher`` over HTTP, or a test under a virtual clock) takes the attempts that
-are due and reports each answer. The contract is https://docs.stripe.com/webhooks: at least once, in no order,
-signed afresh on every attempt, retried with exponential backoff until a 2xx.
+The sender (``dispatcher`` over HTTP, or a test under a virtual clock) takes the attempts that are due and
+reports each answer. The contract is https://docs.stripe.com/webhooks: at least once, in no order, signed
+afresh on every attempt, retried with exponential backoff until a 2xx.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ USER_AGENT = "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
 
 @dataclass(frozen=True)
 class DeliveryAttempt:
-    """One POST to make; handed back to ``record_answer`` with its answer."""
+    """One POST to make. It goes back to ``record_answer`` with its answer."""
 
     delivery: "Delivery"
     event: str
@@ -62,7 +62,7 @@ class Delivery:
 
 
 class Outbox:
-    """Every delivery there is, by event, and those that are not over."""
+    """All deliveries by event, and the open ones."""
 
     def __init__(self, retry_delay: float, max_attempts: int) -> None:
         self._retry_delay = retry_delay
@@ -72,7 +72,7 @@ class Outbox:
         self._open: dict[int, Delivery] = {}
 
     def enqueue(self, event: Json, endpoints: list[Json], faults: FaultState, now: float) -> None:
-        """Queue an event for every enabled endpoint that asked for its type, as the fault plan says."""
+        """Queue an event for every enabled endpoint that asked for its type, under the fault plan."""
         plan = faults.webhooks
         faulty = plan.applies_to(event["type"])
         for endpoint in endpoints:
@@ -83,7 +83,7 @@ class Outbox:
                 self._add(event, endpoint, now + held)
 
     def resend(self, event: Json, endpoints: list[Json], now: float) -> int:
-        """Send an event once more, as the Dashboard does on request; returns to how many endpoints."""
+        """Send an event once more, as the Dashboard can. Returns the number of endpoints."""
         wanting = [endpoint for endpoint in endpoints if wants(endpoint, event["type"])]
         for endpoint in wanting:
             self._add(event, endpoint, now)
@@ -95,7 +95,7 @@ class Outbox:
         self._by_event[delivery.event].append(delivery)
 
     def due(self, now: float) -> list[Delivery]:
-        """What may leave now, in the order in which it became due."""
+        """The deliveries that may leave now, in the order in which they became due."""
         waiting = [item for item in self._open.values() if not item.in_flight and item.due <= now]
         return sorted(waiting, key=lambda item: (item.due, item.id))
 
@@ -121,7 +121,7 @@ class Outbox:
         return DeliveryAttempt(delivery, event["id"], event["type"], endpoint["url"], headers, body)
 
     def drop(self, delivery: Delivery, now: float, *, lost: bool) -> None:
-        """An attempt that got lost on the way: for Stripe it failed. With ``lost`` it was the last."""
+        """An attempt gets lost on the way: for Stripe it failed. With ``lost`` it was the last."""
         delivery.attempts += 1
         delivery.answers.append("dropped")
         if lost:
@@ -130,7 +130,7 @@ class Outbox:
             self._retry(delivery, now)
 
     def record_answer(self, attempt: DeliveryAttempt, answer: int | str, now: float) -> None:
-        """Take in the status code of an attempt's answer, or words that say why there was none."""
+        """Record the status code of an attempt's answer, or the reason why there was none."""
         delivery = attempt.delivery
         delivery.in_flight = False
         delivery.answers.append(answer)
@@ -140,7 +140,7 @@ class Outbox:
             self._retry(delivery, now)
 
     def stop(self, delivery: Delivery) -> None:
-        """Give a delivery up because it has nowhere to go."""
+        """Give up a delivery whose endpoint is gone or disabled."""
         self._close(delivery, "stopped")
 
     def _retry(self, delivery: Delivery, now: float) -> None:
@@ -154,7 +154,7 @@ class Outbox:
         self._open.pop(delivery.id, None)
 
     def make_due(self, now: float, skip: Collection[int] = ()) -> list[Delivery]:
-        """Make what waits due at once, except for ``skip``; returns that and what is under way."""
+        """Make every waiting delivery due, except ``skip``. Returns those and the ones under way."""
         waiting = [item for item in self._open.values() if item.id not in skip]
         for item in waiting:
             item.due = min(item.due, now)

@@ -1,4 +1,4 @@
-"""Lists as https://docs.stripe.com/api/pagination describes them: newest first, cursors are object ids."""
+"""Lists as in https://docs.stripe.com/api/pagination: newest first, with object ids as cursors."""
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
@@ -12,10 +12,10 @@ MAX_LIMIT = 100
 
 
 def paginated(things: Iterable[Json], params: dict[str, Any], url: str) -> Json:
-    """One page of ``things``, which come oldest first and already filtered.
+    """One page of ``things``, which are filtered already and come oldest first.
 
-    ``ending_before`` gives the page that *precedes* the cursor, still newest first, which is how the SDK
-    walks a list in chronological order.
+    ``ending_before`` gives the page *before* the cursor, still newest first. That is how the SDK walks a list
+    in chronological order.
     """
     newest_first = list(things)[::-1]
     size = page_size(params)
@@ -40,7 +40,7 @@ def page_size(params: dict[str, Any]) -> int:
 
 
 def matching(things: Iterable[Json], params: dict[str, Any]) -> Iterator[Json]:
-    """Those whose attributes equal the filters: all parameters but those on paging and expansion."""
+    """The things whose attributes equal the filters: all parameters except those for paging and expansion."""
     filters = {key: value for key, value in params.items() if key not in _NO_FILTERS}
     for key, value in filters.items():
         if isinstance(value, dict) and key != "created":

@@ -1,12 +1,12 @@
-"""Which parameters exist, and of which type: read from the SDK's own TypedDicts.
+"""Which parameters exist, and their types, read from the SDK's own TypedDicts.
 
-stripe-python checks nothing before it sends, and Stripe refuses what it does not know, so a fake that accepts
-anything hides typing errors until production. ``stripe.params`` is generated from Stripe's OpenAPI document;
-deriving the rules from it means they follow the pinned SDK instead of a list kept by hand.
+stripe-python checks nothing before it sends, and Stripe refuses unknown parameters. A fake that accepts
+anything would hide typing errors until production. ``stripe.params`` is generated from Stripe's OpenAPI
+document, so rules derived from it follow the pinned SDK, and nobody keeps a list by hand.
 
 Since 16.0 the SDK writes an enumeration as ``Literal[...] | str``, so that it can grow without breaking type
-checkers. The server still knows only the listed values, hence a literal beside ``str`` is read as the
-enumeration. ``Literal[''] | T`` is the exception: it marks a value that may be cleared by sending it empty.
+checkers. The server still knows only the listed values, so a literal beside ``str`` means the enumeration.
+``Literal[''] | T`` is the exception: it marks a value that can be cleared by sending it empty.
 """
 
 import types
@@ -38,7 +38,7 @@ class ParameterType(Protocol):
 
 @dataclass(frozen=True)
 class Text:
-    """A string; empty only where the SDK's type says that clearing it is possible."""
+    """A string. It may be empty only if the SDK's type says that it can be cleared."""
 
     clearable: bool = False
 
@@ -112,9 +112,9 @@ class Array:
 
 @dataclass(frozen=True)
 class Metadata:
-    """A map of strings under Stripe's limits (https://docs.stripe.com/api/metadata). An empty value unsets
-    its key, and the empty string instead of a map unsets them all; it is returned as it came, for the
-    endpoint to apply."""
+    """A map of strings within Stripe's limits (https://docs.stripe.com/api/metadata). An empty value unsets
+    its key, and an empty string instead of a map unsets all keys. The endpoint applies that: here empty
+    values are returned as they are."""
 
     def parse(self, value: FormValue, name: str) -> dict[str, str] | Literal[""]:
         if isinstance(value, str):
@@ -160,7 +160,7 @@ class Fields:
 
 @dataclass(frozen=True)
 class Either:
-    """Alternatives told apart by shape: a hash or array against a scalar, then by trying."""
+    """Alternatives, chosen by shape (a hash or array, or a scalar) and then by trying them in turn."""
 
     types: tuple[ParameterType, ...]
 
@@ -184,7 +184,7 @@ def parameters_of(name: str) -> Fields:
     return _fields(getattr(module, class_name))
 
 
-# RequestOptions, which the SDK mixes into the parameters, refers to names that other modules don't import.
+# The SDK mixes RequestOptions into the parameters, and it uses names that their modules don't import.
 _NAMES = {**vars(_request_options), "StripeContext": object}
 _OPTIONS = frozenset(RequestOptions.__annotations__)
 

@@ -1,4 +1,4 @@
-"""What a file in ``resources`` says about its resource: all that the rest of the simulator knows of it."""
+"""What each file in ``resources`` declares. The rest of the simulator knows a resource only by this."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,15 +12,15 @@ from .routing import Operation
 
 
 class Action(Struct, forbid_unknown_fields=True):
-    """Something that happens to an object without an API request: the buyer, Amazon or the Dashboard does it.
+    """Something that the buyer, Amazon or the Dashboard does to an object, without an API request.
 
-    Its members are the JSON body of its control request (``control``).
+    The members are the JSON body of the control request (``control``).
     """
 
     def perform(self, account: Account, identifier: str) -> Json:
         """Do it to the object with this id. Returns the answer to the control request.
 
-        Raises ``StripeError``: 404 for an unknown id, ``NotPossible`` for what the present state forbids.
+        Raises ``StripeError``: 404 for an unknown id, ``NotPossible`` (409) if the object's state forbids it.
         """
         raise NotImplementedError
 
@@ -29,12 +29,12 @@ class Action(Struct, forbid_unknown_fields=True):
 class Resource:
     """One of Stripe's resources.
 
-    ``operations``: its endpoints in the API.
-    ``lifecycles``: the states of its objects, for each kind that has any.
-    ``references``: the attributes that refer to its objects, on whatever object, each with the kind of object
-    that ``expand`` puts in its place.
-    ``containers``: the attributes of its objects that are hashes in which references can be expanded.
-    ``actions``: what can happen to its objects outside the API, by path under ``/_control``.
+    - ``operations``: its endpoints in the API
+    - ``lifecycles``: the states of its objects, one table for each kind that has states
+    - ``references``: attributes of any object that refer to its objects, with the kind of object that
+      ``expand`` puts in their place
+    - ``containers``: hashes in its objects that contain references
+    - ``actions``: what can happen to its objects outside the API, by path under ``/_control``
     """
 
     operations: tuple[Operation, ...]

@@ -11,7 +11,7 @@ from .objects import Json
 
 @dataclass(frozen=True)
 class Call:
-    """One validated request: its parameters, and the ids in its path in order of appearance."""
+    """One validated request: its parameters, and the ids in its path from left to right."""
 
     params: dict[str, Any]
     ids: tuple[str, ...] = ()
@@ -28,8 +28,8 @@ type Handler = Callable[[Account, Call], Json]
 class Operation:
     """One endpoint, the unit of Stripe's rate limits.
 
-    ``params`` names its parameters within ``stripe.params``; ``replaced`` are those that a newer one has
-    superseded, for which Stripe has an error of its own.
+    ``params`` names its parameters within ``stripe.params``. ``replaced`` maps each parameter that was
+    removed to its successor; Stripe has an error of its own for these.
     """
 
     method: str
@@ -48,7 +48,7 @@ class Operation:
 
 
 class Router:
-    """The first operation that fits wins, so fixed paths precede those with an id."""
+    """The first operation that fits wins, so fixed paths come before paths with an id."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._operations = tuple(operations)

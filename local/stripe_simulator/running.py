@@ -1,4 +1,4 @@
-"""A simulator on a loopback port: for as long as a test runs, or until a person stops it."""
+"""A simulator on a loopback port, for the length of a test or until a person stops it."""
 
 import socket
 import time
@@ -41,7 +41,7 @@ def running_simulator(
     new_id: NewId | None = None,
     port: int = 0,
 ) -> Iterator[RunningSimulator]:
-    """Serve in a thread on 127.0.0.1, on any free port unless told otherwise, and clean up afterwards."""
+    """Serve in a thread on 127.0.0.1 and clean up afterwards. Port 0 means any free port."""
     with listen(LOOPBACK, port) as listener:
         url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
         core = Simulator(
@@ -76,15 +76,15 @@ def make_server(core: Simulator) -> uvicorn.Server:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket whose connections send at once: uvicorn writes an answer in two parts, which Nagle's
-    algorithm and delayed acknowledgements would turn into 40 ms."""
+    """A listening socket whose connections send at once. uvicorn writes an answer in two parts, and Nagle's
+    algorithm with delayed acknowledgements would make that 40 ms."""
     listener = socket.create_server((host, port))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 def require_loopback(host: str) -> str:
-    """The simulator takes any key and obeys anyone, so it is never reachable from another machine."""
+    """The simulator takes any key and obeys anyone, so no other machine may reach it."""
     if not ip_address(host).is_loopback:
         raise ValueError(f"{host} is not a loopback address")
     return host

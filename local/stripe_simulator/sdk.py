@@ -11,10 +11,10 @@ from .simulator import Simulator
 
 
 class DirectClient(stripe.HTTPClient):
-    """Pass as ``http_client`` to ``stripe.StripeClient``: requests become calls, in the caller's thread.
+    """Pass it as ``http_client`` to ``stripe.StripeClient``: requests become calls in the caller's thread.
 
-    Delays are not waited for: with a virtual clock that is for the caller to decide. An answer that never
-    comes is the connection error the SDK would see.
+    It does not wait for delays: with a virtual clock, the caller decides about time. An answer that never
+    comes is the connection error that the SDK would see.
     """
 
     name = "simulator"
@@ -36,7 +36,7 @@ class DirectClient(stripe.HTTPClient):
         response = self._simulator.request(method.upper(), target, headers or {}, post_data or "")
         if not response.answered:
             raise _connection_closed()
-        answered = CaseInsensitiveDict(response.headers)  # as the SDK's own client over requests has them
+        answered = CaseInsensitiveDict(response.headers)  # like the SDK's own client over requests
         return msgspec.json.encode(response.body).decode(), response.status, answered
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ CLOSE_CONNECTION = "stripe_simulator.close_connection"
 
 
 def create_app(simulator: Simulator) -> Starlette:
-    """The whole HTTP side. Webhooks go out as long as the application's lifespan lasts."""
+    """The whole HTTP side. Webhooks go out during the application's lifespan."""
     dispatcher = Dispatcher(simulator)
     page = HostedPage(simulator, dispatcher)
     control = Starlette(
@@ -65,14 +65,14 @@ async def _api(simulator: Simulator, request: Request) -> Response:
 
 
 async def _close_unanswered(request: Request) -> None:
-    """Returns when the connection is gone; what is answered after that goes nowhere."""
+    """Returns once the connection is gone. An answer after that goes nowhere."""
     request.scope[CLOSE_CONNECTION]()
     while (await request.receive())["type"] != "http.disconnect":
         continue
 
 
 class ClosableProtocol(H11Protocol):
-    """HTTP that lets the application close its connection without an answer, which ASGI has no word for."""
+    """HTTP in which the application can close its connection without an answer. ASGI can't say that."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

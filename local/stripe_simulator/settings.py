@@ -10,15 +10,15 @@ class Settings:
     """Durations are seconds."""
 
     base_url: str = "http://127.0.0.1:12111"
-    """Where the hosted pages are; the sessions' ``url`` starts with it."""
+    """Where the hosted pages are. The sessions' ``url`` starts with it."""
     business_name: str = "Example business"
     payment_method_types: tuple[str, ...] = ("amazon_pay", "card", "link")
-    """What is enabled in the account's Dashboard: a session offers these, narrowed by its own filter."""
+    """The types enabled in the account's Dashboard. A session offers these, narrowed by its own filter."""
     api_version: str = stripe.api_version
     retry_delay: float = 1.0
-    """The first pause before a failed webhook is sent again; it doubles each time."""
+    """The first pause before a failed webhook is sent again. It doubles each time."""
     delivery_attempts: int = 8
     """Stripe retries for three days in live mode and three times over a few hours in a sandbox."""
     redirect_wait: float = 2.0
-    """How long the return from the hosted page waits for ``checkout.session.completed`` to be answered; at
-    Stripe up to 10 seconds (https://docs.stripe.com/checkout/fulfillment)."""
+    """How long the return from the hosted page waits for an answer to ``checkout.session.completed``. Stripe
+    waits up to 10 seconds (https://docs.stripe.com/checkout/fulfillment)."""

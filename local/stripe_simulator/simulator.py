@@ -1,9 +1,9 @@
 """The simulator without a network: Stripe's API, the world outside, and the webhooks to deliver.
 
-Everything is synchronous, takes one lock, and depends on nothing but the clock, ids and randomness given to
-it. HTTP is one way to reach it (``server``). A test under a virtual clock calls it directly or puts it under
-the SDK (``sdk.DirectClient``), delivers its webhooks itself with ``take_due`` and ``record_answer``, and so
-replays a run exactly.
+It is synchronous, takes one lock, and depends only on the clock, ids and randomness given to it. HTTP is one
+way to reach it (``server``). A test under a virtual clock calls it directly or puts it under the SDK
+(``sdk.DirectClient``). It delivers the webhooks itself with ``take_due`` and ``record_answer``, and can so
+replay a run exactly.
 """
 
 import time
@@ -50,7 +50,7 @@ class Simulator:
         return self._source() + self._advanced
 
     def on_change(self, notify: Callable[[], None]) -> None:
-        """Have ``notify`` called, from whichever thread, whenever something may have become due."""
+        """Call ``notify``, from any thread, whenever something may have become due."""
         self._notify = notify
 
     def request(self, method: str, target: str, headers: Mapping[str, str], body: str = "") -> ApiResponse:
@@ -60,10 +60,10 @@ class Simulator:
             return self._api.handle(account, ApiRequest(self._new_id("req"), method, target, lowered, body))
 
     def act(self, identifier: str, action: Action) -> Json:
-        """Let something happen to an object without an API request; ``resources`` has the actions.
+        """Let something happen to an object without an API request. ``resources`` has the actions.
 
-        Returns what the control API answers. Raises ``StripeError`` for an unknown id, ``NotPossible`` for
-        what the object's present state forbids.
+        Returns what the control API answers. Raises ``StripeError`` for an unknown id and ``NotPossible`` if
+        the object's present state forbids it.
         """
         with self._turn() as account:
             return action.perform(account, identifier)
@@ -121,7 +121,7 @@ class Simulator:
             self.tick()
 
     def tick(self) -> None:
-        """Let what time has brought happen. Every other call does so too, before its own work."""
+        """Let due timers ring. Every other call does so too, before its own work."""
         with self._turn():
             pass
 
@@ -141,7 +141,7 @@ class Simulator:
             return list(self._api.log)
 
     def events(self) -> list[Json]:
-        """Every event ever raised, the oldest first, each with its deliveries."""
+        """Every event, oldest first, each with its deliveries."""
         with self._turn() as account:
             return [
                 event
@@ -152,7 +152,7 @@ class Simulator:
                 for event in account.all("event")
             ]
 
-    # The objects themselves, to be read and not changed.
+    # The objects themselves. Read them; don't change them.
 
     def find(self, kind: str, identifier: str) -> Json:
         """The object; ``kind`` is its ``object``. Raises Stripe's ``resource_missing``."""
@@ -170,14 +170,14 @@ class Simulator:
             return self._account.all(kind)
 
     def signing_secret(self, endpoint: str) -> str:
-        """What Stripe's Dashboard shows of a webhook endpoint."""
+        """The signing secret of a webhook endpoint, as in Stripe's Dashboard."""
         with self._lock:
             return str(self._account.unshown(self._account.find("webhook_endpoint", endpoint))["secret"])
 
     # Webhooks.
 
     def take_due(self, limit: int | None = None) -> list[DeliveryAttempt]:
-        """The deliveries to attempt now, signed. Each must be given back to ``record_answer``."""
+        """The attempts to make now, signed. Each must go back to ``record_answer``."""
         with self._lock:
             account, now = self._account, self.clock()
             account.timers.ring(now)
@@ -189,12 +189,12 @@ class Simulator:
             return attempts
 
     def record_answer(self, attempt: DeliveryAttempt, answer: int | str) -> None:
-        """How the endpoint answered: a status code, or words if there was no answer."""
+        """Record how the endpoint answered: a status code, or the reason why there was no answer."""
         with self._turn() as account:
             account.outbox.record_answer(attempt, answer, self.clock())
 
     def make_due(self, skip: Collection[int] = ()) -> list[Delivery]:
-        """End every waiting time except for ``skip``; returns what is still to be delivered."""
+        """Make every waiting delivery due, except ``skip``. Returns those that are still open."""
         with self._turn() as account:
             return account.outbox.make_due(self.clock(), skip)
 
@@ -203,7 +203,7 @@ class Simulator:
             return list(self._account.outbox.deliveries(event))
 
     def next_due(self) -> float | None:
-        """When something happens by itself next: a delivery or a timer."""
+        """When a delivery or a timer is due next, in seconds since the epoch."""
         with self._lock:
             account = self._account
             delivery = None if account.plan.webhooks.outage else account.outbox.next_due()
@@ -223,7 +223,7 @@ class Simulator:
 
     @contextmanager
     def _turn(self) -> Iterator[Account]:
-        """One atomic step: first what time has brought, then the step, then a word to whoever watches."""
+        """One atomic step: due timers ring, then the step runs, then the listener is notified."""
         with self._lock:
             self._account.timers.ring(self.clock())
             yield self._account

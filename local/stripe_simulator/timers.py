@@ -1,4 +1,4 @@
-"""What time brings by itself, such as the expiry of a session. An object has one timer at most."""
+"""What happens by the passage of time, such as a session's expiry. An object has at most one timer."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ class Timers:
         self._timers: dict[str, tuple[float, Callable[[], object]]] = {}
 
     def set(self, identifier: str, at: float, ring: Callable[[], object]) -> None:
-        """Have ``ring`` called once ``at`` has come, in place of this object's earlier timer."""
+        """Call ``ring`` when ``at`` has come. Replaces the object's earlier timer."""
         self._timers[identifier] = at, ring
 
     def cancel(self, identifier: str) -> None:

@@ -1,7 +1,7 @@
 """The pages a buyer sees: Stripe's hosted Checkout, and the test page in place of Amazon's.
 
-Plain HTML without scripts, so a person, a browser test and curl get the same. Every value is escaped on its
-way in.
+Plain HTML without scripts, so a person, a browser test and curl all see the same. Every inserted value is
+escaped.
 """
 
 from functools import cache
@@ -26,7 +26,7 @@ _NAMES = {"amazon_pay": "Amazon Pay", "card": "Card", "link": "Link"}
 
 
 class Html(str):
-    """Markup that is inserted as it is."""
+    """Markup, inserted without escaping."""
 
     __slots__ = ()
 
@@ -82,7 +82,7 @@ def closed(settings: Settings, session: Json) -> str:
 
 
 def success_url(session: Json) -> str:
-    """Where the buyer goes afterwards; Stripe fills in the session's id."""
+    """Where the buyer goes afterwards, with the session's id filled in by Stripe."""
     url: str = session["success_url"]
     return url.replace("{CHECKOUT_SESSION_ID}", session["id"])
 
@@ -92,7 +92,7 @@ def name_of(kind: str) -> str:
 
 
 def _agreement(settings: Settings, session: Json, kind: str) -> str:
-    """Stripe's reuse agreement; ``position: hidden`` leaves showing one to the shop."""
+    """Stripe's reuse agreement. With ``position: hidden`` the shop has to show one instead."""
     collected = (session["consent_collection"] or {}).get("payment_method_reuse_agreement") or {}
     if collected.get("position") == "hidden":
         return ""

@@ -37,7 +37,7 @@ class HostedPage:
         return _html(rendering.checkout(self._settings, session, intent))
 
     async def leave(self, request: Request) -> Response:
-        """The buyer chose how to pay; a required consent that is missing brings them back."""
+        """The buyer chose how to pay. Without a required consent they see the page again."""
         session, intent = self._find(request)
         if session["status"] != "open":
             return self._closed(session)
@@ -59,7 +59,7 @@ class HostedPage:
         return _html(rendering.test_page(self._settings, session, kind))
 
     async def authorize(self, request: Request) -> Response:
-        """Back to the shop, once its webhook has answered or has had its time to."""
+        """Back to the shop, after its webhook has answered or has had its time to."""
         session, _ = self._find(request)
         address = request.client.host if request.client else "127.0.0.1"
         acceptance = Acceptance(address, request.headers.get("user-agent", ""))

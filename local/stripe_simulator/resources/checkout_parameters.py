@@ -1,7 +1,7 @@
-"""What Checkout takes in setup mode, as far as the parameters' types can't say.
+"""Rules for Checkout's parameters in setup mode that their types can't express.
 
-The parameters are those since API version 2026-09-30.endive: ``allowed_payment_method_types`` narrows what
-the account offers, and ``payment_method_types`` is gone.
+They are the rules since API version 2026-09-30.endive: ``allowed_payment_method_types`` narrows what the
+account offers, and ``payment_method_types`` is gone.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ _EXCLUSIVE = (
     ("customer", "customer_creation"),
     ("allowed_payment_method_types", "excluded_payment_method_types"),
 )
-# Parameters that are shown on the session as they were given.
+# The session shows these parameters as they were given.
 ECHOED = frozenset(
     {
         "allow_promotion_codes",
@@ -61,7 +61,7 @@ _USED = frozenset(
 
 
 def check(params: dict[str, Any]) -> None:
-    """Raise the refusal that Stripe answers with, if any."""
+    """Raise Stripe's refusal if the parameters break a rule."""
     _check_mode(params)
     for param in params.keys() - ECHOED - _USED:
         raise not_simulated(param)
@@ -89,7 +89,7 @@ def expiry(params: dict[str, Any], now: int) -> int:
 
 
 def offered_types(account: Account, params: dict[str, Any]) -> list[str]:
-    """What is enabled for the account, narrowed by the session's own filter."""
+    """The types enabled for the account, narrowed by the session's own filter."""
     allowed = params.get("allowed_payment_method_types")
     excluded = params.get("excluded_payment_method_types", [])
     offered = [

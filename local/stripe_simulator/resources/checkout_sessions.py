@@ -1,7 +1,7 @@
 """https://docs.stripe.com/api/checkout/sessions in setup mode, and what the buyer does on the hosted page.
 
-In setup mode Stripe's documentation gives no order of events, and its webhooks promise none. Here events are
-raised in the order in which the facts come about, and the last three within one second, as seen in the field.
+In setup mode Stripe documents no order of events, and webhooks promise none. Here events are raised in the
+order in which the facts come about. The last three fall within one second, as seen in the field.
 """
 
 from typing import Annotated
@@ -157,8 +157,8 @@ class Authorize(Action):
     """The buyer agrees. The answer names the ``checkout.session.completed`` event.
 
     ``mandate=False`` leaves the SetupIntent without a mandate, which Stripe does not rule out.
-    ``payment_method_types`` replaces what the session offers, for sessions that turn out otherwise than asked
-    for; the buyer used the first.
+    ``payment_method_types`` replaces the types that the session offers, and the buyer uses the first. This is
+    for sessions that turn out other than requested.
     """
 
     mandate: bool = True
@@ -196,7 +196,7 @@ class Decline(Action):
 
 
 class Abandon(Action):
-    """The buyer goes away. Stripe does not notice, so nothing changes and nothing is sent."""
+    """The buyer goes away. Stripe does not notice: nothing changes and nothing is sent."""
 
     def perform(self, account: Account, identifier: str) -> Json:
         return _session_and_intent(account, _open_session(account, identifier))
@@ -225,7 +225,7 @@ def _session_and_intent(account: Account, session: Json) -> Json:
 
 
 def _offer(account: Account, session: Json, kinds: list[str]) -> None:
-    """Change what a session offers, as a change in the Dashboard or at Stripe could."""
+    """Change the types that a session offers, as the Dashboard or Stripe could."""
     session["payment_method_types"] = kinds
     _intent_of(account, session)["payment_method_types"] = kinds
 
@@ -242,7 +242,7 @@ def _choose(account: Account, session: Json, kind: str) -> Json:
 
 
 def _chosen(account: Account, session: Json, intent: Json) -> Json:
-    """The payment method under way, or else the first one offered: the buyer is taken to have chosen it."""
+    """The payment method that the buyer chose. If they chose none, they choose the first type offered."""
     if intent["status"] == "requires_action":
         method = account.find("payment_method", intent["payment_method"])
         if method["type"] in session["payment_method_types"]:
@@ -251,7 +251,7 @@ def _chosen(account: Account, session: Json, intent: Json) -> Json:
 
 
 def _resolve_customer(account: Account, session: Json, intent: Json) -> None:
-    """Make sure that the session's customer still exists; create it if the session was to do so."""
+    """Check that the session's customer still exists. Create it if the session is to create one."""
     if session["customer"]:
         try:
             account.find("customer", session["customer"])
@@ -271,7 +271,7 @@ def _accept_terms(session: Json) -> None:
 
 
 def _expire(account: Account, session: Json) -> None:
-    """An unfinished SetupIntent is cancelled with its session ("To cancel, expire the Checkout Session")."""
+    """The SetupIntent is cancelled with its session ("To cancel, expire the Checkout Session")."""
     setup_intents.cancel(account, _intent_of(account, session))
     _close(account, session, "expired")
 

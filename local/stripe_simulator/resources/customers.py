@@ -34,7 +34,7 @@ def create(account: Account, call: Call) -> Json:
 
 
 def add(account: Account, params: Json) -> Json:
-    """A new customer. Nothing about it is unique but its id: Stripe keeps any number with the same e-mail."""
+    """A new customer. Only its id is unique: Stripe keeps any number of customers with the same e-mail."""
     customer: Json = {
         "id": account.new_id("cus"),
         "object": "customer",
@@ -86,8 +86,8 @@ def update(account: Account, call: Call) -> Json:
 def delete(account: Account, call: Call) -> Json:
     """Permanent. Stripe keeps answering for the id with a stub, and announces ``customer.deleted`` alone.
 
-    The customer's payment methods can't be used any more, yet no ``payment_method.detached`` says so. In the
-    field they even went on receiving events (github.com/mozilla/fxa/issues/12380).
+    The customer's payment methods can't be used any more, but no ``payment_method.detached`` says so. In the
+    field there were even further events about them (github.com/mozilla/fxa/issues/12380).
     """
     customer = account.find("customer", call.id)
     CUSTOMER.move(account, customer, "deleted")
@@ -102,10 +102,10 @@ def list_all(account: Account, call: Call) -> Json:
 
 
 def search(account: Account, call: Call) -> Json:
-    """https://docs.stripe.com/search, as far as equality goes: clauses joined by AND or by a space.
+    """https://docs.stripe.com/search, for equality only: clauses joined by AND or by a space.
 
-    New customers show up only after the fault plan's ``search_lag``: Stripe's index trails by up to a minute,
-    which is why search is no substitute for remembering the id.
+    New customers show up after the fault plan's ``search_lag``. Stripe's index trails by up to a minute, so
+    search can't replace remembering the id.
     """
     wanted = _parse_query(call.params["query"])
     indexed = account.clock() - account.plan.search_lag

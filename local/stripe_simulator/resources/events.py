@@ -1,4 +1,4 @@
-"""https://docs.stripe.com/api/events: what happened in the last 30 days, whether or not a webhook told."""
+"""https://docs.stripe.com/api/events: what happened in the last 30 days, with or without webhooks."""
 
 from fnmatch import fnmatchcase
 from typing import Any
@@ -51,7 +51,7 @@ def _rendered(account: Account, event: Json) -> Json:
 
 
 class Resend(Action):
-    """Somebody has it sent again in the Dashboard, delivered or not. Answers to how many endpoints."""
+    """Somebody sends it again from the Dashboard, delivered or not. The answer counts the endpoints."""
 
     def perform(self, account: Account, identifier: str) -> Json:
         event = account.find("event", identifier)

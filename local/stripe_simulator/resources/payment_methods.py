@@ -11,7 +11,7 @@ from local.stripe_simulator.routing import Call, Operation
 from . import mandates
 from .mandates import Acceptance
 
-# Stripe shows this state only by ``customer``, and announces nothing before the first attachment.
+# The state shows only in ``customer``. Stripe announces nothing before the payment method is attached.
 PAYMENT_METHOD = Lifecycle(
     "payment_method",
     {
@@ -22,7 +22,7 @@ PAYMENT_METHOD = Lifecycle(
     shown=False,
 )
 
-# The part of a payment method that describes it. Amazon Pay reveals nothing: no number, brand or address.
+# The details of a payment method. Amazon Pay reveals none: no number, brand or address.
 _DETAILS: dict[str, Json] = {
     "amazon_pay": {},
     "card": {
@@ -45,7 +45,7 @@ _DETAILS: dict[str, Json] = {
 
 
 def add(account: Account, kind: str, billing: Json, allow_redisplay: str = "limited") -> Json:
-    """A payment method of no customer yet."""
+    """A new payment method, without a customer."""
     address = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
     return PAYMENT_METHOD.start(
         account,
@@ -99,7 +99,7 @@ def retrieve(account: Account, call: Call) -> Json:
 
 
 def list_all(account: Account, call: Call) -> Json:
-    """Only payment methods of a customer are listed."""
+    """Stripe lists only payment methods that have a customer."""
     if "customer" in call.params:
         account.find("customer", call.params["customer"], "customer")
     saved = (method for method in account.all("payment_method") if method["customer"] is not None)
@@ -161,8 +161,8 @@ class Detach(Action):
 class RevokeAtAmazon(Action):
     """The buyer withdraws in their Amazon account.
 
-    What Stripe then sends is not documented. Assumed here is ``mandate.updated`` alone, with the payment
-    method still attached.
+    Stripe does not document what it then sends. Assumption: ``mandate.updated`` alone, and the payment method
+    stays attached.
     """
 
     def perform(self, account: Account, identifier: str) -> Json:
@@ -174,7 +174,7 @@ class RevokeAtAmazon(Action):
 
 
 class EndAnotherMandate(Action):
-    """A mandate that somebody else's payment made on this payment method ends: one for a single payment
+    """Another payment made a mandate on this payment method, and that mandate ends: one for a single payment
     because it was used."""
 
     for_one_payment: bool = True

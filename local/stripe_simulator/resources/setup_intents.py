@@ -1,7 +1,7 @@
-"""https://docs.stripe.com/api/setup_intents: one attempt after the other to get a payment method ready for
-later.
+"""https://docs.stripe.com/api/setup_intents: attempts, one after another, to get a payment method ready
+for later.
 
-Here they only come from Checkout: its page drives them, and expiring the session is the way to cancel one.
+Here they come only from Checkout: its page drives them, and expiring the session cancels them.
 """
 
 from local.stripe_simulator.account import Account
@@ -77,7 +77,7 @@ def add(account: Account, session: Json, data: Json) -> Json:
 
 
 def require_action(account: Account, intent: Json, method: Json, redirect_url: str, return_url: str) -> None:
-    """The buyer chose how to pay and is being sent away to confirm it."""
+    """The buyer chose how to pay and is sent away to confirm it."""
     attempt = _add_attempt(account, intent, method)
     changes = {
         "last_setup_error": None,

@@ -15,7 +15,7 @@ WEBHOOK_ENDPOINT = Lifecycle(
 
 
 def create(account: Account, call: Call) -> Json:
-    """The answer is the only one that ever contains the signing secret."""
+    """Only this answer ever contains the signing secret."""
     if "connect" in call.params:
         raise not_simulated("connect")
     endpoint: Json = {
@@ -44,7 +44,7 @@ def list_all(account: Account, call: Call) -> Json:
 
 
 def update(account: Account, call: Call) -> Json:
-    """``api_version`` can't be changed: it is not among the parameters."""
+    """``api_version`` can't be changed: Stripe has no such parameter here."""
     endpoint, params = account.find("webhook_endpoint", call.id), call.params
     changes: Json = {}
     if "description" in params:
@@ -68,7 +68,7 @@ def delete(account: Account, call: Call) -> Json:
 
 
 def _switch(account: Account, endpoint: Json, state: str) -> None:
-    """Stripe accepts the present state as well."""
+    """Stripe also accepts the state that it is in already."""
     if WEBHOOK_ENDPOINT.state_of(account, endpoint) != state:
         WEBHOOK_ENDPOINT.move(account, endpoint, state)
 

@@ -49,6 +49,10 @@ def test_an_object_has_the_members_of_its_class(name: str) -> None:
     assert problems(thing, CLASSES[thing["object"]], thing["object"]) == []
 
 
+def test_every_kind_is_compared() -> None:
+    assert {thing["object"] for thing in objects().values()} == CLASSES.keys()
+
+
 def test_the_comparison_can_fail() -> None:
     thing = objects()["mandate"]
     assert problems(thing | {"colour": "red"}, stripe.Mandate, "mandate") == ["mandate.colour is not known"]
