@@ -31,7 +31,7 @@ def main() -> int:
     if bool(chosen.arguments) != (chosen.command == "sam"):
         parser.error("`sam` takes the arguments of `sam local`, and nothing else takes any")
     settings = Settings.from_environment()
-    # From here on this process, too, knows of no account.
+    # From here on, this process doesn't know of any AWS account either.
     cleaned = environment.clean()
     os.environ.clear()
     os.environ.update(cleaned)
@@ -83,7 +83,8 @@ def _status(settings: Settings) -> int:
 
 
 def _logs(settings: Settings) -> int:
-    """Also when a process has died: that is when they are wanted. 1 if that is what holds the logs."""
+    """Show them even if a process has died, since that is when they are needed. Returns 1 if the emulator,
+    which holds the functions' logs, has ended."""
     processes = Processes(settings)
     ended = [name for name in processes.names() if not processes.alive(name)]
     if not processes.names():

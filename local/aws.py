@@ -1,4 +1,4 @@
-"""The emulated AWS before and after the deployment: what an ops team has already, and who the callers are."""
+"""The emulated AWS around the deployment: what an ops team has beforehand, and who the callers are."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ SCOPES = ("mandates:read", "mandates:write", "charges:write")
 RESOURCE_SERVER = "mandates-api"
 CUSTOMERS = ("customer", "other_customer")
 _POOL_NAME = "mandates-local"
-_TOKEN_HOURS = 24  # the longest Cognito allows: a stack is left running for a day's work
+_TOKEN_HOURS = 24  # the longest that Cognito allows: a stack stays up for a day's work
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Identity:
 
 
 def client(settings: Settings, service: str) -> Any:
-    """A boto3 client that can reach nothing but the emulator."""
-    connect: Any = boto3.client  # one function for 400 services: its stubs cannot take a plain str
+    """A boto3 client that can reach only the emulator."""
+    connect: Any = boto3.client  # one function for 400 services: its stubs don't take a plain str
     return connect(
         service,
         endpoint_url=settings.aws_url,
@@ -56,7 +56,7 @@ def create_artifacts_bucket(settings: Settings) -> None:
 
 
 def store_stripe_key(settings: Settings, key: str) -> str:
-    """The secret an ops team makes by hand on AWS. Returns its ARN."""
+    """Make the secret that an ops team makes by hand on AWS. Returns its ARN."""
     created = client(settings, "secretsmanager").create_secret(Name="mandates-stripe-key", SecretString=key)
     return str(created["ARN"])
 
@@ -100,7 +100,7 @@ def create_identity(settings: Settings) -> Identity:
     )["UserPoolClient"]
     password = f"{secrets.token_urlsafe(18)}aA1!"
     return Identity(
-        # What Cognito writes into tokens, here as on AWS; only the keys are found elsewhere.
+        # Cognito writes this into tokens, here as on AWS. Only the keys are elsewhere.
         issuer=f"https://cognito-idp.{REGION}.amazonaws.com/{pool_id}",
         jwks_url=f"{settings.aws_url}/{pool_id}/.well-known/jwks.json",
         customer_client_id=customers["ClientId"],
@@ -112,7 +112,7 @@ def create_identity(settings: Settings) -> Identity:
 
 
 def sign_in(settings: Settings, identity: Identity, name: str) -> dict[str, str]:
-    """A customer's tokens, as Cognito answers a password: AccessToken, IdToken, RefreshToken."""
+    """A customer's tokens, as Cognito issues them for a password: AccessToken, IdToken, RefreshToken."""
     answer = client(settings, "cognito-idp").initiate_auth(
         ClientId=identity.customer_client_id,
         AuthFlow="USER_PASSWORD_AUTH",

@@ -1,4 +1,4 @@
-"""The whole journey on a stack of its own: started, walked through, and stopped again whatever happens."""
+"""The whole journey on a stack of its own, which is stopped again whatever happens."""
 
 import tempfile
 import time
@@ -14,7 +14,7 @@ __all__ = ["DidNotWork", "run"]
 
 
 def run() -> int:
-    """0 only if a mandate really became active."""
+    """Returns 0 only if a mandate really became active."""
     with tempfile.TemporaryDirectory(prefix="mandates-demo-") as folder:
         settings = Settings.apart(Path(folder))
         began = time.monotonic()

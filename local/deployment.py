@@ -1,4 +1,4 @@
-"""`sam build` and `sam deploy`, the very commands that reach AWS, led elsewhere by an endpoint alone."""
+"""`sam build` and `sam deploy`: the same commands as for AWS, with only another endpoint."""
 
 import fcntl
 import hashlib
@@ -31,11 +31,11 @@ _SOURCES = ("template.yaml", "samconfig.toml", "layers", "functions", "local/dep
 
 
 class CommandFailed(Exception):
-    """A command of the deployment failed; the message has the end of what it printed."""
+    """A command of the deployment failed. The message has the end of its output."""
 
 
 def fingerprint() -> str:
-    """Changes whenever a build would: what is built, and what with."""
+    """A hash of everything that a build depends on: what is built, and with which tools."""
     digest = hashlib.sha256(f"{sys.version} {platform.platform()}".encode())
     for source in _SOURCES:
         for path in sorted(_files(ROOT / source)):
@@ -68,7 +68,7 @@ def deploy(settings: Settings, template: Path, parameters: Mapping[str, str]) ->
     """Deploy what was built, as `make deploy` does (ops/deploy.py)."""
     packed = json.loads(template.with_name(_PACKED).read_text())
     values = effective(packed, parameters)
-    # A name of its own: two stacks may deploy the same build at a time, with other values.
+    # A name of its own: two stacks may deploy the same build at once, with different values.
     to_deploy = template.with_name(f"deployed-{digest(values)}.json")
     to_deploy.write_text(json.dumps(stamped(pointed_at(packed, values), values)))
     config = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
@@ -79,7 +79,7 @@ def deploy(settings: Settings, template: Path, parameters: Mapping[str, str]) ->
 def _pack(built: Path) -> None:
     """Zip each artefact for all deployments of this build, and write the template that names the zips.
 
-    `sam deploy` would zip them each time (8 s), and parse the template as YAML each time (5 s): JSON is fast.
+    Otherwise each `sam deploy` would zip them (8 s) and parse the template as YAML (5 s). JSON is fast.
     """
     template = yaml.safe_load((built / "template.yaml").read_text())
     artefacts = [
@@ -99,7 +99,7 @@ def _zip(folder: Path) -> Path:
     packed = folder.with_name(f"{folder.name}.zip")
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for path in sorted(filter(Path.is_file, folder.rglob("*"))):
-            entry = zipfile.ZipInfo(str(path.relative_to(folder)))  # of 1980, as SAM has it
+            entry = zipfile.ZipInfo(str(path.relative_to(folder)))  # of 1980, like SAM's
             entry.external_attr = (path.stat().st_mode | 0o444) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes(), compresslevel=1)
@@ -107,7 +107,7 @@ def _zip(folder: Path) -> Path:
 
 
 def parameters(settings: Settings, **chosen: str) -> dict[str, str]:
-    """The template's parameters on one machine; `chosen` are those that exist only once the emulator runs."""
+    """The template's parameters on one machine. `chosen` are those that exist only once the emulator runs."""
     loopback = settings.storefront_url.replace("127.0.0.1", "localhost")
     simulator = {} if settings.uses_real_stripe else {"StripeApiBase": settings.stripe_url}
     return {
@@ -125,12 +125,12 @@ def parameters(settings: Settings, **chosen: str) -> dict[str, str]:
 
 
 def run_sam(settings: Settings, name: str, arguments: Sequence[str], **extra: str) -> None:
-    """Run SAM with its output in a log, of which a failure shows the end."""
+    """Run SAM with its output in a log. If it fails, show the end of the log."""
     settings.logs.mkdir(parents=True, exist_ok=True)
     log = settings.logs / f"sam-{name}.log"
     home = settings.state / "sam"
     home.mkdir(exist_ok=True)
-    # SAM asks for news of itself once a week; it has just done so, and waits for no network.
+    # SAM looks for a newer version once a week. This says it just did, so it won't wait for a network.
     (home / "metadata.json").write_text(json.dumps({"lastVersionCheck": time.time()}))
     command = [str(Path(sys.executable).with_name("sam")), *arguments]
     environ = {**environment.for_aws(settings), "__SAM_CLI_APP_DIR": str(home), **extra}
@@ -140,7 +140,7 @@ def run_sam(settings: Settings, name: str, arguments: Sequence[str], **extra: st
 
 
 def _run(command: Sequence[str], environ: Mapping[str, str], log: Path) -> int:
-    """Returns the exit code. Interrupted, it ends the command with all that it started."""
+    """Returns the exit code. An interruption ends the command with everything that it started."""
     running = None
     try:
         with log.open("wb") as output, held_back():
@@ -151,7 +151,7 @@ def _run(command: Sequence[str], environ: Mapping[str, str], log: Path) -> int:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # which makes them a group
+                start_new_session=True,  # makes a process group of them
             )
         return running.wait()
     except BaseException:
@@ -173,7 +173,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Two stacks may start at once; the second then finds the first one's build."""
+    """Two stacks may start at once. The second then finds the first one's build."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,6 +1,6 @@
-"""MiniStack, with what it lacks for running this stack. Its own variables are its settings.
+"""MiniStack, with fixes for what this stack needs. Its settings are its own environment variables.
 
-Each mend below replaces one function of the pinned version (`ministack==1.5.33`), and says what for.
+Each fix below replaces one function of the pinned version (`ministack==1.5.33`) and says why.
 """
 
 import asyncio
@@ -31,10 +31,10 @@ _stopping = threading.Event()
 
 
 def queue_for_a_worker() -> None:
-    """Have a request wait for a worker rather than start one more.
+    """Let a request wait for a worker instead of starting another one.
 
-    MiniStack starts a process for every concurrent request, as Lambda does; fifty at once on two cores then
-    take minutes to import the same packages. Waiting is safe: no function of ours calls another.
+    Like Lambda, MiniStack starts a process for every concurrent request. Fifty at once on two cores take
+    minutes to import the same packages. Waiting is safe: no function of ours calls another.
     """
     acquire = lambda_runtime.acquire_worker
 
@@ -50,12 +50,12 @@ def queue_for_a_worker() -> None:
 
 
 def unpack_once(cache: Path) -> None:
-    """Unpack a layer once and link to it, where MiniStack unpacks thousands of files for every worker."""
+    """Unpack a layer once and link to it. MiniStack unpacks thousands of files for every worker."""
     lock = threading.Lock()
 
     class SharedZipFile(zipfile.ZipFile):
         def namelist(self) -> list[str]:
-            """Asked only to look for entries that escape; `extractall` drops those by itself."""
+            """MiniStack looks for entries that escape the folder. `extractall` drops those by itself."""
             return []
 
         def extractall(self, path: Any = None, *_: Any, **__: Any) -> None:
@@ -73,12 +73,12 @@ def unpack_once(cache: Path) -> None:
     lambda_runtime.zipfile = SimpleNamespace(
         ZipFile=SharedZipFile,
         BadZipFile=zipfile.BadZipFile,
-        LargeFileError=zipfile.LargeZipFile,  # what it calls the latter
+        LargeFileError=zipfile.LargeZipFile,  # MiniStack's name for it
     )
 
 
 def import_all_of_an_api() -> None:
-    """Take gateway responses and preflights from an API's definition: MiniStack imports only routes."""
+    """Import gateway responses and preflights from an API's definition. MiniStack imports only routes."""
     import_routes = apigateway_v1._import_rest_api
 
     def import_rest_api(definition: dict[str, Any], base: dict[str, Any] | None = None) -> str:
@@ -103,9 +103,9 @@ def _import_preflight(api_id: str, path: str, integration: dict[str, Any]) -> No
 
 
 def keep_workers_that_raised() -> None:
-    """Have a function that raised serve the next request, as on AWS: MiniStack ends its process.
+    """Let a function that raised serve the next request, as on AWS. MiniStack ends its process.
 
-    The authorizer refuses a token by raising, so each refused token would cost a start of a second and more.
+    The authorizer refuses a token by raising, so each refused token would cost a start of a second or more.
     """
     invoke, end, collect = lambda_runtime.Worker.invoke, lambda_runtime._signal, lambda_runtime._collect
     invoking = threading.local()
@@ -141,10 +141,10 @@ _raw_path: ContextVar[str] = ContextVar("raw_path", default="")
 
 
 def hand_paths_over_undecoded() -> None:
-    """Match routes against the path as it was sent, and hand its parts over so, as a REST API does.
+    """Match routes against the path as it was sent, and pass its parts on undecoded, as a REST API does.
 
-    MiniStack decodes the whole path first: an id with an encoded slash then reaches no route, and a function
-    that decodes its id once, as it must on AWS, decodes it twice.
+    MiniStack decodes the whole path first. Then an id with an encoded slash reaches no route, and a function
+    that decodes its id once, as it must on AWS, would decode it twice.
     """
     hypercorn: Any = hypercorn_asyncio
     serve, match = hypercorn.serve, apigateway_v1._match_resource_tree
@@ -166,13 +166,13 @@ def hand_paths_over_undecoded() -> None:
 
 
 def count_loopback_as_tls() -> None:
-    """Let policies that refuse what comes without TLS stand as they are: nothing here leaves the machine."""
+    """Count every request as TLS, for policies that demand it: nothing here leaves the machine."""
     pin = app.pin_request_origin
     app.pin_request_origin = lambda source_ip, _secure: pin(source_ip, True)
 
 
 def authorise_batches_as_single_messages() -> None:
-    """Have sqs:SendMessage allow SendMessageBatch, as on AWS; MiniStack looks for an action that is none.
+    """Let sqs:SendMessage allow SendMessageBatch, as on AWS. MiniStack asks for a nonexistent action.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
     """
@@ -186,7 +186,7 @@ def authorise_batches_as_single_messages() -> None:
 
 
 def heed_failures_in_streams() -> None:
-    """Have a stream's batch handed over again when its consumer reports failures, which MiniStack drops."""
+    """Deliver a stream's batch again when its consumer reports failures. MiniStack drops those reports."""
     execute = lambda_svc._execute_function
 
     def execute_and_heed(function: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def heed_failures_in_streams() -> None:
 
 
 def keep_versions_of_secrets() -> None:
-    """Refuse another value under a version's token, which MiniStack puts in the first one's place."""
+    """Refuse another value under a version's token. MiniStack overwrites the first value."""
     put = secretsmanager._put_secret_value
 
     def put_if_new(data: dict[str, Any]) -> Any:
@@ -218,10 +218,10 @@ def keep_versions_of_secrets() -> None:
 
 
 def keep_streams() -> None:
-    """Save what lies in the tables' streams with the tables.
+    """Save the tables' streams with the tables.
 
-    MiniStack saves how far a stream was read, but not the stream: what nobody had read would be lost, and as
-    many new records again would be skipped.
+    MiniStack saves how far a stream was read, but not the stream. Unread records would be lost, and as many
+    new records would be skipped.
     """
     get_tables, load_tables = dynamodb.get_state, dynamodb.load_persisted_state
 
@@ -238,11 +238,11 @@ def keep_streams() -> None:
 
 
 def stop_still(folder: Path) -> None:
-    """Have no function run any more before anything is saved, so that what is saved is one moment.
+    """Stop all functions before anything is saved, so that everything saved is from one moment.
 
-    MiniStack closes its port first and goes on handing out messages, to functions that can reach nothing;
-    then it saves service by service while they write, and only logs what it could not save. Here, what a
-    function had begun ends as if its machine had: its messages are there, and are delivered again.
+    MiniStack closes its port first and goes on delivering messages to functions that can reach nothing. Then
+    it saves service by service while they write, and only logs what it could not save. Here a running
+    function ends as if its machine had failed: its messages are still there and are delivered again.
     """
     hypercorn: Any = hypercorn_asyncio
     serve, save_all = hypercorn.serve, app.save_all

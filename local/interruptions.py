@@ -1,4 +1,4 @@
-"""Ctrl-C, `kill` and a closed terminal end a command, but never between a step and the note of it."""
+"""Ctrl-C, `kill` and a closed terminal end a command, but never between a step and its record."""
 
 import signal
 import threading
@@ -10,7 +10,7 @@ _LIKE_CTRL_C = (signal.SIGTERM, signal.SIGHUP)
 
 
 def all_like_ctrl_c() -> None:
-    """So that what a command started is stopped then, too. What is ignored (`nohup`) stays ignored."""
+    """Let a command stop what it started on these signals, too. Ignored ones (`nohup`) stay ignored."""
     for number in _LIKE_CTRL_C:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
@@ -18,7 +18,7 @@ def all_like_ctrl_c() -> None:
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """They take effect at the end of the block. Only the main thread is ever interrupted."""
+    """Interruptions take effect at the end of the block. Only the main thread is ever interrupted."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

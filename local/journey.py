@@ -1,4 +1,4 @@
-"""A customer's way from the terms to an active mandate, over HTTP, as a front end and a browser go it."""
+"""A customer's way from the terms to an active mandate, over HTTP, like a front end and a browser."""
 
 import time
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ import httpx
 
 
 class DidNotWork(Exception):
-    """A step did not go as it should; the message has what was answered."""
+    """A step failed. The message has the answer."""
 
 
 class Customer:
-    """Calls the API with a customer's token, at the API's own address or through the storefront's."""
+    """Calls the API with a customer's token, at the API's own address or through the storefront."""
 
     def __init__(self, api_url: str, token: str, customer_id: str, *, timeout: float = 60.0) -> None:
         self.customer_id = customer_id
@@ -24,7 +24,7 @@ class Customer:
             base_url=api_url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout,
-            trust_env=False,  # no proxy stands before this machine
+            trust_env=False,  # no proxy for this machine
         )
 
     def close(self) -> None:
@@ -41,7 +41,7 @@ class Customer:
         return self._answer(self._http.post("/checkout-sessions", json=body))
 
     def come_back(self, address: str) -> dict[str, Any]:
-        """What the page at the address does that Stripe sends a buyer back to."""
+        """What the page that Stripe sends a buyer back to does."""
         given = parse_qs(urlsplit(address).query)
         path = f"/checkout-sessions/{given['checkout_session_id'][0]}/return"
         return self._answer(self._http.post(path, json={"return_token": given["return_token"][0]}))
@@ -50,7 +50,7 @@ class Customer:
         return self._answer(self._http.get(f"/mandates/{mandate_id}"))
 
     def mandate_once(self, mandate_id: str, status: str, *, seconds: float = 60.0) -> dict[str, Any]:
-        """The mandate as soon as it has that status."""
+        """Wait until the mandate has that status, and return it."""
         deadline = time.monotonic() + seconds
         while (mandate := self.mandate(mandate_id))["status"] != status:
             if time.monotonic() > deadline:
@@ -69,7 +69,7 @@ class Customer:
 
 
 def consent_to(terms: Mapping[str, Any]) -> dict[str, Any]:
-    """What a front end sends once its customer has accepted what `GET /terms/current` answered."""
+    """What a front end sends once its customer has accepted the answer of `GET /terms/current`."""
     return {
         "terms_version": terms["version"],
         "terms_digest": terms["digest"],
@@ -80,7 +80,7 @@ def consent_to(terms: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def pay_with_amazon(checkout_url: str, *, authorize: bool = True) -> str:
-    """Go through Stripe's hosted page as a person does. Returns the address one is sent back to."""
+    """Go through Stripe's hosted page as a person does. Returns the address that they are sent back to."""
     with httpx.Client(timeout=60.0, trust_env=False) as browser:
         page = browser.get(checkout_url).raise_for_status()
         chosen = browser.send(_submit(page, "continue"))
@@ -90,7 +90,7 @@ def pay_with_amazon(checkout_url: str, *, authorize: bool = True) -> str:
 
 @dataclass
 class Form:
-    """A form with what a browser would send of it: checked and hidden fields."""
+    """A form with the fields that a browser would send: checked and hidden ones."""
 
     action: str
     fields: dict[str, str]

@@ -1,4 +1,4 @@
-"""What the functions of the running stack have logged, in the order it happened."""
+"""The logs of the running stack's functions, in order of time."""
 
 import json
 from datetime import UTC, datetime

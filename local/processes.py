@@ -1,7 +1,7 @@
-"""Background processes that outlive the command that started them, and are ended by name: never by guess.
+"""Background processes that outlive the command that started them. They are ended by name, never by guess.
 
-A pid alone proves nothing, the system gives it to others. So what is recorded is the pid and when that
-process was started, and only a process that still has both is ever signalled.
+A pid alone proves nothing, since the system reuses it. The record therefore has the pid and the process's
+start time, and only a process that still has both is ever signalled.
 """
 
 import contextlib
@@ -22,11 +22,11 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 class NotStarted(Exception):
-    """A process ended, or did not answer in time; the message has the end of its log."""
+    """A process ended, or did not answer in time. The message has the end of its log."""
 
 
 class NotStopped(Exception):
-    """A process did not end when asked to; the message has the end of its log."""
+    """A process did not end when asked to. The message has the end of its log."""
 
 
 class Processes:
@@ -47,7 +47,7 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C in the terminal is not for it, and its group is all its own
+                start_new_session=True,  # not interrupted by Ctrl-C in the terminal, and a group of its own
             )
             _children[child.pid] = child
             recorded = self._recorded()
@@ -70,7 +70,7 @@ class Processes:
         return list(self._recorded())
 
     def stop(self, name: str, seconds: float = 30.0) -> None:
-        """End one politely, so that it saves what it holds. Raises NotStopped if it does not in time."""
+        """End one with SIGTERM, so that it saves its state. Raises NotStopped if it does not end in time."""
         process = self._recorded()[name]
         pid = int(process["pid"] or 0)
         if _is_same(process):
@@ -84,7 +84,7 @@ class Processes:
             _children.pop(pid).wait()
 
     def stop_all(self) -> list[str]:
-        """End what is still ours, first politely. Returns the names of those that were running."""
+        """End all that are still ours, with SIGTERM first. Returns the names of those that were running."""
         with held_back():
             return self._stop_all()
 
@@ -139,9 +139,9 @@ def _is_same(process: Mapping[str, int | str | None]) -> bool:
 
 
 def _started(pid: int) -> str | None:
-    """When this process was started, in whatever form the system says it; None if there is none."""
+    """When this process was started, in the system's own form. None if there is no such process."""
     try:
-        # Field 22, after the name, which is in brackets and may hold anything.
+        # Field 22, counted after the name, which is in brackets and may contain anything.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return None if fields[0] == "Z" else fields[19]
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Says what is happening, and how long it took: a silent minute looks like a hang."""
+"""Says what is happening and how long it took. A silent minute looks like a hang."""
 
 import time
 from collections.abc import Iterator

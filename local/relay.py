@@ -1,8 +1,8 @@
-"""A way from containers to what listens on 127.0.0.1.
+"""A way from containers to servers that listen on 127.0.0.1.
 
-Docker Desktop leads `host.docker.internal` there by itself. On Linux it is the bridge's own address, which
-only this machine and its containers have, and where nothing of ours listens: so this does, for as long as it
-is needed.
+Docker Desktop routes `host.docker.internal` there by itself. On Linux it is the bridge's own address, which
+only this machine and its containers can reach. Nothing of ours listens there, so the relay does while it is
+needed.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ _CHUNK_BYTES = 65536
 
 @contextmanager
 def relayed(address: str, ports: Sequence[int]) -> Iterator[bool]:
-    """Pass on what comes to `address` on these ports to the same ports of 127.0.0.1.
+    """Forward connections to these ports of `address` to the same ports of 127.0.0.1.
 
-    False if the address is not this machine's own, as with Docker Desktop, which needs no relay. Where one is
-    running already (another `sam local`), that one is made use of.
+    False if the address is not this machine's own, as with Docker Desktop, which needs no relay. If one is
+    running already (for another `sam local`), that one is used.
     """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)

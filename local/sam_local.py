@@ -1,9 +1,9 @@
-"""`sam local`: functions in containers, as on AWS, that work with the running local stack.
+"""`sam local`: functions in containers, as on AWS, with the running local stack behind them.
 
-SAM takes a function's variables from a file, and only those that its template declares. So this writes both:
-the template as built for this machine, with AWS's address among the variables and the deployed values as its
-parameters; and the file with what each deployed function was given, led to where a container finds this
-machine.
+SAM takes a function's variables from a file, but only those that its template declares. So this writes both.
+The template is the one built for this machine, with AWS's address among the variables and the deployed values
+as its parameters. The file has the variables of each deployed function, with addresses that a container can
+reach.
 """
 
 import ipaddress
@@ -29,7 +29,7 @@ Template = dict[str, Any]
 
 
 class NotPossible(Exception):
-    """What is missing; the message says what to do."""
+    """Something is missing. The message says what to do."""
 
 
 def run(settings: Settings, arguments: Sequence[str]) -> int:
@@ -47,14 +47,14 @@ def run(settings: Settings, arguments: Sequence[str]) -> int:
 
 
 def _attended(command: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run it to its end, which is ours too: SAM has containers to remove when it is told to stop."""
+    """Run it until it ends, and end with it: when told to stop, SAM still has containers to remove."""
     with subprocess.Popen(command, cwd=ROOT, env=environ) as sam:
         signal.signal(signal.SIGTERM, lambda *_: sam.terminate())
         return sam.wait()
 
 
 def write(settings: Settings) -> tuple[Path, Path]:
-    """Write template and variables for the stack as it is deployed. Returns their paths."""
+    """Write the template and the variables of the deployed stack. Returns their paths."""
     template_file = settings.state / "sam-local-template.json"
     variables_file = settings.state / "sam-local-env.json"
     built = deployment.build(settings)
@@ -68,12 +68,12 @@ def write(settings: Settings) -> tuple[Path, Path]:
 
 
 def for_containers(template: Template, built_in: Path, parameters: Mapping[str, str]) -> Template:
-    """The built template, usable from anywhere, with the deployed parameters and one more variable."""
+    """The built template with absolute paths, the deployed parameters and one more variable."""
     for name, value in parameters.items():
         if name in template["Parameters"]:
             template["Parameters"][name]["Default"] = value
     common = template["Globals"]["Function"]["Environment"]["Variables"]
-    common["AWS_ENDPOINT_URL"] = ""  # declared, or SAM leaves out what the file says of it
+    common["AWS_ENDPOINT_URL"] = ""  # declared, or SAM ignores the file's value
     for resource in template["Resources"].values():
         place = {FUNCTION: "CodeUri", LAYER: "ContentUri"}.get(resource["Type"])
         if place:
@@ -94,9 +94,9 @@ def deployed(settings: Settings) -> Iterator[tuple[str, dict[str, str]]]:
 def variables(
     settings: Settings, functions: Iterator[tuple[str, dict[str, str]]]
 ) -> dict[str, dict[str, str]]:
-    """The variables by function, with AWS and Stripe where a container finds them.
+    """The variables by function, with addresses of AWS and Stripe that a container can reach.
 
-    The storefront's address stays: it is a browser, and not a function, that goes there.
+    The storefront's address stays: a browser goes there, not a function.
     """
     return {
         logical_id: {
@@ -114,7 +114,7 @@ def _led_to_the_host(value: str, *ports: int) -> str:
 
 
 def bridge_address() -> str:
-    """This machine's address on Docker's default bridge. Raises NotPossible where Docker does not answer."""
+    """This machine's address on Docker's default bridge. Raises NotPossible if Docker does not answer."""
     try:
         shown = subprocess.run(
             ["docker", "network", "inspect", "bridge"], capture_output=True, text=True, check=True, timeout=30
@@ -126,7 +126,7 @@ def bridge_address() -> str:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """The emulator's credentials, in the container too, and no account's."""
+    """The emulator's credentials, also inside the container, and never an account's."""
     home = settings.state / "sam"
     home.mkdir(exist_ok=True)
     return {**environment.for_aws(settings), "__SAM_CLI_APP_DIR": str(home)}

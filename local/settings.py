@@ -1,4 +1,4 @@
-"""Where the local stack lives and listens, and what it takes from the environment: nothing else reads it."""
+"""Where the local stack lives and listens, and its environment variables. No other module reads those."""
 
 import os
 import socket
@@ -12,13 +12,13 @@ HOST = "127.0.0.1"
 REGION = "us-east-1"
 STACK_NAME = "mandates-local"
 ARTIFACTS_BUCKET = "mandates-local-artifacts"  # samconfig.toml names it too
-EMULATOR_SAVED = "saved"  # in the emulator's folder once all it held was saved there
+EMULATOR_SAVED = "saved"  # in the emulator's folder once all its state is saved there
 PLACEHOLDER_STRIPE_KEY = "sk_test_placeholder"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`stripe_key` chooses the real Stripe, in test mode, over the simulator."""
+    """With a `stripe_key` the stack uses the real Stripe in test mode, without it the simulator."""
 
     state: Path
     aws_port: int
@@ -40,7 +40,7 @@ class Settings:
 
     @classmethod
     def apart(cls, state: Path) -> Self:
-        """A stack beside any other: its own state, ports nobody has, and always the simulator."""
+        """A stack beside any other: its own state, free ports, and always the simulator."""
         aws, stripe, storefront = free_ports(3)
         return cls(state=state.resolve(), aws_port=aws, stripe_port=stripe, storefront_port=storefront)
 

@@ -1,4 +1,4 @@
-"""One stack, from nothing to usable and back: what `up` and `down` do, and what stack.json says about it."""
+"""One stack, from nothing to usable and back: what `up` and `down` do, and what stack.json says."""
 
 import fcntl
 import os
@@ -24,7 +24,7 @@ from ops.parameters import digest
 
 TERMS = ROOT / "terms" / "example.yaml"
 _OUTPUTS = {store_name(table): table for table in TABLES}
-"""The stack's outputs, by their name in stack.json."""
+"""The stack's outputs, by their names in stack.json."""
 
 
 def up(settings: Settings) -> dict[str, Any]:
@@ -37,11 +37,11 @@ def up(settings: Settings) -> dict[str, Any]:
         with _nothing_left_after(KeyboardInterrupt, settings, processes):
             with _nothing_left_after(BaseException, settings, processes):
                 _start(settings, processes)
-            return _deploy(settings)  # when that fails, the functions' logs are wanted
+            return _deploy(settings)  # if this fails, the functions' logs are needed
 
 
 def down(settings: Settings) -> list[str]:
-    """End the processes of this stack, and nothing else; what they held in memory goes with them."""
+    """End the processes of this stack and nothing else. What they hold in memory is lost."""
     with _only_one(settings):
         processes = Processes(settings)
         stopped = processes.stop_all()
@@ -50,7 +50,7 @@ def down(settings: Settings) -> list[str]:
 
 
 def restart_aws(settings: Settings) -> None:
-    """Stop the emulator alone and start it again with all it held; addresses, ids and tokens stay valid."""
+    """Stop only the emulator and start it again with all its state. Addresses, ids and tokens stay valid."""
     with _only_one(settings):
         processes = Processes(settings)
         if not _is_running(settings, processes):
@@ -66,7 +66,7 @@ def restart_aws(settings: Settings) -> None:
 
 
 def read(settings: Settings) -> dict[str, Any] | None:
-    """What the last `up` left behind, if it is still running."""
+    """stack.json of the last `up`, if that stack is still running."""
     processes = Processes(settings)
     if not processes.names() or not all(processes.alive(name) for name in processes.names()):
         return None
@@ -74,14 +74,14 @@ def read(settings: Settings) -> dict[str, Any] | None:
 
 
 def _is_running(settings: Settings, processes: Processes) -> bool:
-    """Whether all of it is, once deployed, with the Stripe that is asked for."""
+    """Whether the stack is deployed and all of it runs, with the Stripe that is asked for."""
     wanted = {"aws", "storefront"} if settings.uses_real_stripe else {"aws", "storefront", "stripe"}
     complete = set(processes.names()) == wanted and all(map(processes.alive, wanted))
     return complete and "deployed" in _state(settings)
 
 
 def _reset(settings: Settings, processes: Processes) -> None:
-    """Nothing of an earlier run is of use: the emulator and the simulator keep everything in memory."""
+    """Nothing of an earlier run can be reused: the emulator and the simulator keep everything in memory."""
     if stopped := processes.stop_all():
         say(f"  Stopped what was left of an earlier run: {', '.join(stopped)}")
     _forget(settings)
@@ -106,7 +106,7 @@ def _start(settings: Settings, processes: Processes) -> None:
     stack = ["--stack", str(settings.stack_file)]
     processes.start("storefront", [*python, *listen, *stack], settings.storefront_port, clean)
 
-    # Building needs none of them, so it runs while they start: in the main thread, which Ctrl-C reaches.
+    # Building needs none of them, so it runs while they start, in the main thread, which Ctrl-C reaches.
     with step("Starting AWS and Stripe on this machine, and building with SAM"), ThreadPoolExecutor() as pool:
         preparing = pool.submit(_prepare, settings, processes)
         deployment.build(settings)
@@ -128,7 +128,7 @@ def _prepare(settings: Settings, processes: Processes) -> None:
 
 def _start_emulator(settings: Settings, processes: Processes) -> None:
     folder = settings.state / "aws"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # secrets lie in what it saves
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # its saved state contains secrets
     (folder / "tmp").mkdir(exist_ok=True)
     command = [sys.executable, "-m", "local.emulator"]
     environ = environment.clean() | _emulator(settings, folder)
@@ -144,12 +144,12 @@ def _emulator(settings: Settings, folder: Path) -> dict[str, str]:
         "MINISTACK_REGION": REGION,
         "STATE_DIR": str(folder),
         "TMPDIR": str(folder / "tmp"),
-        # Saved when it is told to stop, read when it starts: `python -m local restart-aws`.
+        # It saves when told to stop and reads when it starts: `python -m local restart-aws`.
         "PERSIST_STATE": "1",
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(folder / "s3"),
-        "AUTH": "true",  # roles are enforced: a function may do here what it may do on AWS, and no more
-        # Listeners that nobody here asked for; the first would bind to every interface.
+        "AUTH": "true",  # roles are enforced: a function may do only what it may do on AWS
+        # Listeners that nobody needs here. The first would bind to every interface.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         # Requests queue for a worker (local.emulator) instead of being refused.
@@ -159,7 +159,7 @@ def _emulator(settings: Settings, folder: Path) -> dict[str, str]:
 
 
 def _deploy(settings: Settings) -> dict[str, Any]:
-    """Deploy unless this very code and these parameters are deployed; then what an operator does once."""
+    """Deploy unless this very code and these parameters are deployed. Then do what an operator does once."""
     state = _state(settings)
     identity = aws.Identity.from_dict(state["identity"])
     parameters = _parameters(settings, identity, state["stripe_key_arn"])
@@ -180,7 +180,7 @@ def _deploy(settings: Settings) -> dict[str, Any]:
         waking.result()
         offered = _get(f"{found['ApiUrl']}/terms/current")
     stack = _describe(settings, identity, found, tokens)
-    stack_file.write(settings.stack_file, stack)  # first: whoever has to mend the terms needs it
+    stack_file.write(settings.stack_file, stack)  # first: fixing the terms requires it
     if offered.status_code == httpx.codes.NOT_FOUND:
         raise deployment.CommandFailed(f"The stack is up, but offers no terms: {refused}")
     offered.raise_for_status()
@@ -188,7 +188,7 @@ def _deploy(settings: Settings) -> dict[str, Any]:
 
 
 def _wake(api_url: str, token: str) -> None:
-    """Have the first request of a person not wait for the first start of what reads."""
+    """Start the functions that read, so that a person's first request does not wait for them."""
     _get(f"{api_url}/terms/current")
     _get(f"{api_url}/mandates/mdt_none", Authorization=f"Bearer {token}")
 
@@ -212,14 +212,14 @@ def _parameters(settings: Settings, identity: aws.Identity, stripe_key_arn: str)
 
 
 def listening_command(settings: Settings) -> list[str]:
-    """Of Stripe's command line (https://docs.stripe.com/cli/listen), which signs with a secret of its own."""
+    """A command of Stripe's CLI (https://docs.stripe.com/cli/listen), which signs with its own secret."""
     address = f"{settings.storefront_url}/api/webhooks/stripe"
     return ["stripe", "listen", "--forward-to", address, "--events", ",".join(HANDLED_TYPES)]
 
 
 def owner_mark(settings: Settings) -> str:
-    """Random, so that several developers can share a Stripe account, and kept when the stack goes down, so
-    that the next one finds at Stripe what this one made."""
+    """Random, so that several developers can share a Stripe account. Kept when the stack goes down, so that
+    the next one finds what this one made at Stripe."""
     file = settings.state / "owner-mark.json"
     kept = stack_file.read(file) or {"owner_mark": f"local-{secrets.token_hex(8)}"}
     stack_file.write(file, kept)
@@ -227,7 +227,7 @@ def owner_mark(settings: Settings) -> str:
 
 
 def _listen_to_stripe(settings: Settings, found: dict[str, str]) -> None:
-    """Stripe itself can't reach this machine, so its command line forwards, and signs with its own secret."""
+    """Stripe can't reach this machine, so its CLI forwards events, signed with the CLI's own secret."""
     if settings.stripe_webhook_secret is None:
         say("  Stripe cannot reach this machine. Run")
         say(f"  {' '.join(listening_command(settings))}")
@@ -237,7 +237,7 @@ def _listen_to_stripe(settings: Settings, found: dict[str, str]) -> None:
 
 
 def publish_terms(settings: Settings) -> str | None:
-    """As an operator does it: with ops. Returns what it says against it; other terms may be offered then."""
+    """Publish with ops, as an operator does. Returns its error, if any; other terms may be offered then."""
     finished = subprocess.run(
         [sys.executable, "-m", "ops", "--stack", STACK_NAME, "terms", "publish", str(TERMS)],
         cwd=ROOT,
@@ -285,7 +285,7 @@ def _state(settings: Settings) -> dict[str, Any]:
 
 
 def _remember(settings: Settings, **values: Any) -> None:
-    """For the next `up` only; stack.json is for everybody else."""
+    """For the next `up` only. stack.json is for everybody else."""
     stack_file.write(_state_file(settings), {**_state(settings), **values})
 
 
@@ -299,7 +299,7 @@ def _forget(settings: Settings) -> None:
 def _nothing_left_after(
     problem: type[BaseException], settings: Settings, processes: Processes
 ) -> Iterator[None]:
-    """Half a stack would only stand in the way of the next attempt."""
+    """Half a stack would only be in the way of the next attempt."""
     try:
         yield
     except problem:
@@ -310,7 +310,7 @@ def _nothing_left_after(
 
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
-    """The system drops the lock with its holder, so a killed `up` leaves none behind."""
+    """The system releases the lock when its holder ends, so a killed `up` leaves none behind."""
     settings.state.mkdir(parents=True, exist_ok=True)
     with (settings.state / "lock").open("w") as lock:
         try:

@@ -1,4 +1,4 @@
-"""stack.json: what the stack on this machine says about itself to everybody else."""
+"""stack.json: how others learn about the stack on this machine."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ def read(file: Path) -> dict[str, Any] | None:
 
 
 def write(file: Path, content: dict[str, Any]) -> None:
-    """Whole or not at all, and for nobody else on this machine: there are tokens in it."""
+    """Write the whole file or nothing, readable by this user only: it contains tokens."""
     written = file.with_suffix(".tmp")
     written.touch(mode=0o600)
     written.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -1,1 +1,1 @@
-"""A small shop: what a front end for this API looks like, on one origin with the API behind it."""
+"""A small shop that shows a front end for this API, on one origin with the API behind it."""

@@ -1,6 +1,6 @@
 """Serves the shop's pages and passes /api on to the API, so that a browser sees a single origin.
 
-In production the API answers a browser across origins by CORS; the pages would be the same.
+In production the API answers browsers across origins with CORS. The pages would be the same.
 """
 
 import json
@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PAGES = Path(__file__).parent / "pages"
 
-# Scripts and styles from here only, nothing inline, no frames, and forms go nowhere: scripts do the talking.
+# Scripts and styles only from here, nothing inline, no frames. Forms go nowhere: scripts make the requests.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -39,13 +39,13 @@ _PASSED_ON = {
     "accept",
     "origin",
     "user-agent",
-    "stripe-signature",  # `stripe listen` forwards to here, an address that stays
+    "stripe-signature",  # `stripe listen` forwards to this address, which stays the same
 }
 _NOT_PASSED_BACK = {"connection", "content-encoding", "content-length", "date", "server", "transfer-encoding"}
 
 
 def create_app(stack_file: Path) -> Starlette:
-    """`stack_file` is read at each request: the shop may start before the stack is deployed."""
+    """`stack_file` is read at each request, since the shop may start before the stack is deployed."""
 
     def stack() -> dict[str, Any] | None:
         try:
@@ -55,7 +55,7 @@ def create_app(stack_file: Path) -> Starlette:
         return written
 
     async def sign_in(_: Request) -> Response:
-        """In place of a sign-in page: a token of the local customer. On this machine, for this machine."""
+        """A token of the local customer, instead of a sign-in page. For this machine only."""
         if (running := stack()) is None:
             return _not_ready()
         return JSONResponse(
@@ -66,7 +66,7 @@ def create_app(stack_file: Path) -> Starlette:
         if (running := stack()) is None:
             return _not_ready()
         client: httpx.AsyncClient = request.state.http
-        # The path as it was sent: decoding and encoding it again could change an id in it.
+        # The path as it was sent: decoding and encoding again could change an id in it.
         path = request.scope["raw_path"].decode("ascii").removeprefix("/api")
         query = f"?{request.url.query}" if request.url.query else ""
         answer = await client.request(
