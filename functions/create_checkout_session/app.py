@@ -125,7 +125,7 @@ def terms_shown(body: Body) -> Terms:
     current = (terms.version, terms.digest, locale, terms.wording_digest(locale))
     if (body.terms_version, body.terms_digest, body.locale, body.wording_digest) != current:
         raise TermsChanged(
-            "what the customer was shown is not the current terms: show those and ask again",
+            "the customer was not shown the current terms: show those and ask again",
             current_version=terms.version,
             current_digest=terms.digest,
             current_locale=locale,

@@ -59,7 +59,7 @@ def must_accept_pdf(request: Request) -> None:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/lambda-proxy-binary-media.html
     """
     if request.headers.get("accept", "").partition(";")[0].strip().lower() != PDF:
-        raise NotAcceptable(f"this is a PDF: send the header `Accept: {PDF}`, and no other type in it")
+        raise NotAcceptable(f"the answer is a PDF: send the header `Accept: {PDF}`, and no other type in it")
 
 
 def render(pack: dict[str, Any]) -> bytes:

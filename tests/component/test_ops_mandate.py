@@ -87,7 +87,7 @@ def test_one_flipped_bit_in_an_entry_is_noticed_and_the_entry_named(
         put(flipped)
         assert verify(mandate_id) == 1, flipped
         first = capsys.readouterr().err.splitlines()[0]
-        assert first == f"entry {number} is the first that was altered, removed or put in", flipped
+        assert first == f"entry {number} is the first that was altered, removed or inserted", flipped
         touched.add(attribute)
     assert touched >= {"number", "recorded_at", "source", "facts", "status", "previous_hash", "hash"}
     put(item)
@@ -142,7 +142,7 @@ def test_a_head_whose_facts_were_altered_is_noticed(
     assert "the head was altered: it can't be read" in capsys.readouterr().err
     delete(head)
     assert verify(mandate_id) == 1
-    assert "the head is gone, and 4 entries are there" in capsys.readouterr().err
+    assert "the head is missing, but there are 4 entries" in capsys.readouterr().err
 
 
 def test_an_end_that_was_cut_off_together_with_the_head_is_beyond_any_chain(mandate_id: str) -> None:
@@ -193,7 +193,7 @@ def test_values_that_no_erasure_took_are_missed(mandate_id: str, capsys: pytest.
     del values["user_agent"]
     put({**item, "values": {"S": json.dumps(values)}})
     assert verify(mandate_id) == 1
-    assert "gone beside entry 1, without an erasure: user_agent" in capsys.readouterr().err
+    assert "missing beside entry 1, without an erasure: user_agent" in capsys.readouterr().err
     delete_personal(mandate_id)
     assert verify(mandate_id) == 1
     assert "without an erasure: issuer, source_ip, subject, user_agent" in capsys.readouterr().err
@@ -263,4 +263,4 @@ def test_only_a_hash_that_was_kept_shows_a_ledger_whose_end_was_cut_off(
     assert main(["mandate", "verify", mandate_id, *kept]) == 0
     delete(items(mandate_id, "entry#")[-1])
     assert main(["mandate", "verify", mandate_id, *kept]) == 1
-    assert "entry 4: is not there, and its hash was kept" in capsys.readouterr().err
+    assert "entry 4: is missing, but its hash was kept" in capsys.readouterr().err

@@ -429,7 +429,7 @@ def test_nothing_is_begun_when_there_is_no_time_left(stack: CloudFormation) -> N
     event = stack.event("Create", stack.properties)
     late = stack.send(event, remaining_seconds=custom_resource.RESERVED_SECONDS - 1)
     assert late["Status"] == "FAILED"
-    assert "time was up" in late["Reason"]
+    assert "Time ran out" in late["Reason"]
     assert stack.endpoints() == []
 
 

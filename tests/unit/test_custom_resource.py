@@ -134,7 +134,7 @@ def test_the_watchdog_answers_for_hanging_work_and_nothing_begins_after_it(kind:
     asked.ask(hangs, RequestType=kind, remaining=lambda: ANSWER_SECONDS + 0.05)
     (answer,) = asked.answers
     assert answer["Status"] == status
-    assert "time was up" in answer["Reason"]
+    assert "Time ran out" in answer["Reason"]
     assert begun == []
 
 
@@ -189,7 +189,7 @@ def test_what_the_watchdog_is_sending_is_waited_for_when_the_work_ends_meanwhile
 
     container.runs(until_the_watchdog_is_sending)
     (answer,) = container.asked.answers
-    assert "time was up" in answer["Reason"]
+    assert "Time ran out" in answer["Reason"]
 
 
 def test_a_send_that_never_ends_is_not_waited_for_beyond_the_functions_time(

@@ -244,8 +244,8 @@ def test_a_value_that_no_erasure_took_is_missed() -> None:
     evidence = page(replace(set_up(), personal={}))
     assert (evidence["mandate"]["customer_id"], evidence["mandate"]["customer_erased"]) == (None, False)
     assert problems(file(evidence)) == [
-        "1.json: faults: when this pack was made, personal_values: gone beside entry 1, without an erasure:"
-        " source_ip, subject, user_agent"
+        "1.json: faults: when this pack was made, personal_values: missing beside entry 1, without an"
+        " erasure: source_ip, subject, user_agent"
     ]
 
 
@@ -334,7 +334,7 @@ def test_an_entry_altered_together_with_every_digest_is_still_named() -> None:
 
     found = problems(altered(file(page(set_up())), change_entry, digests=True))
     assert any("signature.value" in problem for problem in found)
-    assert "1.json: entry 3: was altered, its content does not have its hash" in found
+    assert "1.json: entry 3: was altered: its content does not match its hash" in found
 
 
 def test_an_entry_altered_and_hashed_anew_breaks_the_chain() -> None:
@@ -356,9 +356,9 @@ def test_what_was_broken_when_the_pack_was_made_is_signed_as_broken() -> None:
     assert evidence["mandate"]["status"] is None
     assert evidence["stripe_dispute_evidence"]["text"] == {}
     assert problems(file(evidence)) == [
-        "1.json: entry 3: was altered, its content does not have its hash",
+        "1.json: entry 3: was altered: its content does not match its hash",
         "1.json: ledger: entry 3 was altered before this pack was made",
-        "1.json: faults: when this pack was made, entry 3 is the first that was altered, removed or put in",
+        "1.json: faults: when this pack was made, entry 3 is the first that was altered, removed or inserted",
     ]
 
 
@@ -406,12 +406,12 @@ def test_a_chain_that_was_made_anew_shows_only_against_a_hash_that_was_kept() ->
     assert list(problems_in({"x": file(page(one))}, TRUSTED, kept)) == []
     for number, entry_hash in kept:
         assert list(problems_in({"x": forged}, TRUSTED, [(number, entry_hash)])) == [
-            f"entry {number}: has not the hash that was kept: the ledger was made anew"
+            f"entry {number}: its hash is not the one that was kept: the ledger was made anew"
         ]
     cut_off = recorded([our_own(SESSION_CREATED)])
     assert list(problems_in({"x": file(page(cut_off))}, TRUSTED, kept[:2])) == []
     assert list(problems_in({"x": file(page(cut_off))}, TRUSTED, kept[2:3])) == [
-        "entry 3: is not there, and its hash was kept: the ledger was cut off before it"
+        "entry 3: is missing, but its hash was kept: the ledger was cut off before it"
     ]
 
 
@@ -536,7 +536,7 @@ def test_an_earlier_pack_shows_that_a_chain_was_made_anew() -> None:
     remade = pages(set_up(failures=30, agent="somebody else"))
     assert problems(*(file(one) for one in remade)) == []
     found = problems(*(file(one) for one in [*honest, *remade]))
-    assert "entry 1: two pages have it differently" in found
+    assert "entry 1: two pages disagree about it" in found
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -621,7 +621,7 @@ def test_the_command_takes_hashes_that_were_kept(tmp_path: Path, capsys: pytest.
     heads = [f"--head={entry.number}:{entry.hash}" for entry in one.entries]
     assert verify(*arguments, *heads) == 0
     assert verify(*arguments, f"--head=5:{'0' * 64}") == 1
-    assert "entry 5: has not the hash that was kept" in capsys.readouterr().err
+    assert "entry 5: its hash is not the one that was kept" in capsys.readouterr().err
     for odd in ("5", "0:" + "0" * 64, "5:" + "0" * 63, "5:" + "A" * 64, ":" + "0" * 64):
         with pytest.raises(SystemExit, match="2"):
             verify(*arguments, "--head", odd)

@@ -243,8 +243,8 @@ def test_each_section_that_stripe_requires_must_be_there(section: str) -> None:
 def test_a_locale_that_is_there_twice_in_two_cases_is_refused() -> None:
     """Nobody could be shown the second one."""
     assert problems({**PLAIN, "texts": dict.fromkeys(("en", "pt-BR", "pt-br"), TEXT)}) == [
-        "texts.pt-BR is there twice: case makes no difference",
-        "texts.pt-br is there twice: case makes no difference",
+        "texts.pt-BR is given twice: case makes no difference",
+        "texts.pt-br is given twice: case makes no difference",
     ]
 
 

@@ -56,7 +56,7 @@ def test_names_that_differ_do_no_harm_where_they_are_of_one_kind(issuer: Issuer)
 def test_a_services_subject_is_never_a_customer(issuer: Issuer, subject: str, client: Any) -> None:
     """Nor a service: many issuers let users choose their `sub`, or an administrator choose it for them."""
     claims = customer_claims(sub=subject, client_id=client)
-    assert refused(issuer, token(claims)) == "its subject is a service's, and its client is not"
+    assert refused(issuer, token(claims)) == "its subject is a service's, but its client is not"
 
 
 @pytest.mark.parametrize(

@@ -404,7 +404,7 @@ def test_a_secret_that_somebody_wrote_by_hand_is_of_the_first_format() -> None:
 def test_a_newer_entry_in_a_pack_is_not_verified_by_guessing() -> None:
     evidence = json.loads(json.dumps(LAST.pack["evidence"]))
     evidence["ledger"]["entries"][2]["format"] = 2
-    assert "entry 3: has not the format 1, the one that this release reads" in page_problems(evidence)
+    assert "entry 3: its format is not 1, the only one this release reads" in page_problems(evidence)
 
 
 def test_a_newer_pack_is_not_verified_by_guessing() -> None:

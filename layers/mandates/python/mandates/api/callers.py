@@ -7,7 +7,7 @@ from typing import Any
 
 from mandates.core.errors import InsufficientScope, NotFound, Unauthenticated
 
-NOT_YOURS = "there is no such thing, or it is not yours"
+NOT_YOURS = "it does not exist, or it is not yours"
 """The same words for both, so that the difference can't be told."""
 
 

@@ -25,4 +25,4 @@ def from_cursor[Position](cursor: str | None, kind: type[Position]) -> Position 
         padded = cursor + "=" * (-len(cursor) % 4)
         return msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=kind)
     except (ValueError, binascii.Error, msgspec.MsgspecError):
-        raise InvalidRequest("cursor: use the next_cursor of an answer as it is, or leave it out") from None
+        raise InvalidRequest("cursor: send the next_cursor of an answer unchanged, or leave it out") from None

@@ -97,7 +97,7 @@ class Keys:
         match self._fetch_json(address):
             case {"keys": list(published)}:
                 return [key for entry in published if (key := public_key(entry)) is not None]
-        raise IssuerUnreadable(f"{address} answers no JSON Web Key Set")
+        raise IssuerUnreadable(f"{address} does not return a JSON Web Key Set")
 
     def _discovered(self) -> str:
         """OpenID Connect Discovery, section 4."""

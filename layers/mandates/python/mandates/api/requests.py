@@ -145,7 +145,7 @@ def raw_body(event: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(body, validate=True)
     except ValueError:
-        raise errors.InvalidRequest("the body is not the base64 it is said to be") from None
+        raise errors.InvalidRequest("the body is marked as base64, but is not base64") from None
 
 
 Route = Callable[[Request], Response]

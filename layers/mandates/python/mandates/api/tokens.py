@@ -135,12 +135,12 @@ class Verifier:
         clients = clients_of(claims)
         services = clients & self._settings.service_client_ids
         if services and services != clients:
-            raise TokenRefused("it names a service's client and another one")
+            raise TokenRefused("it names a service's client and another client")
         subject = _subject(claims, services)
         if services:
             return Caller(subject, self._settings.oidc_issuer, is_service=True, scopes=self._scopes(claims))
         if subject in subjects_of(self._settings.service_client_ids):
-            raise TokenRefused("its subject is a service's, and its client is not")
+            raise TokenRefused("its subject is a service's, but its client is not")
         if is_of_a_client_itself(subject, claims):
             raise TokenRefused("it is a client's own, and ServiceClientIds does not list that client")
         return Caller(subject, self._settings.oidc_issuer, is_service=False, scopes=frozenset())

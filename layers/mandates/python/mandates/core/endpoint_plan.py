@@ -186,7 +186,7 @@ def next_step(ours: Sequence[WebhookEndpoint], held: SigningSecrets, now: float,
         return Retire(left.endpoint_id)
     waits = _rest(left.removed_at, pauses.kept, now)
     if waits:
-        return Pause(waits, "what the first endpoint signed last may still be under way")
+        return Pause(waits, "deliveries signed for the first endpoint may still be under way")
     return Drop(left.removed_at)
 
 
@@ -201,7 +201,7 @@ def _with_both(
         return Subscribe(second, next(e for e in ours if e.endpoint_id == second.replaces))
     waits = _rest(second.subscribed_at, pauses.overlap, now)
     if waits:
-        return Pause(waits, "what the first endpoint was sent last is still being delivered")
+        return Pause(waits, "the last events for the first endpoint are still being delivered")
     return Remove(tuple(e for e in ours if e != second))
 
 

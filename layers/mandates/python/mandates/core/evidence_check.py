@@ -23,7 +23,7 @@ def page_problems(evidence: Json) -> Iterator[str]:
     It may be any JSON object: this is for documents that somebody has altered.
     """
     if evidence.get("format") != FORMAT:
-        yield f"format is not {FORMAT}, the one that this release reads: use the release that made the pack"
+        yield f"format is not {FORMAT}, the only one this release reads: use the release that made the pack"
     yield from _altered_sections(evidence)
     try:
         yield from _chain_problems(evidence)
@@ -49,7 +49,7 @@ def _chain_problems(evidence: Json) -> Iterator[str]:
     entries = ledger["entries"]
     yield from _entry_problems(entries, first=page["first_entry"] or 1, after=page["hash_before"])
     if entries and page["last_entry"] != page["first_entry"] + len(entries) - 1:
-        yield f"page: says that it ends with entry {page['last_entry']}, which it does not"
+        yield f"page: says that it ends with entry {page['last_entry']}, but it does not"
     if ledger["first_broken"] is not None:
         yield f"ledger: entry {ledger['first_broken']} was altered before this pack was made"
     mandate_id = evidence["mandate"]["mandate_id"]
@@ -62,10 +62,10 @@ def _entry_problems(entries: Iterable[Json], *, first: int, after: str) -> Itera
     previous = after
     for number, entry in enumerate(entries, start=first):
         if entry.get("format") != ENTRY_FORMAT:
-            yield f"entry {number}: has not the format {ENTRY_FORMAT}, the one that this release reads"
+            yield f"entry {number}: its format is not {ENTRY_FORMAT}, the only one this release reads"
         content = {name: value for name, value in entry.items() if name != "hash"}
         if digest(content) != entry.get("hash"):
-            yield f"entry {number}: was altered, its content does not have its hash"
+            yield f"entry {number}: was altered: its content does not match its hash"
         if entry.get("number") != number:
             yield f"entry {number}: is numbered {entry.get('number')}"
         if entry.get("previous_hash") != previous:
@@ -99,7 +99,7 @@ def _set_problems(pages: Sequence[Json]) -> Iterator[str]:
     for page in pages:
         for entry in page["ledger"]["entries"]:
             if entries.setdefault(entry["number"], entry)["hash"] != entry["hash"]:
-                yield f"entry {entry['number']}: two pages have it differently"
+                yield f"entry {entry['number']}: two pages disagree about it"
     known = {0: GENESIS, **_hashes(pages)}
     for page in pages:
         first, before = page["page"]["first_entry"], page["page"]["hash_before"]
@@ -189,6 +189,6 @@ def kept_hash_problems(kept: Iterable[tuple[int, str]], hashes: Mapping[int, str
     """
     for number, kept_hash in kept:
         if number not in hashes:
-            yield f"entry {number}: is not there, and its hash was kept: the ledger was cut off before it"
+            yield f"entry {number}: is missing, but its hash was kept: the ledger was cut off before it"
         elif hashes[number] != kept_hash:
-            yield f"entry {number}: has not the hash that was kept: the ledger was made anew"
+            yield f"entry {number}: its hash is not the one that was kept: the ledger was made anew"

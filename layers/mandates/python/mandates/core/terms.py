@@ -268,7 +268,7 @@ def _texts_problems(plain: Mapping[str, Any]) -> Iterator[str]:
         if not is_locale(locale):
             yield f"texts.{locale} is not a locale, such as en or pt-BR"
         elif len([other for other in texts if str(other).lower() == locale.lower()]) > 1:
-            yield f"texts.{locale} is there twice: case makes no difference"
+            yield f"texts.{locale} is given twice: case makes no difference"
         yield from _keys(f"texts.{locale}", text, set(SECTIONS), optional)
         if isinstance(text, Mapping):
             for name, section in text.items():

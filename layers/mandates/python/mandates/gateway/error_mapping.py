@@ -5,7 +5,9 @@ import stripe
 from mandates.core.errors import StripeRefused, StripeUnavailable, UnknownAtStripe
 
 REFUSED = "Stripe refused the request: this service or its Stripe account is set up wrongly"
-UNKNOWN = "Stripe does not know what it gave us before: the operator has to check its account and API key"
+UNKNOWN = (
+    "Stripe does not know an object that it gave us before: the operator has to check the account and API key"
+)
 
 
 class RequestRejected(StripeRefused):
@@ -66,7 +68,7 @@ class errors_ours:  # noqa: N801 - reads as a word in `with errors_ours():`
             case stripe.PermissionError():
                 raise KeyLacksPermission("the Stripe API key may not do this", **about) from error
             case stripe.APIError() if _header(error, "idempotent-replayed") == "true":
-                raise AnswerReplayed("Stripe failed at this request; try again", **about) from error
+                raise AnswerReplayed("Stripe failed on this request; try again", **about) from error
             case stripe.RateLimitError() | stripe.APIConnectionError() | stripe.APIError():
                 raise StripeUnavailable("Stripe can't be reached or is busy; try again", **about) from error
             case _:

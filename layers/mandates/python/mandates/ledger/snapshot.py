@@ -35,7 +35,7 @@ def read_record(mandate_id: str, read: Callable[[str], Stored] = as_usual) -> Re
     if head is None:
         if not stored.entries:
             return None
-        raise LedgerUnreadable(f"the head is gone, and {len(entries)} entries are there")
+        raise LedgerUnreadable(f"the head is missing, but there are {len(entries)} entries")
     first_broken = first_unsound(stored.entries, length=head.entries, head_hash=head.head_hash)
     with _naming("the ledger, or what the mandate stands on,"):
         proven_head = head_of(sound(entries, first_broken), {})

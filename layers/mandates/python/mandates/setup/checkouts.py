@@ -119,7 +119,7 @@ class Checkouts:
         if wait:
             raise TooManyCheckouts(
                 f"this customer began {MOST_STARTS} checkouts within an hour:"
-                " go on with the one that is open, or begin another after Retry-After",
+                " continue with the open one, or begin another after Retry-After",
                 retry_after=wait,
             )
 
@@ -205,7 +205,7 @@ class Checkouts:
                 raise _refused(refusal) from None
             if isinstance(ended, ResourceMissing) and self._customer_is_gone(slot):
                 raise CustomerRequired(
-                    "your Stripe customer was deleted: PUT /customers/{customer_id} makes another"
+                    "your Stripe customer was deleted: PUT /customers/{customer_id} creates another"
                 ) from None
             raise
         contribute_ours(
@@ -262,7 +262,7 @@ def _refusal_of_url(ended: RequestRejected | AnswerReplayed) -> Refusal | None:
 
 def _refused(refusal: Refusal) -> RedirectRefusedByStripe:
     return RedirectRefusedByStripe(
-        f"Stripe does not take this {refusal.field}: send another",
+        f"Stripe does not accept this {refusal.field}: send another",
         field=refusal.field,
         stripe_code=refusal.stripe_code,
     )

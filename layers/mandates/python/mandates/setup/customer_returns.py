@@ -29,7 +29,9 @@ def record_return(customer_id: str, checkout_session_id: str, token: str, clock:
     if own is None:
         raise NotFound(NOT_YOURS)
     if meant is not own:
-        raise WrongReturnToken("this is not the token of the address that Stripe sends this customer back to")
+        raise WrongReturnToken(
+            "this token is not the one in the address that Stripe sends this customer back to"
+        )
     return read_heads([own.mandate_id])[own.mandate_id]
 
 

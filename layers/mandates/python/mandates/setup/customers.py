@@ -89,7 +89,7 @@ class Customers:
 
     def _retrieved(self, customer_id: str, stripe_customer_id: str, adopt: str | None) -> Saved:
         if adopt not in {None, stripe_customer_id}:
-            raise CustomerAlreadyLinked("this customer has another Stripe customer already")
+            raise CustomerAlreadyLinked("this customer already has another Stripe customer")
         return Saved(customer_id, stripe_customer_id, created=False)
 
     def _stripe_customer_for(self, claim: Customer, adopt: str | None) -> str:
@@ -121,7 +121,9 @@ class Customers:
         if found and not self._deleted_at_stripe(found):
             return found
         if self._clock() < last_created_at + SEARCHABLE_AFTER_SECONDS:
-            raise StripeUnavailable("Stripe did not say whether it made this customer; try again in minutes")
+            raise StripeUnavailable(
+                "Stripe did not say whether it created this customer; try again in a few minutes"
+            )
         self._renewed(claim, claim.generation)
         raise Conflict
 

@@ -32,7 +32,7 @@ failed, and an address can take longer than its time-outs say, which are for eac
 
 MAX_REASON_LENGTH = 1000  # of the 4,096 bytes an answer may have
 
-TIME_IS_UP = "The time was up before all was done. Deploy again: it goes on from there."
+TIME_IS_UP = "Time ran out before everything was done. Deploy again: it goes on from there."
 
 Kind = Literal["Create", "Update", "Delete"]
 Send = Callable[[str, bytes], None]
@@ -115,7 +115,7 @@ def parse(event: Any) -> Request:
             known = event.get("PhysicalResourceId")
             if known is None or isinstance(known, str):
                 return Request(kind, request_id, stack_id, logical_id, known, properties)
-    raise BadRequest("This is not a request of CloudFormation's for a custom resource.")
+    raise BadRequest("This is not a CloudFormation request for a custom resource.")
 
 
 class _Answer:
@@ -170,7 +170,7 @@ class _Answer:
                 self._send(url, body)
             except Exception as error:
                 # Not the address: whoever has it may answer.
-                logger.warning("the answer was not taken", extra={"error": type(error).__name__})
+                logger.warning("the answer was not accepted", extra={"error": type(error).__name__})
                 if attempt + 1 < ANSWER_ATTEMPTS:
                     self._sleep(0.5 * 2**attempt)
             else:

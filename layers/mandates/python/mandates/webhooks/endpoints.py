@@ -97,8 +97,8 @@ class WebhookEndpoints:
         marked = held.registered.get(OWNER_MARK, self._owner_mark)
         if marked != self._owner_mark:
             raise ValueError(
-                f"this stack's things at Stripe are marked with {marked}, and would be nobody's under another"
-                f" mark: set the parameter OwnerMark to that"
+                f"everything this stack has at Stripe is marked with {marked}, and would belong to no stack"
+                f" under another mark: set the parameter OwnerMark to that"
             )
         plan = core.plan(ours, held, wanted)
         keep = plan.keep
@@ -116,7 +116,7 @@ class WebhookEndpoints:
                 self._gateway.update_webhook_endpoint(endpoint.endpoint_id, needed)
                 self._say(f"updated the webhook endpoint {endpoint.endpoint_id}: {', '.join(sorted(needed))}")
         if len(keep) > 1:
-            self._say("a rotation of the webhook secret is under way: rotate-webhook-secret will end it")
+            self._say("a rotation of the webhook secret is under way: rotate-webhook-secret will finish it")
         self._remove(plan.remove)
         self._tidy(registered, ours, {e.endpoint_id for e in plan.remove})
 
@@ -172,7 +172,7 @@ class WebhookEndpoints:
                     self._say("the first endpoint's secret is no longer accepted")
                     ending = True
         if by_hand := self._secrets.read().by_hand:
-            self._say(f"{by_hand} more that belong to no endpoint of this stack's were left as they are")
+            self._say(f"{by_hand} more secrets belong to no endpoint of this stack and were left as they are")
 
     def _second(self, first: WebhookEndpoint) -> None:
         marks = (METADATA_OWNER_MARK, METADATA_REGISTERED_AS)
@@ -243,7 +243,7 @@ def explain(error: Exception) -> str:
         case RequestRejected():
             return (
                 f"Stripe refuses the webhook endpoint (code {error.extra.get('stripe_code')}, parameter"
-                f" {error.param}). A live key wants an https address; an account may have 16."
+                f" {error.param}). A live key requires an https address; an account may have 16 endpoints."
             )
         case StripeUnavailable():
             return "Stripe can't be reached or is busy. Nothing is lost: try again later."

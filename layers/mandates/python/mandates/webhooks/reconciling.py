@@ -164,7 +164,7 @@ class Reconciler:
     def _check_mode(self, livemode: bool) -> None:
         """The other mode's list is empty of what is looked for, and would have the cursor pass it by."""
         if livemode is not self.livemode:
-            raise WrongMode("the API key is for the other mode than StripeLivemode says: correct one")
+            raise WrongMode("the API key is not for the mode in StripeLivemode: correct one of them")
 
     def _take(self, events: Sequence[Event], start: int, stop: int, now: int, found: Found) -> bool:
         """Queue what has no record. False if the queue did not take all of it."""

@@ -40,7 +40,7 @@ def provide(request: Request, secrets: WebhookSecrets, endpoints: Callable[[str]
     except Exception:
         if request.kind == "Update" and _is_back(secrets, properties):
             logger.error(
-                "the way back was not checked at Stripe: look at the webhook endpoint there, and deploy again"
+                "the rollback was not checked at Stripe: look at the webhook endpoint there, and deploy again"
             )
             return
         raise
