@@ -100,7 +100,7 @@ class Control:
         return JSONResponse({"requests": [asdict(line) for line in self._simulator.requests()]})
 
     async def faults(self, _: Request) -> Response:
-        return JSONResponse(msgspec.to_builtins(self._simulator.faults))
+        return JSONResponse(msgspec.to_builtins(self._simulator.fault_plan))
 
 
 async def refused(_: Request, error: Exception) -> Response:

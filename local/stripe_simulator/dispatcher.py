@@ -63,7 +63,7 @@ class Dispatcher:
         tried: dict[int, Delivery] = {}
         while fresh := self._simulator.make_due(tried.keys()):
             tried |= {item.id: item for item in fresh}
-            if self._simulator.faults.webhooks.outage:
+            if self._simulator.fault_plan.webhooks.outage:
                 break
             if not await self._until(_all_answered_again(fresh), deadline - self._loop_time()):
                 break

@@ -102,7 +102,7 @@ class Outbox:
     def next_due(self) -> float | None:
         return min((item.due for item in self._open.values() if not item.in_flight), default=None)
 
-    def start(
+    def begin(
         self, delivery: Delivery, event: Json, endpoint: Json, secret: str, now: float
     ) -> DeliveryAttempt:
         """Render and sign one attempt. The signature's time is the attempt's, not the event's."""

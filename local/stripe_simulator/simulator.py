@@ -111,7 +111,7 @@ class Simulator:
             account.set_faults(plan)
 
     @property
-    def faults(self) -> FaultPlan:
+    def fault_plan(self) -> FaultPlan:
         return self._account.plan
 
     def advance(self, seconds: float) -> None:
@@ -185,7 +185,7 @@ class Simulator:
             for delivery in [] if account.plan.webhooks.outage else account.outbox.due(now):
                 if limit is not None and len(attempts) >= limit:
                     break
-                attempts += self._start(account, delivery, now)
+                attempts += self._attempts_for(account, delivery, now)
             return attempts
 
     def record_answer(self, attempt: DeliveryAttempt, answer: int | str) -> None:
@@ -210,7 +210,7 @@ class Simulator:
             times = [at for at in (account.timers.next_due(), delivery) if at is not None]
             return min(times, default=None)
 
-    def _start(self, account: Account, delivery: Delivery, now: float) -> list[DeliveryAttempt]:
+    def _attempts_for(self, account: Account, delivery: Delivery, now: float) -> list[DeliveryAttempt]:
         endpoint = account.get("webhook_endpoint", delivery.endpoint)
         if endpoint is None or endpoint["status"] != "enabled":
             account.outbox.stop(delivery)
@@ -219,7 +219,7 @@ class Simulator:
             account.outbox.drop(delivery, now, lost=account.plan.webhooks.dropped == "lost")
             return []
         event = account.find("event", delivery.event)
-        return [account.outbox.start(delivery, event, endpoint, account.unshown(endpoint)["secret"], now)]
+        return [account.outbox.begin(delivery, event, endpoint, account.unshown(endpoint)["secret"], now)]
 
     @contextmanager
     def _turn(self) -> Iterator[Account]:

@@ -22,7 +22,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 
-_NAMES = {"amazon_pay": "Amazon Pay", "card": "Card", "link": "Link"}
+_DISPLAY_NAMES = {"amazon_pay": "Amazon Pay", "card": "Card", "link": "Link"}
 
 
 class Html(str):
@@ -88,7 +88,7 @@ def success_url(session: Json) -> str:
 
 
 def name_of(kind: str) -> str:
-    return _NAMES.get(kind, kind.replace("_", " ").capitalize())
+    return _DISPLAY_NAMES.get(kind, kind.replace("_", " ").capitalize())
 
 
 def _agreement(settings: Settings, session: Json, kind: str) -> str:

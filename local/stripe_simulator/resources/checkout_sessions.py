@@ -172,6 +172,8 @@ class Authorize(Action):
         intent = _intent_of(account, session)
         method = _chosen(account, session, intent)
         _resolve_customer(account, session, intent)
+        if session["customer"] and not payment_methods.can_attach(account, method):
+            raise NotPossible("The payment method of this Checkout Session was attached in the meantime.")
         mandate = mandates.add(account, method, self.acceptance) if self.mandate else None
         setup_intents.succeed(account, intent, mandate)
         if session["customer"]:
@@ -278,8 +280,9 @@ def _expire(account: Account, session: Json) -> None:
 
 def _close(account: Account, session: Json, state: str) -> Json | None:
     """End a session as ``complete`` or ``expired``; returns the event. Its page is gone."""
+    event = CHECKOUT_SESSION.move(account, session, state, {"url": None})
     account.timers.cancel(session["id"])
-    return CHECKOUT_SESSION.move(account, session, state, {"url": None})
+    return event
 
 
 def _custom_text(given: Json) -> Json:

@@ -80,6 +80,10 @@ def attached_to(account: Account, customer: str, kind: str | None = None) -> lis
     ]
 
 
+def can_attach(account: Account, method: Json) -> bool:
+    return PAYMENT_METHOD.allows(account, method, "attached")
+
+
 def attach_to(account: Account, method: Json, customer: str) -> None:
     PAYMENT_METHOD.move(account, method, "attached", {"customer": customer})
 
@@ -132,7 +136,7 @@ def attach(account: Account, call: Call) -> Json:
             "from a Customer, and may not be used again.",
             "payment_method",
         )
-    if not PAYMENT_METHOD.allows(account, method, "attached"):
+    if not can_attach(account, method):
         raise unexpected_state("The payment method you provided has already been attached to a customer.")
     attach_to(account, method, customer["id"])
     return method

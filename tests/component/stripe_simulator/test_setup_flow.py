@@ -130,6 +130,20 @@ def test_a_buyer_cannot_complete_for_a_deleted_customer(shop: Shop, client: stri
         shop.simulator.core.authorize(session.id)
 
 
+def test_a_buyer_cannot_complete_with_a_payment_method_that_was_attached_meanwhile(
+    shop: Shop, client: stripe.StripeClient
+) -> None:
+    session = shop.session()
+    shop.simulator.core.act(session.id, Choose("amazon_pay"))
+    method = str(shop.intent(session.id).payment_method)
+    client.v1.payment_methods.attach(method, {"customer": shop.customer().id})
+    before = shop.event_types()
+    with pytest.raises(NotPossible, match="attached in the meantime"):
+        shop.simulator.core.authorize(session.id)
+    assert shop.event_types() == before
+    assert shop.intent(session.id).status == "requires_action"
+
+
 def test_setup_intents_are_listed(shop: Shop, client: stripe.StripeClient) -> None:
     method = shop.saved()
     shop.session()
