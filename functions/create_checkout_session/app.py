@@ -8,7 +8,8 @@ from typing import Annotated
 import msgspec
 
 from mandates.api.callers import caller_of
-from mandates.api.requests import Request, Response, api
+from mandates.api.requests import Request, api
+from mandates.api.responses import Response
 from mandates.core import locales
 from mandates.core.checkout import CheckoutRequest
 from mandates.core.clock import rfc3339

@@ -7,7 +7,8 @@ from typing import Annotated
 import msgspec
 
 from mandates.api.callers import Scope, caller_of
-from mandates.api.requests import Request, Response, api
+from mandates.api.requests import Request, api
+from mandates.api.responses import Response
 from mandates.core.errors import InsufficientScope
 from mandates.gateway.access import Stripe, StripeAccess
 from mandates.gateway.politeness import REQUEST_SECONDS

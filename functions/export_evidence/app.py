@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 
 from mandates.api.callers import NOT_YOURS, caller_of
-from mandates.api.requests import Request, Response, api
+from mandates.api.requests import Request, api
+from mandates.api.responses import Response
 from mandates.core.canonical import canonical_json
 from mandates.core.errors import NotFound
 from mandates.evidence.signed_packs import (

@@ -4,7 +4,8 @@ import os
 import time
 
 from mandates.api.callers import NOT_YOURS, caller_of
-from mandates.api.requests import Request, Response, api
+from mandates.api.requests import Request, api
+from mandates.api.responses import Response
 from mandates.api.views import mandate_view
 from mandates.core.errors import (
     NotFound,

@@ -14,7 +14,8 @@ from mandates.api.callers import (
     caller_of,
 )
 from mandates.api.cursors import from_cursor, to_cursor
-from mandates.api.requests import Request, Response, api
+from mandates.api.requests import Request, api
+from mandates.api.responses import Response
 from mandates.api.views import ledger_view, mandate_view
 from mandates.core.errors import InvalidRequest, NotFound
 from mandates.ledger.contributing import statuses

@@ -4,7 +4,8 @@ import os
 
 import msgspec
 
-from mandates.api.requests import Request, Response, api
+from mandates.api.requests import Request, api
+from mandates.api.responses import Response
 from mandates.api.views import terms_view
 from mandates.core.errors import NoTerms
 from mandates.runtime import settings

@@ -7,14 +7,9 @@ from typing import Any
 
 import msgspec
 
-from mandates.api.requests import (
-    Response,
-    problem,
-    problem_response,
-    raw_body,
-    request_id,
-    to_gateway,
-)
+from mandates.api.problems import problem, problem_response
+from mandates.api.requests import raw_body, request_id
+from mandates.api.responses import Response, to_gateway
 from mandates.core.errors import InvalidRequest
 from mandates.runtime import aws, settings
 from mandates.runtime.secret_values import Secret

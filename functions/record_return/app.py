@@ -7,7 +7,8 @@ from typing import Annotated
 import msgspec
 
 from mandates.api.callers import caller_of
-from mandates.api.requests import Request, Response, api
+from mandates.api.requests import Request, api
+from mandates.api.responses import Response
 from mandates.api.views import mandate_view
 from mandates.core.return_tokens import WELL_FORMED
 from mandates.ledger.contributing import statuses

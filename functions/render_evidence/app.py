@@ -11,7 +11,8 @@ from typing import Any
 import typst
 
 from mandates.api.callers import caller_of
-from mandates.api.requests import Request, Response, api
+from mandates.api.requests import Request, api
+from mandates.api.responses import Response
 from mandates.core.canonical import canonical_json
 from mandates.core.errors import NotAcceptable
 from mandates.core.visible import visible, visible_lines

@@ -8,7 +8,8 @@ import msgspec
 
 from mandates.api.access import mandate_for
 from mandates.api.callers import Scope, caller_of
-from mandates.api.requests import Request, Response, api
+from mandates.api.requests import Request, api
+from mandates.api.responses import Response
 from mandates.api.views import mandate_view
 from mandates.ledger.contributing import statuses
 from mandates.revocation.revoking import revoke

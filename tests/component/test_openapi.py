@@ -17,6 +17,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from mandates.api.problems import STATUSES
 from mandates.core import errors
 from mandates.core.clock import Moment
 from mandates.core.facts import Kind
@@ -853,20 +854,18 @@ def test_every_documented_answer_has_a_case() -> None:
 
 
 def test_every_code_is_documented_with_its_status_and_what_to_do(world: World) -> None:
-    from mandates.api import requests  # once the environment is there: importing it sets the metrics up
-
     codes = CONTRACT.document["components"]["schemas"]["ProblemCode"]
     defaults = CONTRACT.codes_of({"$ref": "#/components/responses/Gateway"})
     assert set(codes["enum"]) == {code for _, _, code in CONTRACT.answers() if code} | set(defaults)
     assert re.findall(r"^\| `(\w+)` \|", codes["description"], re.MULTILINE) == codes["enum"]
-    for error, status in requests.STATUSES.items():
+    for error, status in STATUSES.items():
         found = {
             answer[1]
             for answer in CONTRACT.answers()
             if answer[2] == error.code and answer[1:] not in NOT_FROM_A_HANDLER
         }
         assert found == (set() if error.code in NO_ROUTE_YET else {status}), error
-    assert requests.STATUSES.keys() == {
+    assert STATUSES.keys() == {
         error for error in vars(errors).values() if isinstance(error, type) and "code" in vars(error)
     }
 

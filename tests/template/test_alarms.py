@@ -13,7 +13,7 @@ from math import prod
 
 import pytest
 
-from mandates.api.requests import STATUSES
+from mandates.api.problems import STATUSES
 from mandates.core import errors
 from mandates.webhooks.reconciling import ON_THEIR_WAY_SECONDS
 from tests.functions import folder_of

@@ -9,17 +9,9 @@ import msgspec
 import pytest
 
 from mandates import gateway
-from mandates.api.requests import (
-    MAX_BODY_BYTES,
-    STATUSES,
-    Request,
-    Response,
-    api,
-    cors_headers,
-    problem,
-    raw_body,
-    to_gateway,
-)
+from mandates.api.problems import STATUSES, problem
+from mandates.api.requests import MAX_BODY_BYTES, Request, api, raw_body
+from mandates.api.responses import Response, cors_headers, to_gateway
 from mandates.core import errors
 
 ORIGIN = "https://shop.example"

@@ -1,19 +1,15 @@
-"""Behind the gateway: requests in, responses out, and the one table from errors to HTTP statuses.
-
-Errors are RFC 9457 `application/problem+json` with a stable `code`. Whatever a browser gets carries the
-CORS headers, errors too; without them a front end could not read why it was refused.
-"""
+"""Requests as API Gateway hands them over, and how a route becomes a Lambda handler."""
 
 import base64
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from mandates.api.problems import UNEXPECTED, problem
+from mandates.api.responses import Response, cors_headers, to_gateway
 from mandates.core import errors, strict_json
 from mandates.core.ids import MAX_ID_LENGTH, is_printable_id
 from mandates.runtime.telemetry import (
@@ -24,47 +20,6 @@ from mandates.runtime.telemetry import (
 )
 
 MAX_BODY_BYTES = 64 * 1024
-
-STATUSES: Mapping[type[errors.MandatesError], HTTPStatus] = {
-    errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
-    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
-    errors.InsufficientScope: HTTPStatus.FORBIDDEN,
-    errors.NotFound: HTTPStatus.NOT_FOUND,
-    errors.NoTerms: HTTPStatus.NOT_FOUND,
-    errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
-    errors.TermsChanged: HTTPStatus.CONFLICT,
-    errors.CustomerRequired: HTTPStatus.CONFLICT,
-    errors.CustomerAlreadyLinked: HTTPStatus.CONFLICT,
-    errors.RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    errors.ConsentRequired: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.RedirectNotAllowed: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.RedirectRefusedByStripe: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.StripeCustomerUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.WrongReturnToken: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.TooManyCheckouts: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.LedgerUnreadable: HTTPStatus.INTERNAL_SERVER_ERROR,
-    errors.StripeRefused: HTTPStatus.BAD_GATEWAY,
-    errors.UnknownAtStripe: HTTPStatus.BAD_GATEWAY,
-    errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.StripeUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-}
-
-PROBLEM = "application/problem+json"
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """`body` is any JSON value, bytes that are sent as they are, or None for an empty answer.
-
-    The gateway takes text: bytes that are not UTF-8 are `binary`, and get through only where the request
-    accepts a type that the API lists under BinaryMediaTypes.
-    """
-
-    status: int
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    binary: bool = False
 
 
 class Request:
@@ -155,8 +110,8 @@ LambdaHandler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 def api(allowed_origins: frozenset[str]) -> Callable[[Route], LambdaHandler]:
     """Make a Lambda handler of a function from Request to Response.
 
-    Our own errors become problem documents by STATUSES; anything else is logged, and a 500 that says
-    nothing of it.
+    Our own errors become problem documents. Anything else is logged, and answered by a 500 that does not
+    say what it was.
     """
 
     def decorate(route: Route) -> LambdaHandler:
@@ -172,7 +127,7 @@ def api(allowed_origins: frozenset[str]) -> Callable[[Route], LambdaHandler]:
                 _count(error, response.status)
             except Exception:
                 logger.exception("unexpected error")
-                response = _UNEXPECTED
+                response = UNEXPECTED
             headers = cors_headers(request.headers.get("origin"), allowed_origins)
             return to_gateway(response, headers, request.request_id)
 
@@ -182,86 +137,14 @@ def api(allowed_origins: frozenset[str]) -> Callable[[Route], LambdaHandler]:
 
 
 def _count(error: errors.MandatesError, status: int) -> None:
-    """What the status alone does not tell: a 503 from an outage at Stripe, a 502 from another 502."""
+    """Count what the status alone does not tell: a 502 for something Stripe does not know, a 503 that is no
+    outage at Stripe."""
     if isinstance(error, errors.UnknownAtStripe):
         count("UnknownAtStripe")
     if status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(error, errors.StripeUnavailable):
         count("UnavailableHere")
 
 
-def problem(error: errors.MandatesError) -> Response:
-    headers = {"Retry-After": str(error.retry_after)} if error.retryable else {}
-    if isinstance(error, errors.Unauthenticated):
-        headers["WWW-Authenticate"] = "Bearer"
-    status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
-    return problem_response(status, error.code, str(error), headers, error.extra)
-
-
-def problem_response(
-    status: HTTPStatus,
-    code: str,
-    detail: str,
-    headers: Mapping[str, str] | None = None,
-    extra: Mapping[str, Any] | None = None,
-) -> Response:
-    body = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "code": code,
-        "detail": detail,
-        **(extra or {}),
-    }
-    return Response(status.value, body, {"Content-Type": PROBLEM, **(headers or {})})
-
-
-_UNEXPECTED = problem_response(
-    HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "something went wrong here; try again"
-)
-
-
-def cors_headers(origin: str | None, allowed_origins: frozenset[str]) -> dict[str, str]:
-    if origin not in allowed_origins:
-        return {"Vary": "Origin"}
-    return {
-        "Vary": "Origin",
-        "Access-Control-Allow-Origin": str(origin),
-        "Access-Control-Expose-Headers": "Retry-After",
-    }
-
-
-def to_gateway(response: Response, headers: Mapping[str, str], request_id: str) -> dict[str, Any]:
-    """The answer as API Gateway wants it. Nothing is to be cached unless the route says so.
-
-    A problem carries the gateway's id of the request: whoever got it can name it, and the logs have it.
-    """
-    if response.headers.get("Content-Type") == PROBLEM:
-        response = replace(response, body={**response.body, "request_id": request_id})
-    return {
-        "statusCode": response.status,
-        "headers": {
-            **({"Content-Type": "application/json"} if response.body is not None else {}),
-            "Cache-Control": "no-store",
-            **headers,
-            **response.headers,
-        },
-        "body": _text(response),
-        "isBase64Encoded": response.binary,
-    }
-
-
-def _text(response: Response) -> str:
-    match response.body:
-        case None:
-            return ""
-        case bytes() as binary if response.binary:
-            return base64.b64encode(binary).decode()
-        case bytes() as text:
-            return text.decode()
-        case value:
-            return json.dumps(value, ensure_ascii=False)
-
-
 def _loggable(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Stripe's request id and code help an operator; the rest of an answer may be the customer's."""
+    """Stripe's request id and code, which help an operator. The rest may be the customer's."""
     return {name: value for name, value in extra.items() if name.startswith("stripe_")}

@@ -1,4 +1,4 @@
-"""What can go wrong, as types. Each carries a stable `code`; api/requests.py has the one table of statuses.
+"""What can go wrong, as types. Each carries a stable `code`; api/problems.py has the one table of statuses.
 
 The message is for whoever made the call: it says what is wrong and what to do.
 """
