@@ -18,7 +18,7 @@ def server() -> Iterator[RunningSimulator]:
 
 @pytest.fixture
 def simulator(server: RunningSimulator) -> Iterator[RunningSimulator]:
-    """A simulator without a past."""
+    """A simulator that remembers nothing."""
     server.core.reset()
     yield server
     server.core.reset()

@@ -29,7 +29,7 @@ def hints_of(kind: type[stripe.StripeObject]) -> dict[str, Any]:
 
 
 def parts_of(hint: Any) -> tuple[Any, ...]:
-    """The alternatives of a union. An enumeration is its values alone, without the ``str`` beside it."""
+    """The alternatives of a union. For an enumeration only its values, without the ``str`` beside them."""
     parts = get_args(hint) if get_origin(hint) is Union else (hint,)
     enumerated = any(get_origin(part) is Literal for part in parts)
     return tuple(part for part in parts if not (enumerated and part is str))

@@ -30,7 +30,7 @@ def client_of(
 
 
 def error_of(call: Callable[[], object]) -> dict[str, Any]:
-    """The error object of the refusal that ``call`` must meet, with its HTTP status."""
+    """The error with which ``call`` must be refused, with its HTTP status."""
     with pytest.raises(stripe.StripeError) as refused:
         call()
     answer: Any = refused.value.json_body
@@ -49,7 +49,7 @@ class Shop:
         return self.client.v1.customers.create(given)
 
     def session(self, **params: Any) -> Session:
-        """An open session for a new customer; ``None`` leaves a parameter out."""
+        """An open session for a new customer. ``None`` leaves a parameter out."""
         if "customer" not in params:
             params["customer"] = self.customer().id
         usual = {
@@ -80,7 +80,7 @@ class Shop:
         return self.client.v1.webhook_endpoints.create(given)
 
     def event_types(self) -> list[str]:
-        """Everything announced so far, the oldest first."""
+        """The types of all events so far, oldest first."""
         return [event["type"] for event in self.simulator.core.events()]
 
 
@@ -100,7 +100,7 @@ class Received:
 
 
 class Receiver:
-    """A webhook endpoint that remembers what it got; it answers with ``statuses`` in turn, then with 200."""
+    """A webhook endpoint that keeps what it receives. It answers with ``statuses`` in turn, then with 200."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []

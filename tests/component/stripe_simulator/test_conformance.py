@@ -1,4 +1,4 @@
-"""Every object against the class the SDK generates from Stripe's OpenAPI document."""
+"""Every object, compared with the SDK's class, which is generated from Stripe's OpenAPI document."""
 
 from typing import Any, Literal, get_args, get_origin
 
@@ -67,7 +67,7 @@ def test_the_comparison_can_fail() -> None:
 
 
 def problems(thing: dict[str, Any], kind: type[stripe.StripeObject], where: str) -> list[str]:
-    """Unknown members, missing ones that can't be null, scalars of a wrong type or outside an enumeration."""
+    """Unknown members, missing ones that can't be null, scalars of a wrong type or value."""
     hints = hints_of(kind)
     found = [f"{where}.{key} is not known" for key in thing if key not in hints]
     for key, hint in hints.items():

@@ -16,6 +16,15 @@ def test_a_buyer_by_remote_control(shop: Shop, control: httpx.Client) -> None:
     assert shop.client.v1.events.retrieve(authorised["event"]).type == "checkout.session.completed"
 
 
+def test_the_mandate_has_the_buyers_browser(shop: Shop, control: httpx.Client) -> None:
+    session = shop.session()
+    browser = {"ip_address": "203.0.113.7", "user_agent": "Browser of a test"}
+    authorised = control.post(f"/sessions/{session.id}/authorize", json={"acceptance": browser}).json()
+    mandate = shop.client.v1.mandates.retrieve(authorised["setup_intent"]["mandate"])
+    assert mandate.customer_acceptance.online is not None
+    assert mandate.customer_acceptance.online.to_dict() == browser
+
+
 def test_what_happens_elsewhere(shop: Shop, control: httpx.Client) -> None:
     session, first, second = shop.session(), shop.saved(), shop.saved()
     before = len(shop.event_types())
@@ -41,7 +50,7 @@ def test_what_happens_elsewhere(shop: Shop, control: httpx.Client) -> None:
     assert event.request.id is None
 
 
-def test_a_key_is_rolled(shop: Shop, control: httpx.Client) -> None:
+def test_a_rolled_key_is_refused(shop: Shop, control: httpx.Client) -> None:
     key = "sk_test_placeholder"
     assert control.post("/api_keys/expire", json={"key": key}).json() == {}
     refused = error_of(shop.client.v1.customers.list)
@@ -74,7 +83,7 @@ def test_errors_are_clear(control: httpx.Client, path: str, body: object, status
     assert message in answer.json()["error"]["message"]
 
 
-def test_what_the_state_forbids_is_a_conflict(shop: Shop, control: httpx.Client) -> None:
+def test_an_action_that_the_state_forbids_is_a_conflict(shop: Shop, control: httpx.Client) -> None:
     session = shop.session()
     assert control.post(f"/sessions/{session.id}/authorize").status_code == 200
     for action in ("authorize", "decline", "abandon"):

@@ -1,4 +1,4 @@
-"""The core alone: under the SDK without a socket, under a clock that only moves when told to."""
+"""The core alone: under the SDK without a socket, with a clock that moves only when told to."""
 
 from random import Random
 
@@ -56,7 +56,7 @@ def test_a_run_repeats_to_the_byte() -> None:
     assert bodies != set_up(third, different)
 
 
-def test_time_is_the_clocks() -> None:
+def test_time_comes_from_the_clock() -> None:
     simulator, clock, client = world()
     set_up(simulator, client)
     assert {event.created for event in client.v1.events.list().data} == {START}
@@ -126,7 +126,7 @@ def test_an_unanswered_request_is_a_connection_error_that_had_its_effect() -> No
     assert len(client.v1.customers.list().data) == 1
 
 
-def test_what_is_handed_out_cannot_change_what_is_kept() -> None:
+def test_changing_an_answer_does_not_change_the_object() -> None:
     simulator, _, client = world()
     headers = {"Authorization": "Bearer sk_test_x"}
     simulator.request("POST", "/v1/customers", headers, "name=Ann").body["name"] = "Bob"

@@ -89,7 +89,7 @@ def test_events_tell_whether_webhooks_got_through(
 
 
 def test_one_slice_of_time_page_by_page(shop: Shop, client: stripe.StripeClient) -> None:
-    """As reconciliation reads: some types, from a second on and before another, a hundred at a time."""
+    """How reconciliation reads: some types, from one second until before another, a hundred at a time."""
     shop.customer()
     shop.simulator.core.advance(100)
     wanted = [shop.customer().id for _ in range(130)]

@@ -13,7 +13,7 @@ def plan(shop: Shop, **members: Any) -> None:
 
 
 def statuses(shop: Shop, event_type: str) -> list[str]:
-    """Of the deliveries of that event, as Stripe knows them: the receiver knows a moment earlier."""
+    """The status of that event's deliveries at Stripe. The receiver knows a moment earlier."""
     events = [event for event in shop.simulator.core.events() if event["type"] == event_type]
     return [delivery["status"] for event in events for delivery in event["deliveries"]]
 
@@ -54,7 +54,7 @@ class TestApi:
         api_fault(shop, effect="rate_limit", times=1)
         assert error_of(patient.v1.customers.list)["code"] == "rate_limit"
 
-    def test_an_error_hits_what_it_is_aimed_at(self, shop: Shop, client: stripe.StripeClient) -> None:
+    def test_an_error_hits_only_its_target(self, shop: Shop, client: stripe.StripeClient) -> None:
         api_fault(shop, effect="server_error", status=503, method="POST", path="/v1/checkout")
         assert client.v1.customers.create({"name": "Ann"}).name == "Ann"
         assert client.v1.checkout.sessions.list().data == []
@@ -63,7 +63,7 @@ class TestApi:
         plan(shop)
         assert shop.session().status == "open"
 
-    def test_what_could_have_been_done_may_be_rejected(self, shop: Shop, client: stripe.StripeClient) -> None:
+    def test_a_possible_request_may_be_rejected(self, shop: Shop, client: stripe.StripeClient) -> None:
         api_fault(shop, effect="rejected", param="success_url", code="url_invalid", times=1)
         refused = error_of(shop.session)
         assert (refused["status"], refused["type"]) == (400, "invalid_request_error")
@@ -71,7 +71,7 @@ class TestApi:
         assert client.v1.checkout.sessions.list().data == []
         assert shop.session().status == "open"
 
-    def test_what_exists_may_be_unknown_as_to_another_accounts_key(
+    def test_an_existing_object_may_be_unknown_as_for_another_accounts_key(
         self, shop: Shop, client: stripe.StripeClient
     ) -> None:
         session = shop.session()
@@ -184,7 +184,7 @@ class TestWebhooks:
         eventually(lambda: shop.simulator.core.events()[0]["pending_webhooks"] == 0)
         assert shop.simulator.core.events()[0]["deliveries"][0]["answers"] == ["dropped", "dropped", 200]
 
-    def test_lost_for_good(self, shop: Shop, receiver: Receiver, control: httpx.Client) -> None:
+    def test_a_lost_event_never_comes(self, shop: Shop, receiver: Receiver, control: httpx.Client) -> None:
         shop.endpoint(receiver)
         plan(shop, webhooks={"drop_first": 1, "dropped": "lost"})
         shop.customer()

@@ -1,4 +1,4 @@
-"""The buyer's way through the pages, as a browser without scripts goes it."""
+"""The buyer's way through the pages, in a browser without scripts."""
 
 import re
 from urllib.parse import urlsplit
@@ -150,7 +150,7 @@ def test_the_way_back_waits_for_the_webhook(shop: Shop, browser: httpx.Client, r
     assert shop.client.v1.events.list({"type": "checkout.session.completed"}).data[0].pending_webhooks == 0
 
 
-def test_but_not_forever(receiver: Receiver) -> None:
+def test_the_way_back_does_not_wait_forever(receiver: Receiver) -> None:
     def authorise(simulator: RunningSimulator) -> int:
         shop = Shop(simulator, client_of(simulator))
         shop.endpoint(receiver)

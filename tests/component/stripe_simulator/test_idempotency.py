@@ -26,7 +26,7 @@ def test_the_first_answer_is_given_again(shop: Shop, client: stripe.StripeClient
     assert [line.replayed for line in shop.simulator.core.requests()] == [False, True]
 
 
-def test_the_answer_is_the_one_of_then(shop: Shop, client: stripe.StripeClient) -> None:
+def test_a_replayed_answer_is_the_original_one(shop: Shop, client: stripe.StripeClient) -> None:
     created = client.v1.customers.create({"name": "Ann"}, key("k"))
     client.v1.customers.update(created.id, {"name": "Bob"})
     assert client.v1.customers.create({"name": "Ann"}, key("k")).name == "Ann"

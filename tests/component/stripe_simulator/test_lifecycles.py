@@ -1,4 +1,4 @@
-"""The states of Stripe's objects: the tables, that they are kept, and that nothing goes round them."""
+"""The states of Stripe's objects: the tables hold, and nothing bypasses them."""
 
 import ast
 from itertools import product
@@ -36,7 +36,7 @@ def an_account() -> Account:
 
 
 def thing_in(account: Account, one: Lifecycle, state: str) -> dict[str, Any]:
-    """An object of this kind, brought into a state by the shortest way through its table."""
+    """An object of this kind, in this state, by the shortest way through the table."""
     ways = [[one.first]]
     while ways[0][-1] != state:
         way = ways.pop(0)
@@ -97,7 +97,7 @@ def test_a_table_without_a_row_for_a_state_is_refused() -> None:
 
 @pytest.mark.parametrize("one", LIFECYCLES, ids=name_of)
 def test_stripe_knows_the_states_and_events(one: Lifecycle) -> None:
-    """As far as the SDK, generated from Stripe's OpenAPI document, lists them."""
+    """Compared with the SDK, which is generated from Stripe's OpenAPI document."""
     assert {type_ for row in one.table.values() for type_ in row.values() if type_} <= EVENT_TYPES
     assert one.created is None or one.created in EVENT_TYPES
     if one.shown:
@@ -115,13 +115,13 @@ def enumeration_of(class_: type[stripe.StripeObject], member: str) -> set[str]:
 EVENT_TYPES = enumeration_of(stripe.Event, "type")
 
 
-def test_every_kind_that_is_simulated_with_a_status_has_a_table() -> None:
+def test_every_kind_with_a_status_has_a_table() -> None:
     shown = {one.kind for one in LIFECYCLES if one.shown}
     assert shown == {kind for kind, class_ in CLASSES.items() if "status" in hints_of(class_)}
 
 
-def test_every_transition_is_met_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No table promises what neither the API, the buyer nor time can bring about."""
+def test_every_transition_can_be_caused_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API, the actions and time together cause every transition of every table."""
     met: set[tuple[str, str, str]] = set()
     move = Lifecycle.move
 
@@ -137,7 +137,7 @@ def test_every_transition_is_met_from_outside(monkeypatch: pytest.MonkeyPatch) -
 
 
 def a_life_at_stripe() -> list[str]:
-    """A story in which everything happens that can; returns the types of the events about it."""
+    """A story in which every transition happens. Returns the types of its events."""
     simulator = Simulator()
     client = stripe.StripeClient("sk_test_placeholder", http_client=DirectClient(simulator)).v1
     endpoint = client.webhook_endpoints.create({"url": "http://127.0.0.1/", "enabled_events": ["*"]})
@@ -169,7 +169,7 @@ def a_life_at_stripe() -> list[str]:
     return [event["type"] for event in simulator.events()]
 
 
-def test_no_event_about_a_state_but_those_of_the_tables() -> None:
+def test_every_event_of_a_life_is_in_a_table() -> None:
     tables = {type_ for one in LIFECYCLES for row in one.table.values() for type_ in row.values()}
     assert set(a_life_at_stripe()) <= tables | {one.created for one in LIFECYCLES}
 

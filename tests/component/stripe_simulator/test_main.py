@@ -1,4 +1,4 @@
-"""The command a person or the local stack starts."""
+"""The command that a person or the local stack starts."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""Parameters are those of the SDK's own types; what Stripe would refuse is refused in its words."""
+"""Parameters follow the SDK's own types. What Stripe would refuse is refused in Stripe's words."""
 
 from collections.abc import Callable
 from typing import Any
@@ -119,7 +119,7 @@ def test_types_are_checked(client: stripe.StripeClient, call: Call, param: str, 
     assert message in error["message"]
 
 
-def test_an_empty_value_is_only_taken_where_it_clears_something(shop: Shop) -> None:
+def test_an_empty_value_is_accepted_only_where_it_clears_something(shop: Shop) -> None:
     customer = shop.customer(business_name="Bean & Leaf", metadata={"a": "1", "b": "2"})
     updated = shop.client.v1.customers.update(customer.id, {"business_name": "", "metadata": {"a": ""}})
     assert updated.business_name is None
@@ -149,7 +149,7 @@ def test_metadata_has_limits(client: stripe.StripeClient, metadata: dict[str, st
         assert error_of(lambda: client.v1.customers.create({"metadata": metadata}))["status"] == 400
 
 
-def test_a_numeric_metadata_key_is_no_list(client: stripe.StripeClient) -> None:
+def test_a_numeric_metadata_key_is_not_a_list(client: stripe.StripeClient) -> None:
     created = client.v1.customers.create({"metadata": {"0": "zero"}}).metadata
     assert created is not None
     assert created.to_dict() == {"0": "zero"}
@@ -177,7 +177,7 @@ def test_an_unknown_url_is_stripes_404(simulator: RunningSimulator) -> None:
     assert answer.headers["Request-Id"].startswith("req_")
 
 
-def test_a_body_that_is_no_form_is_refused(simulator: RunningSimulator) -> None:
+def test_a_body_that_is_not_a_form_is_refused(simulator: RunningSimulator) -> None:
     headers = {"Authorization": "Bearer sk_test_placeholder"}
     answer = httpx.post(
         f"{simulator.url}/v1/customers", json={"name": "Ann"}, headers=headers, trust_env=False

@@ -69,7 +69,7 @@ def test_the_buyer_withdraws_at_amazon(shop: Shop, client: stripe.StripeClient) 
 
 
 @pytest.mark.parametrize(("for_one_payment", "kind"), [(True, "single_use"), (False, "multi_use")])
-def test_anothers_mandate_on_it_ends_alone(
+def test_another_payments_mandate_ends_alone(
     shop: Shop, client: stripe.StripeClient, for_one_payment: bool, kind: str
 ) -> None:
     method = shop.saved()

@@ -1,4 +1,4 @@
-"""What the resources say about themselves fits together."""
+"""The declarations of the resources fit together."""
 
 import pytest
 

@@ -55,7 +55,7 @@ def test_an_event_is_rendered_at_its_endpoints_version(
     assert receiver.received[0].event["api_version"] == "2026-09-30.endive"
 
 
-def test_a_refused_delivery_comes_back_until_it_is_taken(
+def test_a_refused_delivery_is_repeated_until_it_is_accepted(
     shop: Shop, receiver: Receiver, client: stripe.StripeClient
 ) -> None:
     secret = shop.endpoint(receiver).secret
@@ -98,7 +98,7 @@ def test_a_failed_event_can_be_sent_again(shop: Shop, receiver: Receiver, contro
     assert receiver.received[-1].event["id"] == event
 
 
-def test_an_address_that_leads_nowhere_harms_nobody_else(
+def test_a_bad_address_does_not_stop_other_deliveries(
     shop: Shop, receiver: Receiver, client: stripe.StripeClient
 ) -> None:
     client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:99999/", "enabled_events": ["*"]})
@@ -108,7 +108,7 @@ def test_an_address_that_leads_nowhere_harms_nobody_else(
     eventually(lambda: len(shop.simulator.core.events()[0]["deliveries"][0]["answers"]) > 1)
 
 
-def test_nobody_listening_is_a_failed_attempt(
+def test_a_refused_connection_is_a_failed_attempt(
     shop: Shop, client: stripe.StripeClient, receiver: Receiver
 ) -> None:
     client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:1/", "enabled_events": ["*"]})
@@ -146,7 +146,7 @@ def test_many_deliveries_go_out_at_once_but_not_all(shop: Shop, receiver: Receiv
     eventually(lambda: all(event["pending_webhooks"] == 0 for event in shop.simulator.core.events()))
 
 
-def test_a_reset_forgets_what_was_under_way(
+def test_a_reset_forgets_deliveries_under_way(
     shop: Shop, receiver: Receiver, control: httpx.Client, simulator: RunningSimulator
 ) -> None:
     endpoint = shop.endpoint(receiver)
