@@ -5,6 +5,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mandates.runtime.queues import Queue
 from ops.stack import StackError
 
 
@@ -14,9 +15,7 @@ def client() -> Any:
 
 def depth(sqs: Any, url: str) -> int:
     """About how many messages are in the queue, including those being processed. Raises StackError."""
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     try:
-        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return Queue(sqs, url).length()
     except (BotoCoreError, ClientError) as error:
         raise StackError(f"can't read the queue {url}: {error}") from None
-    return sum(int(found[name]) for name in names)

@@ -13,7 +13,7 @@ import pytest
 
 from mandates.core.clock import Moment
 from mandates.core.errors import StripeUnavailable
-from mandates.core.stripe_events.projection import HANDLED_TYPES
+from mandates.core.stripe_events.projection import HANDLED_TYPES, METADATA_OWNER_MARK
 from mandates.gateway import Gateway
 from mandates.setup import sweep
 from mandates.setup.sweep import MOST_FAILURES_IN_A_ROW
@@ -251,11 +251,10 @@ def test_a_session_that_stripe_does_not_know_is_given_up_only_after_thirty_days(
     assert swept(world, begun["mandate_id"]) == "expired"
 
 
-def test_a_session_that_is_not_ours_decides_nothing_and_comes_back_later_and_later(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_session_that_is_not_ours_decides_nothing_and_comes_back_later_and_later(world: World) -> None:
     begun = authorised(world)
-    monkeypatch.setattr(sweep, "is_about", lambda *_: False)
+    session = world.stripe.core.find("checkout.session", begun["checkout_session_id"])
+    session["metadata"] |= {METADATA_OWNER_MARK: "another-stack"}
     world.sweep_is_due(begun["mandate_id"])
     assert world.reconcile()["MandatesSwept"] == [0]
     first = head(begun["mandate_id"]).sweep_at - time.time()

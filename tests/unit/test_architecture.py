@@ -28,6 +28,9 @@ from tests.unit.source_guards import (
 )
 from tests.variables import environment
 
+NEVER = NOT_ON_LAMBDA | {"requests"}
+"""What no function, and nothing of the layer, imports. stripe alone brings requests."""
+
 PACKAGE = LAYER / "mandates"
 CORE = dict(sources(PACKAGE / "core"))
 OURS = {**dict(sources(PACKAGE)), **dict(sources(FUNCTIONS))}
@@ -106,7 +109,7 @@ def test_only_the_gateway_imports_stripe() -> None:
     assert all(path.startswith("layers/mandates/python/mandates/gateway/") for path in importers)
 
 
-@pytest.mark.parametrize("package", ["boto3", "requests", "pydantic", "httpx"])
+@pytest.mark.parametrize("package", sorted(NEVER))
 def test_nothing_of_ours_imports(package: str) -> None:
     assert [path for path, source in OURS.items() if uses(source, package)] == []
 
@@ -184,9 +187,6 @@ def test_the_layer_may_not_even_hand_it_on() -> None:
 
 
 # ----------------------------------------------------------------------------------- what is loaded
-
-NEVER = NOT_ON_LAMBDA | {"requests"}
-"""What no function leads to: stripe alone brings requests."""
 
 
 @pytest.mark.parametrize("name", ENTRIES)

@@ -25,7 +25,7 @@ from typing import Any
 
 from mandates.api.views import mandate_view
 from mandates.core.changes import stands_on
-from mandates.core.clock import Clock, Moment
+from mandates.core.clock import Clock, Moment, RandomBytes
 from mandates.core.errors import Busy, LedgerUnreadable
 from mandates.core.facts import Fact, Facts, Kind, to_plain
 from mandates.core.faults import faults
@@ -53,7 +53,6 @@ RESTORABLE_DAYS = 35
 
 MEANWHILE = "the customer did something meanwhile: run this again"
 
-RandomBytes = Callable[[int], bytes]
 Say = Callable[[str], None]
 
 

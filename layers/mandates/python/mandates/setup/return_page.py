@@ -45,12 +45,18 @@ def brought_up_to_date(
     if not may_ask(checkout_session_id, Moment(clock()).seconds, every=ASK_AGAIN_AFTER_SECONDS):
         return mandate
     session = gateway.read_session(checkout_session_id)
-    if not is_about(session, mandate, owner_mark):
-        return mandate
-    facts = tuple(facts_of(session, SOURCE, Moment(clock()).seconds))
+    facts = facts_about(mandate, session, owner_mark, SOURCE, Moment(clock()).seconds)
     if facts:
         contribute(mandate.mandate_id, [Contribution(SOURCE, facts)], clock)
     return read_heads([mandate.mandate_id])[mandate.mandate_id]
+
+
+def facts_about(
+    mandate: Mandate, session: Mapping[str, Any], owner_mark: str, source: str, now: int
+) -> tuple[Fact, ...]:
+    """What a session, with its SetupIntent expanded, says of this mandate: nothing if it is another's, which
+    is not believed."""
+    return tuple(facts_of(session, source, now)) if _is_about(session, mandate, owner_mark) else ()
 
 
 def facts_of(session: Mapping[str, Any], source: str, now: int) -> Iterable[Fact]:
@@ -84,8 +90,8 @@ def last_failure(mandate: Mandate) -> str | None:
     return failed.detail.get("code") if failed else None
 
 
-def is_about(session: Mapping[str, Any], mandate: Mandate, owner_mark: str) -> bool:
-    """Whether Stripe's session, and its SetupIntent, are this mandate's; if not, they are not believed."""
+def _is_about(session: Mapping[str, Any], mandate: Mandate, owner_mark: str) -> bool:
+    """Whether the session, and its SetupIntent, are this mandate's."""
     metadata = session.get("metadata") or {}
     setup_intent = session.get("setup_intent") or {}
     return (

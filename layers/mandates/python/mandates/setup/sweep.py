@@ -17,7 +17,7 @@ from mandates.core.mandate import Mandate, Status, status
 from mandates.gateway import Gateway, ResourceMissing
 from mandates.ledger.contributing import contribute
 from mandates.runtime.telemetry import correlated, logger
-from mandates.setup.return_page import facts_of, is_about
+from mandates.setup.return_page import facts_about
 from mandates.store.mandates import Due, due_to_be_swept, read_heads, sweep_later, sweep_no_more
 
 SOURCE = "api:reconcile"
@@ -121,7 +121,7 @@ class Sweeper:
             # Neither does a key of another account. Should it be set up all the same, that counts more.
             long_ago = _age(head, now) > EVENTS_LISTED_SECONDS
             return (_cancelled("session_unknown_at_stripe", now),) if long_ago else ()
-        return tuple(facts_of(session, SOURCE, now)) if is_about(session, head, self.owner_mark) else ()
+        return facts_about(head, session, self.owner_mark, SOURCE, now)
 
 
 def _log(mandate_id: str, error: Exception) -> None:

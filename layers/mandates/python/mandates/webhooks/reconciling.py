@@ -19,6 +19,7 @@ from typing import Any
 from mandates.core.clock import Clock, Moment, rfc3339
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import EVENTS_PER_PAGE, Gateway
+from mandates.runtime.deadline import TimeLeft
 from mandates.runtime.queues import Queue
 from mandates.store.event_cursors import advance, read_position
 from mandates.store.events import recorded
@@ -52,8 +53,6 @@ queue, and then the sweep (setup/sweep.py)."""
 CLOCKS_APART_SECONDS = 60
 
 Event = Mapping[str, Any]
-TimeLeft = Callable[[], float]
-"""Seconds until this process is ended."""
 
 
 class WrongMode(Exception):
