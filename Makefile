@@ -148,5 +148,5 @@ propose-upgrade: ## open a pull request with the locks that make upgrade wrote, 
 	  git -c user.name='github-actions[bot]' -c user.email='github-actions[bot]@users.noreply.github.com' \
 	    commit --quiet --all --message 'Locks have the newest releases' && \
 	  gh auth setup-git && git push --quiet --force origin upgrade-locks && \
-	  { gh pr view upgrade-locks >/dev/null 2>&1 || gh pr create --fill --head upgrade-locks; } && \
+	  { gh pr list --head upgrade-locks --json number | grep -q number || gh pr create --fill --head upgrade-locks; } && \
 	  gh workflow run check.yaml --ref upgrade-locks; }

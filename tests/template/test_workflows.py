@@ -158,6 +158,80 @@ def test_where_setting_up_takes_wheels_alone(
     assert ("--only-binary :all:" in sync) is expected
 
 
+class AtGitHub:
+    """A clone of a repository with this Makefile, and a `gh` that notes what it is asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.origin, self.clone, self.asked = folder / "origin.git", folder / "clone", folder / "asked"
+        self.environment = {
+            "PATH": f"{folder / 'bin'}:/usr/bin:/bin",
+            "HOME": str(folder),
+            "GITHUB_REF_NAME": "v9.9.9",
+            "GIT_AUTHOR_NAME": "a",
+            "GIT_AUTHOR_EMAIL": "a@shop.example",
+            "GIT_COMMITTER_NAME": "a",
+            "GIT_COMMITTER_EMAIL": "a@shop.example",
+        }
+        (folder / "bin").mkdir()
+        self.gh("exit 0")
+        self.run("git", "init", "--quiet", "--bare", str(self.origin), cwd=folder)
+        self.run("git", "clone", "--quiet", str(self.origin), str(self.clone), cwd=folder)
+        (self.clone / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+        (self.clone / "requirements.lock").write_text("package==1\n")
+        self.run("git", "add", ".")
+        self.run("git", "commit", "--quiet", "--message", "first")
+
+    def gh(self, does: str) -> None:
+        self.asked.write_text("")
+        command = self.clone.parent / "bin" / "gh"
+        command.write_text(f'#!/bin/sh\necho "$*" >>{self.asked}\n{does}\n')
+        command.chmod(0o755)
+
+    def run(self, *command: str, cwd: Path | None = None) -> str:
+        return subprocess.check_output(command, cwd=cwd or self.clone, env=self.environment, text=True)
+
+    def calls(self) -> list[str]:
+        return [" ".join(line.split()[:2]) for line in self.asked.read_text().splitlines()]
+
+
+@pytest.fixture
+def at_github(tmp_path: Path) -> AtGitHub:
+    return AtGitHub(tmp_path)
+
+
+def test_newer_locks_become_a_branch_a_pull_request_and_a_check(at_github: AtGitHub) -> None:
+    at_github.run("make", "propose-upgrade")
+    assert at_github.calls() == []  # nothing is newer
+    (at_github.clone / "requirements.lock").write_text("package==2\n")
+    at_github.run("make", "propose-upgrade")
+    assert at_github.calls() == ["auth setup-git", "pr list", "pr create", "workflow run"]
+    pushed = at_github.run("git", "show", "upgrade-locks:requirements.lock", cwd=at_github.origin)
+    assert pushed == "package==2\n"
+
+
+def test_an_open_pull_request_gets_the_newest_locks(at_github: AtGitHub) -> None:
+    at_github.gh("""case "$1 $2" in "pr list") echo '[{"number": 7}]';; esac""")
+    for version in ("2", "3"):
+        (at_github.clone / "requirements.lock").write_text(f"package=={version}\n")
+        at_github.run("make", "propose-upgrade")
+    assert "pr create" not in at_github.calls()
+    pushed = at_github.run("git", "show", "upgrade-locks:requirements.lock", cwd=at_github.origin)
+    assert pushed == "package==3\n"
+
+
+def test_a_release_is_made_once_and_gets_its_files(at_github: AtGitHub) -> None:
+    (at_github.clone / "dist").mkdir()
+    (at_github.clone / "dist" / "sbom.cdx.json").touch()
+    at_github.run("make", "release")
+    assert (
+        at_github.asked.read_text().splitlines()[-1] == "release upload v9.9.9 dist/sbom.cdx.json --clobber"
+    )
+    assert at_github.calls() == ["release view", "release upload"]
+    at_github.gh("""case "$1 $2" in "release view") exit 1;; esac""")
+    at_github.run("make", "release")
+    assert at_github.calls() == ["release view", "release create", "release upload"]
+
+
 def all_problems(workflows: dict[str, Workflow]) -> list[str]:
     return [f"{name}: {problem}" for name, one in workflows.items() for problem in problems(name, one)]
 
