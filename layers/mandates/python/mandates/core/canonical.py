@@ -8,8 +8,8 @@ from typing import Any
 def canonical_json(value: Any) -> bytes:
     """RFC 8785 (JSON Canonicalization Scheme) for the values used here.
 
-    Objects with ASCII keys, arrays, strings, booleans, null and integers up to 2**53; no floats, whose
-    text RFC 8785 takes from ECMAScript. For these, sorted keys and no white space are the whole of it.
+    Objects with ASCII keys, arrays, strings, booleans, null and integers up to 2**53. Floats are refused: RFC
+    8785 takes their text from ECMAScript. For the other values, sorted keys and no white space are enough.
     """
     _refuse_what_rfc8785_writes_otherwise(value)
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()

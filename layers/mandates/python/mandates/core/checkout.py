@@ -1,8 +1,8 @@
-"""One checkout at a time per customer, and what to do with the one there is.
+"""One checkout at a time per customer, and what to do with an existing one.
 
-The slot is written, with every parameter Stripe will be sent, before Stripe is called. So a caller who
+Before Stripe is called, the slot is written with every parameter that Stripe will get. So a caller who
 retries after a crash sends exactly the same under the same idempotency key, and gets the same session. Once
-the session is recorded the parameters are gone: the return token in them is kept nowhere.
+the session is recorded, the parameters are deleted: the return token in them is kept nowhere.
 """
 
 from collections.abc import Mapping
@@ -13,24 +13,24 @@ from typing import Any
 from mandates.core.mandate import Status
 
 IDEMPOTENCY_WINDOW_SECONDS = 23 * 3600
-"""Stripe keeps an idempotency key for at least 24 hours; an hour is left for clocks and slow calls.
+"""Stripe keeps an idempotency key for at least 24 hours. One hour is left for clocks and slow calls.
 https://docs.stripe.com/api/idempotent_requests"""
 
 SESSION_LIFETIME_SECONDS = 23 * 3600 + 45 * 60
-"""Stripe allows 30 minutes to 24 hours. The stored expiry must still be 30 minutes ahead when creation
-is retried at the end of the idempotency window, and 15 minutes are left for clocks either way."""
+"""Stripe allows 30 minutes to 24 hours. The stored expiry must still be 30 minutes ahead when creation is
+retried at the end of the idempotency window. 15 minutes are left for clocks on either side."""
 
 
 MOST_STARTS = 10
 START_PERIOD_SECONDS = 3600
-"""A customer may begin so many checkouts in this time. Each leaves a mandate with a consent, which is kept
-for good, and takes one of the 25 sessions a second that Stripe creates for all customers together
-(https://docs.stripe.com/rate-limits). Nobody who only changes their mind comes near it."""
+"""A customer may begin MOST_STARTS checkouts in this time. Each leaves a mandate with a consent, which is
+kept forever, and takes one of the 25 sessions a second that Stripe creates for all customers together
+(https://docs.stripe.com/rate-limits). Nobody who only changes their mind comes near the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckoutRequest:
-    """What the front end asked for; equal requests share a session while it is open."""
+    """What the front end asked for. Equal requests share a session while it is open."""
 
     terms_version: str
     terms_digest: str
@@ -42,7 +42,7 @@ class CheckoutRequest:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Stripe does not take the request's `field`, one of its URLs; `stripe_code` says why, if Stripe does."""
+    """Stripe does not accept the URL in the request's `field`. `stripe_code` says why, if Stripe does."""
 
     field: str
     stripe_code: str | None
@@ -52,10 +52,10 @@ class Refusal:
 class Slot:
     """A customer's current checkout. Times are epoch seconds.
 
-    `params` is all that Stripe is sent, and empty once the session's id and URL are known. Those are None
-    until Stripe has answered, and stay so if that is a `refusal`. `starts` says by mandate id when this
-    checkout and those of the hour before it were begun, the earliest first: what was begun before that hour,
-    the index of mandates knows.
+    `params` is everything that Stripe gets. It is empty once the session's id and URL are known. Those are
+    None until Stripe has answered, and stay None if the answer is a `refusal`. `starts` says by mandate id
+    when this checkout and those of the hour before it were begun, earliest first. Earlier ones are in the
+    index of mandates.
     """
 
     mandate_id: str
@@ -74,13 +74,13 @@ class Slot:
 
 
 class Step(Enum):
-    """What a request for a checkout has to do about the slot it found."""
+    """What a request for a checkout has to do with the slot that it found."""
 
-    START = auto()  # nothing in the way
-    REUSE = auto()  # the same session again
-    RESUME = auto()  # creation was begun and its answer never recorded: repeat it
-    REPLACE = auto()  # something else is open: end that first
-    ABANDON = auto()  # its creation can no longer be repeated safely: leave it behind
+    START = auto()  # nothing is in the way
+    REUSE = auto()  # answer with the same session
+    RESUME = auto()  # creation was begun, but its answer was never recorded: repeat it
+    REPLACE = auto()  # another session is open: end it first
+    ABANDON = auto()  # creation can no longer be repeated safely: leave it behind
     REFUSE = auto()  # Stripe refused exactly this
 
 
@@ -101,7 +101,7 @@ def next_step(slot: Slot | None, request: CheckoutRequest, mandate: Status | Non
 
 
 def recent_starts(slot: Slot | None, now: int) -> dict[str, int]:
-    """By mandate id: when the customer began the checkouts that count at `now`, the earliest first."""
+    """When the customer began the checkouts that count at `now`, by mandate id, earliest first."""
     starts = slot.starts if slot else {}
     recent = [(at, mandate_id) for mandate_id, at in starts.items() if at > now - START_PERIOD_SECONDS]
     return {mandate_id: at for at, mandate_id in sorted(recent)}

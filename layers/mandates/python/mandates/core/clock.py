@@ -1,4 +1,4 @@
-"""What comes from outside and is passed in: the time, in the two forms that are stored, and chance."""
+"""What comes from outside and is passed in: the time, in the two forms that are stored, and randomness."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ RandomBytes = Callable[[int], bytes]
 
 
 def has_passed(seconds: float, since: float, now: float) -> bool:
-    """Whether that much time has; a clock that was set back must not make anybody wait for it to catch up."""
+    """Whether that much time has passed. Nobody waits for a clock that was set back to catch up."""
     elapsed = now - since
     return elapsed >= seconds or elapsed < 0
 
@@ -34,5 +34,5 @@ class Moment:
 
 
 def rfc3339(epoch_seconds: int) -> str:
-    """Whole seconds, as Stripe's times are."""
+    """RFC 3339 in whole seconds, like Stripe's times."""
     return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

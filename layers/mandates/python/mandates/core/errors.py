@@ -1,6 +1,7 @@
-"""What can go wrong, as types. Each carries a stable `code`; api/problems.py has the one table of statuses.
+"""Everything that can go wrong, as types. Each has a stable `code`; api/problems.py has the table of
+statuses.
 
-The message is for whoever made the call: it says what is wrong and what to do.
+The message is for the caller: it says what is wrong and what to do.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any, ClassVar
 class MandatesError(Exception):
     """`extra` are further members of the problem document (RFC 9457, section 3.2).
 
-    Where it is `retryable`, the same request may succeed in `retry_after` seconds.
+    If it is `retryable`, the same request may succeed in `retry_after` seconds.
     """
 
     code: ClassVar[str]
@@ -39,7 +40,7 @@ class RedirectNotAllowed(MandatesError):
 
 
 class RedirectRefusedByStripe(MandatesError):
-    """We allow the URL and Stripe does not: the caller's to mend, all the same."""
+    """We allow the URL, but Stripe does not. The caller still has to correct it."""
 
     code = "redirect_refused_by_stripe"
 
@@ -57,7 +58,7 @@ class InsufficientScope(MandatesError):
 
 
 class NotFound(MandatesError):
-    """Also for what belongs to somebody else: that it exists is not for the caller to know."""
+    """It does not exist, or it belongs to somebody else: the caller must not learn which."""
 
     code = "not_found"
 
@@ -99,7 +100,7 @@ class StripeCustomerUnknown(MandatesError):
 
 
 class TooManyCheckouts(MandatesError):
-    """One customer began so many that another has to wait: `retry_after` says for how long."""
+    """The customer began so many checkouts that the next has to wait for `retry_after` seconds."""
 
     code = "too_many_checkouts"
     retryable = True
@@ -130,6 +131,6 @@ class StripeRefused(MandatesError):
 
 
 class UnknownAtStripe(StripeRefused):
-    """Stripe does not know what it once gave us the id of: the key is of another account, most likely."""
+    """Stripe does not know an object whose id it gave us. Most likely the key belongs to another account."""
 
     code = "unknown_at_stripe"

@@ -1,9 +1,9 @@
-"""Facts: what we have been told about a subject, and how two tellings of it become one.
+"""Facts: what we have been told about a subject, and how two reports of the same fact become one.
 
-Stripe delivers events late, twice, in any order and several in one second, so nothing here
-"transitions". Facts accumulate on their subject (a mandate, a Stripe payment method, a Stripe
-customer), and `merge` is commutative, associative and idempotent: whatever the order and however
-often facts arrive, the same set of them comes out the same.
+Stripe delivers events late, twice, in any order and several in one second, so nothing here "transitions".
+Facts accumulate on their subject (a mandate, a Stripe payment method, a Stripe customer). `merge` is
+commutative, associative and idempotent: the same set of facts gives the same result, in whatever order and
+however often they arrive.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from typing import Any
 
 OUR_OWN = "api:"
 
-_LATEST = 253_402_300_799  # the last second of the year 9999, which calendars end with
+_LATEST = 253_402_300_799  # the last second of the year 9999, where calendars end
 
 
 class Kind(StrEnum):
@@ -44,10 +44,10 @@ class Kind(StrEnum):
 class Fact:
     """One thing we were told.
 
-    `at` is in epoch seconds: Stripe's `created` for what Stripe told us, else our own clock.
-    `source` is the id of what told us: an event id, or `api:` (OUR_OWN) and a word for our own calls.
-    `ids` are the Stripe ids it names; `detail` are plain words (a failure code, who revoked).
-    `qualifier` tells facts of one kind apart where several are to be kept.
+    `at` is in epoch seconds: Stripe's `created` for what Stripe reported, otherwise our own clock.
+    `source` says who reported it: an event id, or `api:` (OUR_OWN) and a word for our own calls.
+    `ids` are the Stripe ids that it names. `detail` holds plain words (a failure code, who revoked).
+    `qualifier` distinguishes facts of one kind if several are kept.
     """
 
     kind: Kind
@@ -71,21 +71,21 @@ class Fact:
 
 
 Facts = Mapping[str, Fact]
-"""The facts of one subject by their key."""
+"""The facts of one subject, by key."""
 
 NO_FACTS: Facts = {}
 
 
 def ids(**named: str | None) -> dict[str, frozenset[str]]:
-    """The `ids` of a fact; a name whose id is not known (None) is left out, for another source to fill."""
+    """The `ids` of a fact. A name whose id is unknown (None) is left out, for another source to fill in."""
     return {name: frozenset({value}) for name, value in named.items() if value is not None}
 
 
 def merge_fact(one: Fact, other: Fact) -> Fact:
-    """Two tellings of the same fact: the union of the ids, and the earliest testimony.
+    """Two reports of the same fact as one: the union of the ids, and the earliest report.
 
-    A customer may fail many times in one session; there the latest is the one worth knowing, and the ledger
-    has them all. Union, minimum and maximum are each commutative, associative and idempotent.
+    A customer may fail many times in one session. Of failures the latest is kept, since it is the one worth
+    knowing; the ledger has them all. Union, minimum and maximum are commutative, associative and idempotent.
     """
     choose = max if one.kind is Kind.SETUP_FAILED else min
     first = choose(one, other, key=lambda fact: fact._testimony)
@@ -95,7 +95,7 @@ def merge_fact(one: Fact, other: Fact) -> Fact:
 
 
 def merge(facts: Facts, new: Iterable[Fact]) -> Facts:
-    """All that was known and all that is new, as one."""
+    """All known and all new facts, merged."""
     merged = dict(facts)
     for fact in new:
         known = merged.get(fact.key)
@@ -108,20 +108,20 @@ def has(facts: Facts, *kinds: Kind) -> bool:
 
 
 def all_ids(facts: Facts, name: str) -> frozenset[str]:
-    """Every id of that name among the facts, whichever fact brought it."""
+    """Every id with that name, whichever fact has it."""
     return frozenset[str]().union(*(fact.ids.get(name, frozenset()) for fact in facts.values()))
 
 
 def the_id(facts: Facts, name: str) -> str | None:
-    """The id of that name; None when no fact has one.
+    """The id with that name; None if no fact has one.
 
-    Sources could in principle disagree; then the smallest is taken, so that all readers take the same.
+    In principle sources could disagree. Then it is the smallest, so that all readers get the same.
     """
     return min(all_ids(facts, name), default=None)
 
 
 def to_plain(fact: Fact) -> dict[str, Any]:
-    """A fact as JSON values, sorted: what is stored, and what the ledger's hash is taken over."""
+    """A fact as sorted JSON values, as it is stored and hashed in the ledger."""
     return {
         "kind": str(fact.kind),
         "qualifier": fact.qualifier,
@@ -133,8 +133,11 @@ def to_plain(fact: Fact) -> dict[str, Any]:
 
 
 def from_plain(plain: Mapping[str, Any]) -> Fact:
-    """The fact of `to_plain`. Raises ValueError, TypeError, KeyError or AttributeError for what is none: an
-    item that somebody altered must not be half understood."""
+    """The fact of `to_plain`.
+
+    Raises ValueError, TypeError, KeyError or AttributeError if it is not a fact: an item that somebody
+    altered must not be half understood.
+    """
     said = [plain["source"], plain["qualifier"], *plain["detail"].values(), *chain(*plain["ids"].values())]
     if not (is_time(plain["at"]) and all(isinstance(one, str) for one in said)):
         raise ValueError("a fact has a time in epoch seconds, and otherwise texts")
@@ -151,7 +154,7 @@ def from_plain(plain: Mapping[str, Any]) -> Fact:
 
 
 def all_from_plain(plain: Mapping[str, Any]) -> Facts:
-    """Raises what `from_plain` raises, or ValueError for a fact under another's key."""
+    """Raises what `from_plain` raises, and ValueError for a fact under another fact's key."""
     facts = {key: from_plain(fact) for key, fact in plain.items()}
     if any(fact.key != key for key, fact in facts.items()):
         raise ValueError("a fact lies under the key of another")
@@ -159,7 +162,7 @@ def all_from_plain(plain: Mapping[str, Any]) -> Facts:
 
 
 def is_time(value: Any) -> bool:
-    """Whether it is a time in epoch seconds, within what calendars can name."""
+    """Whether it is a time in epoch seconds that a calendar can name."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LATEST
 
 

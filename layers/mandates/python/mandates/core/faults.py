@@ -1,7 +1,7 @@
-"""Where what is stored of a mandate does not follow from its ledger.
+"""Finds what is stored about a mandate and does not follow from its ledger.
 
-One list for everybody who asks: the evidence pack and its alarm, the check of a pack offline, and
-`python -m ops mandate verify`. The sentences name places and never a personal value: they are logged.
+The evidence pack and its alarm, the offline check of a pack, and `python -m ops mandate verify` all use this
+list. Its sentences are logged, so they name places and never a personal value.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from mandates.core.record import Consent, Proven, Record, own_facts, proven, tol
 
 
 def faults(record: Record) -> list[str]:
-    """Every fault there is, as sentences; none if all that is stored fits together.
+    """Every fault, as sentences. The list is empty if everything stored fits together.
 
-    A chain that was made anew as a whole, or cut off at its end together with the head, has none: only a
-    hash that was kept elsewhere shows that (docs/evidence.md).
+    A chain that was made anew as a whole, or cut off at its end together with the head, shows no fault. Only
+    a hash that was kept elsewhere reveals that (docs/evidence.md).
     """
     known = proven(record)
     return [
@@ -37,7 +37,7 @@ def _of_the_chain(record: Record) -> Iterator[str]:
 
 
 def _of_the_head(record: Record, known: Proven) -> Iterator[str]:
-    """From an erasure on, the head has a pseudonym for the customer, which the ledger can't know."""
+    """After an erasure the head has a pseudonym for the customer, which the ledger can't know."""
     if record.first_broken is not None:
         return
     if known.head is None:
@@ -53,7 +53,7 @@ def _of_the_head(record: Record, known: Proven) -> Iterator[str]:
 
 
 def _of_statuses(known: Proven) -> Iterator[str]:
-    """Each entry has the status that the facts so far make, or `revoked`; that is for a reason."""
+    """Each entry has the status that follows from the facts so far, or `revoked` for a reason."""
     so_far = NO_FACTS
     for entry in known.entries:
         so_far = merge(so_far, own_facts([entry]).values())
@@ -95,7 +95,7 @@ def _of_the_terms(record: Record, known: Proven) -> Iterator[str]:
 
 
 def _of_the_wording(consent: Consent, record: Record) -> Iterator[str]:
-    """What was shown, word for word, against the terms in the language it was shown in."""
+    """Compares what was shown, word for word, with the terms in the language in which it was shown."""
     terms, locale = record.terms, consent.fact.detail["locale"]
     known = terms if terms and locale in terms.texts else None
     if consent.entry.text != (known and known.wording(locale)):
@@ -105,7 +105,7 @@ def _of_the_wording(consent: Consent, record: Record) -> Iterator[str]:
 
 
 def _of_subjects(record: Record, known: Proven) -> Iterator[str]:
-    """A fact is on its subject before any ledger is told of it, and is never taken from it."""
+    """A fact is on its subject before any ledger records it, and is never removed from it."""
     if known.head is None:
         return
     for key, told in sorted(told_of_subjects(known.head, known.entries).items()):

@@ -1,12 +1,12 @@
 """The ledger: an append-only chain of entries per mandate.
 
-Each entry carries the hash of the one before, so a changed, moved or removed entry inside the chain
-shows. A chain alone cannot show that its end was cut off or that all of it was computed anew: only an
+Each entry carries the hash of the entry before, so the chain shows if an entry inside it was changed, moved
+or removed. A chain alone can't show that its end was cut off or that all of it was computed again. Only an
 earlier signed head, kept elsewhere, can (docs/architecture.md).
 
-Personal values (IP address, user agent, token subject) never enter the chain. It holds
-SHA-256(salt ‖ canonical value), and value and salt are kept beside it: erasing both leaves the chain
-whole and the hash meaningless.
+Personal values (IP address, user agent, token subject) never enter the chain. The chain holds SHA-256(salt ‖
+canonical value); value and salt are kept beside it. Erasing both leaves the chain whole and the hash
+meaningless.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ GENESIS = "0" * 64
 SALT_BYTES = 32
 
 FORMAT = 1
-"""Of the entries that are written. It is hashed with the rest of an entry, and no entry is ever rewritten, so
-every format that a release has written is read for good (docs/versions.md)."""
+"""The format of new entries. It is hashed with the rest of an entry, and no entry is ever rewritten. So every
+format that a release has written stays readable forever (docs/versions.md)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalValue:
-    """A value kept beside the chain. `salt` is random hex, one per value, so equal values don't show."""
+    """A value kept beside the chain. `salt` is random hex, one per value, so that equal values don't show."""
 
     value: str
     salt: str
@@ -39,7 +39,7 @@ class PersonalValue:
         return hashlib.sha256(bytes.fromhex(self.salt) + canonical_json(self.value)).hexdigest()
 
     def fits(self, commitment: str | None) -> bool:
-        """Whether it is what was committed to, its salt written as it was."""
+        """Whether it is the value that was committed to, with its salt written in the same way."""
         try:
             return self.commitment == commitment and bytes.fromhex(self.salt).hex() == self.salt
         except (ValueError, TypeError):
@@ -54,8 +54,8 @@ def keep_beside(values: Mapping[str, str], random_bytes: Callable[[int], bytes])
 class Entry:
     """One entry. `recorded_at` is our clock (RFC 3339, UTC); each fact has its own `at` from its source.
 
-    `status` is what the mandate's facts said once this entry was added. `text` is the exact wording the
-    customer was shown, in the entry that records their consent, else None. `format` says which form this has.
+    `status` follows from the mandate's facts once this entry was added. In the entry that records a consent,
+    `text` is the exact wording that the customer was shown; otherwise None. `format` is the entry's format.
     """
 
     format: int
@@ -71,7 +71,7 @@ class Entry:
     hash: str
 
     def content(self) -> dict[str, Any]:
-        """All but the hash, which is taken over exactly this."""
+        """Everything except the hash. The hash is taken over exactly this."""
         return {name: getattr(self, name) for name in _CONTENT}
 
     @property
@@ -111,10 +111,10 @@ def append(
 
 
 def first_broken(entries: Iterable[Entry], *, length: int, head_hash: str) -> int | None:
-    """The number of the first entry that is altered, missing or out of place; None when the chain holds.
+    """The number of the first entry that is altered, missing or out of place; None if the chain holds.
 
-    `length` and `head_hash` are what the mandate's head says. A head that names more entries than there
-    are is broken at the first missing one.
+    `length` and `head_hash` are those of the mandate's head. If the head names more entries than exist, the
+    chain is broken at the first missing one.
     """
     previous, number = GENESIS, 0
     for number, entry in enumerate(entries, start=1):
@@ -128,9 +128,10 @@ def first_broken(entries: Iterable[Entry], *, length: int, head_hash: str) -> in
 
 
 def first_unsound(stored: Sequence[tuple[int, Entry | None]], *, length: int, head_hash: str) -> int | None:
-    """`first_broken` for a ledger that may hold entries nobody can read any more.
+    """`first_broken` for a ledger that may hold unreadable entries.
 
-    `stored` are the entries in the order of their keys: the number in the key, and the entry or None.
+    `stored` are the entries in the order of their keys: the number in the key, and the entry, or None if it
+    can't be read.
     """
     readable: list[Entry] = []
     for position, (number, entry) in enumerate(stored, start=1):
@@ -145,5 +146,5 @@ def first_unsound(stored: Sequence[tuple[int, Entry | None]], *, length: int, he
 def _unaltered(entry: Entry) -> bool:
     try:
         return digest(entry.content()) == entry.hash
-    except ValueError:  # something in it that no entry of ours ever held
+    except ValueError:  # it holds something that no entry of ours ever held
         return False

@@ -23,7 +23,7 @@ WITHDRAWING = frozenset(
         Kind.DELETED,
     }
 )
-"""Any of these, on any of a mandate's three subjects, ends it. A withdrawal never lapses."""
+"""Any of these facts, on any of a mandate's three subjects, ends the mandate. A withdrawal never lapses."""
 
 
 def withdrawn(facts: Facts) -> bool:
@@ -31,12 +31,12 @@ def withdrawn(facts: Facts) -> bool:
 
 
 def status(mandate: Facts, *stands_on: Facts) -> Status:
-    """The status that follows from the facts of the mandate and of all it stands on.
+    """The status that follows from the facts of the mandate and of everything it stands on.
 
-    It stands on its Stripe customer and on every payment method that any of its facts names.
+    A mandate stands on its Stripe customer and on every payment method that any of its facts names.
 
-    Withdrawal beats everything, a finished set-up beats an ended session: a customer who authorised in
-    the session's last second is set up, whatever Stripe says of the session afterwards.
+    A withdrawal beats everything, and a finished set-up beats an ended session: a customer who authorised in
+    the session's last second is set up, whatever Stripe says about the session afterwards.
     """
     if withdrawn(mandate) or any(withdrawn(subject) for subject in stands_on):
         return Status.REVOKED
@@ -51,8 +51,8 @@ def status(mandate: Facts, *stands_on: Facts) -> Status:
 class Mandate:
     """A mandate's head: who, under which terms, its facts, and the tip of its ledger.
 
-    `created_at` is RFC 3339 in UTC. `entries` and `head_hash` are the ledger's length and last hash;
-    the length is also the guard of every write (it grows with each).
+    `created_at` is RFC 3339 in UTC. `entries` and `head_hash` are the ledger's length and last hash. The
+    length grows with each write and guards every write.
     """
 
     mandate_id: str
@@ -69,7 +69,7 @@ class Mandate:
 
     @property
     def shown(self) -> dict[str, str]:
-        """What the customer was shown before they consented; their consent names the same."""
+        """What the customer was shown before they consented. Their consent names the same."""
         return {
             "terms_version": self.terms_version,
             "terms_digest": self.terms_digest,
@@ -95,9 +95,9 @@ class Mandate:
         return the_id(self.facts, "stripe_mandate")
 
     def accepted(self, at: int, source: str) -> Fact:
-        """The fact that this mandate begins with: all of the head that no later fact tells.
+        """The fact that this mandate begins with: everything in the head that no later fact says.
 
-        Only what stands in the ledger can be proved, so the head is worked out from it again (record.py).
+        Only what is in the ledger can be proved, so the head is derived from it again (record.py).
         """
         return Fact(
             Kind.CONSENT_ACCEPTED,

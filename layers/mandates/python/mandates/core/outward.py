@@ -1,8 +1,8 @@
-"""Outward events: what the business's own systems are told of a ledger entry.
+"""Outward events: what the business's own systems are told about a ledger entry.
 
-Every entry makes exactly one event, whatever is in it, also of a kind that did not exist when this was
-written. An event holds ids and plain words only: no customer id, no text, no detail of a fact.
-Its form is events/schemas/mandate-event.1.json; docs/events.md is for those who receive it.
+Every entry makes exactly one event, whatever it holds, even a kind of fact that did not exist when this was
+written. An event holds only ids and plain words: no customer id, no text, no detail of a fact. Its schema is
+events/schemas/mandate-event.1.json; docs/events.md is for its receivers.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from mandates.core.mandate import WITHDRAWING, Status
 
 SOURCE = "amazon-pay-mandates"
 SCHEMA = "mandate-event/1"
-"""A member added to the detail keeps the number; one that changes or goes needs the next."""
+"""Adding a member to the detail keeps the number. Changing or removing one needs the next number."""
 
 
 class EventType(StrEnum):
-    """EventBridge's `detail-type`: what rules select by."""
+    """EventBridge's `detail-type`, by which rules select."""
 
     CONSENTED = "mandate.consented"
     CHECKOUT_OPENED = "mandate.checkout_opened"
@@ -45,8 +45,8 @@ _TYPES: Mapping[Kind, tuple[EventType, frozenset[Status]]] = {
     Kind.SESSION_CREATED: (EventType.CHECKOUT_OPENED, _ALIVE),
     Kind.CONSENT_ACCEPTED: (EventType.CONSENTED, _ALIVE),
 }
-"""The event of a fact, and the statuses in which it may be said: facts come in any order, and nobody must
-hear `expired` or `setup_failed` of a mandate that is active. Of several facts the first named here counts."""
+"""The event of a fact, and the statuses in which it may be sent. Facts come in any order, and nobody must
+hear `expired` or `setup_failed` about an active mandate. Of several facts, the first one here counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,11 @@ def is_withdrawn(entry: Entry) -> bool:
 
 
 def event_type(entry: Entry) -> EventType:
-    """WITHDRAWN for every entry of a withdrawn mandate, whatever it tells: it never comes back to life.
+    """WITHDRAWN for every entry of a withdrawn mandate, whatever it says: the mandate never comes back to
+    life.
 
-    That also covers a mandate whose customer was deleted at Stripe before it was set up: no entry of its
-    own ledger says so, but its next one has the status.
+    This also covers a mandate whose customer was deleted at Stripe before it was set up. No entry of its own
+    ledger says so, but its next entry has the status.
     """
     if is_withdrawn(entry):
         return EventType.WITHDRAWN
@@ -94,7 +95,7 @@ def outward_event(entry: Entry) -> OutwardEvent:
 
 
 def _stripe_ids(entry: Entry) -> dict[str, list[str]]:
-    """The Stripe ids that the entry's facts name, by what they are the id of."""
+    """The Stripe ids that the entry's facts name, by the kind of object."""
     names = {name for fact in entry.facts for name in fact["ids"]}
     return {
         name: sorted({found for fact in entry.facts for found in fact["ids"].get(name, ())})

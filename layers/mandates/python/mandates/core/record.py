@@ -1,7 +1,7 @@
-"""What is stored of a mandate, and what of it its ledger proves.
+"""What is stored about a mandate, and how much of it the ledger proves.
 
-The ledger is the one thing whose alteration shows. So the head, the personal values, the subjects and the
-terms are believed only as far as its entries say the same; faults.py names where they say otherwise.
+Only the ledger shows that it was altered. So the head, the personal values, the subjects and the terms are
+believed only as far as its entries say the same. faults.py names the places where they don't.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,20 +19,20 @@ from mandates.core.terms import Terms
 Json = Mapping[str, Any]
 
 Personal = Mapping[int, Mapping[str, PersonalValue]]
-"""Values kept beside the chain, by the number of the entry that commits to them, and by name."""
+"""Values kept beside the chain: by the number of the entry that commits to them, then by name."""
 
 CUSTOMER = "subject"
-"""The personal value of the consent that says whose it is: a customer's id is the `sub` of their token."""
+"""The consent's personal value that says whose it is: a customer's id is the `sub` of their token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that is stored of a mandate.
+    """Everything that is stored about a mandate.
 
-    `entries` are those that can be read, in order, and `first_broken` is the number of the first that does
-    not hold. `personal` has None for the values of an entry that can't be read. `subjects` are the facts of
-    what the mandate stands on, by key, read after the ledger. `terms` are those stored under the version that
-    the consent names, None if there are none that can be read. `head` is None where there is only a pack.
+    `entries` are the readable ones, in order; `first_broken` is the number of the first that does not hold.
+    `personal` has None for values that can't be read. `subjects` are the facts of what the mandate stands on,
+    by key, read after the ledger. `terms` are those stored under the version that the consent names; None if
+    none can be read. `head` is None if there is only a pack.
     """
 
     mandate_id: str
@@ -58,7 +58,7 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """`told` is false while no entry of the ledger tells of it and only its subject has it."""
+    """`told` is false while no ledger entry records the withdrawal and only its subject has it."""
 
     subject: str
     fact: Fact
@@ -69,10 +69,10 @@ class Withdrawal:
 class Proven:
     """What follows from a mandate's ledger.
 
-    `head` is what the entries make of it, None if they don't begin with a consent; its `customer_id` is empty
-    unless the value is there that the consent commits to. `personal` are the values that fit what the entries
-    commit to, `terms` those that the consent names. `status` is None if the chain is broken: whatever came
-    after that is not known.
+    `head` is derived from the entries; None if they don't begin with a consent. Its `customer_id` is empty
+    unless the value that the consent commits to is there. `personal` are the values that match the entries'
+    commitments; `terms` are those that the consent names. `status` is None if the chain is broken: nobody
+    knows what came after that.
     """
 
     entries: Sequence[Entry]
@@ -90,7 +90,7 @@ class Proven:
 
 
 def sound(entries: Sequence[Entry], first_broken: int | None) -> Sequence[Entry]:
-    """The entries before the first that does not hold."""
+    """The entries before the first one that does not hold."""
     return entries if first_broken is None else entries[: first_broken - 1]
 
 
@@ -120,7 +120,7 @@ def consent_of(entries: Sequence[Entry]) -> Consent | None:
 
 
 def head_of(entries: Sequence[Entry], personal: Personal) -> Mandate | None:
-    """The head as these entries make it: the reverse of `Mandate.accepted`, and all the facts since."""
+    """The head derived from these entries: the reverse of `Mandate.accepted`, and all facts since."""
     consent = consent_of(entries)
     if consent is None:
         return None
@@ -151,7 +151,7 @@ def own_facts(entries: Iterable[Entry]) -> Facts:
 
 
 def told_of_subjects(head: Mandate, entries: Iterable[Entry]) -> dict[str, Facts]:
-    """What the entries tell of the subjects the mandate stands on, by their key."""
+    """What the entries say about the subjects that the mandate stands on, by key."""
     told: dict[str, Facts] = {}
     for fact in _told(entries):
         if fact.kind in _OF_SUBJECTS:
@@ -173,7 +173,7 @@ def _subject_of(fact: Fact, head: Mandate) -> str:
 def _fitting(
     entries: Iterable[Entry], kept: Mapping[int, Mapping[str, PersonalValue] | None]
 ) -> dict[int, dict[str, PersonalValue]]:
-    """The values that are what the entries commit to."""
+    """The values that match the entries' commitments."""
     return {
         entry.number: {
             name: value
@@ -185,8 +185,8 @@ def _fitting(
 
 
 def _withdrawals(head: Mandate, entries: Sequence[Entry], subjects: Mapping[str, Facts]) -> list[Withdrawal]:
-    """In the order of their time. Only a subject's fact of which the ledger has none of its kind is untold:
-    a further telling changes nothing."""
+    """In the order of their time. A subject's fact is untold only if the ledger has no fact of its kind:
+    another report of a known fact changes nothing."""
     told = {f"mandate#{head.mandate_id}": head.facts, **told_of_subjects(head, entries)}
     found = [Withdrawal(key, fact, told=True) for key, facts in told.items() for fact in facts.values()]
     found += [
@@ -200,7 +200,7 @@ def _withdrawals(head: Mandate, entries: Sequence[Entry], subjects: Mapping[str,
 
 
 def _status(head: Mandate, entries: Iterable[Entry], withdrawals: Sequence[Withdrawal]) -> Status:
-    """An entry that says `revoked` is believed even where nothing tells any more what withdrew it."""
+    """An entry that says `revoked` is believed even if nothing says any more what withdrew the mandate."""
     if withdrawals or any(entry.status == Status.REVOKED for entry in entries):
         return Status.REVOKED
     return status(head.facts)

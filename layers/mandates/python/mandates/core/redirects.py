@@ -1,15 +1,15 @@
-"""Where a customer may be sent back to: only origins that the business listed."""
+"""The URLs that a customer may be returned to: only on origins that the business listed."""
 
 import re
 from collections.abc import Collection
 from urllib.parse import parse_qsl, urlsplit
 
 PLACEHOLDER = "{CHECKOUT_SESSION_ID}"
-"""Stripe puts the session's id here. It must stand unencoded.
+"""Stripe puts the session's id here. It must not be percent-encoded.
 https://docs.stripe.com/payments/checkout/custom-success-page"""
 
 RETURN_PARAMETER = "return_token"
-"""The query parameter in which the page that customers come back to finds its token
+"""The query parameter with the token, for the page that customers come back to
 (setup/customer_returns.py)."""
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -19,15 +19,15 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 class RedirectRefused(Exception):
-    """The message says what is wrong with the URL."""
+    """Its message says what is wrong with the URL."""
 
 
 def origin_of(url: str) -> str:
     """`scheme://host[:port]` in lower case, without the scheme's default port.
 
-    Raises RedirectRefused for whatever a browser and this parser might read differently (a backslash,
-    white space, control or non-ASCII characters), for user names, and for schemes a customer must not be
-    sent to: only https, and http to this machine itself.
+    Raises RedirectRefused for anything that a browser and this parser might read differently (a backslash,
+    white space, control or non-ASCII characters), for user names, and for every scheme except https, and http
+    to this machine itself.
     """
     if len(url) > MAX_URL_LENGTH:
         raise RedirectRefused(f"must be at most {MAX_URL_LENGTH} characters")
@@ -53,7 +53,7 @@ def origin_of(url: str) -> str:
 
 
 def checked_redirect(url: str, allowed_origins: Collection[str]) -> str:
-    """The URL, if its origin is exactly one of those allowed."""
+    """The URL, if its origin is exactly one of the allowed ones."""
     origin = origin_of(url)
     if "#" in url:
         raise RedirectRefused("must not contain a fragment")
@@ -63,7 +63,7 @@ def checked_redirect(url: str, allowed_origins: Collection[str]) -> str:
 
 
 def checked_success_url(url: str, allowed_origins: Collection[str]) -> str:
-    """The URL, if customers may be sent back to it and the token's place in it is free."""
+    """The URL, if customers may be returned to it and it has no query parameter with the token's name."""
     checked_redirect(url, allowed_origins)
     if any(name == RETURN_PARAMETER for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)):
         raise RedirectRefused(f"must not have a query parameter {RETURN_PARAMETER}: one is added to it")
@@ -71,7 +71,7 @@ def checked_success_url(url: str, allowed_origins: Collection[str]) -> str:
 
 
 def return_address(success_url: str, token: str) -> str:
-    """What Stripe is given: the success URL with the token, and with Stripe's placeholder if it has none."""
+    """What Stripe gets: the success URL with the token, and with Stripe's placeholder if it lacks one."""
     session = [] if PLACEHOLDER in success_url else [f"checkout_session_id={PLACEHOLDER}"]
     added = "&".join([*session, f"{RETURN_PARAMETER}={token}"])
     joiner = "&" if "?" in success_url else "?"

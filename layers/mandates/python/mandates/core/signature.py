@@ -1,8 +1,8 @@
 """Stripe's webhook signature, checked with the standard library.
 
-`import stripe` would cost the function that answers Stripe more time than all it does.
-Contract: https://docs.stripe.com/webhooks#verify-manually. Unlike the SDK, a timestamp from the future
-is refused too, and several secrets may be valid at once (while one is being rolled).
+`import stripe` would take the function that answers Stripe more time than all its work.
+Contract: https://docs.stripe.com/webhooks#verify-manually. Unlike the SDK, this also refuses a timestamp from
+the future, and accepts several secrets at once (while one is being rolled).
 """
 
 import hashlib
@@ -13,18 +13,18 @@ from typing import Any
 from mandates.core.formats import must_be_known
 
 TOLERANCE_SECONDS = 300
-"""Stripe's default. Applied both ways: a clock that is ahead is no better than one behind."""
+"""Stripe's default, applied in both directions: a clock that is ahead is no better than one behind."""
 
 MAX_HEADER_LENGTH = 4096
 
 SECRETS_FORMAT = 1
-"""Of the secret's value (signing_secrets.py)."""
+"""The format of the secret's value (signing_secrets.py)."""
 
 _PREFIX = "whsec_"
 
 
 class SignatureRefused(Exception):
-    """The message says why. It never contains the header, the secret or the body."""
+    """Its message says why, and never contains the header, the secret or the body."""
 
 
 class NoMatchingSignature(SignatureRefused):
@@ -68,7 +68,7 @@ def _is_epoch_seconds(value: str) -> bool:
 
 
 def valid_secrets(value: Any) -> tuple[str, ...]:
-    """Raises NewerFormat or ValueError: what is not a signing secret must never verify a signature."""
+    """Raises NewerFormat or ValueError: only a signing secret may ever verify a signature."""
     if isinstance(value, dict):
         must_be_known(
             "the secret with the webhook secrets", value.get("format", SECRETS_FORMAT), SECRETS_FORMAT

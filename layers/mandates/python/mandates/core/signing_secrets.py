@@ -5,10 +5,10 @@
      "endpoints": [{"id": "we_…", "fingerprint": "…", "stored_at": 1790000000, "removed_at": null}],
      "registered": {…}}
 
-`secrets` are all that are valid, and all that `receive_webhook` reads; one may be added there by hand. So a
-value without `format`, as somebody may write it, counts as of the first.
-`endpoints` says which of them belongs to which endpoint at Stripe, by the beginning of its SHA-256, so that a
-secret stands here once. `registered` is what the last deployment asked for and got.
+`secrets` are all valid secrets, and all that `receive_webhook` reads. A person may add one there by hand, so
+a value without `format` counts as the first format. `endpoints` says which secret belongs to which endpoint
+at Stripe, by the beginning of its SHA-256, so that a secret stands here only once. `registered` is what the
+last deployment asked for and got.
 """
 
 import hashlib
@@ -42,19 +42,19 @@ class SigningSecrets:
         return next((known for known in self.endpoints if known.endpoint_id == endpoint_id), None)
 
     def knows(self, endpoint_id: str) -> bool:
-        """Whether what this endpoint signs is accepted: its secret was stored and not taken out again."""
+        """Whether this endpoint's signatures are accepted: its secret was stored and not removed again."""
         entry = self.entry(endpoint_id)
         return entry is not None and entry.fingerprint in {fingerprint(secret) for secret in self.secrets}
 
     def with_secret(self, endpoint_id: str, secret: str, now: int) -> "SigningSecrets":
-        """Valid from now on, beside all others."""
+        """The secrets with this one, valid from now on beside all others."""
         others = tuple(known for known in self.endpoints if known.endpoint_id != endpoint_id)
         entry = Known(endpoint_id, fingerprint(secret), now)
         secrets = tuple(dict.fromkeys((*self.secrets, secret)))
         return replace(self, secrets=secrets, endpoints=(*others, entry))
 
     def removed(self, endpoint_ids: Collection[str], now: int) -> "SigningSecrets":
-        """Their endpoints are gone at Stripe since `now`; what they signed may still be under way."""
+        """Their endpoints are gone at Stripe since `now`. What they signed may still be under way."""
         return replace(
             self,
             endpoints=tuple(
@@ -66,7 +66,7 @@ class SigningSecrets:
         )
 
     def without_removed(self, before: float) -> "SigningSecrets":
-        """Without the secrets of endpoints that went at or before then."""
+        """The value without the secrets of endpoints that went at or before then."""
         gone = [
             known for known in self.endpoints if known.removed_at is not None and known.removed_at <= before
         ]
@@ -106,8 +106,11 @@ def fingerprint(secret: str) -> str:
 
 
 def parse(text: str) -> SigningSecrets:
-    """Raises NewerFormat, or ValueError unless `secrets` is a list of signing secrets. Of the rest, what
-    can't be read is taken for absent, which leads to an endpoint made anew and never to a secret lost."""
+    """Raises NewerFormat, or ValueError unless `secrets` is a list of signing secrets.
+
+    Any other part that can't be read counts as absent. That leads to a new endpoint, and never to a lost
+    secret.
+    """
     value = json.loads(text)
     registered = value.get("registered") if isinstance(value, dict) else None
     endpoints = value.get("endpoints") if isinstance(value, dict) else None

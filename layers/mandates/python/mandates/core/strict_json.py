@@ -1,7 +1,7 @@
 """JSON in which no object names a field twice.
 
-Of two values for one name, readers take the first, the last or neither (RFC 8259, section 4), so what was
-recorded would not be what somebody else reads in the same bytes. I-JSON forbids it (RFC 7493, section 2.3).
+Of two values for one name, readers take the first, the last or neither (RFC 8259, section 4). So somebody
+else could read the same bytes differently from what was recorded. I-JSON forbids it (RFC 7493, section 2.3).
 """
 
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class FieldGivenTwice(ValueError):
-    """The message names the field, in characters that are safe to print."""
+    """Its message names the field, in characters that are safe to print."""
 
 
 def parsed(text: str) -> Any:

@@ -1,6 +1,6 @@
-"""The keys of what a fact can be about, other than a mandate: objects of Stripe's.
+"""The keys of the Stripe objects that a fact can be about, besides mandates.
 
-They are stored: the table of subjects is keyed by them, and mandates name what they stand on by them.
+They are stored: they are the keys of the subjects' table, and mandates name what they stand on by them.
 """
 
 

@@ -1,11 +1,11 @@
-"""Terms: what the customer is asked to agree to, and whether it says all that it must.
+"""Terms: what the customer is asked to agree to, and whether they say everything that they must.
 
 https://docs.stripe.com/payments/amazon-pay/set-up-future-payments and
 https://docs.stripe.com/payments/save-and-reuse#compliance: the business's permission to charge, the
 anticipated frequency and timing, how the amount is determined, and (when recurring) how to cancel.
 
-A document has two halves: texts, which the customer reads in their language, and the same promises as
-values (frequency, limits, notice), which a charge is held against. Both are under the digest.
+A document has two halves: texts, which the customer reads in their language, and the same promises as values
+(frequency, limits, notice), against which a charge is checked. The digest covers both.
 """
 
 import re
@@ -20,13 +20,13 @@ from mandates.core.canonical import digest
 from mandates.core.locales import is_locale, lookup
 
 SECTIONS = ("permission", "frequency", "timing", "amount", "cancellation")
-"""What a text says, in the order it is shown. All are required; cancellation only when recurring."""
+"""The sections of a text, in the order shown. All are required; cancellation only if recurring."""
 
 MAX_TEXT_LENGTH = 4000
-"""Per section: the wording is kept in a ledger entry, and an item of DynamoDB holds 400 KB."""
+"""Per section. The wording is kept in a ledger entry, and a DynamoDB item holds 400 KB."""
 
 CURRENCIES = frozenset("usd aud gbp dkk eur hkd jpy nzd nok zar sek chf".split())  # noqa: SIM905
-"""What Amazon Pay takes on Stripe: https://docs.stripe.com/payments/amazon-pay"""
+"""The currencies that Amazon Pay accepts on Stripe: https://docs.stripe.com/payments/amazon-pay"""
 
 _KEYS = {"version", "business_name", "default_locale", "frequency", "amount", "limits", "notice", "texts"}
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -49,7 +49,7 @@ class Period(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Frequency:
-    """`every` and `interval` (every 3 months) only when recurring."""
+    """`every` and `interval` (every 3 months) are set only if recurring."""
 
     kind: FrequencyKind
     interval: Period | None = None
@@ -80,8 +80,8 @@ class Limits:
 class Terms:
     """A version, as published.
 
-    `amount` is the one amount in minor units where it is fixed, None where it varies; `notice_hours` is
-    how long before a charge of a varying amount the customer is told.
+    `amount` is the fixed amount in minor units; None if it varies. `notice_hours` is how long before a charge
+    of a varying amount the customer is notified.
     """
 
     version: str
@@ -99,7 +99,7 @@ class Terms:
         return digest(self.to_plain())
 
     def to_plain(self) -> dict[str, Any]:
-        """The canonical form. Values that a document leaves out are left out here too."""
+        """The canonical form. Values that the document leaves out are left out here too."""
         return {
             "version": self.version,
             "business_name": self.business_name,
@@ -114,16 +114,16 @@ class Terms:
         }
 
     def locale_for(self, wanted: str | None) -> str:
-        """The best locale there is, whatever is wanted: for `de-AT` that, else `de`, else the default one."""
+        """The best available locale: for `de-AT` that, else `de`, else the default, whatever is wanted."""
         return lookup(wanted or "", self.texts) or self.default_locale
 
     def sections(self, locale: str) -> dict[str, str]:
-        """What a customer is shown in that locale, in the order to show it."""
+        """The sections that a customer is shown in that locale, in order."""
         text = self.texts[locale]
         return {section: text[section] for section in SECTIONS if section in text}
 
     def wording(self, locale: str) -> str:
-        """The sections as one text: what a consent records."""
+        """The sections as one text, as a consent records it."""
         return "\n\n".join(self.sections(locale).values())
 
     def wording_digest(self, locale: str) -> str:
@@ -136,11 +136,11 @@ def wording_digest(version: str, locale: str, sections: Mapping[str, str]) -> st
 
 
 class TermsRefused(ValueError):
-    """The message lists everything that is wrong with the document."""
+    """Its message lists everything that is wrong with the document."""
 
 
 def checked(plain: Mapping[str, Any]) -> Terms:
-    """A document as Terms. Raises TermsRefused unless it says all that it must, and nothing unknown."""
+    """A document as Terms. Raises TermsRefused unless it says everything it must, and nothing unknown."""
     wrong = list(_problems(plain))
     if wrong:
         raise TermsRefused("; ".join(wrong))
@@ -148,7 +148,8 @@ def checked(plain: Mapping[str, Any]) -> Terms:
 
 
 def from_plain(plain: Mapping[str, Any]) -> Terms:
-    """Terms that were checked when they were published: a later, stricter rule must not take them away."""
+    """Terms that were checked when they were published. They are not checked again: a later, stricter rule
+    must not take them away."""
     frequency, limits, notice = plain["frequency"], plain["limits"], plain.get("notice")
     per_period = limits.get("per_period")
     return Terms(

@@ -1,7 +1,7 @@
-"""Text that shows all that it holds.
+"""Text that shows everything it holds.
 
-Ids, reasons and names come from Stripe, from callers and from whoever can write a table. A terminal obeys
-control characters, and everything that shows text obeys those that set its direction, so either could hide
+Ids, reasons and names come from Stripe, from callers and from anybody who can write a table. A terminal obeys
+control characters, and everything that shows text obeys characters that set its direction. Either could hide
 what is there and show what is not: https://trojansource.codes, Unicode Technical Report 36.
 """
 
@@ -20,13 +20,13 @@ _HIDDEN = re.compile(
 def visible(text: str) -> str:
     r"""The text in one line, with each such character as its escape, such as `\u202e`.
 
-    JSON stays JSON with the same value: its strings may write any of these characters that way.
+    JSON stays JSON with the same value: its strings may write any of these characters as escapes.
     """
     return text if text.isprintable() else _HIDDEN.sub(_escape, text)
 
 
 def visible_lines(text: str) -> str:
-    """The same for a text whose line breaks are its own."""
+    """The same for a text with line breaks of its own, which stay."""
     return "\n".join(map(visible, text.split("\n")))
 
 
