@@ -1,4 +1,4 @@
-"""Reading a mandate for somebody: ownership first."""
+"""Reads a mandate for a caller: ownership first."""
 
 from mandates.api.callers import NOT_YOURS, Caller, Scope
 from mandates.core.errors import NotFound
@@ -11,7 +11,7 @@ from mandates.store.mandates import read_heads
 def mandate_for(caller: Caller, mandate_id: str, scope: Scope) -> Mandate:
     """The mandate, if it is the caller's own or they are a service with that scope.
 
-    Raises NotFound in the same words for what does not exist and what is somebody else's; a service
+    Raises NotFound in the same words for a mandate that does not exist and for somebody else's. A service
     without the scope gets InsufficientScope for either.
     """
     mandate = read_heads([mandate_id]).get(mandate_id)
@@ -22,10 +22,11 @@ def mandate_for(caller: Caller, mandate_id: str, scope: Scope) -> Mandate:
 
 
 def ledger_status(mandate: Mandate, status: Status, last: Entry | None) -> str | None:
-    """What the last entry says of the mandate, to stand beside what it is by what it stands on.
+    """The mandate's status in the last entry, shown beside the status that follows from what it stands on.
 
-    They differ while a withdrawal of that is not told yet. A withdrawal in the ledger never lapses: if the
-    mandate is said to be anything else, what is stored was altered, and so it was if the entry is gone.
+    They differ while a withdrawal of what it stands on is not in the ledger yet. A withdrawal in the ledger
+    never lapses. So if the mandate has any other status, what is stored was altered; so it was if the entry
+    is gone.
     """
     if last is None or (last.status == Status.REVOKED and status is not Status.REVOKED):
         count("BrokenLedgers")

@@ -8,7 +8,7 @@ from typing import Any
 from mandates.core.errors import InsufficientScope, NotFound, Unauthenticated
 
 NOT_YOURS = "it does not exist, or it is not yours"
-"""The same words for both, so that the difference can't be told."""
+"""The same words for both cases, so that a caller can't tell the difference."""
 
 
 class Scope(StrEnum):
@@ -19,7 +19,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`subject` is a customer's id. Scopes are a service's; a customer reaches their own things only."""
+    """`subject` is a customer's id. Only services have scopes; a customer reaches only what is their own."""
 
     subject: str
     issuer: str
@@ -27,9 +27,9 @@ class Caller:
     scopes: frozenset[str]
 
     def must_reach(self, customer_id: str, scope: Scope) -> None:
-        """Pass the customer themselves, and a service with that scope.
+        """Let the customer themselves pass, and a service with that scope.
 
-        Another customer gets NotFound: whether the id exists is none of theirs.
+        Another customer gets NotFound: they must not learn whether the id exists.
         """
         if self.is_service:
             if scope not in self.scopes:
@@ -39,7 +39,7 @@ class Caller:
 
     @property
     def may_read(self) -> bool:
-        """Whether what they may reach may be shown to them, and not only changed by them."""
+        """Whether they may see what they may reach, and not only change it."""
         return not self.is_service or Scope.MANDATES_READ in self.scopes
 
     def must_be_customer(self) -> str:
@@ -50,7 +50,7 @@ class Caller:
 
 
 def to_context(caller: Caller, expires_at: int) -> dict[str, str]:
-    """What the authorizer hands on; the gateway turns every value into text."""
+    """What the authorizer passes on. The gateway turns every value into text."""
     return {
         "subject": caller.subject,
         "issuer": caller.issuer,
@@ -63,8 +63,8 @@ def to_context(caller: Caller, expires_at: int) -> dict[str, str]:
 def caller_of(context: Mapping[str, Any] | None, now: float) -> Caller:
     """The caller from the authorizer's context.
 
-    The gateway may answer from its cache for minutes after a token has expired, so expiry is checked
-    again; and without a context (a route deployed without its authorizer) nobody is let in.
+    The gateway may answer from its cache for minutes after a token has expired, so expiry is checked again.
+    Without a context (a route deployed without its authorizer) nobody is let in.
     """
     try:
         known = context or {}

@@ -1,4 +1,4 @@
-"""Opaque cursors: where a list goes on, in a form that callers hand back and need not understand."""
+"""Opaque cursors: where a list goes on, in a form that callers return and need not understand."""
 
 import base64
 import binascii
@@ -11,12 +11,12 @@ MAX_LENGTH = 500
 
 
 def to_cursor(position: object) -> str:
-    """A dataclass's fields as URL-safe text. It holds nothing secret: it is the caller's own list."""
+    """A dataclass's fields as URL-safe text. Nothing in it is secret: it is the caller's own list."""
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
 
 
 def from_cursor[Position](cursor: str | None, kind: type[Position]) -> Position | None:
-    """The position; None without a cursor, or for an empty one. Raises InvalidRequest for any not of ours."""
+    """The position; None without a cursor, or for an empty one. Raises InvalidRequest if it is not ours."""
     if not cursor:
         return None
     try:

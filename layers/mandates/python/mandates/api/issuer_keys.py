@@ -23,18 +23,18 @@ FetchJson = Callable[[str], Any]
 _RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 _CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA", "Ed448": "EdDSA"}
 ALGORITHMS = frozenset({*_RSA, *_CURVES.values()})
-"""Asymmetric ones only: never `none`, never one whose key an issuer would have to share."""
+"""Asymmetric algorithms only: never `none`, and never one whose key an issuer would have to share."""
 
 _PUBLIC_MEMBERS = ("kty", "crv", "n", "e", "x", "y")
 
 
 class IssuerUnreadable(Exception):
-    """The issuer answered, but not with what it must publish. No fault of the token's."""
+    """The issuer answered, but not with what it must publish. The token is not at fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """`algorithms` are those its kind allows, or the one its issuer says it is for."""
+    """`algorithms` are those that its kind allows, or the one that its issuer names."""
 
     key_id: str | None
     algorithms: tuple[str, ...]
@@ -42,9 +42,9 @@ class PublicKey:
 
 
 class Keys:
-    """The issuer's keys. One we don't know makes us look again, at most once a minute.
+    """The issuer's keys. An unknown key makes us fetch them again, at most once a minute.
 
-    `jwks_url` is empty where the issuer's discovery document names the keys' address.
+    `jwks_url` is empty if the issuer's discovery document names the keys' address.
     """
 
     def __init__(self, issuer: str, jwks_url: str, fetch_json: FetchJson, clock: Clock) -> None:
@@ -57,9 +57,9 @@ class Keys:
         self._fetched_at = float("-inf")
 
     def fitting(self, key_id: str | None, algorithm: str) -> list[PublicKey]:
-        """Every key a token with this header may be signed with: one, or all of that kind if it names none.
+        """Every key that may have signed a token with this header: one, or all of that kind if it names none.
 
-        Raises TokenRefused if the issuer has none, or whatever fetching raised.
+        Raises TokenRefused if the issuer has none, or whatever fetching raises.
         """
         found = self._known(key_id, algorithm)
         is_stale = has_passed(KEYS_KEPT_SECONDS, self._fetched_at, self._clock())
@@ -75,7 +75,7 @@ class Keys:
         return found
 
     def look_again(self) -> bool:
-        """Whether it was time to. Raises whatever fetching raised; the keys we have stay."""
+        """Fetch the keys again if it is time to, and say if it was. If that raises, the old keys stay."""
         now = self._clock()
         if not has_passed(SOONEST_REFETCH_SECONDS, self._tried_at, now):
             return False
@@ -109,7 +109,7 @@ class Keys:
 
 
 def public_key(published: Any) -> PublicKey | None:
-    """None for what no token could be verified with: such entries are passed over (RFC 7517, section 5)."""
+    """None if no token could be verified with it: such entries are ignored (RFC 7517, section 5)."""
     if not isinstance(published, dict) or not _is_for_verifying(published):
         return None
     algorithms = tuple(name for name in _algorithms(published) if published.get("alg") in (None, name))
@@ -142,7 +142,7 @@ def _algorithms(published: dict[str, Any]) -> tuple[str, ...]:
 
 
 def fetch_json(address: str) -> Any:
-    """GET a JSON document over TLS (or from this machine). The time-out leaves the gateway time to answer."""
+    """GET a JSON document over TLS (or from this machine). Its time-out leaves the gateway time to answer."""
     if not re.fullmatch(URL, address):
         raise ValueError("an issuer's keys must be fetched over https")
     with _opener().open(address, timeout=FETCH_SECONDS) as answer:
@@ -150,7 +150,7 @@ def fetch_json(address: str) -> Any:
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """An issuer's keys are where it says they are: a redirect could lead off TLS, or anywhere."""
+    """An issuer's keys are where it says they are. A redirect could lead away from TLS, or anywhere."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -158,6 +158,6 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 @functools.cache
 def _opener() -> urllib.request.OpenerDirector:
-    """Made with the first fetch: reading the machine's certificates takes a quarter of a start, and a token
-    that is refused for its form needs none."""
+    """Made at the first fetch. Reading the machine's certificates takes a quarter of a start, and a token
+    that is refused for its form does not need them."""
     return urllib.request.build_opener(_NoRedirects)

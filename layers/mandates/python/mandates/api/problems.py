@@ -1,4 +1,4 @@
-"""The one table from errors to HTTP statuses, and the problem document that describes an error.
+"""The only table from errors to HTTP statuses, and the problem document that describes an error.
 
 A problem document is RFC 9457's `application/problem+json` with a stable `code`.
 """

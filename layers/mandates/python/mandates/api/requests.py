@@ -1,4 +1,4 @@
-"""Requests as API Gateway hands them over, and how a route becomes a Lambda handler."""
+"""Requests as API Gateway passes them on, and how a route becomes a Lambda handler."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ class Request:
 
     @property
     def authorizer(self) -> Mapping[str, Any] | None:
-        """What the authorizer said, None if there was none."""
+        """What the authorizer passed on; None without an authorizer."""
         context = (self._event.get("requestContext") or {}).get("authorizer")
         return context if isinstance(context, Mapping) and context else None
 
@@ -47,11 +47,11 @@ class Request:
 
     @property
     def request_id(self) -> str:
-        """The gateway's id of the request, which its access log has, too."""
+        """The gateway's id of the request, which is also in its access log."""
         return request_id(self._event)
 
     def path_id(self, name: str) -> str:
-        """A path parameter, percent-decoded once: REST APIs hand it over as it was sent."""
+        """A path parameter, percent-decoded once: REST APIs pass it on as it was sent."""
         raw = str((self._event.get("pathParameters") or {}).get(name) or "")
         try:
             value = unquote_to_bytes(raw).decode()
@@ -70,8 +70,8 @@ class Request:
     def body[Body](self, kind: type[Body]) -> Body:
         """The JSON body as a `kind`, a msgspec Struct that forbids unknown fields.
 
-        Raises InvalidRequest that names the field, UnsupportedMediaType or RequestTooLarge. A field that is
-        given twice is refused: msgspec alone would take the last one.
+        Raises an InvalidRequest that names the field, UnsupportedMediaType or RequestTooLarge. A field that
+        is given twice is refused: msgspec alone would take the last one.
         """
         content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type != "application/json":
@@ -108,9 +108,9 @@ LambdaHandler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 
 def api(allowed_origins: frozenset[str]) -> Callable[[Route], LambdaHandler]:
-    """Make a Lambda handler of a function from Request to Response.
+    """Turn a function from Request to Response into a Lambda handler.
 
-    Our own errors become problem documents. Anything else is logged, and answered by a 500 that does not
+    Our own errors become problem documents. Any other error is logged, and answered with a 500 that does not
     say what it was.
     """
 
@@ -137,8 +137,8 @@ def api(allowed_origins: frozenset[str]) -> Callable[[Route], LambdaHandler]:
 
 
 def _count(error: errors.MandatesError, status: int) -> None:
-    """Count what the status alone does not tell: a 502 for something Stripe does not know, a 503 that is no
-    outage at Stripe."""
+    """Count what the status alone does not say: a 502 for an object that Stripe does not know, a 503 without
+    an outage at Stripe."""
     if isinstance(error, errors.UnknownAtStripe):
         count("UnknownAtStripe")
     if status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(error, errors.StripeUnavailable):
@@ -146,5 +146,5 @@ def _count(error: errors.MandatesError, status: int) -> None:
 
 
 def _loggable(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Stripe's request id and code, which help an operator. The rest may be the customer's."""
+    """Stripe's request id and code, which help an operator. The rest may be the customer's data."""
     return {name: value for name, value in extra.items() if name.startswith("stripe_")}

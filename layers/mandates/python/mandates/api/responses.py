@@ -1,7 +1,7 @@
 """Responses, as the routes give them and as API Gateway wants them.
 
-Every response to a browser carries the CORS headers, errors too: without them a front end could not read why
-it was refused.
+Every response to a browser carries the CORS headers, even an error. Without them a front end could not read
+why it was refused.
 """
 
 import base64
@@ -17,7 +17,7 @@ PROBLEM = "application/problem+json"
 class Response:
     """`body` is any JSON value, bytes that are sent as they are, or None for an empty body.
 
-    The gateway takes text. Bytes that are not UTF-8 must be `binary`, and get through only if the request
+    The gateway accepts text. Bytes that are not UTF-8 must be `binary`. They get through only if the request
     accepts a type that the API lists under BinaryMediaTypes.
     """
 

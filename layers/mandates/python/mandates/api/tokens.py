@@ -1,4 +1,4 @@
-"""Verifying bearer tokens of any OIDC issuer: signature, issuer, audience, expiry, and who is calling.
+"""Verifies bearer tokens of any OIDC issuer: signature, issuer, audience, expiry, and who is calling.
 
 RFC 9068 (JWT access tokens), RFC 8725 (JWT best practice), and what issuers do differently
 (`core/token_claims.py`).
@@ -32,7 +32,7 @@ from mandates.core.token_claims import (
 from mandates.runtime.addresses import URL
 
 LEEWAY_SECONDS = 5
-"""For clocks that differ a little."""
+"""Allows for clocks that differ slightly."""
 
 MAX_TOKEN_LENGTH = 16 * 1024
 
@@ -43,7 +43,7 @@ LATEST = 253_402_300_799
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     """What a bearer token must satisfy (design: any OIDC issuer).
 
-    `oidc_jwks_url` is empty where the issuer's discovery document names the keys' address.
+    `oidc_jwks_url` is empty if the issuer's discovery document names the keys' address.
     """
 
     oidc_issuer: Annotated[str, msgspec.Meta(pattern=f"^{URL}$")]
@@ -60,9 +60,9 @@ class Verifier:
         self._clock = clock
 
     def verify(self, token: str) -> tuple[Caller, int]:
-        """Who the token speaks for, and when it expires (epoch seconds).
+        """Whom the token speaks for, and when it expires (epoch seconds).
 
-        Raises TokenRefused, or whatever fetching the issuer's keys raised.
+        Raises TokenRefused, or whatever fetching the issuer's keys raises.
         """
         header, claims = self._verified(token)
         expires_at = self._expiry(claims)
@@ -87,7 +87,7 @@ class Verifier:
         try:
             return self._decoded(token, algorithm, self._keys.fitting(key_id, algorithm))
         except jwt.InvalidSignatureError:
-            # A token that names no key does not say that its key is new.
+            # Without a key id, nothing shows that the token's key is new. So the keys are fetched again.
             if key_id is not None or not self._keys.look_again():
                 raise
         return self._decoded(token, algorithm, self._keys.fitting(key_id, algorithm))
@@ -98,12 +98,12 @@ class Verifier:
                 claims: Claims = jwt.decode(
                     token,
                     key.key,
-                    algorithms=[algorithm],  # on our list, and one that this kind of key has
+                    algorithms=[algorithm],  # on our list, and allowed for this kind of key
                     issuer=self._settings.oidc_issuer,
                     options={
                         "require": ["exp", "iss"],
                         "enforce_minimum_key_length": True,  # RFC 7518, section 3.3: 2048 bits
-                        # Checked here, with our own clock, and for tokens without `aud` too.
+                        # Checked below, with our own clock, and also for tokens without `aud`.
                         "verify_aud": False,
                         "verify_exp": False,
                         "verify_nbf": False,
@@ -125,7 +125,7 @@ class Verifier:
         return expires_at
 
     def _must_be_for_us(self, claims: Claims) -> None:
-        """Cognito's access tokens have no `aud`, unless the client asked for one: the client id stands in."""
+        """Cognito's access tokens lack `aud` unless the client asked for it: then the client id counts."""
         is_cognitos = claims.get("token_use") == "access" and "aud" not in claims
         audiences = audiences_of({"aud": claims.get("client_id")} if is_cognitos else claims)
         if not audiences & self._settings.oidc_audiences:

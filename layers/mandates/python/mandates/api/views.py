@@ -10,7 +10,7 @@ from mandates.core.ledger import Entry
 from mandates.core.mandate import Mandate, Status
 from mandates.core.return_tokens import returns
 
-if TYPE_CHECKING:  # terms bring time zones with them, which take long to load and no other view needs
+if TYPE_CHECKING:  # terms import time zones, which load slowly and which no other view needs
     from mandates.core.terms import Terms
 
 
@@ -32,12 +32,12 @@ def mandate_view(mandate: Mandate, status: Status) -> dict[str, Any]:
 
 
 def returned_view(mandate: Mandate) -> dict[str, str | None]:
-    """When somebody came back from Stripe's page, by whom; an indication alone (core/return_tokens.py)."""
+    """When somebody came back from Stripe's page, by whom. Only an indication (core/return_tokens.py)."""
     return {str(by): None if at is None else rfc3339(at) for by, at in returns(mandate.facts).items()}
 
 
 def label(mandate: Mandate) -> str | None:
-    """What a person can tell the saved account by, since Amazon Pay gives no last four digits."""
+    """A name by which a person recognises the saved account, since Amazon Pay gives no last four digits."""
     saved = mandate.facts.get(Kind.SETUP_SUCCEEDED)
     if saved is None:
         return None
@@ -61,8 +61,8 @@ def ledger_view(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def terms_view(terms: "Terms", locale: str) -> dict[str, Any]:
-    """What a front end shows (`text`, or `sections` one by one), and what it sends back to say so (`version`,
-    `digest`, `locale` and `wording_digest`)."""
+    """What a front end shows (`text`, or `sections` one by one), and what it sends back to confirm that
+    (`version`, `digest`, `locale` and `wording_digest`)."""
     document = terms.to_plain()
     del document["texts"]
     return {

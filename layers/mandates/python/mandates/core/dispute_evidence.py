@@ -1,4 +1,4 @@
-"""What is known of a mandate, under the names of Stripe's dispute evidence."""
+"""What is known about a mandate, under the names of Stripe's dispute evidence."""
 
 from collections.abc import Iterator
 
@@ -18,9 +18,9 @@ _SIGNED_IN_AS = {By.CUSTOMER: "this customer", By.ANOTHER: "another customer"}
 def dispute_evidence(record: Record) -> dict[str, dict[str, str]]:
     """What we know, under the names of https://docs.stripe.com/api/disputes/update `evidence[…]`.
 
-    `text` can be sent as it is; `files` says which file to upload for a field that takes one. What we don't
-    know (e-mail address, product, delivery, refunds policy) is left out rather than guessed at, and so is
-    everything once the ledger is broken.
+    `text` can be submitted as it is. `files` says which file to upload for a field that takes one. What we
+    don't know (e-mail address, product, delivery, refunds policy) is left out and not guessed. If the ledger
+    is broken, everything is left out.
     """
     text: dict[str, str] = {}
     files = {"uncategorized_file": PDF}

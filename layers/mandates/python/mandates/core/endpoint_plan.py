@@ -1,12 +1,12 @@
-"""Which webhook endpoints a stack should have at Stripe, decided from those it has and the secrets it knows.
+"""Decides which webhook endpoints a stack should have at Stripe, from those it has and the secrets it knows.
 
-Nothing is remembered about a deployment or a rotation but what Stripe and the secret itself show, so either
-can be broken off anywhere and begun again.
+Nothing is remembered about a deployment or a rotation except what Stripe and the secret itself show. So
+either can be interrupted anywhere and begun again.
 
-Stripe shows a signing secret only in the answer that creates the endpoint, and can't create one disabled
-(https://docs.stripe.com/api/webhook_endpoints/create). So that nothing is signed with a secret we don't know
-yet, an endpoint is created quiet: subscribed to one type that is never sent to it. Once its secret is stored
-and known, it is subscribed to what it is for.
+Stripe shows a signing secret only in the answer that creates the endpoint, and can't create a disabled
+endpoint (https://docs.stripe.com/api/webhook_endpoints/create). Nothing may be signed with a secret that we
+don't know yet. So an endpoint is created quiet: subscribed to one type that is never sent to it. Once its
+secret is stored and known everywhere, it is subscribed to the types that it is for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,13 +20,13 @@ METADATA_REPLACES = "replaces"
 METADATA_SUBSCRIBED_AT = "subscribed_at"
 
 QUIET_TYPE = "account.application.deauthorized"
-"""Sent to endpoints of a Connect application alone, which ours are not:
+"""Sent only to endpoints of a Connect application, which ours are not:
 https://docs.stripe.com/api/events/types"""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpoint:
-    """One at Stripe. `created` in epoch seconds."""
+    """A webhook endpoint at Stripe. `created` is in epoch seconds."""
 
     endpoint_id: str
     url: str
@@ -42,7 +42,7 @@ class WebhookEndpoint:
 
     @property
     def replaces(self) -> str | None:
-        """The endpoint it was made to take over from, by a rotation."""
+        """The endpoint that it was made to replace, in a rotation."""
         return self.metadata.get(METADATA_REPLACES)
 
     @property
@@ -63,17 +63,18 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`keep` is empty where a new endpoint has to be created; `remove` goes after that."""
+    """`keep` is empty if a new endpoint has to be created. `remove` is removed after that."""
 
     keep: tuple[WebhookEndpoint, ...]
     remove: tuple[WebhookEndpoint, ...]
 
 
 def plan(ours: Sequence[WebhookEndpoint], held: SigningSecrets, wanted: Wanted) -> Plan:
-    """What a deployment does with the endpoints there are.
+    """What a deployment does with the existing endpoints.
 
-    One whose secret we don't know is of no use (its creation's answer was lost), nor is one of another API
-    version, which Stripe lets nobody change. A rotation that is under way keeps both of its endpoints.
+    An endpoint whose secret we don't know is useless (the answer that created it was lost). So is one of
+    another API version, which Stripe does not let anybody change. A rotation under way keeps both of its
+    endpoints.
     """
     usable = [e for e in ours if e.api_version == wanted.api_version and held.knows(e.endpoint_id)]
     keep: tuple[WebhookEndpoint, ...] = ()
@@ -84,7 +85,7 @@ def plan(ours: Sequence[WebhookEndpoint], held: SigningSecrets, wanted: Wanted) 
 
 
 def newest(endpoints: Sequence[WebhookEndpoint]) -> WebhookEndpoint:
-    """The same for everybody who looks: two that clear up at once must not remove each other's choice."""
+    """Everybody gets the same one: two cleanups at once must not remove each other's choice."""
     taken_over = {e.replaces for e in endpoints}
     heads = [e for e in endpoints if e.endpoint_id not in taken_over] or endpoints
     return max(heads, key=lambda e: (e.created, e.endpoint_id))
@@ -93,9 +94,10 @@ def newest(endpoints: Sequence[WebhookEndpoint]) -> WebhookEndpoint:
 def changes(
     endpoint: WebhookEndpoint, wanted: Wanted, metadata: Mapping[str, str], *, waits: bool
 ) -> dict[str, Any]:
-    """Stripe's parameters that make the endpoint what is wanted; empty if it is that already.
+    """Stripe's parameters that make the endpoint what is wanted; empty if it already is.
 
-    One that `waits` is the second of a rotation, which subscribes it once its secret is known everywhere.
+    An endpoint that `waits` is the second of a rotation, which subscribes it once its secret is known
+    everywhere.
     """
     needed: dict[str, Any] = {}
     if endpoint.url != wanted.url:
@@ -114,8 +116,8 @@ def changes(
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """Seconds. `known`: until every container must have read the new secret. `overlap`: both endpoints get
-    every event, so that what the first was sent last has been delivered. `kept`: how long after the first
+    """In seconds. `known`: until every container must have read the new secret. `overlap`: both endpoints get
+    every event, until the last events for the first one are delivered. `kept`: how long after the first
     endpoint's end its secret stays valid."""
 
     known: int
@@ -147,7 +149,7 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Retire:
-    """The endpoint is gone at Stripe, and its secret still counts as its own."""
+    """The endpoint is gone at Stripe, but its secret still counts as its own."""
 
     endpoint_id: str
 
@@ -163,10 +165,10 @@ Step = Create | Pause | Subscribe | Remove | Retire | Drop
 
 
 def next_step(ours: Sequence[WebhookEndpoint], held: SigningSecrets, now: float, pauses: Pauses) -> Step:
-    """What a rotation does next. Whoever began it, it goes on from what is there.
+    """What a rotation does next. It goes on from what exists, whoever began it.
 
-    Create is its first step; after Remove or Drop it means that there is nothing left to do.
-    Raises ValueError if there is no subscribed endpoint to begin with.
+    Create is its first step; after Remove or Drop it means that nothing is left to do.
+    Raises ValueError if no endpoint is subscribed at the start.
     """
     unusable = tuple(e for e in ours if e.is_quiet and not held.knows(e.endpoint_id))
     if unusable:
@@ -206,5 +208,5 @@ def _with_both(
 
 
 def _rest(since: int, pause: int, now: float) -> float:
-    """What is left of a pause; never more than all of it, whatever a clock says."""
+    """The rest of a pause; never more than the whole pause, whatever a clock says."""
     return max(0.0, min(pause, since + pause - now))

@@ -1,6 +1,6 @@
-"""Whether an evidence pack fits together, by what is in it alone.
+"""Checks that an evidence pack is consistent, using only the pack itself.
 
-All but the signature, which needs more than the standard library: `ops/evidence.py`.
+`ops/evidence.py` checks the signature, which needs more than the standard library.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,9 +18,9 @@ _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, Over
 
 
 def page_problems(evidence: Json) -> Iterator[str]:
-    """What is wrong with one page by itself, as sentences; nothing when all of it fits together.
+    """What is wrong with one page by itself, as sentences; nothing if the page is consistent.
 
-    It may be any JSON object: this is for documents that somebody has altered.
+    It may be any JSON object: this also checks documents that somebody has altered.
     """
     if evidence.get("format") != FORMAT:
         yield f"format is not {FORMAT}, the only one this release reads: use the release that made the pack"
@@ -58,7 +58,7 @@ def _chain_problems(evidence: Json) -> Iterator[str]:
 
 
 def _entry_problems(entries: Iterable[Json], *, first: int, after: str) -> Iterator[str]:
-    """The entries that don't fit the hash of their content, their place, or the entry before them."""
+    """The entries that don't match the hash of their content, their place, or the entry before them."""
     previous = after
     for number, entry in enumerate(entries, start=first):
         if entry.get("format") != ENTRY_FORMAT:
@@ -77,12 +77,12 @@ def _entry_problems(entries: Iterable[Json], *, first: int, after: str) -> Itera
 
 
 def set_problems(pages: Sequence[Json], kept: Sequence[tuple[int, str]] = ()) -> Iterator[str]:
-    """What is wrong with pages together: whether they are one whole ledger, up to its head, and whether
-    each says of the mandate what follows from that ledger.
+    """What is wrong with the pages together: they must be one whole ledger, up to its head, and each must say
+    about the mandate what follows from that ledger.
 
-    Pages may have been fetched at different times. Each names the head of its time, so each head must be
-    an entry of the chain, and the chain must reach the longest of them. `kept` are the numbers and hashes of
-    entries as somebody kept them elsewhere.
+    Pages may have been fetched at different times. Each names the head of its time. So each head must be an
+    entry of the chain, and the chain must reach the longest of them. `kept` are the numbers and hashes of
+    entries that somebody kept elsewhere.
     """
     try:
         yield from dict.fromkeys(_set_problems(pages))
@@ -114,7 +114,7 @@ def _set_problems(pages: Sequence[Json]) -> Iterator[str]:
 
 
 def _head_problems(heads: Mapping[int, str], known: Mapping[int, str]) -> Iterator[str]:
-    """`heads` by length, `known` the hash of each entry there is."""
+    """`heads` are hashes by length; `known` has the hash of each existing entry."""
     longest = max(heads)
     missing = sorted(set(range(1, longest + 1)) - known.keys())
     if missing:
@@ -134,9 +134,9 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 
 def _what_does_not_follow(page: Json, entries: Mapping[int, Json]) -> Iterator[str]:
-    """What the page says is made again, from the ledger and from what lies beside it in the page.
+    """Derives what the page says again, from the ledger and from what lies beside it in the page.
 
-    Of its prose for a dispute nothing is made again: its words may be other ones in another version.
+    The prose for a dispute is not derived again: another version may word it differently.
     """
     ledger, document = page["ledger"], page["terms"]["document"]
     chain = [_entry(entries[number]) for number in range(1, ledger["length"] + 1)]
@@ -167,7 +167,7 @@ def _personal(listed: Iterable[Json]) -> dict[int, dict[str, PersonalValue]]:
 
 
 def _subjects(withdrawals: Iterable[Json]) -> Mapping[str, Facts]:
-    """What the page says of them; a told withdrawal that it leaves out is then missed here."""
+    """What the page says about the subjects. If it leaves out a told withdrawal, the check misses it here."""
     subjects: dict[str, dict[str, Fact]] = {}
     for withdrawal in withdrawals:
         fact = from_plain(withdrawal["fact"])
@@ -183,9 +183,9 @@ def _hashes(pages: Sequence[Json]) -> dict[int, str]:
 
 
 def kept_hash_problems(kept: Iterable[tuple[int, str]], hashes: Mapping[int, str]) -> Iterator[str]:
-    """Whether entries have the hashes that somebody kept when they were made, by number.
+    """Whether entries have the hashes that somebody kept when the entries were made, by number.
 
-    `hashes` are those of the entries there are. This alone shows a chain that was made anew, or cut off.
+    `hashes` are those of the existing entries. Only this reveals a chain that was made anew, or cut off.
     """
     for number, kept_hash in kept:
         if number not in hashes:

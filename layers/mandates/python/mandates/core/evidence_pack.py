@@ -1,12 +1,12 @@
-"""The evidence pack: all that is known of a mandate, as one document that can be checked without us.
+"""The evidence pack: all that is known about a mandate, as one document that can be checked without us.
 
-Nothing is in it but what follows from the ledger (record.py), and the faults that were found in the rest.
-The document is plain JSON without floats, so RFC 8785 gives it exactly one sequence of bytes, and the
-signature is over those. A long ledger is split into pages; each is a whole document that repeats
-everything but the entries, and is signed by itself. evidence_check.py checks it.
+It holds only what follows from the ledger (record.py), and the faults found in everything else. The document
+is plain JSON without floats, so RFC 8785 gives it exactly one sequence of bytes. The signature is over those
+bytes. A long ledger is split into pages. Each page is a whole document with its own signature, and repeats
+everything except the entries. evidence_check.py checks packs.
 
-`digests` holds the digest of every other section. It adds nothing to the signature; it says *where* a
-document was altered once the signature says that it was.
+`digests` holds the digest of every other section. It adds nothing to the signature. If the signature says
+that a document was altered, the digests say *where*.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,26 +22,26 @@ from mandates.core.retention import EVIDENCE_DAYS, evidence_ends, last_of_its_li
 from mandates.core.return_tokens import returns
 
 FORMAT = "amazon-pay-mandate-evidence/1"
-"""Changes whenever a reader of the old form would misread the new one."""
+"""It changes whenever a reader of the old form would misread the new one."""
 
 ALGORITHM = "ECDSA_SHA_256"
 """KMS's name for ECDSA over SHA-256, here on the curve P-256; the signature is DER.
 https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-choose-key-spec.html"""
 
 PAGE_BYTES = 400_000
-"""How much of the ledger goes on a page, in canonical bytes.
+"""How much of the ledger goes on one page, in canonical bytes.
 
 Lambda answers with at most 6 MB and API Gateway with at most 10 MB
 (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html,
-https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html). The PDF of a page is several
-times the size of its JSON, which is attached to it, and travels in base64. The rest of a page is bounded
-by the terms, which are one DynamoDB item of at most 400 KB; so is an entry that is larger than a page."""
+https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html). The PDF of a page is several times
+the size of its JSON, which is attached to it, and travels in base64. The rest of a page is bounded by the
+terms, which are one DynamoDB item of at most 400 KB. So is an entry that is larger than a page."""
 
 
 def page_slices(entries: Sequence[Entry]) -> list[slice]:
     """Which entries go on which page: as many as fit, in order. There is always a first page.
 
-    An entry stays on its page for ever, since a ledger only grows at its end.
+    An entry stays on its page forever, since a ledger only grows at its end.
     """
     slices: list[slice] = []
     begin, size = 0, 0
@@ -55,7 +55,7 @@ def page_slices(entries: Sequence[Entry]) -> list[slice]:
 
 
 def build(record: Record, *, page: int, generated_at: str) -> dict[str, Any]:
-    """One page of the document, counted from 1. Raises IndexError for a page that there is not."""
+    """One page of the document, counted from 1. Raises IndexError if the page does not exist."""
     slices = page_slices(record.entries)
     if page < 1:
         raise IndexError(page)
@@ -88,7 +88,7 @@ def build(record: Record, *, page: int, generated_at: str) -> dict[str, Any]:
 
 
 def statement(record: Record) -> dict[str, Any]:
-    """The sections that follow from the ledger, value by value: whoever has it can make them again."""
+    """The sections that follow from the ledger, value by value: anybody who has it can derive them again."""
     known = proven(record)
     return {
         "mandate": {
@@ -119,7 +119,7 @@ _STRIPE_IDS = {
 
 
 def _of_the_head(known: Proven, attributes: Mapping[str, str]) -> dict[str, str | None]:
-    """By the document's name for it: null while it is not known, and all if there is no consent."""
+    """The head's values by the document's names: null while unknown, and all null without a consent."""
     return {name: getattr(known.head, attribute, None) for name, attribute in attributes.items()}
 
 
@@ -140,7 +140,7 @@ def _consent(consent: Consent) -> dict[str, Any]:
 
 
 def _terms(known: Proven) -> dict[str, Any]:
-    """The whole document, every language of it: only then can its digest be recomputed."""
+    """The whole document in every language: only then can its digest be recomputed."""
     return {
         **_of_the_head(known, {"version": "terms_version", "digest": "terms_digest", "locale": "locale"}),
         "document": known.terms.to_plain() if known.terms else None,
@@ -148,7 +148,7 @@ def _terms(known: Proven) -> dict[str, Any]:
 
 
 def _returned(known: Proven) -> dict[str, str | None]:
-    """When somebody came back from Stripe's page: an indication of who it was, and no proof."""
+    """When somebody came back from Stripe's page. It indicates who it was, and does not prove it."""
     facts = known.head.facts if known.head else NO_FACTS
     return {str(by): None if at is None else utc(at) for by, at in returns(facts).items()}
 
@@ -167,14 +167,14 @@ def _withdrawals(known: Proven) -> list[dict[str, Any]]:
 
 
 def _retention(entries: Sequence[Entry]) -> dict[str, Any]:
-    """Nothing deletes it by itself; until that day, nobody erases what is personal in it either."""
+    """Evidence is never deleted by itself, and its personal values are not erased before that day."""
     last = last_of_its_life(entries)
     until = evidence_ends(last).isoformat(timespec="seconds").replace("+00:00", "Z") if last else None
     return {"days_after_last_charge": EVIDENCE_DAYS, "kept_at_least_until": until}
 
 
 def _personal_values(known: Proven) -> list[dict[str, Any]]:
-    """With its salt, so that the commitment in the chain can be recomputed; an erased one is said to be."""
+    """Each with its salt, so that its commitment in the chain can be recomputed. Erased values say so."""
     listed: list[dict[str, Any]] = []
     for entry in known.entries:
         for name in sorted(entry.commitments):

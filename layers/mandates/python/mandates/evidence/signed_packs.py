@@ -1,4 +1,4 @@
-"""The evidence pack: read what is known of a mandate, build the document, sign it."""
+"""The evidence pack: reads what is known about a mandate, builds the document, signs it."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ from mandates.store.raw_items import ALTERED_ITEMS_RAISE
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What a function that hands out evidence needs. The first of the keys signs."""
+    """What a function that returns evidence needs. The first key signs."""
 
     allowed_origins: frozenset[str]
     evidence_key_ids: tuple[str, ...]
@@ -48,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """`der` is its SubjectPublicKeyInfo (RFC 5280), of which the fingerprint is the SHA-256 in hex."""
+    """`der` is its SubjectPublicKeyInfo (RFC 5280). The fingerprint is the SHA-256 of that, in hex."""
 
     key_id: str
     der: bytes
@@ -65,7 +65,7 @@ class PublicKey:
 
 
 class Signer:
-    """Signs with the first of these KMS keys; the others once did, and are still published."""
+    """Signs with the first of these KMS keys. The others signed earlier, and are still published."""
 
     def __init__(self, kms: Any, key_ids: Sequence[str]) -> None:
         self._kms = kms
@@ -73,7 +73,7 @@ class Signer:
 
     @cached_property
     def public_keys(self) -> list[PublicKey]:
-        """In the order given. A key's public half never changes, so it is asked for once."""
+        """In the order given. A key's public half never changes, so it is fetched once."""
         return [self._public_key(key_id) for key_id in self._key_ids]
 
     def signed(self, evidence: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Signer:
 
     @cached_property
     def _current(self) -> PublicKey:
-        """By itself: what only signs need not be allowed, nor able, to ask for the keys of before."""
+        """Fetched alone: a function that only signs need not be allowed, or able, to fetch earlier keys."""
         return self._public_key(self._key_ids[0])
 
     def _public_key(self, key_id: str) -> PublicKey:
@@ -154,7 +154,7 @@ def page_asked_for(query: Mapping[str, str]) -> int:
 
 
 def _must_be_a_service(mandate_id: str, caller: Caller) -> None:
-    """A customer is told that it is not for them only of a mandate of their own."""
+    """A customer learns that evidence is not for them only for a mandate of their own."""
     head = None if caller.is_service else read_heads([mandate_id]).get(mandate_id)
     caller.must_reach(head.customer_id if head else "", Scope.MANDATES_READ)
     if not caller.is_service:

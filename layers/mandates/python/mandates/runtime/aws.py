@@ -10,13 +10,13 @@ from botocore.exceptions import ClientError, ParamValidationError
 CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 3
 ATTEMPTS = 3
-"""At most 12 s and two short pauses, inside every function's time-out."""
+"""They take at most 12 s and two short pauses, which fits every function's time-out."""
 
 
 def client(service: str, **options: Any) -> Any:
-    """A botocore client: boto3 would add its import and nothing that is used here.
+    """A botocore client. boto3 would add its own import, and nothing here needs what it adds.
 
-    `options` are further ones of botocore.config.Config.
+    `options` are further options of botocore.config.Config.
     """
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -28,9 +28,10 @@ def client(service: str, **options: Any) -> Any:
 
 
 def error_code(error: Exception) -> str | None:
-    """The code that AWS refused a call with; the name of botocore's error if that would not even send it.
+    """The code with which AWS refused a call, or the name of botocore's error if botocore did not even send
+    it.
 
-    None if nobody refused: no answer, or an error of another kind.
+    None if nobody refused the call: there was no answer, or the error is of another kind.
     """
     if isinstance(error, ParamValidationError):
         return type(error).__name__
@@ -39,5 +40,5 @@ def error_code(error: Exception) -> str | None:
 
 @functools.cache
 def _session() -> botocore.session.Session:
-    """One for all clients: each would read the same endpoints and credentials anew."""
+    """One session for all clients. Otherwise each would read the same endpoints and credentials again."""
     return botocore.session.get_session()

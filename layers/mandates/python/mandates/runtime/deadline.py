@@ -1,4 +1,4 @@
-"""How long the invocation that is running still has: Lambda ends it without a word when that is over."""
+"""How much time the running invocation has left. Lambda then ends it without notice."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ def time_left() -> float:
 
 @contextmanager
 def invocation(left: TimeLeft) -> Iterator[None]:
-    """What is called inside has so much time."""
+    """Code called inside has this much time."""
     before = _time_left.set(left)
     try:
         yield

@@ -1,11 +1,11 @@
-"""Sending many messages to a queue at once, and knowing which it took."""
+"""Sends many messages to a queue at once, and says how many it accepted."""
 
 from collections.abc import Sequence
 from itertools import batched
 from typing import Any
 
 _MOST_PER_CALL = 10
-"""Of at most 1 MiB together; a projected event is under 10 kB.
+"""Together they may have 1 MiB; a projected event has less than 10 kB.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html"""
 
 
@@ -16,13 +16,13 @@ class Queue:
         self._url = url
 
     def length(self) -> int:
-        """About how many messages there are: waiting and being worked on."""
+        """About how many messages are in the queue, waiting or being processed."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
         return sum(int(found[name]) for name in names)
 
     def send(self, messages: Sequence[str]) -> int:
-        """How many of them the queue took: the messages of one call succeed or fail each for itself."""
+        """How many of them the queue accepted. The messages of one call succeed or fail separately."""
         taken = 0
         for some in batched(messages, _MOST_PER_CALL, strict=False):
             entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(some)]

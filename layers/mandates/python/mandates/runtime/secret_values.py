@@ -1,4 +1,4 @@
-"""Secrets Manager, read through and kept for a while, with as few calls and imports as can be."""
+"""Reads secrets from Secrets Manager and caches them, with as few calls and imports as possible."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from mandates.core.clock import Clock, has_passed
 
 KEPT_SECONDS = 300
-"""How long a rotated secret may go unnoticed, where nothing makes us look sooner."""
+"""How long a rotated secret may go unnoticed, if nothing makes us look sooner."""
 
 SOONEST_REFETCH_SECONDS = 60
 """A stream of bad signatures, or of refused keys, must not become a stream of calls to Secrets Manager."""
@@ -19,7 +19,7 @@ class SecretsClient(Protocol):
 
 
 class Secret[Value]:
-    """One secret, parsed. If it can't be fetched again, the last value goes on being used."""
+    """One secret, parsed. If it can't be fetched again, the last value stays in use."""
 
     def __init__(self, client: SecretsClient, arn: str, parse: Callable[[str], Value], clock: Clock) -> None:
         self._client = client
@@ -32,7 +32,7 @@ class Secret[Value]:
         self._one_at_a_time = Lock()
 
     def get(self) -> Value:
-        """The value, fetched at most KEPT_SECONDS ago unless Secrets Manager is out of reach."""
+        """The value, at most KEPT_SECONDS old unless Secrets Manager is out of reach."""
         if self._value is None or has_passed(KEPT_SECONDS, self._fetched_at, self._clock()):
             self._fetch()
         if self._value is None:
@@ -40,16 +40,16 @@ class Secret[Value]:
         return self._value
 
     def prefetch(self) -> None:
-        """Fetch it while the container starts. If that fails, who needs it first tries again, and tells."""
+        """Fetch it while the container starts. If that fails, the first `get` tries again, and raises."""
         with suppress(Exception):
             self.get()
 
     def newer_than(self, refused: Value) -> Value | None:
-        """What to use in place of a value that was just refused; None if there is nothing else.
+        """The value to use in place of one that was just refused; None if there is no other.
 
-        Looks again at once, even at a value just fetched, since it may be replaced at any moment; but at most
-        once in SOONEST_REFETCH_SECONDS. Whoever was refused a value that has been replaced by now gets its
-        successor without that.
+        It fetches again at once, even if the value was just fetched, since it may be replaced at any moment.
+        But it does so at most once in SOONEST_REFETCH_SECONDS. If the refused value has already been
+        replaced, its successor is returned without fetching.
         """
         with self._one_at_a_time:
             now = self._clock()
@@ -71,8 +71,8 @@ class Secret[Value]:
 def plain(text: str) -> str:
     """A key that is the whole value of its secret.
 
-    Raises ValueError for what no HTTP header can carry: the HTTP client would quote all of it in its error,
-    and it would look as if Stripe could not be reached.
+    Raises ValueError if no HTTP header can carry it. Otherwise the HTTP client would quote all of it in its
+    error, and it would look as if Stripe could not be reached.
     """
     key = text.strip()
     if not key or not all("!" <= character <= "~" for character in key):

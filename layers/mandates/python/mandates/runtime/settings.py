@@ -1,7 +1,7 @@
 """Settings: read once, when a container starts, into a frozen object. Nothing else reads os.environ.
 
-Each function declares a msgspec Struct of what it needs; a missing or malformed variable is an error that
-names every one of them at once.
+Each function declares a msgspec Struct of what it needs. If variables are missing or malformed, one error
+names all of them.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ class SettingsError(Exception):
 
 
 def read[Settings: msgspec.Struct](kind: type[Settings], environment: Mapping[str, str]) -> Settings:
-    """Fill `kind` from the environment variables named as its fields, in capitals.
+    """Fill `kind` from the environment variables with its fields' names in capitals.
 
-    Lists are separated by commas; truth is `true` or `false`; only what has a default may be empty.
+    Lists are separated by commas; booleans are `true` or `false`; only a field with a default may be empty.
     Raises SettingsError.
     """
     names = {field.name: field.name.upper() for field in msgspec.structs.fields(kind)}

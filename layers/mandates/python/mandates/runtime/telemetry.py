@@ -26,7 +26,7 @@ def _line(document: Any) -> str:
 
 
 logger = Logger(
-    # Powertools makes an encoder for each line, and tries first whether the message is itself JSON.
+    # Powertools makes an encoder for each line, and first tries to parse the message as JSON.
     json_serializer=_line,
     json_deserializer=str,
 )
@@ -38,39 +38,39 @@ _IDS = {
     "event_id": re.compile(r"evt_[A-Za-z0-9_]{1,251}"),
     "mandate_id": MANDATE_ID,
 }
-"""What lines of log are found by, and the one form each has. A path may hold anything, a name too."""
+"""The keys by which log lines are found, and the only form of each. A path may hold anything, even a name."""
 
 ALMOST_ALL = 0.8
-"""Of a function's time: who took more will, a little slower, be ended by Lambda and answer nobody."""
+"""Of a function's time-out. A slightly slower invocation would be ended by Lambda, and answer nobody."""
 
 
 def count(name: str, amount: int = 1) -> None:
-    """Count a business event; it reaches CloudWatch when the invocation ends."""
+    """Count a business event. It reaches CloudWatch when the invocation ends."""
     measure(name, amount, MetricUnit.Count)
 
 
 def measure(name: str, value: float, unit: MetricUnit) -> None:
-    """Add one value to a distribution, whose percentiles are kept; sent when counts are."""
+    """Add one value to a distribution whose percentiles are kept. It is sent together with the counts."""
     _metrics.add_metric(name=name, unit=unit, value=value)
 
 
 def correlate(**ids: Any) -> None:
-    """Name what the rest of this invocation is about: every line logged carries `event_id` or `mandate_id`.
+    """Name what the rest of this invocation is about: every log line carries `event_id` or `mandate_id`.
 
-    Anything that has not the form of such an id is left out of the log.
+    Anything that does not have the form of such an id is left out of the log.
     """
     logger.append_keys(**well_formed(ids))
 
 
 @contextmanager
 def correlated(**ids: Any) -> Iterator[None]:
-    """The same for the lines logged inside, of one message among others; don't nest it for the same id."""
+    """The same for the lines logged inside, about one message of several. Don't nest it for the same id."""
     with logger.append_context_keys(**well_formed(ids)):
         yield
 
 
 def well_formed(ids: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `event_id` and `mandate_id` that may be logged: the others are not ids."""
+    """Those of `event_id` and `mandate_id` that may be logged. The others are not ids."""
     return {
         name: value for name, value in ids.items() if isinstance(value, str) and _IDS[name].fullmatch(value)
     }
@@ -79,11 +79,11 @@ def well_formed(ids: Mapping[str, Any]) -> dict[str, Any]:
 def instrumented(handler: Handler) -> Handler:
     """A Lambda handler whose metrics are emitted when it ends, and whose logs name the invocation.
 
-    One that took almost all of its time is counted and logged, whichever function it is. What would rather
-    stop before that is over asks mandates.deadline.
+    An invocation of any function that took almost all of its time is counted and logged. Code that wants to
+    stop before its time is over asks mandates.runtime.deadline.
 
-    What it added to the log's keys is taken out again: a container serves one invocation after the other.
-    Powertools' own decorator warns in the log of every invocation that had nothing to count.
+    The keys that it added to the log are removed again: a container serves one invocation after the other.
+    Powertools' own decorator logs a warning for every invocation that had nothing to count.
     """
 
     @functools.wraps(handler)
@@ -109,7 +109,7 @@ def _time_left(context: Any) -> TimeLeft:
 
 
 def _milliseconds_left(context: Any) -> int:
-    """0 where there is no limit: that is not Lambda."""
+    """0 if there is no limit: that is not Lambda."""
     ask = getattr(context, "get_remaining_time_in_millis", None)
     return int(ask()) if ask else 0
 
