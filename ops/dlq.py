@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mandates.core.formats import NewerFormat
 from mandates.core.ids import is_stripe_id
-from mandates.core.messages import EVENT, WITHDRAWAL, Kind
-from mandates.revocation.release_messages import mandate_to_settle
+from mandates.core.messages import EVENT, WITHDRAWAL, MessageKind
+from mandates.revocation.release_messages import mandate_to_release
 from ops import queues
 from ops.arguments import positive
 from ops.printing import complain, say
@@ -79,10 +79,10 @@ def _is_event(message: Message) -> bool:
 
 
 def _is_withdrawal(message: Message) -> bool:
-    return _is_newer(WITHDRAWAL, message) or mandate_to_settle(message["Body"]) is not None
+    return _is_newer(WITHDRAWAL, message) or mandate_to_release(message["Body"]) is not None
 
 
-def _is_newer(kind: Kind, message: Message) -> bool:
+def _is_newer(kind: MessageKind, message: Message) -> bool:
     """Whether it is ours, in a newer format that the deployed release may be able to read."""
     try:
         kind.read(message["Body"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mandates.core.clock import Moment, rfc3339
+from mandates.core.clock import Instant, rfc3339
 from mandates.core.errors import MandatesError
 from mandates.core.messages import EVENT
 from mandates.core.stripe_events.projection import project
@@ -141,7 +141,7 @@ def from_stripe(stack: Stack, event_id: str) -> Mapping[str, Any]:
 def run_dismiss(stack: Stack, chosen: argparse.Namespace) -> int:
     stack.use_tables()
     try:
-        dismiss(chosen.event_id, chosen.reason, Moment(time.time()))
+        dismiss(chosen.event_id, chosen.reason, Instant(time.time()))
     except Conflict:
         outcomes = {record.outcome for record in seen(chosen.event_id)}
         now = f": it is {', '.join(sorted(outcomes))}" if outcomes else ": there is no record of it"

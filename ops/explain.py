@@ -8,15 +8,15 @@ from typing import Any
 
 from mandates.core.changes import Subject, stands_on
 from mandates.core.clock import rfc3339
-from mandates.core.facts import Fact, Kind, from_plain
+from mandates.core.facts import Fact, Kind, fact_from_plain
 from mandates.core.ledger import Entry
 from mandates.core.mandate import WITHDRAWING, Mandate, Status, status
-from mandates.core.release import left_at_stripe
+from mandates.core.release import to_release
 from mandates.core.stripe_events.projection import METADATA_CUSTOMER, METADATA_MANDATE
 from mandates.store.customers import owner_of
 from mandates.store.events import APPLIED, DISMISSED, QUARANTINED, Seen, seen
 from mandates.store.mandates import mandates_of, read_heads, read_ledger, read_subjects
-from mandates.store.unreleased import Unsettled, read_unsettled
+from mandates.store.unreleased import Unreleased, read_unreleased
 from ops import queues
 from ops.arguments import an_id
 from ops.events import at
@@ -74,9 +74,9 @@ def run_explain(stack: Stack, chosen: argparse.Namespace) -> int:
         complain(f"there is no mandate {chosen.id}")
         return 1
     subjects = read_subjects(stands_on(mandate, mandate.facts))
-    left = left_at_stripe(mandate, subjects)
-    unsettled = read_unsettled(mandate.mandate_id, left.stripe_ids)
-    for line in story(mandate, subjects, read_ledger(mandate.mandate_id), unsettled):
+    left = to_release(mandate, subjects)
+    unreleased = read_unreleased(mandate.mandate_id, left.stripe_ids)
+    for line in story(mandate, subjects, read_ledger(mandate.mandate_id), unreleased):
         say(line)
     return 0
 
@@ -106,7 +106,7 @@ def story(
     mandate: Mandate,
     subjects: Mapping[str, Subject],
     ledger: Sequence[Entry],
-    unsettled: Mapping[str, Unsettled],
+    unreleased: Mapping[str, Unreleased],
 ) -> Lines:
     now = status(mandate.facts, *(subject.facts for subject in subjects.values()))
     yield f"{mandate.mandate_id} is {now}"
@@ -117,7 +117,7 @@ def story(
     yield f"  ledger  {mandate.entries} entries"
     for entry in ledger:
         yield f"    {_entry(entry)}"
-    for line in open_at_stripe(now, mandate, subjects, unsettled):
+    for line in open_at_stripe(now, mandate, subjects, unreleased):
         yield f"  Stripe  {line}"
 
 
@@ -143,7 +143,7 @@ def _fact(fact: Fact) -> str:
 
 
 def _entry(entry: Entry) -> str:
-    kinds = ", ".join(_with_code(from_plain(dict(fact))) for fact in entry.facts)
+    kinds = ", ".join(_with_code(fact_from_plain(dict(fact))) for fact in entry.facts)
     return f"{entry.number:>3}  {entry.recorded_at}  {entry.status:<8} {kinds}  from {entry.source}"
 
 
@@ -153,17 +153,17 @@ def _with_code(fact: Fact) -> str:
 
 
 def open_at_stripe(
-    now: Status, mandate: Mandate, subjects: Mapping[str, Subject], unsettled: Mapping[str, Unsettled]
+    now: Status, mandate: Mandate, subjects: Mapping[str, Subject], unreleased: Mapping[str, Unreleased]
 ) -> Lines:
     """What still exists at Stripe, as far as it has told us."""
-    left = left_at_stripe(mandate, subjects)
+    left = to_release(mandate, subjects)
     for stripe_id in left.stripe_ids:
-        if stripe_id in unsettled:
-            yield _refused(unsettled[stripe_id])
+        if stripe_id in unreleased:
+            yield _refused(unreleased[stripe_id])
         elif stripe_id == left.checkout_session:
-            yield f"{stripe_id} is not known to be closed yet: SettleWithdrawals expires it"
+            yield f"{stripe_id} is not known to be closed yet: ReleaseWithdrawals expires it"
         else:
-            yield f"{stripe_id} is not known to be detached yet: SettleWithdrawals detaches it"
+            yield f"{stripe_id} is not known to be detached yet: ReleaseWithdrawals detaches it"
     if now is Status.ACTIVE:
         yield f"{mandate.payment_method_id} is attached to {mandate.stripe_customer_id} and may be charged"
     elif now is Status.PENDING and mandate.checkout_session_id:
@@ -174,12 +174,14 @@ def open_at_stripe(
         yield "nothing is left open"
 
 
-def _refused(one: Unsettled) -> str:
+def _refused(one: Unreleased) -> str:
     if one.is_dismissed:
         by_whom = f"dismissed at {one.dismissed_at} by {one.dismissed_by}"
         return f"{one.stripe_id} stays as it is, {by_whom}: {one.reason}"
     since = rfc3339(one.since)
-    return f"{one.stripe_id} has not been released since {since} ({one.code}): SettleWithdrawals keeps trying"
+    return (
+        f"{one.stripe_id} has not been released since {since} ({one.code}): ReleaseWithdrawals keeps trying"
+    )
 
 
 # -------------------------------------------------------------------------------------------- an event

@@ -26,7 +26,7 @@ def add_commands(commands: Any) -> None:
         "restore", help="make copies of all five as they were at a time; an interrupted run can be repeated"
     )
     restore.add_argument(
-        "--at", required=True, type=moment, metavar="TIME", help="such as 2026-11-27T09:00:00Z"
+        "--at", required=True, type=point_in_time, metavar="TIME", help="such as 2026-11-27T09:00:00Z"
     )
     restore.set_defaults(run=run_restore)
     actions.add_parser("check", help="check that the stack's tables are as template.yaml asks").set_defaults(
@@ -34,7 +34,7 @@ def add_commands(commands: Any) -> None:
     )
 
 
-def moment(text: str) -> datetime:
+def point_in_time(text: str) -> datetime:
     """An ISO 8601 time with its offset from UTC."""
     try:
         at = datetime.fromisoformat(text)

@@ -10,7 +10,7 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from mandates.core.canonical import canonical_json
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.terms import Terms, checked
 from mandates.store.published_terms import (
     all_terms,
@@ -53,7 +53,7 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
         return 1
     stack.use_tables()
     try:
-        publish_terms(terms, Moment(time.time()))
+        publish_terms(terms, Instant(time.time()))
     except Conflict:
         return _published_before(terms)
     say(f"published version {terms.version}, digest {terms.digest}")
@@ -119,7 +119,7 @@ def run_retire(stack: Stack, chosen: argparse.Namespace) -> int:
         )
         return 1
     try:
-        retire_terms(chosen.version, Moment(time.time()))
+        retire_terms(chosen.version, Instant(time.time()))
     except Conflict:
         complain(f"version {chosen.version} was never published, or is already retired")
         return 1

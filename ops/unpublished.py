@@ -14,7 +14,7 @@ from mandates.core.formats import NewerFormat
 from mandates.core.messages import UNPUBLISHED
 from mandates.ledger.publishing import Publisher
 from mandates.ledger.stream import ENTRY_PREFIX, Added, added_entries
-from mandates.revocation.release_messages import to_settle
+from mandates.revocation.release_messages import release_message
 from mandates.runtime.queues import Queue
 from ops import queues
 from ops.arguments import positive
@@ -97,7 +97,7 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
         try:
             about = _about(message)
             entries = _entries(about, table)
-            problem = _settle(entries, work)
+            problem = _release(entries, work)
             if not problem and not (isinstance(about, PartOfStream) and about.is_of_withdrawals):
                 problem = _publish(entries, publisher)
         except (NotThere, NewerFormat) as error:
@@ -113,10 +113,10 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
     return 0 if done == seen else 1
 
 
-def _settle(entries: Sequence[Added], work: Queue) -> str | None:
+def _release(entries: Sequence[Added], work: Queue) -> str | None:
     """What went wrong; None if all withdrawn mandates among them are queued for release at Stripe."""
     withdrawn = list(dict.fromkeys(one.mandate_id for one in entries if one.is_withdrawn))
-    taken = work.send([to_settle(mandate_id) for mandate_id in withdrawn])
+    taken = work.send([release_message(mandate_id) for mandate_id in withdrawn])
     return "the Stripe work queue did not accept it" if taken < len(withdrawn) else None
 
 

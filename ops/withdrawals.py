@@ -8,10 +8,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mandates.core.clock import Moment, rfc3339
-from mandates.revocation.release_messages import to_settle
+from mandates.core.clock import Instant, rfc3339
+from mandates.revocation.release_messages import release_message
 from mandates.runtime.queues import Queue
-from mandates.store.unreleased import Unsettled, all_unsettled, dismiss_unsettled
+from mandates.store.unreleased import Unreleased, all_unreleased, dismiss_unreleased
 from mandates.store.writing import Conflict
 from ops import queues
 from ops.arguments import an_id, positive, short
@@ -39,7 +39,7 @@ def add_commands(commands: Any) -> None:
 
 def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
     stack.use_tables()
-    found = list(all_unsettled(chosen.limit + 1))
+    found = list(all_unreleased(chosen.limit + 1))
     for one in found[: chosen.limit]:
         say(f"{rfc3339(one.since)}  {one.mandate_id}  {one.stripe_id}  {one.code}")
     if not found:
@@ -61,7 +61,7 @@ def run_retry(stack: Stack, chosen: argparse.Namespace) -> int:
         return 0
     try:
         work = Queue(queues.client(), stack.output("StripeWorkQueueUrl"))
-        taken = work.send([to_settle(mandate_id) for mandate_id in mandate_ids])
+        taken = work.send([release_message(mandate_id) for mandate_id in mandate_ids])
     except (BotoCoreError, ClientError) as error:
         raise StackError(f"not everything was queued; run it again: {error}") from None
     say(f"{taken} of {len(mandate_ids)} queued; whatever Stripe then releases leaves the list")
@@ -78,7 +78,7 @@ def run_dismiss(stack: Stack, chosen: argparse.Namespace) -> int:
     by, failed = whoever_runs_this(), 0
     for one in listed:
         try:
-            dismiss_unsettled(one, by=by, reason=chosen.reason, moment=Moment(time.time()))
+            dismiss_unreleased(one, by=by, reason=chosen.reason, now=Instant(time.time()))
         except Conflict:
             failed += 1
             complain(f"{one.stripe_id} is no longer listed")
@@ -87,10 +87,10 @@ def run_dismiss(stack: Stack, chosen: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _listed() -> dict[str, list[Unsettled]]:
+def _listed() -> dict[str, list[Unreleased]]:
     """Everything listed, by mandate, oldest first."""
-    found: dict[str, list[Unsettled]] = defaultdict(list)
-    for one in all_unsettled():
+    found: dict[str, list[Unreleased]] = defaultdict(list)
+    for one in all_unreleased():
         found[one.mandate_id].append(one)
     return found
 

@@ -230,7 +230,7 @@ FUNCTIONS: Mapping[str, Function] = {
         },
         samples={"detached": Sample(None, NONE_FAILED), "set_up": Sample(None, NONE_FAILED)},
     ),
-    "SettleWithdrawals": Function(
+    "ReleaseWithdrawals": Function(
         clients=("secretsmanager", "dynamodb", "sqs"),
         must_not_load=JWT,
         longest_start=2.4,

@@ -8,10 +8,10 @@ from mandates.api.callers import to_context
 from mandates.api.issuer_keys import fetch_json
 from mandates.api.tokens import Tokens, Verifier
 from mandates.core.token_claims import TokenRefused
-from mandates.runtime.settings import read
+from mandates.runtime.settings import read_settings
 from mandates.runtime.telemetry import count, instrumented, logger
 
-verifier = Verifier(read(Tokens, os.environ), fetch_json, time.time)
+verifier = Verifier(read_settings(Tokens, os.environ), fetch_json, time.time)
 
 # The one message that API Gateway turns into a 401 rather than a 500.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html

@@ -60,7 +60,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
     accepted: bool = False
 
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 allowed_origins = normalised_origins(configured.allowed_origins)
 tables.bind(
     {

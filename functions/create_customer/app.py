@@ -39,7 +39,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
     stripe_customer_id: StripeCustomerId | None = None
 
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 tables.bind(
     {
         "customers": configured.customers_table,

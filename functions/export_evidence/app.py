@@ -19,7 +19,7 @@ from mandates.evidence.signed_packs import (
 from mandates.runtime import aws, settings
 from mandates.runtime.addresses import normalised_origins
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 configured.bind_tables()
 signer = Signer(aws.client("kms"), configured.evidence_key_ids)
 

@@ -32,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True):
     stripe_subjects_table: str
 
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 tables.bind(
     {
         "events": configured.events_table,

@@ -31,7 +31,7 @@ COUNTED = {
     EventType.WITHDRAWN: "MandatesWithdrawn",
 }
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 publisher = Publisher(
     aws.client("events"),
     configured.event_bus_name,

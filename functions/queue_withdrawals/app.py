@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from mandates.ledger.stream import added_entries
-from mandates.revocation.release_messages import to_settle
+from mandates.revocation.release_messages import release_message
 from mandates.runtime import aws, settings
 from mandates.runtime.queues import Queue
 from mandates.runtime.telemetry import (
@@ -25,7 +25,7 @@ class Settings(msgspec.Struct, frozen=True):
     stripe_work_queue_url: str
 
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 queue = Queue(aws.client("sqs"), configured.stripe_work_queue_url)
 
 
@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     withdrawn = [added for added in added_entries(event["Records"]) if added.is_withdrawn]
     mandate_ids = list(dict.fromkeys(added.mandate_id for added in withdrawn))
     try:
-        taken, error = queue.send([to_settle(mandate_id) for mandate_id in mandate_ids]), None
+        taken, error = queue.send([release_message(mandate_id) for mandate_id in mandate_ids]), None
     except Exception as failed:  # Lambda hands the batch over again, whatever it was
         taken, error = 0, failed
     if taken < len(mandate_ids):

@@ -30,7 +30,7 @@ class Settings(StripeAccess, frozen=True, kw_only=True):
     stripe_subjects_table: str
 
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 tables.bind(
     {
         "events": configured.events_table,

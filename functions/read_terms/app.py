@@ -19,7 +19,7 @@ class Settings(msgspec.Struct, frozen=True):
     terms_table: str
 
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 tables.bind({"terms": configured.terms_table})
 tables.warm("terms")
 

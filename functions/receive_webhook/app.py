@@ -30,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 ACCEPTED = Response(200, {"received": True})
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 sqs = aws.client("sqs")
 secrets = Secret(
     aws.client("secretsmanager"), configured.stripe_webhook_secrets_arn, webhook_secrets, time.time

@@ -1,5 +1,5 @@
-"""Every quarter of an hour: queue what Stripe's webhooks did not bring, settle what stayed pending, and say
-how long withdrawals have been unsettled."""
+"""Every quarter of an hour: queue what Stripe's webhooks did not bring, decide what stayed pending, and say
+how long withdrawals have been unreleased."""
 
 import os
 import time
@@ -21,7 +21,7 @@ from mandates.runtime.telemetry import (
 )
 from mandates.setup.sweep import Sweeper, Swept
 from mandates.store import tables
-from mandates.store.unreleased import all_unsettled
+from mandates.store.unreleased import all_unreleased
 from mandates.webhooks.reconciling import Found, Reconciler
 
 
@@ -33,7 +33,7 @@ class Settings(StripeAccess, frozen=True, kw_only=True):
     webhook_queue_url: str
 
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 tables.bind(
     {
         "events": configured.events_table,
@@ -51,7 +51,7 @@ def handler(_event: Any, context: Any) -> None:
     def time_left() -> float:
         return float(context.get_remaining_time_in_millis()) / 1000
 
-    measure_unsettled()
+    measure_unreleased()
     gateway = stripe.gateway()
     found = Reconciler(gateway, queue, configured.stripe_livemode, time.time, time_left).run()
     swept = Sweeper(gateway, configured.owner_mark, time.time, time_left).run()
@@ -72,10 +72,10 @@ def handler(_event: Any, context: Any) -> None:
             raise error
 
 
-def measure_unsettled() -> None:
-    """Since when the oldest withdrawal is listed as unsettled: its message may have ended long ago."""
-    for oldest in all_unsettled(1):
-        measure("UnsettledFor", max(0.0, time.time() - oldest.since), MetricUnit.Seconds)
+def measure_unreleased() -> None:
+    """Since when the oldest withdrawal is listed as unreleased: its message may have ended long ago."""
+    for oldest in all_unreleased(1):
+        measure("UnreleasedFor", max(0.0, time.time() - oldest.since), MetricUnit.Seconds)
 
 
 def stuck(swept: Swept) -> int:

@@ -29,7 +29,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
     return_token: Annotated[str, msgspec.Meta(pattern=WELL_FORMED)]
 
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 tables.bind({"mandates": configured.mandates_table, "stripe_subjects": configured.stripe_subjects_table})
 tables.warm("stripe_subjects")
 

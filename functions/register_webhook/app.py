@@ -12,7 +12,7 @@ from mandates.gateway.access import Stripe, StripeAccess
 from mandates.runtime import aws, settings
 from mandates.runtime.telemetry import instrumented, logger
 from mandates.webhooks import custom_resource
-from mandates.webhooks.custom_resource import Request
+from mandates.webhooks.custom_resource import CustomResourceRequest
 from mandates.webhooks.endpoints import WebhookEndpoints, explain
 from mandates.webhooks.registration import physical_id, provide
 from mandates.webhooks.secret_store import WebhookSecrets
@@ -22,7 +22,7 @@ class Settings(StripeAccess, frozen=True, kw_only=True):
     stripe_webhook_secrets_arn: str
 
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 secrets_manager = aws.client("secretsmanager")
 secrets = WebhookSecrets(secrets_manager, configured.stripe_webhook_secrets_arn)
 
@@ -38,7 +38,7 @@ def handler(event: Any, context: Any) -> None:
     )
 
 
-def work(request: Request, go_on: Callable[[], None]) -> None:
+def work(request: CustomResourceRequest, go_on: Callable[[], None]) -> None:
     def endpoints(owner_mark: str) -> WebhookEndpoints:
         return WebhookEndpoints(
             Stripe(configured).gateway(),

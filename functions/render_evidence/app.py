@@ -35,7 +35,7 @@ OF_LINES = frozenset({"text_shown", "text"})
 
 typeset: Callable[..., bytes] = typst.compile  # its stub knows nothing of several sources
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 configured.bind_tables()
 signer = Signer(aws.client("kms"), configured.evidence_key_ids)
 here = Path(__file__).parent

@@ -32,7 +32,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
     reason: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]{1,64}$(?!\n)")] = "requested"
 
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 tables.bind({"mandates": configured.mandates_table, "stripe_subjects": configured.stripe_subjects_table})
 tables.warm("mandates")
 

@@ -7,13 +7,13 @@ from typing import Any
 from local.settings import ROOT
 from mandates.core.changes import Contribution, EventRecord, change, stands_on_after
 from mandates.core.changes import Subject as StripeSubject
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import keep_beside
 from mandates.core.mandate import Mandate
 from mandates.core.messages import EVENT
 from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK, project
-from mandates.core.stripe_events.readers import read
+from mandates.core.stripe_events.readers import read_event
 from mandates.core.stripe_events.reading import AboutMandate
 from mandates.store import mandates as store
 from mandates.store import tables
@@ -122,7 +122,7 @@ def pending(of: str) -> Mandate:
 def three_items(number: int) -> list[Json]:
     """What a completed session of that mandate is written as, in one transaction, as DynamoDB takes it."""
     event = project(stripe_event("checkout.session.completed", number))
-    reading = read(event, owner_mark=OWNER_MARK, livemode=False)
+    reading = read_event(event, owner_mark=OWNER_MARK, livemode=False)
     assert isinstance(reading, AboutMandate)
     head = pending(reading.mandate_id)
     record = EventRecord(reading.event_id, type=event["type"], created=event["created"])
@@ -131,7 +131,7 @@ def three_items(number: int) -> list[Json]:
     changed = change(head, told, subjects=subjects, recorded_at=CREATED_AT)
     writing = _Unsent(connection=connection())
     tables.bind({"mandates": "mandates", "events": "events"})
-    store.add_change(writing, changed, Moment(1793491300))
+    store.add_change(writing, changed, Instant(1793491300))
     return writing.items
 
 

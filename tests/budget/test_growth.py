@@ -72,7 +72,7 @@ class Counting(World):
 
 
 def asked_for_a_mandate_among(others: int) -> list[tuple[str, str, int, int]]:
-    """The same run of everything, from the customer to the withdrawal's settlement."""
+    """The same run of everything, from the customer to the withdrawal's release."""
     world = Counting(others)
     with world.entered():
         world.finish(world.put_customer())
@@ -103,5 +103,5 @@ def test_a_mandate_asks_for_the_same_among_ten_others_and_a_hundred_thousand(
         "publish_changes",
         "queue_withdrawals",
         "reconcile_events",
-        "settle_withdrawals",
+        "release_withdrawals",
     }

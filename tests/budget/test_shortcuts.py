@@ -15,7 +15,7 @@ from pynamodb.transactions import TransactWrite
 from urllib3.response import HTTPResponse
 
 from mandates.core.changes import EventRecord
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.store import batch_reads, connecting, tables
 from mandates.store.events import APPLIED, applied_event_values, not_applied_before
 from mandates.store.tables import EventRow, HeadRow
@@ -34,7 +34,7 @@ def bound(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_item_is_written_as_pynamodb_writes_it() -> None:
-    values = applied_event_values(EventRecord("evt_1", created=5), "mdt_1", Moment(1793491300))
+    values = applied_event_values(EventRecord("evt_1", created=5), "mdt_1", Instant(1793491300))
     ours = Transaction(connection=connecting.connection())
     ours.put(EventRow, values, not_applied_before())
     theirs = TransactWrite(connection=connecting.connection())
@@ -141,7 +141,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, leaves_over: int) -> list[int]:
 def test_keys_that_dynamodb_leaves_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answering(monkeypatch, leaves_over=2)
     known = batch_reads.read_together([EventRecord(key) for key in KEYS], [], [])
-    assert {record.event_id for record in known.settled} == set(KEYS)
+    assert {record.event_id for record in known.applied} == set(KEYS)
     assert asked == [3, 2, 1]
 
 

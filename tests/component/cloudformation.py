@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from mandates.core.signing_secrets import SigningSecrets, parse
+from mandates.core.signing_secrets import SigningSecrets, parsed_secrets
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import API_VERSION
 from mandates.webhooks import custom_resource
@@ -106,7 +106,7 @@ class CloudFormation:
 
     def held(self) -> SigningSecrets:
         found = self.world.secrets.get_secret_value(SecretId=self.world.webhook_secrets_arn)
-        return parse(found["SecretString"])
+        return parsed_secrets(found["SecretString"])
 
     def secret_of(self, endpoint_id: str) -> str:
         """What Stripe signs with: only the simulator's core shows it."""

@@ -283,12 +283,12 @@ def test_a_checkout_begun_without_a_valid_key_is_gone_on_with_and_not_given_up(w
 def test_a_withdrawal_waits_for_a_valid_key(world: World) -> None:
     begun = world.begun()
     world.revoke(begun["mandate_id"])
-    function = world.function("settle_withdrawals")
+    function = world.function("release_withdrawals")
     roll(world, known=False)
-    assert world.settle(begun["mandate_id"]) == ["message-0"]
+    assert world.release(begun["mandate_id"]) == ["message-0"]
     roll(world)
     function.stripe._api_key._looked_again_at -= SOONEST_REFETCH_SECONDS
-    assert world.settle(begun["mandate_id"]) == []
+    assert world.release(begun["mandate_id"]) == []
     session = world.stripe.core.find("checkout.session", begun["checkout_session_id"])
     assert session["status"] == "expired"
 

@@ -10,7 +10,7 @@ from stripe import AuthenticationError, SetupIntent
 
 from local.journey import consent_to
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.ledger import first_broken
 from mandates.core.return_tokens import digest_of
 from mandates.core.terms import checked
@@ -383,7 +383,7 @@ def test_terms_must_be_the_current_ones_and_accepted(world: World) -> None:
         refused = world.post_checkout(accepted=accepted)
         assert (refused.status, refused.body["code"]) == (422, "consent_required")
     assert world.post_checkout(accepted="yes").status == 400
-    publish_terms(replace(world.terms, version="2027-01-01"), Moment(time.time()))
+    publish_terms(replace(world.terms, version="2027-01-01"), Instant(time.time()))
     superseded = world.post_checkout()
     assert superseded.status == 409
     assert superseded.body["current_version"] == "2027-01-01"
@@ -444,7 +444,7 @@ def test_whatever_get_is_asked_for_post_takes_what_it_answered(
         version="2027-01-01",
         texts={locale: {**world.terms.texts["en"], "timing": f"In {locale}."} for locale in locales},
     )
-    publish_terms(checked(world.terms.to_plain()), Moment(time.time()))
+    publish_terms(checked(world.terms.to_plain()), Instant(time.time()))
     world.put_customer()
     query = {} if wanted is None else {"locale": wanted}
     shown = world.call("read_terms", "/terms/current", query=query)

@@ -18,7 +18,7 @@ from moto.kms.utils import ECDSAPrivateKey
 
 from mandates.core import evidence_pack as core
 from mandates.core.canonical import canonical_json
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Kind
 from mandates.core.visible import visible
 from mandates.ledger import snapshot as use_case
@@ -361,7 +361,7 @@ def test_whatever_a_pack_can_not_say_has_its_place_in_the_pdf(
     world: World, of: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     module = world.function("render_evidence")
-    evidence = core.build(PACKS_OF[of], page=1, generated_at="2026-11-23T09:00:00.000Z")
+    evidence = core.build_pack(PACKS_OF[of], page=1, generated_at="2026-11-23T09:00:00.000Z")
     assert bool(evidence["faults"]) == ("chain" in of or "ledger" in of)
     assert module.render(module.signer.signed(evidence)).startswith(b"%PDF-1.7")
     assert "not an archival PDF" not in caplog.text
@@ -416,7 +416,7 @@ def test_terms_in_any_language_have_all_their_characters(world: World, locale: s
     """An archival PDF can't be made if a single character is in none of the fonts."""
     sections = dict.fromkeys(("permission", "frequency", "timing", "amount", "cancellation"), text)
     world.terms = replace(world.terms, version=f"v-{locale}", default_locale=locale, texts={locale: sections})
-    publish_terms(world.terms, Moment(time.time()))
+    publish_terms(world.terms, Instant(time.time()))
     world.put_customer()
     mandate_id = world.post_checkout(locale=locale).body["mandate_id"]
     answered = fetch_pdf(world, mandate_id)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mandates.core.changes import Contribution
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import first_broken
 from mandates.ledger.contributing import work_out
@@ -372,10 +372,10 @@ def test_a_thousand_failures_leave_room_for_a_revocation(world: World) -> None:
 def test_a_change_worked_out_from_an_old_head_is_refused_by_the_head_alone(world: World) -> None:
     """Even where the entry that the other writer made is gone, which would refuse it too."""
     mandate_id = world.begun()["mandate_id"]
-    moment, head = Moment(1), read_heads([mandate_id])[mandate_id]
+    now, head = Instant(1), read_heads([mandate_id])[mandate_id]
     told = {mandate_id: [Contribution("api:test", (Fact(Kind.SESSION_EXPIRED, 1, "api:test"),))]}
-    changes = work_out(told, {mandate_id: head}, moment, {})
-    commit(changes, moment)
+    changes = work_out(told, {mandate_id: head}, now, {})
+    commit(changes, now)
     EntryRow.get(mandate_id, f"{EntryRow.PREFIX}{head.entries + 1:06}").delete()
     with pytest.raises(writing.Conflict):
-        commit(changes, moment)
+        commit(changes, now)

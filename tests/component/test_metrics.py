@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.errors import Busy, StripeRefused, StripeUnavailable
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import Gateway
@@ -142,7 +142,7 @@ def a_withdrawal_while_stripe_is_down(world: World) -> None:
     world.run_webhooks()
     world.revoke(opened["mandate_id"])
     world.faults(DOWN)
-    assert world.settle(opened["mandate_id"]) != []
+    assert world.release(opened["mandate_id"]) != []
 
 
 def a_ledger_that_was_written_anew(world: World) -> None:
@@ -159,7 +159,7 @@ def a_ledger_that_was_written_anew(world: World) -> None:
 
 def events_that_stripe_lists_no_more(world: World) -> None:
     now = int(time.time())
-    advance(group_of(HANDLED_TYPES), now - WINDOW_SECONDS - 3600, HANDLED_TYPES, Moment(now))
+    advance(group_of(HANDLED_TYPES), now - WINDOW_SECONDS - 3600, HANDLED_TYPES, Instant(now))
     world.invoke("reconcile_events", {}, Context())
 
 
@@ -227,7 +227,7 @@ SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (a_forged_webhook, {"SignatureFailures"}),
     (an_event_of_a_mandate_that_is_not_there, {"EventsQuarantined"}),
     (a_set_up, {"SetupsStarted", "EventsApplied", "EventLag"}),
-    (a_withdrawal_while_stripe_is_down, {"MandatesRevoked", "WithdrawalsNotSettled", "UnsettledFor"}),
+    (a_withdrawal_while_stripe_is_down, {"MandatesRevoked", "WithdrawalsNotReleased", "UnreleasedFor"}),
     (a_ledger_that_was_written_anew, {"BrokenLedgers"}),
     (events_that_stripe_lists_no_more, {"EventsOutOfReach"}),
     (webhooks_that_never_came, {"EventGap", "EventsRecovered"}),
@@ -248,7 +248,9 @@ def test_what_happens_is_measured(
     found = sent(capsys)
     assert metrics <= found.keys()
     assert found.keys() <= emitted()
-    assert all(value > 0 or name in {"EventLag", "UnsettledFor"} for name in metrics for value in found[name])
+    assert all(
+        value > 0 or name in {"EventLag", "UnreleasedFor"} for name in metrics for value in found[name]
+    )
 
 
 def test_whatever_an_alarm_waits_for_was_seen_to_be_sent() -> None:

@@ -19,7 +19,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from mandates.api.problems import STATUSES
 from mandates.core import errors
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.facts import Kind
 from mandates.core.mandate import Mandate, Status
 from mandates.core.terms import CURRENCIES, Frequency, FrequencyKind, Limits, Period
@@ -274,7 +274,7 @@ def terms_that_say_all(world: World, me: str) -> Answer:
     full = replace(
         world.terms, version="full", frequency=monthly, amount=1299, limits=limits, notice_hours=48
     )
-    publish_terms(full, Moment(time.time()))
+    publish_terms(full, Instant(time.time()))
     return send(world, TERMS)
 
 
@@ -282,7 +282,7 @@ def terms_that_say_least(world: World, me: str) -> Answer:
     text = {name: text for name, text in world.terms.texts["en"].items() if name != "cancellation"}
     once, little = Frequency(FrequencyKind.ONE_TIME), Limits("eur", 1)
     least = replace(world.terms, version="least", frequency=once, limits=little, texts={"en": text})
-    publish_terms(least, Moment(time.time()))
+    publish_terms(least, Instant(time.time()))
     return send(world, TERMS)
 
 
@@ -291,7 +291,7 @@ def no_terms(world: World) -> Iterator[None]:
     for row in TermsRow.scan():
         row.delete()
     yield
-    publish_terms(world.terms, Moment(time.time()))
+    publish_terms(world.terms, Instant(time.time()))
 
 
 def without_terms(play: Callable[[World, str], Answer]) -> Callable[[World, str], Answer]:

@@ -275,11 +275,11 @@ def test_the_story_of_a_mandate(world: World, capsys: Printed) -> None:
     assert len([line for line in revoked.splitlines() if line.startswith("      ")]) == 4
 
 
-def test_the_story_of_a_revoked_and_settled_mandate(world: World, capsys: Printed) -> None:
+def test_the_story_of_a_revoked_and_released_mandate(world: World, capsys: Printed) -> None:
     mandate_id, event = succeeded(world)
     world.process([event])
     world.revoke(mandate_id)
-    world.settle(mandate_id)
+    world.release(mandate_id)
     world.deliver(*world.events("payment_method.detached"))
     world.process(world.queued())
     told = explained(capsys, mandate_id)

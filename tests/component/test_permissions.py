@@ -149,11 +149,11 @@ def everything(world: World) -> World:
     assert world.return_page(second["checkout_session_id"]).body["status"] == "expired"
     world.run_webhooks()
     assert world.revoke(third["mandate_id"]).status == 200
-    world.function("settle_withdrawals")
+    world.function("release_withdrawals")
     world.faults({"effect": "server_error", "status": 503})
-    assert world.settle(third["mandate_id"]) == ["message-0"]
+    assert world.release(third["mandate_id"]) == ["message-0"]
     world.faults()
-    assert world.settle(third["mandate_id"]) == []
+    assert world.release(third["mandate_id"]) == []
     for find_out in (
         lambda one: world.return_page(one["checkout_session_id"]),
         lambda _: world.post_checkout(),
@@ -192,7 +192,7 @@ def everything(world: World) -> World:
     unreadable = {key: value for key, value in withdrawn[-1].items() if key != "hash"}
     assert publish(world, [{**unreadable, "record": {"S": "entry#000009"}}]) == []
     assert world.invoke("queue_withdrawals", stream_event(withdrawn)) == {"batchItemFailures": []}
-    assert world.invoke("settle_withdrawals", sqs_event(["not a withdrawal"])) == {"batchItemFailures": []}
+    assert world.invoke("release_withdrawals", sqs_event(["not a withdrawal"])) == {"batchItemFailures": []}
     return world
 
 

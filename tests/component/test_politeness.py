@@ -329,7 +329,7 @@ def drain(timed: Timed, withdrawals: int, *, paced: bool) -> tuple[int, int, flo
     queue.send(timed.withdrawn(withdrawals))
     limit = {"effect": "rate_limit", "per_second": STRIPE_PER_SECOND}
     timed.core.set_faults(FaultPlan.parse({"api": [limit]}))
-    workers = [timed.container("settle_withdrawals") for _ in range(2)]
+    workers = [timed.container("release_withdrawals") for _ in range(2)]
     for worker in workers:
         worker.sqs = queue
         if not paced:
@@ -360,7 +360,7 @@ def test_without_the_pace_stripe_refuses_some_and_all_are_done_nevertheless(time
 def test_a_message_outlives_an_outage_of_thirteen_days(timed: Timed) -> None:
     queue = WorkQueue(timed.time)
     queue.send(timed.withdrawn(1))
-    worker = timed.container("settle_withdrawals")
+    worker = timed.container("release_withdrawals")
     worker.sqs = queue
     timed.client.is_reachable = False
     over = timed.time.now + 13 * DAY
@@ -379,7 +379,7 @@ def test_a_queue_that_gave_up_would_lose_it(timed: Timed) -> None:
     queue = WorkQueue(timed.time)
     queue.dead_letters_after = 10
     queue.send(timed.withdrawn(1))
-    worker = timed.container("settle_withdrawals")
+    worker = timed.container("release_withdrawals")
     worker.sqs = queue
     timed.client.is_reachable = False
     queue.work(worker)

@@ -607,7 +607,7 @@ def webhooks(captured: Captured) -> None:
     world.process(world.queued())
     for mandate in holdings(SUBJECT).mandates:
         world.invoke("publish_changes", stream_event(images(mandate.mandate_id)))
-        world.invoke("settle_withdrawals", sqs_event([{"mandate_id": mandate.mandate_id}]))
+        world.invoke("release_withdrawals", sqs_event([{"mandate_id": mandate.mandate_id}]))
 
 
 def the_good_journey(captured: Captured) -> None:

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from mandates.core.ledger import first_broken
 from mandates.core.outward import SOURCE
 from mandates.ledger import publishing
-from mandates.ledger.stream import entry_of
+from mandates.ledger.stream import entry_in
 from mandates.store.mandates import read_ledger
 from tests.component.world import ROOT, World, metrics
 from tests.unit.test_outward import SCHEMA
@@ -190,7 +190,7 @@ def test_the_image_of_an_entry_is_read_as_the_store_reads_it(bus: World) -> None
     begun = bus.begun()
     bus.stripe.core.authorize(begun["checkout_session_id"])
     bus.run_webhooks()
-    found = [entry_of(item) for item in images(begun["mandate_id"]) if "number" in item]
+    found = [entry_in(item) for item in images(begun["mandate_id"]) if "number" in item]
     assert found == read_ledger(begun["mandate_id"])
     assert found[0].text
     assert found[0].commitments
@@ -237,7 +237,7 @@ def test_a_call_takes_ten(bus: World) -> None:
 
 
 def test_a_call_is_no_larger_than_eventbridge_takes(bus: World) -> None:
-    one = publishing.size_of(publishing.event_for(entry_of(entry("a", 1))))
+    one = publishing.size_of(publishing.event_for(entry_in(entry("a", 1))))
     bus.monkeypatch.setattr(publishing, "MAX_BYTES_PER_CALL", 3 * one)
     publish(bus, [entry(letter, 1) for letter in "abcdefg"])
     assert [len(call["Entries"]) for call in put_calls(bus)] == [3, 3, 1]
@@ -486,7 +486,7 @@ def test_the_samples_are_a_ledger(bus: World) -> None:
             "Records"
         ]
     ]
-    ledger = [entry_of(record["dynamodb"]["NewImage"]) for record in records]
+    ledger = [entry_in(record["dynamodb"]["NewImage"]) for record in records]
     assert first_broken(ledger, length=5, head_hash=ledger[-1].hash) is None
     assert publish(bus, [record["dynamodb"]["NewImage"] for record in records]) == []
     assert [detail_type for detail_type, _ in published(bus)] == [

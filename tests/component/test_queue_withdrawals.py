@@ -22,22 +22,22 @@ def hand_over(world: World, *items: dict[str, Any]) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def settling(world: World) -> list[str]:
+def queued(world: World) -> list[str]:
     """The mandates in the Stripe work queue, by letter."""
     return [json.loads(body)["mandate_id"][4] for body in world.waiting(world.work_queue_url)]
 
 
 def test_withdrawn_mandates_are_queued_and_no_others(world: World) -> None:
     assert hand_over(world, entry("a", 1), revoked("b", 4), revoked("c", 2)) == []
-    assert settling(world) == ["b", "c"]
+    assert queued(world) == ["b", "c"]
 
 
 def test_a_mandate_is_queued_once_for_a_batch_and_again_for_the_next(world: World) -> None:
     """A set-up that succeeds on a withdrawn mandate has to be detached, too."""
     assert hand_over(world, revoked("a", 3), revoked("a", 4, kind="setup_succeeded")) == []
-    assert settling(world) == ["a"]
+    assert queued(world) == ["a"]
     assert hand_over(world, revoked("a", 5, kind="setup_succeeded")) == []
-    assert settling(world) == ["a"]
+    assert queued(world) == ["a"]
 
 
 def test_a_ledgers_own_images_are_read(world: World) -> None:
@@ -53,7 +53,7 @@ def test_nothing_but_what_was_added_counts(world: World) -> None:
     assert world.invoke("queue_withdrawals", stream_event([revoked("a", 1)], "MODIFY")) == {
         "batchItemFailures": []
     }
-    assert settling(world) == []
+    assert queued(world) == []
 
 
 def test_an_entry_that_cannot_be_read_is_queued_all_the_same(world: World) -> None:
@@ -61,7 +61,7 @@ def test_an_entry_that_cannot_be_read_is_queued_all_the_same(world: World) -> No
         key: value for key, value in revoked("a", 1).items() if key not in {"hash", "facts", "number"}
     }
     assert hand_over(world, unreadable, revoked("b", 1)) == []
-    assert settling(world) == ["a", "b"]
+    assert queued(world) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_no_withdrawal_waits_for_the_bus(bus: World, error: Exception) -> None:
     assert publish(bus, batches[0]) == ["101"]
     for batch in batches:
         assert hand_over(bus, *batch) == []
-    assert settling(bus) == ["b", "c", "d"]
+    assert queued(bus) == ["b", "c", "d"]
     assert {call.operation for call in bus.calls if call.function == "queue_withdrawals"} == {
         "SendMessageBatch"
     }

@@ -15,7 +15,7 @@ from mandates.store.mandates import (
     LedgerPosition,
     Position,
     add_subject_facts,
-    entry_of,
+    entry_from_row,
     page_of_ledger,
     read_heads,
     read_ledger,
@@ -112,9 +112,9 @@ def test_only_the_page_asked_for_is_read(world: World, monkeypatch: pytest.Monke
 
     def noted(row: EntryRow) -> Entry:
         read.append(int(row.number))
-        return entry_of(row)
+        return entry_from_row(row)
 
-    monkeypatch.setattr(mandates_store, "entry_of", noted)
+    monkeypatch.setattr(mandates_store, "entry_from_row", noted)
     first = read_mandate(world, mandate_id, {"limit": "5"}).body
     assert sorted(read) == [1, 2, 3, 4, 5, 12]  # the last says what the ledger makes of the mandate
     read.clear()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.errors import StripeUnavailable
 from mandates.core.stripe_events.projection import HANDLED_TYPES, METADATA_OWNER_MARK
 from mandates.gateway import Gateway
@@ -91,7 +91,7 @@ def test_a_run_without_news_asks_stripe_once(world: World) -> None:
     asked = listings(world)[before:]
     assert len(asked) == 1
     assert [call.operation for call in world.calls if call.function == "reconcile_events"] == [
-        "Query",  # what is unsettled at Stripe, the oldest
+        "Query",  # what is unreleased at Stripe, the oldest
         "BatchGetItem",  # the cursor
         "UpdateItem",  # advanced
         "Query",  # what is due to be swept
@@ -100,7 +100,7 @@ def test_a_run_without_news_asks_stripe_once(world: World) -> None:
 
 def test_it_is_counted_that_events_may_be_lost(world: World) -> None:
     now = int(time.time())
-    advance(GROUP, now - WINDOW_SECONDS - 3600, HANDLED_TYPES, Moment(now))
+    advance(GROUP, now - WINDOW_SECONDS - 3600, HANDLED_TYPES, Instant(now))
     assert world.reconcile()["EventsOutOfReach"] == [1]
     assert "EventsOutOfReach" not in world.reconcile()
 

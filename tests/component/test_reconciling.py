@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import EVENTS_PER_PAGE, EventPage, Gateway
 from mandates.runtime.queues import Queue
@@ -115,7 +115,7 @@ def test_what_is_recorded_is_not_queued_whatever_came_of_it() -> None:
     for one, outcome in zip(
         events, ("applied", "ignored", "foreign", "quarantined", "livemode_mismatch"), strict=True
     ):
-        record_outcome(one, outcome, Moment(NOW))
+        record_outcome(one, outcome, Instant(NOW))
     queue = FakeQueue()
     found = reconciler(Listed([*events, event(9, NOW)]), queue).run()
     assert (found.listed, found.missing, found.queued) == (6, 1, 1)
@@ -209,15 +209,15 @@ def test_it_stops_in_time_and_goes_on_from_there() -> None:
 
 
 def test_the_cursor_never_goes_back() -> None:
-    advance(GROUP, NOW, HANDLED_TYPES, Moment(NOW))
-    advance(GROUP, NOW - 50, HANDLED_TYPES, Moment(NOW))
+    advance(GROUP, NOW, HANDLED_TYPES, Instant(NOW))
+    advance(GROUP, NOW - 50, HANDLED_TYPES, Instant(NOW))
     assert read_position(GROUP) == NOW
     reconciler(Listed(), FakeQueue(), since=NOW - DAY).run()
     assert read_position(GROUP) == NOW
 
 
 def test_by_hand_the_cursor_jumps_over_nothing() -> None:
-    advance(GROUP, NOW - 5 * DAY, HANDLED_TYPES, Moment(NOW))
+    advance(GROUP, NOW - 5 * DAY, HANDLED_TYPES, Instant(NOW))
     events = [event(1, NOW - 4 * DAY), event(2, NOW - 2 * DAY)]
     found = reconciler(Listed(events), FakeQueue(), since=NOW - 3 * DAY).run()
     assert (found.queued, found.lag_seconds) == (1, 5 * DAY)
@@ -228,13 +228,13 @@ def test_by_hand_the_cursor_jumps_over_nothing() -> None:
 
 
 def test_a_cursor_ahead_of_the_clock_hides_nothing() -> None:
-    advance(GROUP, NOW + 10 * DAY, HANDLED_TYPES, Moment(NOW))
+    advance(GROUP, NOW + 10 * DAY, HANDLED_TYPES, Instant(NOW))
     found = reconciler(Listed([event(1, NOW - 60)]), FakeQueue()).run()
     assert (found.queued, found.lag_seconds) == (1, 0)
 
 
 def test_a_cursor_older_than_the_list_begins_where_the_list_does_and_says_so() -> None:
-    advance(GROUP, NOW - WINDOW_SECONDS - 60, HANDLED_TYPES, Moment(NOW))
+    advance(GROUP, NOW - WINDOW_SECONDS - 60, HANDLED_TYPES, Instant(NOW))
     stripe = Listed()
     assert reconciler(stripe, FakeQueue()).run().out_of_reach == 1
     assert stripe.asked[0][0] == NOW - WINDOW_SECONDS

@@ -33,7 +33,7 @@ def test_a_customer_withdraws_and_stripe_lets_go(world: World) -> None:
     entry = read_ledger(mandate_id)[-1]
     assert entry.facts[0]["detail"] == {"by": "customer", "reason": "changed_my_mind"}
     assert attached_to(world, payment_method_id)
-    assert world.settle(mandate_id) == []
+    assert world.release(mandate_id) == []
     assert attached_to(world, payment_method_id) is None
     world.run_webhooks()
     assert world.get_mandate(mandate_id).body["status"] == "revoked"
@@ -50,7 +50,7 @@ def test_repeating_it_changes_nothing_and_the_first_words_stand(world: World) ->
     assert (again.status, again.body["status"]) == (200, "revoked")
     assert len(read_ledger(mandate_id)) == length
     assert read_ledger(mandate_id)[-1].facts[0]["detail"] == {"by": "service", "reason": "fraud"}
-    assert world.settle(mandate_id) == world.settle(mandate_id) == []
+    assert world.release(mandate_id) == world.release(mandate_id) == []
 
 
 def test_a_service_that_may_only_write_learns_the_status_and_no_more(world: World) -> None:
@@ -65,18 +65,18 @@ def test_a_service_that_may_only_write_learns_the_status_and_no_more(world: Worl
 def test_a_pending_one_can_no_longer_be_completed(world: World) -> None:
     begun = world.begun()
     assert world.revoke(begun["mandate_id"]).body["status"] == "revoked"
-    assert world.settle(begun["mandate_id"]) == []
+    assert world.release(begun["mandate_id"]) == []
     session = world.stripe_client().v1.checkout.sessions.retrieve(begun["checkout_session_id"])
     assert session.status == "expired"
     assert world.post_checkout().status == 201
 
 
-def test_stripe_down_it_is_withdrawn_here_and_settled_later(world: World) -> None:
+def test_stripe_down_it_is_withdrawn_here_and_released_later(world: World) -> None:
     mandate_id, payment_method_id = active(world)
-    world.function("settle_withdrawals")
+    world.function("release_withdrawals")
     world.faults(DOWN)
     assert world.revoke(mandate_id).body["status"] == "revoked"
-    assert world.settle(mandate_id) == ["message-0"]
+    assert world.release(mandate_id) == ["message-0"]
     pauses = [
         call.parameters["VisibilityTimeout"]
         for call in world.calls
@@ -85,14 +85,14 @@ def test_stripe_down_it_is_withdrawn_here_and_settled_later(world: World) -> Non
     assert len(pauses) == 1
     assert 8 <= pauses[0] <= 15
     world.faults()
-    assert world.settle(mandate_id) == []
+    assert world.release(mandate_id) == []
     assert attached_to(world, payment_method_id) is None
 
 
 ORDERS = [
     order
-    for order in itertools.permutations(["authorise", "webhooks", "revoke", "settle"])
-    if order.index("revoke") < order.index("settle")  # before, there is nothing to settle
+    for order in itertools.permutations(["authorise", "webhooks", "revoke", "release"])
+    if order.index("revoke") < order.index("release")  # before, there is nothing to release
 ]
 
 
@@ -112,13 +112,13 @@ def test_revocation_and_activation_in_every_order_end_revoked_and_detached(
         "authorise": authorise,
         "webhooks": world.run_webhooks,
         "revoke": lambda: world.revoke(mandate_id),
-        "settle": lambda: world.settle(mandate_id),
+        "release": lambda: world.release(mandate_id),
     }
     for step in order:
         steps[step]()
     for _ in range(2):  # what the stream and Stripe go on to bring, whatever came first
         world.run_webhooks()
-        assert world.settle(mandate_id) == []
+        assert world.release(mandate_id) == []
     mandate = world.get_mandate(mandate_id).body
     assert mandate["status"] == "revoked"
     if mandate["payment_method_id"]:
@@ -129,8 +129,8 @@ def test_revocation_and_activation_in_every_order_end_revoked_and_detached(
 
 def test_an_active_mandate_is_left_alone_by_a_stray_message(world: World) -> None:
     mandate_id, payment_method_id = active(world)
-    assert world.settle(mandate_id) == []
-    assert world.settle("mdt_unknown") == []
+    assert world.release(mandate_id) == []
+    assert world.release("mdt_unknown") == []
     assert attached_to(world, payment_method_id)
 
 

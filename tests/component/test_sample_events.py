@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from mandates.core.changes import Contribution, Subject, change
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.faults import faults
 from mandates.core.ledger import PersonalValue, first_broken
@@ -19,7 +19,7 @@ from mandates.core.return_tokens import expecting
 from mandates.core.subjects import stripe_customer_subject
 from mandates.core.terms import checked
 from mandates.ledger.contributing import statuses
-from mandates.ledger.stream import added_entries, entry_of
+from mandates.ledger.stream import added_entries, entry_in
 from mandates.store.customers import Customer, claim_customer, resolve_claim
 from mandates.store.mandates import commit, read_heads
 from mandates.webhooks import custom_resource
@@ -90,9 +90,9 @@ COMMITTED_TO = {
 
 def test_the_streams_samples_are_entries_of_a_ledger() -> None:
     """With all that ours tell (which subject, which customer), so that what reads one reads the other."""
-    entries = [entry_of(added.image) for added in added_to_the_table("publish_changes/activated")]
+    entries = [entry_in(added.image) for added in added_to_the_table("publish_changes/activated")]
     withdrawn = added_to_the_table("publish_changes/withdrawn")
-    entries += [entry_of(added.image) for added in withdrawn]
+    entries += [entry_in(added.image) for added in withdrawn]
     record = Record(
         mandate_id=MANDATE,
         entries=entries,
@@ -116,23 +116,21 @@ def added_to_the_table(sample: str) -> list[Any]:
 
 
 def a_customer_with_a_mandate(stripe_customer_id: str) -> None:
-    moment = Moment(time.time())
-    claim = Customer("customer-1", 1, "claim", moment.seconds, moment.text)
+    now = Instant(time.time())
+    claim = Customer("customer-1", 1, "claim", now.seconds, now.text)
     claim_customer(claim)
     resolve_claim(claim, stripe_customer_id)
     mandate = replace(
         NEW_MANDATE, mandate_id=MANDATE, customer_id="customer-1", stripe_customer_id=stripe_customer_id
     )
-    accepted = mandate.accepted(moment.seconds, "api:create_checkout_session")
+    accepted = mandate.accepted(now.seconds, "api:create_checkout_session")
     consent = expecting(accepted, "sample-return-token-of-43-characters-012345")
-    opened = Fact(
-        Kind.SESSION_CREATED, moment.seconds, consent.source, ids(checkout_session="cs_test_sample")
-    )
+    opened = Fact(Kind.SESSION_CREATED, now.seconds, consent.source, ids(checkout_session="cs_test_sample"))
     standing = Subject(stripe_customer_subject(stripe_customer_id))
     begun = change(
         mandate,
         [Contribution(consent.source, (consent,)), Contribution(opened.source, (opened,))],
         subjects={standing.key: standing},
-        recorded_at=moment.text,
+        recorded_at=now.text,
     )
-    commit([begun], moment)
+    commit([begun], now)

@@ -32,7 +32,7 @@ CLOCKED = (
     "receive_webhook",
     "reconcile_events",
     "revoke_mandate",
-    "settle_withdrawals",
+    "release_withdrawals",
 )
 
 
@@ -97,7 +97,7 @@ class ThreeDays:
     def revoke_here(self, one: str) -> None:
         mandate_id = self.mandates[one]["mandate_id"]
         assert self.world.revoke(mandate_id, self.caller(one)).status == 200
-        assert self.world.settle(mandate_id) == []
+        assert self.world.release(mandate_id) == []
         self.revoked_here.add(mandate_id)
 
     def return_page(self, one: str) -> None:

@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from mandates.core.errors import Busy
-from mandates.core.signing_secrets import SigningSecrets, parse
+from mandates.core.signing_secrets import SigningSecrets, parsed_secrets
 from mandates.webhooks.secret_store import ATTEMPTS, WebhookSecrets
 from tests.component.world import WEBHOOK_SECRET, World
 
@@ -47,7 +47,10 @@ def test_many_at_once(world: World) -> None:
     for thread in threads:
         thread.join()
     stored = world.secrets.get_secret_value(SecretId=world.webhook_secrets_arn)["SecretString"]
-    assert set(parse(stored).secrets) == {WEBHOOK_SECRET, *(f"whsec_{number}" for number in range(6))}
+    assert set(parsed_secrets(stored).secrets) == {
+        WEBHOOK_SECRET,
+        *(f"whsec_{number}" for number in range(6)),
+    }
 
 
 def test_nothing_is_written_where_nothing_changes(world: World, secrets: WebhookSecrets) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from mandates.core.changes import Change
 from mandates.core.checkout import Refusal
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Facts, Kind, merge
 from mandates.core.ledger import PersonalValue
 from mandates.core.mandate import Mandate
@@ -36,7 +36,7 @@ from mandates.store.writing import Conflict
 from tests.component.world import CUSTOMER, World
 from tests.unit.examples import NEW_MANDATE
 
-NOW = Moment(1_795_500_000)
+NOW = Instant(1_795_500_000)
 
 
 def written(before: Mandate, after: Mandate, **personal: PersonalValue) -> None:

@@ -28,7 +28,7 @@ from functions.ship_fonts import ship
 from local.journey import consent_to
 from local.stripe_simulator import FaultPlan, RunningSimulator
 from mandates.api.views import terms_view
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.terms import Terms
 from mandates.store import tables
 from mandates.store.published_terms import publish_terms
@@ -135,7 +135,7 @@ class World:
         self.evidence_key_arn = signing["KeyMetadata"]["Arn"]
         tables.bind({name: name for name in TABLES})
         self.terms = load(ROOT / "terms" / "example.yaml")
-        publish_terms(self.terms, Moment(time.time()))
+        publish_terms(self.terms, Instant(time.time()))
         self.environment = {
             "ALLOWED_ORIGINS": ORIGIN,
             "EVIDENCE_KEY_IDS": self.evidence_key_arn,
@@ -247,9 +247,9 @@ class World:
             caller=caller or customer(),
         )
 
-    def settle(self, mandate_id: str) -> list[str]:
+    def release(self, mandate_id: str) -> list[str]:
         """The Stripe work queue's consumer, with the message the stream would have sent."""
-        answered = self.invoke("settle_withdrawals", sqs_event([{"mandate_id": mandate_id}]))
+        answered = self.invoke("release_withdrawals", sqs_event([{"mandate_id": mandate_id}]))
         return [item["itemIdentifier"] for item in answered["batchItemFailures"]]
 
     def reconcile(self, *, seconds: int = 300) -> dict[str, list[float]]:

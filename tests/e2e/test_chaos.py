@@ -7,7 +7,7 @@ import random
 import uuid
 
 from tests.live import chaos
-from tests.live.chaos import bad_weather, settle_down, verify
+from tests.live.chaos import bad_weather, verify, wait_until_quiet
 from tests.live.shoppers import Shopping, sign_up
 from tests.live.stack import LiveStack, until
 from tests.live.verdict import read
@@ -29,7 +29,7 @@ def test_poison_blocks_nobody(live: LiveStack) -> None:
             seconds=60,
             what="the poison's way to the dead letters",
         )
-        settle_down(live)
+        wait_until_quiet(live)
     dead = live.dead_letters()
     assert list(chaos.poison_problems(live, dead, good, impossible)) == []
     assert read(live).status(mandate_id) == "pending"
@@ -44,7 +44,7 @@ def test_a_worker_killed_mid_batch_loses_and_doubles_nothing(live: LiveStack) ->
             live.control("faults")
             live.control("webhooks/flush", timeout=60)
         held = live.kill_mid_batch()
-        settle_down(live)
+        wait_until_quiet(live)
     verdict = verify(live, list(shopping.made.mandates))
     assert held > 0
     assert verdict.problems == []
@@ -56,7 +56,7 @@ def test_storms_outages_and_disorder_leave_what_stripe_says(live: LiveStack) -> 
     weather = chaos.Chaos()
     with bad_weather(live, weather, seed=1, spell=1.0):
         shopping.go(sign_up(live, 15), 30)
-    settle_down(live)
+    wait_until_quiet(live)
     verdict = verify(live, list(shopping.made.mandates))
     assert verdict.problems == []
     assert verdict.twice > 0

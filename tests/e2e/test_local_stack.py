@@ -16,7 +16,7 @@ from local import environment
 from local.processes import is_listening
 from local.settings import ROOT, Settings
 from tests.e2e.conftest import environment_of, local
-from tests.live.chaos import good_events, queue_poison, settle_down, verify
+from tests.live.chaos import good_events, queue_poison, verify, wait_until_quiet
 from tests.live.shoppers import Shopper, Shopping, sign_up
 from tests.live.stack import LiveStack, until
 from tests.live.verdict import read
@@ -112,7 +112,7 @@ def everything_is_kept_over_a_restart(live: LiveStack, settings: Settings) -> No
         queue_poison(live, good := good_events(100, "restart"), (), seed=1)
         local("restart-aws", settings)
         live.call("POST", f"/mandates/{second}/revoke", shopper.token)
-        settle_down(live)
+        wait_until_quiet(live)
     third = activated(live, shopping, shopper)
     assert verify(live, [first, second, third]).problems == []
     stored = read(live)

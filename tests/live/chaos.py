@@ -164,8 +164,8 @@ def bad_weather(stack: LiveStack, chaos: Chaos, *, seed: int, spell: float) -> I
         stack.control("faults")
 
 
-def settle_down(stack: LiveStack, seconds: float = 300.0) -> None:
-    """Let everything outstanding be delivered, applied and settled at Stripe."""
+def wait_until_quiet(stack: LiveStack, seconds: float = 300.0) -> None:
+    """Let everything outstanding be delivered, applied and released at Stripe."""
     deadline = time.monotonic() + seconds
     quiet = 0
     while quiet < 3:
@@ -180,11 +180,11 @@ def settle_down(stack: LiveStack, seconds: float = 300.0) -> None:
 
 
 def verify(stack: LiveStack, mandates: Sequence[str], *, within: float = 60.0) -> Verdict:
-    """The verdict once it is good, or the last one: what is revoked is settled at Stripe a moment later."""
+    """The verdict once it is good, or the last one: what is revoked is released at Stripe a moment later."""
     deadline = time.monotonic() + within
     while (verdict := judge(stack, mandates)).problems and time.monotonic() < deadline:
         time.sleep(1.0)
-        settle_down(stack)
+        wait_until_quiet(stack)
     return verdict
 
 
@@ -221,7 +221,7 @@ def run(live: LiveStack, settings: Settings, mandates: int, seed: int, spell: fl
                 with suppress(TimeoutError):
                     shopping_trip.exception(timeout=BETWEEN_KILLS)
             shopping_trip.result()
-        settle_down(live, seconds=600)
+        wait_until_quiet(live, seconds=600)
         verdict = verify(live, list(shopping.made.mandates))
         until(lambda: live.waiting(live.described["dlq_url"]) == len(NOT_EVENTS), seconds=120, what="poison")
         dead = live.dead_letters()

@@ -17,8 +17,8 @@ from mandates.core.mandate import Mandate, Status, status
 from mandates.core.record import Record
 from mandates.core.stripe_events.projection import HANDLED_TYPES, METADATA_CUSTOMER, METADATA_MANDATE
 from mandates.core.terms import Terms
-from mandates.core.terms import from_plain as from_document
-from mandates.store.mandates import entry_of, mandate_of
+from mandates.core.terms import terms_from_plain as from_document
+from mandates.store.mandates import entry_from_row, mandate_of
 from mandates.store.tables import EntryRow, EventRow, HeadRow, PersonalRow, SubjectRow, TermsRow
 from tests.live.stack import Json, LiveStack
 
@@ -113,7 +113,7 @@ def _read_of_a_mandate(item: Json, stored: Stored) -> None:
     if kind == HeadRow.RECORD:
         stored.heads[mandate_id] = mandate_of(HeadRow.from_raw_data(item))
     elif f"{kind}#" == EntryRow.PREFIX:
-        stored.ledgers[mandate_id].append((int(number), entry_of(EntryRow.from_raw_data(item))))
+        stored.ledgers[mandate_id].append((int(number), entry_from_row(EntryRow.from_raw_data(item))))
     elif f"{kind}#" == PersonalRow.PREFIX:
         kept = PersonalRow.from_raw_data(item).values
         values = {name: PersonalValue(**value) for name, value in kept.items()}

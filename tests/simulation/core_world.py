@@ -1,7 +1,7 @@
 """One mandate in the pure core: what the workers make of an event, without a store, a queue or a clock.
 
 It does what webhooks/applying.py and ledger/contributing.py do, by the same functions of the core and in the
-same order; where they read or write a table, it has a value. `settled` are the event records, `ledger` all
+same order; where they read or write a table, it has a value. `applied` are the event records, `ledger` all
 that was entered.
 """
 
@@ -31,7 +31,7 @@ class Told:
 class CoreWorld:
     mandate: Mandate
     subjects: Mapping[str, Subject] = field(default_factory=dict)
-    settled: frozenset[EventRecord] = frozenset()
+    applied: frozenset[EventRecord] = frozenset()
     ledger: tuple[Entry, ...] = ()
 
     @property
@@ -49,7 +49,7 @@ class CoreWorld:
         if isinstance(says, Fact):
             return self._contributed(Contribution(says.source, (says,)))
         record = EventRecord(says.event_id)
-        if knows_it and record in self.settled:
+        if knows_it and record in self.applied:
             return self
         match says:
             case AboutMandate(fact=fact):
@@ -59,13 +59,13 @@ class CoreWorld:
                 world = replace(self, subjects={**self.subjects, key: withdrawn})
                 for mandate_id in withdrawn.mandates:
                     of_one = EventRecord(says.event_id, mandate_id)
-                    if of_one not in world.settled:
+                    if of_one not in world.applied:
                         world = world._contributed(
                             Contribution(says.event_id, (fact,), of_one, of_a_subject=True)
                         )
-                return replace(world, settled=world.settled | {record})
+                return replace(world, applied=world.applied | {record})
             case NotOurs() | Impossible():
-                return replace(self, settled=self.settled | {record})
+                return replace(self, applied=self.applied | {record})
 
     def after_batch(self, *batch: Told) -> "CoreWorld":
         """Told all at once, as a worker does with the events about a mandate that came in one batch."""
@@ -93,7 +93,7 @@ class CoreWorld:
         return CoreWorld(
             change.after,
             {**self.subjects, **linked},
-            self.settled.union(change.events),
+            self.applied.union(change.events),
             (*self.ledger, *change.entries),
         )
 
@@ -112,7 +112,7 @@ def identity(world: CoreWorld) -> Identity:
         for key, one in sorted(world.subjects.items())
         if one.facts or one.mandates
     )
-    return _of_facts(world.mandate.facts), subjects, world.settled, world.status
+    return _of_facts(world.mandate.facts), subjects, world.applied, world.status
 
 
 def _of_facts(facts: Facts = NO_FACTS) -> Identity:

@@ -25,7 +25,7 @@ from mandates.setup import checkouts, customer_returns
 from mandates.setup.checkouts import Checkouts
 from mandates.store import batch_reads as store_together
 from mandates.store import events, mandates
-from mandates.store.batch_reads import Known
+from mandates.store.batch_reads import ReadTogether
 from mandates.store.tables import (
     CheckoutRow,
     CustomerRow,
@@ -113,7 +113,7 @@ def _subjects_unread(prefix: str) -> Removal:
         def forgotten(read: Mapping[str, Subject]) -> dict[str, Subject]:
             return {key: Subject(key) if key.startswith(prefix) else found for key, found in read.items()}
 
-        def read_together(*arguments: Any) -> Known:
+        def read_together(*arguments: Any) -> ReadTogether:
             known = together(*arguments)
             return replace(known, subjects=forgotten(known.subjects))
 
@@ -151,11 +151,11 @@ def _believes_any_metadata(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Event, "our_mandate", lambda self: self.nested_text("metadata", METADATA_MANDATE))
 
 
-def _never_settled(patch: pytest.MonkeyPatch) -> None:
+def _never_applied(patch: pytest.MonkeyPatch) -> None:
     for module in (applying, contributing):
-        patch.setattr(module, "settled", lambda _: set())
+        patch.setattr(module, "already_applied", lambda _: set())
     together = store_together.read_together
-    patch.setattr(applying, "read_together", lambda *given: replace(together(*given), settled=frozenset()))
+    patch.setattr(applying, "read_together", lambda *given: replace(together(*given), applied=frozenset()))
 
 
 def _any_refusal_is_an_end(patch: pytest.MonkeyPatch) -> None:
@@ -270,7 +270,7 @@ GUARDS: Mapping[str, Removal] = {
     "ownership of events": _believes_any_metadata,
     "tombstones of withdrawn subjects": _no_tombstones,
     "telling of a deletion that was found out": _a_call_that_died_tells_nobody,
-    "settled read": _never_settled,
+    "applied read": _never_applied,
     "one entry for whoever comes back": _returns_each_time,
     "the token of a return": lambda patch: patch.setattr(customer_returns, "is_expected", lambda *_: True),
     "whose a return is": lambda patch: patch.setattr(

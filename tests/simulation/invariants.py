@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mandates.core import ledger
-from mandates.core.facts import from_plain, merge, to_plain
+from mandates.core.facts import fact_from_plain, merge, to_plain
 from mandates.core.faults import faults
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.ledger.snapshot import read_record
-from mandates.ledger.stream import ENTRY_PREFIX, entry_of
+from mandates.ledger.stream import ENTRY_PREFIX, entry_in
 from tests.simulation.dynamodb import Write
 from tests.simulation.reality import OWNER_MARK
 from tests.simulation.tasks import CRASHES, Call, Task
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STATUSES = {"pending", "active", "expired", "revoked"}
 ENDS_A_MANDATE = {"revoked", "charge_mandate_invalid"}
 ENDS_A_SUBJECT = {"detached", "mandate_inactive", "deleted"}
-UNSETTLED_PREFIX = "unsettled#"
+UNRELEASED_PREFIX = "unsettled#"
 ENDS_A_SESSION = {"session_expired", "session_cancelled", "setup_canceled"}
 
 SECONDS_BETWEEN_QUESTIONS = 3
@@ -175,7 +175,7 @@ class Invariants:
         if twice := [source for source, times in sources.items() if times > 1]:
             self._fail(f"{mandate_id} has several entries of {twice}")
         told = [fact for entry in entries for fact in entry.facts if fact["kind"] not in ENDS_A_SUBJECT]
-        expected = {key: to_plain(fact) for key, fact in merge({}, map(from_plain, told)).items()}
+        expected = {key: to_plain(fact) for key, fact in merge({}, map(fact_from_plain, told)).items()}
         if self._facts(head) != expected:
             self._fail(f"the facts of {mandate_id} are not those of its ledger: {head['facts']['S']}")
         returned = Counter(
@@ -288,8 +288,8 @@ class Invariants:
                 self._fail(f"{mandate_id} is still pending, long after its session's life")
         self._check_every_event_has_a_record()
         for key in self._world.aws.items("mandates"):
-            if key[1].startswith(UNSETTLED_PREFIX):
-                self._fail(f"{key} is listed as unsettled, and there is nothing left to settle")
+            if key[1].startswith(UNRELEASED_PREFIX):
+                self._fail(f"{key} is listed as unreleased, and there is nothing left to release")
 
     def _check_against_stripe(self, mandate_id: str) -> None:
         head = self._head(mandate_id)
@@ -298,7 +298,7 @@ class Invariants:
         if status not in possible:
             self._fail(f"{mandate_id} is {status}, and by Stripe's word {sorted(possible)}")
         if status == "revoked":
-            self._check_settled(mandate_id, head)
+            self._check_released(mandate_id, head)
 
     def _possible(self, mandate_id: str, head: Any) -> set[str]:
         """What a mandate may be, by what Stripe has of it and by whether it was revoked here."""
@@ -319,7 +319,7 @@ class Invariants:
             return {"expired"} if "session_cancelled" in facts else {"pending"}
         return {"expired"}
 
-    def _check_settled(self, mandate_id: str, head: Any) -> None:
+    def _check_released(self, mandate_id: str, head: Any) -> None:
         """A withdrawn mandate can't be used at Stripe any more."""
         customer = self._world.stripe.get("customer", head["stripe_customer_id"]["S"])
         session = self._session_of(mandate_id)
@@ -465,6 +465,6 @@ def _read(item: Any) -> ledger.Entry:
         _read_entries.clear()
     known = _read_entries.get(id(item))
     if known is None or known[0] is not item:
-        known = (item, entry_of(item))
+        known = (item, entry_in(item))
         _read_entries[id(item)] = known
     return known[1]

@@ -10,7 +10,7 @@ from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Status
 from mandates.core.return_tokens import By, returned
 from mandates.core.stripe_events.projection import project
-from mandates.core.stripe_events.readers import read
+from mandates.core.stripe_events.readers import read_event
 from tests.simulation.core_world import Told
 from tests.unit.examples import (
     AT,
@@ -79,7 +79,7 @@ ids that are missing here and different there."""
 
 
 def _told(name: str, stripe_event: Mapping[str, Any]) -> Told:
-    return Told(name, read(project(stripe_event), owner_mark=OWNER_MARK, livemode=False))
+    return Told(name, read_event(project(stripe_event), owner_mark=OWNER_MARK, livemode=False))
 
 
 EVENTS = tuple(_told(kind, sent) for kind, sent in STRIPE_SENDS.items())

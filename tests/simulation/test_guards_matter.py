@@ -432,7 +432,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         detach, "payment_method.detached", mandate=False
     ),
     "telling of a deletion that was found out": crash_before_a_deletion_is_told,
-    "settled read": one_event_again,
+    "applied read": one_event_again,
     "one entry for whoever comes back": two_come_back_at_once,
     "the token of a return": somebody_guesses_the_token,
     "whose a return is": another_comes_back,

@@ -76,7 +76,7 @@ def test_entries_refused_for_good_are_set_aside_and_the_worlds_converge(seed: in
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalFailure", "AccessDeniedException"])
-def test_while_the_bus_takes_nothing_every_withdrawal_is_settled(code: str) -> None:
+def test_while_the_bus_takes_nothing_every_withdrawal_is_released(code: str) -> None:
     world = World(3)
     with world.entered():
         made = mandates(world)
@@ -94,7 +94,7 @@ def test_while_the_bus_takes_nothing_every_withdrawal_is_settled(code: str) -> N
         world.converge()
 
 
-def test_poison_in_the_work_queue_is_moved_and_the_withdrawals_are_settled() -> None:
+def test_poison_in_the_work_queue_is_moved_and_the_withdrawals_are_released() -> None:
     world = World(5)
     with world.entered():
         mandates(world)

@@ -46,7 +46,7 @@ def test_worlds(group: int) -> None:
         happened += run(seed).counted
     # A world in which nothing happens proves nothing.
     ends = {f"mandates {status} in the end" for status in ("active", "revoked", "expired")}
-    worked = {"EventsApplied", "EventsIgnored", "EventsKnown", "WithdrawalsSettled", "erasures done"}
+    worked = {"EventsApplied", "EventsIgnored", "EventsKnown", "WithdrawalsReleased", "erasures done"}
     assert happened.keys() >= ends | worked | FAULTS_ALWAYS_MET
 
 

@@ -19,7 +19,7 @@ from local.stripe_simulator import NotPossible, Settings, Simulator
 from local.stripe_simulator.errors import StripeError
 from local.stripe_simulator.ids import random_ids
 from local.stripe_simulator.outbox import DeliveryAttempt
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.core.terms import Terms
 from mandates.privacy.personal_data import erase, holdings
@@ -88,7 +88,7 @@ def published_terms() -> tuple[Terms, Mapping[tuple[str, ...], Item]]:
     scratch: Any = SimpleNamespace(clock=clock, random=Random(0), tasks=tasks, aws=aws, made=made)
     terms = load_terms(ROOT / "terms" / "example.yaml")
     with reality.entered(scratch):
-        publish_terms(terms, Moment(clock.now))
+        publish_terms(terms, Instant(clock.now))
     return terms, dict(aws.items("terms"))
 
 
@@ -509,7 +509,7 @@ class World:
         return self._poll(self.aws.webhooks, "process_webhook", most, again=again)
 
     def poll_work(self, *, again: bool = False) -> Task | None:
-        return self._poll(self.aws.work, "settle_withdrawals", 1, again=again)
+        return self._poll(self.aws.work, "release_withdrawals", 1, again=again)
 
     def _poll(self, queue: Queue, function: str, most: int, *, again: bool) -> Task | None:
         """The event source mapping takes a batch. With `again`, SQS hands it out a second time."""

@@ -402,7 +402,7 @@ SPOILT: list[tuple[Callable[[Stack], list[str]], Callable[[Stack], object], str]
             ),
             f"{alarm} takes deployments back",
         )
-        for alarm in ("ApiServerErrors", "FunctionsSlow", "WithdrawalsUnsettled")
+        for alarm in ("ApiServerErrors", "FunctionsSlow", "WithdrawalsUnreleased")
     ),
     *(
         (miscounted_faults, lambda s, pattern=pattern: faults(s).update(FilterPattern=pattern), found)

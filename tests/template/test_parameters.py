@@ -23,7 +23,7 @@ from mandates.runtime.addresses import (
     URL,
     normalised_origins,
 )
-from mandates.runtime.settings import SettingsError, read
+from mandates.runtime.settings import SettingsError, read_settings
 from tests.template.stack import raw
 from tests.unit.laws import law
 
@@ -63,7 +63,7 @@ def starts(kind: type[msgspec.Struct], variable: str, others: Mapping[str, str])
 
     def with_value(value: str) -> bool:
         try:
-            configured = read(kind, {**others, variable: value})
+            configured = read_settings(kind, {**others, variable: value})
             if isinstance(configured, Origins):
                 normalised_origins(configured.allowed_origins)
         except SettingsError:

@@ -167,17 +167,17 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
     ),
     (
         rules.clients_give_up_before_their_function,
-        lambda s: s.properties("SettleWithdrawals").update(Timeout=48),
-        "SettleWithdrawals",
+        lambda s: s.properties("ReleaseWithdrawals").update(Timeout=48),
+        "ReleaseWithdrawals",
     ),
     (
         rules.background_work_leaves_stripe_to_those_who_wait,
-        lambda s: s.properties("SettleWithdrawalsQueue")["ScalingConfig"].update(MaximumConcurrency=3),
+        lambda s: s.properties("ReleaseWithdrawalsQueue")["ScalingConfig"].update(MaximumConcurrency=3),
         "33 calls a second",
     ),
     (
         rules.background_work_leaves_stripe_to_those_who_wait,
-        lambda s: s.properties("SettleWithdrawalsQueue").pop("ScalingConfig"),
+        lambda s: s.properties("ReleaseWithdrawalsQueue").pop("ScalingConfig"),
         "inf calls a second",
     ),
     (
@@ -257,8 +257,8 @@ SPOILT: list[tuple[Rule, Spoil, str]] = [
     ),
     (
         rules.every_queue_has_dead_letters_that_outlive_it,
-        lambda s: environment(s.properties("SettleWithdrawals")).pop("STRIPE_WORK_DEAD_LETTERS_URL"),
-        "SettleWithdrawals has nowhere to put what is no message",
+        lambda s: environment(s.properties("ReleaseWithdrawals")).pop("STRIPE_WORK_DEAD_LETTERS_URL"),
+        "ReleaseWithdrawals has nowhere to put what is no message",
     ),
     (
         rules.every_queue_has_dead_letters_that_outlive_it,

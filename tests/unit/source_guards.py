@@ -93,12 +93,14 @@ def effects(source: str) -> set[str]:
 
 
 def environment_uses(source: str, *, may_hand_on: bool) -> list[int]:
-    """The lines that touch the environment; `os.environ` may perhaps be handed to `settings.read`."""
+    """The lines that touch the environment; `os.environ` may perhaps be handed to `read_settings`."""
     tree = ast.parse(source)
     handed_on = {
         id(argument)
         for node in ast.walk(tree)
-        if may_hand_on and isinstance(node, ast.Call) and ast.unparse(node.func) in {"read", "settings.read"}
+        if may_hand_on
+        and isinstance(node, ast.Call)
+        and ast.unparse(node.func) in {"read_settings", "settings.read_settings"}
         for argument in node.args[1:2]
     }
     names = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}

@@ -86,7 +86,7 @@ def test_the_core_has_no_clock_and_no_effect() -> None:
         ("open('x')", {"open"}),
         ("def f():\n    return __import__('time').time()", {"__import__"}),
         ("print(1)", {"print"}),
-        ("next_step(slot, request, status, now)", set()),
+        ("checkout_step(slot, request, status, now)", set()),
         ("date.fromisoformat(text)", set()),
     ],
 )
@@ -172,10 +172,10 @@ def test_nothing_touches_the_environment_but_to_read_the_settings() -> None:
         ("from os import getenv as g", [1]),
         ("import os as o\no.environ", [2]),
         ("import os\nlog(os.environ)", [2]),
-        ("import os\nsettings.read(os.environ, Settings)", [2]),
-        ("import os\nread(Settings, os.environ['A'])", [2]),
-        ("import os\nsettings.read(Settings, os.environ)", []),
-        ("import os\nread(Tokens, os.environ)\nos.urandom(5)", []),
+        ("import os\nsettings.read_settings(os.environ, Settings)", [2]),
+        ("import os\nread_settings(Settings, os.environ['A'])", [2]),
+        ("import os\nsettings.read_settings(Settings, os.environ)", []),
+        ("import os\nread_settings(Tokens, os.environ)\nos.urandom(5)", []),
     ],
 )
 def test_that_guard_can_fail_as_well(source: str, lines: list[int]) -> None:
@@ -183,7 +183,7 @@ def test_that_guard_can_fail_as_well(source: str, lines: list[int]) -> None:
 
 
 def test_the_layer_may_not_even_hand_it_on() -> None:
-    assert environment_uses("import os\nread(Tokens, os.environ)", may_hand_on=False) == [2]
+    assert environment_uses("import os\nread_settings(Tokens, os.environ)", may_hand_on=False) == [2]
 
 
 # ----------------------------------------------------------------------------------- what is loaded

@@ -13,7 +13,7 @@ from mandates.core.checkout import (
     Refusal,
     Slot,
     Step,
-    next_step,
+    checkout_step,
     recent_starts,
     wait_before_another,
 )
@@ -83,7 +83,7 @@ def test_the_next_step(
     seconds_later: int,
     expected: Step,
 ) -> None:
-    assert next_step(slot, request_, mandate, BEGUN + seconds_later) is expected
+    assert checkout_step(slot, request_, mandate, BEGUN + seconds_later) is expected
 
 
 @pytest.mark.parametrize(
@@ -98,14 +98,14 @@ def test_the_next_step(
     ],
 )
 def test_any_difference_makes_it_another_request(change: dict[str, Any]) -> None:
-    assert next_step(OPEN, replace(REQUEST, **change), Status.PENDING, BEGUN) is Step.REPLACE
+    assert checkout_step(OPEN, replace(REQUEST, **change), Status.PENDING, BEGUN) is Step.REPLACE
 
 
 def test_what_is_open_is_never_left_open_beside_another() -> None:
     """A step that starts anew must end, or have outlived, what was begun before."""
     for slot in (OPEN, UNRESOLVED):
         for later in range(0, 48 * HOUR, 600):
-            step = next_step(slot, OTHER, Status.PENDING, BEGUN + later)
+            step = checkout_step(slot, OTHER, Status.PENDING, BEGUN + later)
             if step is Step.START:
                 assert later >= SESSION_LIFETIME_SECONDS
             if step is Step.ABANDON:

@@ -19,7 +19,7 @@ from stripe.params import DisputeModifyParamsEvidence
 from mandates.core import evidence_pack as core
 from mandates.core.canonical import canonical_json, digest
 from mandates.core.errors import InvalidRequest
-from mandates.core.evidence_pack import build
+from mandates.core.evidence_pack import build_pack
 from mandates.core.facts import merge
 from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_unsound
 from mandates.core.record import Record
@@ -76,7 +76,7 @@ TRUSTED = SIGNER.public_keys[0].fingerprint
 
 
 def page(one: Record, number: int = 1) -> dict[str, Any]:
-    return build(one, page=number, generated_at=GENERATED_AT)
+    return build_pack(one, page=number, generated_at=GENERATED_AT)
 
 
 def file(evidence: Mapping[str, Any], signer: Signer = SIGNER) -> bytes:

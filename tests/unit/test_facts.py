@@ -13,7 +13,7 @@ from mandates.core.facts import (
     Fact,
     Kind,
     all_from_plain,
-    from_plain,
+    fact_from_plain,
     has,
     ids,
     merge,
@@ -217,13 +217,13 @@ def test_has_looks_for_any_of_the_kinds() -> None:
 
 @pytest.mark.parametrize("fact", EVERY_FACT, ids=lambda fact: fact.key)
 def test_a_real_fact_comes_back_from_json_as_it_was(fact: Fact) -> None:
-    assert from_plain(json.loads(json.dumps(to_plain(fact)))) == fact
+    assert fact_from_plain(json.loads(json.dumps(to_plain(fact)))) == fact
 
 
 @law
 @given(facts)
 def test_any_fact_comes_back_from_json_as_it_was(fact: Fact) -> None:
-    assert from_plain(json.loads(json.dumps(to_plain(fact)))) == fact
+    assert fact_from_plain(json.loads(json.dumps(to_plain(fact)))) == fact
 
 
 @law
@@ -263,7 +263,7 @@ MALFORMED: dict[str, list[Any]] = {
 def test_what_is_no_fact_is_not_half_understood(name: str, value: Any) -> None:
     plain = to_plain(SETUP_SUCCEEDED)
     with pytest.raises((ValueError, TypeError, AttributeError)):
-        from_plain({**plain, name: value})
+        fact_from_plain({**plain, name: value})
 
 
 def test_a_fact_under_the_key_of_another_is_none() -> None:

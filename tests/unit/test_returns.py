@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from mandates.core.facts import NO_FACTS, Fact, Kind, from_plain, merge, to_plain
+from mandates.core.facts import NO_FACTS, Fact, Kind, fact_from_plain, merge, to_plain
 from mandates.core.mandate import Status, status
 from mandates.core.return_tokens import (
     EXPECTED,
@@ -78,7 +78,7 @@ def test_both_stand_each_with_its_first_time_in_any_order(
     for order in itertools.permutations(told):
         facts = merge(NO_FACTS, order)
         assert returns(facts) == known
-        assert returns({key: from_plain(to_plain(fact)) for key, fact in facts.items()}) == known
+        assert returns({key: fact_from_plain(to_plain(fact)) for key, fact in facts.items()}) == known
 
 
 def test_it_changes_no_status() -> None:

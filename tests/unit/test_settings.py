@@ -6,7 +6,7 @@ import pytest
 from mandates.api.tokens import Tokens
 from mandates.gateway.access import StripeAccess
 from mandates.runtime.addresses import normalised_origins
-from mandates.runtime.settings import SettingsError, read
+from mandates.runtime.settings import SettingsError, read_settings
 
 
 class Everything(StripeAccess, frozen=True):
@@ -31,7 +31,7 @@ ENVIRONMENT = {
 
 
 def test_settings_are_the_variables_named_as_the_fields_in_capitals() -> None:
-    assert read(Everything, ENVIRONMENT) == Everything(
+    assert read_settings(Everything, ENVIRONMENT) == Everything(
         stripe_api_key_secret_arn="arn:aws:secretsmanager:us-east-1:123456789012:secret:key",
         stripe_api_base="",
         owner_mark="test-stack",
@@ -44,7 +44,7 @@ def test_settings_are_the_variables_named_as_the_fields_in_capitals() -> None:
 
 def test_all_that_is_missing_is_listed_at_once() -> None:
     with pytest.raises(SettingsError) as error:
-        read(Everything, {"OWNER_MARK": "x", "STRIPE_LIVEMODE": "perhaps"})
+        read_settings(Everything, {"OWNER_MARK": "x", "STRIPE_LIVEMODE": "perhaps"})
     assert str(error.value) == (
         "set these environment variables: ALLOWED_ORIGINS, BATCH_SIZE, NAMES, STRIPE_API_BASE,"
         " STRIPE_API_KEY_SECRET_ARN"
@@ -54,19 +54,19 @@ def test_all_that_is_missing_is_listed_at_once() -> None:
 @pytest.mark.parametrize("name", sorted(set(ENVIRONMENT) - {"SOMETHING_ELSE"}))
 def test_each_one_is_missed(name: str) -> None:
     with pytest.raises(SettingsError, match=f": {name}$"):
-        read(Everything, {key: value for key, value in ENVIRONMENT.items() if key != name})
+        read_settings(Everything, {key: value for key, value in ENVIRONMENT.items() if key != name})
 
 
 def test_names_are_case_sensitive() -> None:
     with pytest.raises(SettingsError, match="OWNER_MARK"):
-        read(StripeAccess, {"managed_by": "x"})
+        read_settings(StripeAccess, {"managed_by": "x"})
 
 
 @pytest.mark.parametrize(
     ("text", "expected"), [("true", True), ("false", False), ("True", True), ("FALSE", False)]
 )
 def test_truth_is_true_or_false(text: str, expected: bool) -> None:
-    assert read(Everything, {**ENVIRONMENT, "STRIPE_LIVEMODE": text}).stripe_livemode is expected
+    assert read_settings(Everything, {**ENVIRONMENT, "STRIPE_LIVEMODE": text}).stripe_livemode is expected
 
 
 @pytest.mark.parametrize(
@@ -85,24 +85,24 @@ def test_truth_is_true_or_false(text: str, expected: bool) -> None:
 )
 def test_a_malformed_variable_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
-        read(Everything, {**ENVIRONMENT, name: value})
+        read_settings(Everything, {**ENVIRONMENT, name: value})
 
 
 def test_an_error_does_not_show_the_value() -> None:
     with pytest.raises(SettingsError) as error:
-        read(Everything, {**ENVIRONMENT, "BATCH_SIZE": "sk_test_placeholder"})
+        read_settings(Everything, {**ENVIRONMENT, "BATCH_SIZE": "sk_test_placeholder"})
     assert "placeholder" not in str(error.value)
 
 
 def test_all_that_is_malformed_is_named_at_once() -> None:
     with pytest.raises(SettingsError) as error:
-        read(Everything, {**ENVIRONMENT, "BATCH_SIZE": "ten", "STRIPE_LIVEMODE": "yes"})
+        read_settings(Everything, {**ENVIRONMENT, "BATCH_SIZE": "ten", "STRIPE_LIVEMODE": "yes"})
     assert "batch_size" in str(error.value).lower()
     assert "stripe_livemode" in str(error.value).lower()
 
 
 def test_a_list_may_be_empty() -> None:
-    settings = read(
+    settings = read_settings(
         Tokens,
         {
             "OIDC_ISSUER": "https://issuer.example",
@@ -118,7 +118,7 @@ def test_a_list_may_be_empty() -> None:
 
 def test_settings_are_frozen() -> None:
     with pytest.raises(AttributeError):
-        read(Everything, ENVIRONMENT).owner_mark = "other"  # type: ignore[misc]
+        read_settings(Everything, ENVIRONMENT).owner_mark = "other"  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("kind", [StripeAccess, Tokens])

@@ -12,7 +12,7 @@ from stripe.params.checkout import SessionCreateParamsSetupIntentData
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import GENESIS, append
 from mandates.core.stripe_events.projection import HANDLED_TYPES, KEPT, project
-from mandates.core.stripe_events.readers import READERS, read
+from mandates.core.stripe_events.readers import READERS, read_event
 from mandates.core.stripe_events.reading import AboutMandate, AboutSubject, Impossible, NotOurs, Reading
 from mandates.core.subjects import payment_method_subject, stripe_customer_subject
 from tests.unit.examples import (
@@ -39,7 +39,7 @@ EVENT_ID = "evt_example"
 def reading_of(whole: dict[str, Any], *, livemode: bool = False) -> Reading:
     """As it happens: projected, through the queue as JSON, and read."""
     message = json.dumps(project(json.loads(json.dumps(whole))))
-    return read(json.loads(message), owner_mark=OWNER_MARK, livemode=livemode)
+    return read_event(json.loads(message), owner_mark=OWNER_MARK, livemode=livemode)
 
 
 def fact(kind: Kind, detail: dict[str, str] | None = None, **named: str) -> Fact:
@@ -505,7 +505,7 @@ def test_whatever_the_json_projecting_does_not_raise(whole: dict[str, Any], kind
 def test_whatever_the_shape_nothing_private_is_kept_and_the_rest_is_readable(whole: dict[str, Any]) -> None:
     kept = project(with_marked_secrets(whole))
     assert "PRIVATE" not in json.dumps(kept)
-    assert isinstance(read(kept, owner_mark=OWNER_MARK, livemode=False), Reading)
+    assert isinstance(read_event(kept, owner_mark=OWNER_MARK, livemode=False), Reading)
 
 
 @pytest.mark.parametrize("kind", EVERY_EVENT)
@@ -597,7 +597,7 @@ def entered(found: AboutMandate | AboutSubject) -> None:
 @law
 @given(hostile_events())
 def test_whatever_is_read_as_a_fact_can_be_entered_in_a_ledger(whole: dict[str, Any]) -> None:
-    found = read(project({**whole, "created": AT}), owner_mark=OWNER_MARK, livemode=False)
+    found = read_event(project({**whole, "created": AT}), owner_mark=OWNER_MARK, livemode=False)
     if isinstance(found, AboutMandate | AboutSubject):
         entered(found)
 

@@ -10,11 +10,11 @@ from mandates.api.views import (
     mandate_view,
     terms_view,
 )
-from mandates.core.clock import Moment, rfc3339
+from mandates.core.clock import Instant, rfc3339
 from mandates.core.facts import NO_FACTS, merge
 from mandates.core.ledger import GENESIS, append
 from mandates.core.mandate import Status
-from mandates.core.terms import SECTIONS, from_plain
+from mandates.core.terms import SECTIONS, terms_from_plain
 from tests.unit.examples import CONSENT, MANDATE_ID, NEW_MANDATE, OF_A_MANDATE, RECORDED_AT
 from tests.unit.test_terms import PLAIN
 
@@ -72,7 +72,7 @@ def test_a_ledger_shows_its_chain_and_nothing_of_its_content() -> None:
 
 
 def test_terms_show_what_a_consent_has_to_name_and_the_promises_as_values() -> None:
-    terms = from_plain(PLAIN)
+    terms = terms_from_plain(PLAIN)
     view = terms_view(terms, "de")
     assert (view["version"], view["digest"], view["locale"]) == (terms.version, terms.digest, "de")
     assert view["text"] == "\n\n".join(view["sections"][section] for section in SECTIONS)
@@ -98,12 +98,12 @@ def test_a_mandate_that_is_not_set_up_has_no_label() -> None:
     ],
 )
 def test_a_moment_is_one_reading_in_two_forms(epoch: float, text: str, seconds: int) -> None:
-    assert (Moment(epoch).text, Moment(epoch).seconds) == (text, seconds)
+    assert (Instant(epoch).text, Instant(epoch).seconds) == (text, seconds)
 
 
 def test_texts_of_moments_sort_as_they_came() -> None:
-    moments = [Moment(1_790_000_000 + step * 0.5) for step in range(20)]
-    assert [moment.text for moment in moments] == sorted(moment.text for moment in moments)
+    moments = [Instant(1_790_000_000 + step * 0.5) for step in range(20)]
+    assert [now.text for now in moments] == sorted(now.text for now in moments)
 
 
 def test_stripes_times_are_whole_seconds() -> None:

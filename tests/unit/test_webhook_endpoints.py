@@ -18,10 +18,10 @@ from mandates.core.endpoint_plan import (
     WebhookEndpoint,
     changes,
     newest,
-    next_step,
     plan,
+    rotation_step,
 )
-from mandates.core.signing_secrets import Known, SigningSecrets, fingerprint, parse
+from mandates.core.signing_secrets import KnownEndpoint, SigningSecrets, fingerprint, parsed_secrets
 
 NOW = 1_790_000_000
 PAUSES = Pauses(known=300, overlap=60, kept=300)
@@ -70,7 +70,7 @@ SECOND = endpoint("we_2", created=2, replaces="we_1", subscribed_at=str(NOW))
 )
 def test_next_step(ours: list[WebhookEndpoint], known: SigningSecrets, later: int, expected: object) -> None:
     for order in itertools.permutations(ours):
-        step = next_step(order, known, NOW + later, PAUSES)
+        step = rotation_step(order, known, NOW + later, PAUSES)
         if isinstance(step, Remove):
             step = Remove(tuple(sorted(step.endpoints, key=lambda e: e.endpoint_id)))
         if isinstance(step, Pause):
@@ -81,7 +81,7 @@ def test_next_step(ours: list[WebhookEndpoint], known: SigningSecrets, later: in
 @pytest.mark.parametrize("ours", [[], [endpoint("we_9", quiet=True)]])
 def test_there_must_be_an_endpoint_to_begin_with(ours: list[WebhookEndpoint]) -> None:
     with pytest.raises(ValueError, match="no webhook endpoint"):
-        next_step(ours, held("we_9"), NOW, PAUSES)
+        rotation_step(ours, held("we_9"), NOW, PAUSES)
 
 
 # -------------------------------------------------------------------------------------- a deployment
@@ -137,9 +137,9 @@ def test_only_what_differs_is_changed() -> None:
 
 def test_the_value_is_read_as_it_was_written() -> None:
     secrets = held("we_1", "we_2").removed({"we_1"}, NOW)
-    assert parse(secrets.text()) == secrets
+    assert parsed_secrets(secrets.text()) == secrets
     assert json.loads(secrets.text())["secrets"] == ["whsec_hand", "whsec_we_1", "whsec_we_2"]
-    assert parse('{"secrets": ["whsec_a"]}') == SigningSecrets(("whsec_a",))
+    assert parsed_secrets('{"secrets": ["whsec_a"]}') == SigningSecrets(("whsec_a",))
 
 
 @pytest.mark.parametrize(
@@ -147,14 +147,14 @@ def test_the_value_is_read_as_it_was_written() -> None:
 )
 def test_what_cannot_be_read_beside_the_secrets_is_absent(odd: object) -> None:
     text = json.dumps({"secrets": ["whsec_a"], "endpoints": odd, "registered": odd})
-    assert parse(text).endpoints == ()
-    assert parse(text).secrets == ("whsec_a",)
+    assert parsed_secrets(text).endpoints == ()
+    assert parsed_secrets(text).secrets == ("whsec_a",)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"secrets": ["nonsense"]}'])
 def test_what_is_not_the_secrets_value(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - json's message or ours
-        parse(text)
+        parsed_secrets(text)
 
 
 def test_a_secret_taken_out_by_hand_is_not_known() -> None:
@@ -175,6 +175,9 @@ def test_only_secrets_of_endpoints_long_gone_go() -> None:
 def test_a_secret_that_another_endpoint_still_has_stays() -> None:
     shared = SigningSecrets(
         ("whsec_x",),
-        (Known("we_1", fingerprint("whsec_x"), 1, removed_at=2), Known("we_2", fingerprint("whsec_x"), 1)),
+        (
+            KnownEndpoint("we_1", fingerprint("whsec_x"), 1, removed_at=2),
+            KnownEndpoint("we_2", fingerprint("whsec_x"), 1),
+        ),
     )
     assert shared.without_removed(NOW).secrets == ("whsec_x",)

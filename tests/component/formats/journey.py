@@ -12,16 +12,16 @@ from botocore.client import BaseClient
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.retention import EVIDENCE_DAYS
-from mandates.core.signing_secrets import SigningSecrets, parse
+from mandates.core.signing_secrets import SigningSecrets, parsed_secrets
 from mandates.ledger.contributing import statuses
 from mandates.privacy.personal_data import erase, holdings
 from mandates.store.customers import creation_failed, read_customer
 from mandates.store.events import dismiss
 from mandates.store.mandates import read_heads
 from mandates.store.published_terms import retire_terms
-from mandates.store.unreleased import all_unsettled, dismiss_unsettled
+from mandates.store.unreleased import all_unreleased, dismiss_unreleased
 from tests.component.formats.samples import Item, Written
 from tests.component.test_publish_changes import BUS, images, publish, refusing, stream_event
 from tests.component.world import STRANGER, TABLES, World, customer, service
@@ -45,7 +45,7 @@ def write_everything(world: World) -> Written:
         _erased(world)
         _events_of_every_outcome(world)
         world.reconcile()
-        retire_terms(world.terms.version, Moment(time.time()))
+        retire_terms(world.terms.version, Instant(time.time()))
     for mandate_id in sorted({item["mandate_id"]["S"] for item in _stored("mandates")}):
         world.invoke("publish_changes", stream_event(images(mandate_id)))
         world.invoke("queue_withdrawals", stream_event(images(mandate_id)))
@@ -83,10 +83,10 @@ def _withdrawn_and_not_released(world: World, mandate_id: str) -> None:
     assert world.revoke(another).status == 200
     world.faults({"effect": "resource_missing"})
     for one in (mandate_id, another):
-        assert world.settle(one) == ["message-0"]
+        assert world.release(one) == ["message-0"]
     world.faults()
-    dismissed = next(one for one in all_unsettled() if one.mandate_id == another)
-    dismiss_unsettled(dismissed, by="an operator", reason="a sample", moment=Moment(time.time()))
+    dismissed = next(one for one in all_unreleased() if one.mandate_id == another)
+    dismiss_unreleased(dismissed, by="an operator", reason="a sample", now=Instant(time.time()))
 
 
 def _withdrawn_by_stripe(world: World) -> str:
@@ -120,7 +120,7 @@ def _not_set_up(world: World) -> None:
     world.faults()
     claim = read_customer(UNANSWERED)
     assert claim
-    creation_failed(claim, Moment(time.time()).seconds)
+    creation_failed(claim, Instant(time.time()).seconds)
 
 
 def _erased(world: World) -> None:
@@ -152,7 +152,7 @@ def _events_of_every_outcome(world: World) -> None:
     events.append({**told, "id": "evt_unknown", "type": "invoice.paid"})
     world.deliver(*events)
     assert world.process(world.queued()) == []
-    dismiss("evt_dismissed", "a sample", Moment(time.time()))
+    dismiss("evt_dismissed", "a sample", Instant(time.time()))
 
 
 # ------------------------------------------------------------------------------------ what came of it
@@ -206,7 +206,7 @@ def _secret() -> str:
     secret = SigningSecrets().with_secret("we_sample", "whsec_placeholder", 1_793_491_200)
     secret = secret.with_secret("we_gone", "whsec_another_placeholder", 1_793_491_200)
     text = secret.removed(["we_gone"], 1_793_577_600).text()
-    assert parse(text).knows("we_sample")
+    assert parsed_secrets(text).knows("we_sample")
     return text
 
 

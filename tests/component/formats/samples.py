@@ -34,7 +34,7 @@ def kind_of(table: str, item: Item) -> type[Kind]:
     """Told by the keys, as readers tell them."""
     key = item.get("record", item.get("subject"))["S"]
     others = []
-    for kind in tables.KINDS[table]:
+    for kind in tables.ITEM_KINDS[table]:
         named = getattr(kind, "RECORD", None) or getattr(kind, "PREFIX", None)
         if named and key.startswith(named):
             return kind

@@ -15,10 +15,10 @@ from mandates.core.evidence_check import page_problems
 from mandates.core.faults import faults
 from mandates.core.formats import NewerFormat
 from mandates.core.outward import EventType
-from mandates.core.signing_secrets import SigningSecrets, parse
+from mandates.core.signing_secrets import SigningSecrets, parsed_secrets
 from mandates.ledger.contributing import statuses
 from mandates.ledger.snapshot import read_record
-from mandates.revocation.release_messages import to_settle
+from mandates.revocation.release_messages import release_message
 from mandates.store import tables
 from mandates.store.customers import owner_of, read_customer, read_slot
 from mandates.store.event_cursors import read_position
@@ -29,7 +29,7 @@ from mandates.store.published_terms import all_terms, read_terms
 from mandates.store.raw_items import read_as_stored
 from mandates.store.sessions import mandates_naming, may_ask
 from mandates.store.tables import CursorRow, CustomerRow, EventRow, HeadRow, SessionRow, SubjectRow
-from mandates.store.unreleased import all_unsettled, read_unsettled
+from mandates.store.unreleased import all_unreleased, read_unreleased
 from ops.evidence import problems_in
 from ops.stack import Stack
 from tests.component.formats.journey import write_everything
@@ -49,7 +49,7 @@ from tests.component.world import CUSTOMER, TABLES, World, customer, metrics, sq
 
 __all__ = ["bus", "kms_signs_digests"]
 
-KINDS = [kind for kinds in tables.KINDS.values() for kind in kinds]
+KINDS = [kind for kinds in tables.ITEM_KINDS.values() for kind in kinds]
 LAST = Written.of(RELEASES[-1])
 
 
@@ -96,7 +96,7 @@ def test_every_queue_and_every_event_has_a_sample() -> None:
     resources = template()["Resources"].items()
     queues = {name for name, resource in resources if resource["Type"] == "AWS::SQS::Queue"}
     assert LAST.messages.keys() == {name for name in queues if not name.endswith("DeadLetters")}
-    assert len(LAST.messages) == len(messages.KINDS)
+    assert len(LAST.messages) == len(messages.MESSAGE_KINDS)
     assert LAST.events.keys() == set(EventType)
 
 
@@ -175,8 +175,8 @@ def test_every_kind_of_item_is_read(sample: Written) -> None:
     for _, item in of_kind(sample, EventRow):
         assert item["outcome"]["S"] in {record.outcome for record in seen(item["event_id"]["S"])}
     assert [record.event_id for record in quarantined()] == ["evt_impossible"]
-    (listed,) = all_unsettled()
-    assert read_unsettled(listed.mandate_id, [listed.stripe_id])
+    (listed,) = all_unreleased()
+    assert read_unreleased(listed.mandate_id, [listed.stripe_id])
     ((_, cursor),) = of_kind(sample, CursorRow)
     assert read_position(cursor["event_id"]["S"].partition("#")[2]) == int(cursor["position"]["N"])
     (published,) = all_terms()
@@ -207,8 +207,8 @@ def test_every_queued_event_is_processed(sample: Written, world: World) -> None:
 def test_every_queued_withdrawal_is_carried_out(sample: Written, world: World) -> None:
     bodies = [json.dumps(message) for message in sample.messages["StripeWorkQueue"]]
     assert bodies
-    sent = metrics(lambda: world.invoke("settle_withdrawals", sqs_event(bodies)))
-    assert sent.keys() & {"WithdrawalsSettled", "WithdrawalsNotSettled"}
+    sent = metrics(lambda: world.invoke("release_withdrawals", sqs_event(bodies)))
+    assert sent.keys() & {"WithdrawalsReleased", "WithdrawalsNotReleased"}
     assert world.waiting(world.work_dead_letters_url) == []
 
 
@@ -243,7 +243,7 @@ def test_the_pack_verifies(sample: Written) -> None:
 
 
 def test_the_secret_is_read(sample: Written) -> None:
-    held = parse(json.dumps(sample.secret))
+    held = parsed_secrets(json.dumps(sample.secret))
     assert held.secrets == tuple(sample.secret["secrets"])
     assert held.knows("we_sample")
 
@@ -278,13 +278,13 @@ def test_an_item_without_a_known_number_is_not_read(kind: type[Kind], written: s
     assert CUSTOMER not in str(refused.value)
 
 
-@pytest.mark.parametrize("kind", messages.KINDS, ids=lambda kind: kind.name)
-def test_no_content_stands_for_a_messages_own_format(kind: messages.Kind) -> None:
+@pytest.mark.parametrize("kind", messages.MESSAGE_KINDS, ids=lambda kind: kind.name)
+def test_no_content_stands_for_a_messages_own_format(kind: messages.MessageKind) -> None:
     assert json.loads(kind.text({"format": 9}))["format"] == kind.written
 
 
-@pytest.mark.parametrize("kind", messages.KINDS, ids=lambda kind: kind.name)
-def test_a_message_without_a_known_number_is_not_read(kind: messages.Kind) -> None:
+@pytest.mark.parametrize("kind", messages.MESSAGE_KINDS, ids=lambda kind: kind.name)
+def test_a_message_without_a_known_number_is_not_read(kind: messages.MessageKind) -> None:
     with pytest.raises(NewerFormat):
         kind.read(json.dumps({"format": kind.known + 1}))
     odds: list[Any] = [{}, {"format": 0}, {"format": "1"}, {"format": True}, [], "text", None]
@@ -340,9 +340,9 @@ def test_a_newer_event_stays_in_its_queue(world: World, caplog: pytest.LogCaptur
 
 def test_a_newer_withdrawal_stays_in_its_queue(world: World) -> None:
     body = json.dumps({"format": 2, "mandates": []})
-    answered = world.invoke("settle_withdrawals", sqs_event([body]))
+    answered = world.invoke("release_withdrawals", sqs_event([body]))
     assert answered["batchItemFailures"] == [{"itemIdentifier": "message-0"}]
-    asked = [call for call in world.calls if (call.function, call.service) == ("settle_withdrawals", "sqs")]
+    asked = [call for call in world.calls if (call.function, call.service) == ("release_withdrawals", "sqs")]
     assert [call.operation for call in asked] == ["ChangeMessageVisibility"]
     assert world.waiting(world.work_dead_letters_url) == []
 
@@ -367,7 +367,7 @@ def test_a_newer_entrys_withdrawal_is_carried_out_all_the_same(world: World) -> 
     """The mandate's id and that it is withdrawn say its key and its status, which no format changes."""
     item = newer(entry("a", 1, status="revoked"))
     assert world.invoke("queue_withdrawals", stream_event([item])) == {"batchItemFailures": []}
-    assert world.waiting(world.work_queue_url) == [to_settle(item["mandate_id"]["S"])]
+    assert world.waiting(world.work_queue_url) == [release_message(item["mandate_id"]["S"])]
 
 
 def test_an_operators_older_release_says_so(
@@ -394,11 +394,11 @@ def test_with_a_newer_secret_stripe_is_asked_to_send_again(world: World) -> None
     )
     assert world.post_webhook('{"id": "evt_1", "type": "invoice.paid"}').status == 500
     with pytest.raises(NewerFormat):
-        parse(json.dumps({**held, "format": 2}))
+        parsed_secrets(json.dumps({**held, "format": 2}))
 
 
 def test_a_secret_that_somebody_wrote_by_hand_is_of_the_first_format() -> None:
-    assert parse('{"secrets": ["whsec_placeholder"]}').secrets == ("whsec_placeholder",)
+    assert parsed_secrets('{"secrets": ["whsec_placeholder"]}').secrets == ("whsec_placeholder",)
 
 
 def test_a_newer_entry_in_a_pack_is_not_verified_by_guessing() -> None:

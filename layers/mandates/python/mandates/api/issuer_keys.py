@@ -33,7 +33,7 @@ class IssuerUnreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class PublicKey:
+class IssuerKey:
     """`algorithms` are those that its kind allows, or the one that its issuer names."""
 
     key_id: str | None
@@ -52,11 +52,11 @@ class Keys:
         self._jwks_url = jwks_url
         self._fetch_json = fetch_json
         self._clock = clock
-        self._keys: list[PublicKey] = []
+        self._keys: list[IssuerKey] = []
         self._tried_at = float("-inf")
         self._fetched_at = float("-inf")
 
-    def fitting(self, key_id: str | None, algorithm: str) -> list[PublicKey]:
+    def fitting(self, key_id: str | None, algorithm: str) -> list[IssuerKey]:
         """Every key that may have signed a token with this header: one, or all of that kind if it names none.
 
         Raises TokenRefused if the issuer has none, or whatever fetching raises.
@@ -89,10 +89,10 @@ class Keys:
         self._fetched_at = now
         return True
 
-    def _known(self, key_id: str | None, algorithm: str) -> list[PublicKey]:
+    def _known(self, key_id: str | None, algorithm: str) -> list[IssuerKey]:
         return [key for key in self._keys if algorithm in key.algorithms and key_id in (None, key.key_id)]
 
-    def _fetched(self) -> list[PublicKey]:
+    def _fetched(self) -> list[IssuerKey]:
         address = self._jwks_url or self._discovered()
         match self._fetch_json(address):
             case {"keys": list(published)}:
@@ -108,7 +108,7 @@ class Keys:
         raise IssuerUnreadable(f"{address} names no jwks_uri")
 
 
-def public_key(published: Any) -> PublicKey | None:
+def public_key(published: Any) -> IssuerKey | None:
     """None if no token could be verified with it: such entries are ignored (RFC 7517, section 5)."""
     if not isinstance(published, dict) or not _is_for_verifying(published):
         return None
@@ -121,7 +121,7 @@ def public_key(published: Any) -> PublicKey | None:
     except (jwt.PyJWTError, ArithmeticError):
         return None
     key_id = published.get("kid")
-    return PublicKey(key_id if isinstance(key_id, str) else None, algorithms, key)
+    return IssuerKey(key_id if isinstance(key_id, str) else None, algorithms, key)
 
 
 def _is_for_verifying(published: dict[str, Any]) -> bool:

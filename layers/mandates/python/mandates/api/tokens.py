@@ -14,8 +14,8 @@ from mandates.api.callers import Caller, Scope
 from mandates.api.issuer_keys import (
     ALGORITHMS,
     FetchJson,
+    IssuerKey,
     Keys,
-    PublicKey,
 )
 from mandates.core.clock import Clock
 from mandates.core.ids import MAX_ID_LENGTH, is_printable_id
@@ -92,7 +92,7 @@ class Verifier:
                 raise
         return self._decoded(token, algorithm, self._keys.fitting(key_id, algorithm))
 
-    def _decoded(self, token: str, algorithm: str, keys: list[PublicKey]) -> Claims:
+    def _decoded(self, token: str, algorithm: str, keys: list[IssuerKey]) -> Claims:
         for key in keys:
             with contextlib.suppress(jwt.InvalidSignatureError):
                 claims: Claims = jwt.decode(

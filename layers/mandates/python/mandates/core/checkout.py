@@ -84,7 +84,7 @@ class Step(Enum):
     REFUSE = auto()  # Stripe refused exactly this
 
 
-def next_step(slot: Slot | None, request: CheckoutRequest, mandate: Status | None, now: int) -> Step:
+def checkout_step(slot: Slot | None, request: CheckoutRequest, mandate: Status | None, now: int) -> Step:
     """`mandate` is the status of the slot's mandate, None if there is none."""
     if slot and slot.refusal and request == slot.request and now < slot.expires_at:
         return Step.REFUSE

@@ -18,7 +18,7 @@ def has_passed(seconds: float, since: float, now: float) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Instant:
     epoch: float
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mandates.core.facts import Kind, utc
 from mandates.core.mandate import Mandate
-from mandates.core.record import Consent, Proven, Record, proven
+from mandates.core.record import ConsentEntry, Proven, Record, proven
 from mandates.core.return_tokens import By, returns
 
 MOST_CHARACTERS = 20_000
@@ -57,7 +57,7 @@ def _activity(known: Proven) -> Iterator[str]:
             yield " ".join(filter(None, (utc(fact["at"]), fact["kind"], by, ids, about and f"({about})")))
 
 
-def _statement(known: Proven, head: Mandate, consent: Consent) -> str:
+def _statement(known: Proven, head: Mandate, consent: ConsentEntry) -> str:
     business = f" by {known.terms.business_name}" if known.terms else ""
     set_up = head.facts.get(Kind.SETUP_SUCCEEDED)
     authorised = (

@@ -161,10 +161,12 @@ class Drop:
     before: float
 
 
-Step = Create | Pause | Subscribe | Remove | Retire | Drop
+RotationStep = Create | Pause | Subscribe | Remove | Retire | Drop
 
 
-def next_step(ours: Sequence[WebhookEndpoint], held: SigningSecrets, now: float, pauses: Pauses) -> Step:
+def rotation_step(
+    ours: Sequence[WebhookEndpoint], held: SigningSecrets, now: float, pauses: Pauses
+) -> RotationStep:
     """What a rotation does next. It goes on from what exists, whoever began it.
 
     Create is its first step; after Remove or Drop it means that nothing is left to do.
@@ -194,7 +196,7 @@ def next_step(ours: Sequence[WebhookEndpoint], held: SigningSecrets, now: float,
 
 def _with_both(
     second: WebhookEndpoint, ours: Sequence[WebhookEndpoint], held: SigningSecrets, now: float, pauses: Pauses
-) -> Step:
+) -> RotationStep:
     if second.is_quiet:
         entry = held.entry(second.endpoint_id)
         waits = _rest(entry.stored_at if entry else 0, pauses.known, now)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mandates.core.canonical import digest
 from mandates.core.evidence_pack import FORMAT, statement
-from mandates.core.facts import Fact, Facts, from_plain
+from mandates.core.facts import Fact, Facts, fact_from_plain
 from mandates.core.faults import faults
 from mandates.core.ledger import FORMAT as ENTRY_FORMAT
 from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_broken
 from mandates.core.record import Json, Record
-from mandates.core.terms import from_plain as terms_from_plain
+from mandates.core.terms import terms_from_plain
 
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 
@@ -170,7 +170,7 @@ def _subjects(withdrawals: Iterable[Json]) -> Mapping[str, Facts]:
     """What the page says about the subjects. If it leaves out a told withdrawal, the check misses it here."""
     subjects: dict[str, dict[str, Fact]] = {}
     for withdrawal in withdrawals:
-        fact = from_plain(withdrawal["fact"])
+        fact = fact_from_plain(withdrawal["fact"])
         subjects.setdefault(f"{withdrawal['subject']}#{withdrawal['id']}", {})[fact.key] = fact
     return subjects
 

@@ -17,7 +17,7 @@ from mandates.core.dispute_evidence import dispute_evidence
 from mandates.core.facts import NO_FACTS, to_plain, utc
 from mandates.core.faults import faults
 from mandates.core.ledger import GENESIS, Entry
-from mandates.core.record import Consent, Proven, Record, proven
+from mandates.core.record import ConsentEntry, Proven, Record, proven
 from mandates.core.retention import EVIDENCE_DAYS, evidence_ends, last_of_its_life
 from mandates.core.return_tokens import returns
 
@@ -54,7 +54,7 @@ def page_slices(entries: Sequence[Entry]) -> list[slice]:
     return [*slices, slice(begin, len(entries))]
 
 
-def build(record: Record, *, page: int, generated_at: str) -> dict[str, Any]:
+def build_pack(record: Record, *, page: int, generated_at: str) -> dict[str, Any]:
     """One page of the document, counted from 1. Raises IndexError if the page does not exist."""
     slices = page_slices(record.entries)
     if page < 1:
@@ -127,7 +127,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
     return {**entry.content(), "facts": list(entry.facts), "hash": entry.hash}
 
 
-def _consent(consent: Consent) -> dict[str, Any]:
+def _consent(consent: ConsentEntry) -> dict[str, Any]:
     detail = consent.fact.detail
     return {
         "entry": consent.entry.number,

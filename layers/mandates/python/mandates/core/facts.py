@@ -132,7 +132,7 @@ def to_plain(fact: Fact) -> dict[str, Any]:
     }
 
 
-def from_plain(plain: Mapping[str, Any]) -> Fact:
+def fact_from_plain(plain: Mapping[str, Any]) -> Fact:
     """The fact of `to_plain`.
 
     Raises ValueError, TypeError, KeyError or AttributeError if it is not a fact: an item that somebody
@@ -155,7 +155,7 @@ def from_plain(plain: Mapping[str, Any]) -> Fact:
 
 def all_from_plain(plain: Mapping[str, Any]) -> Facts:
     """Raises what `from_plain` raises, and ValueError for a fact under another fact's key."""
-    facts = {key: from_plain(fact) for key, fact in plain.items()}
+    facts = {key: fact_from_plain(fact) for key, fact in plain.items()}
     if any(fact.key != key for key, fact in facts.items()):
         raise ValueError("a fact lies under the key of another")
     return facts

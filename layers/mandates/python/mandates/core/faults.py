@@ -9,7 +9,7 @@ from dataclasses import fields
 
 from mandates.core.facts import NO_FACTS, merge
 from mandates.core.mandate import Mandate, Status, status
-from mandates.core.record import Consent, Proven, Record, own_facts, proven, told_of_subjects
+from mandates.core.record import ConsentEntry, Proven, Record, own_facts, proven, told_of_subjects
 
 
 def faults(record: Record) -> list[str]:
@@ -94,7 +94,7 @@ def _of_the_terms(record: Record, known: Proven) -> Iterator[str]:
     yield from _of_the_wording(known.consent, record)
 
 
-def _of_the_wording(consent: Consent, record: Record) -> Iterator[str]:
+def _of_the_wording(consent: ConsentEntry, record: Record) -> Iterator[str]:
     """Compares what was shown, word for word, with the terms in the language in which it was shown."""
     terms, locale = record.terms, consent.fact.detail["locale"]
     known = terms if terms and locale in terms.texts else None

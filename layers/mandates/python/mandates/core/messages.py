@@ -9,7 +9,7 @@ from mandates.core.formats import must_be_known
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class MessageKind:
     """`written` is the format of the messages that this release sends, `known` the newest that it reads."""
 
     name: str
@@ -34,14 +34,14 @@ class Kind:
         return message
 
 
-EVENT = Kind("a Stripe event", written=1, known=1)
+EVENT = MessageKind("a Stripe event", written=1, known=1)
 """What `project` (core/stripe_events/projection.py) keeps of it. receive_webhook, reconcile_events and ops
 send it."""
 
-WITHDRAWAL = Kind("a withdrawal", written=1, known=1)
+WITHDRAWAL = MessageKind("a withdrawal", written=1, known=1)
 """`mandate_id`: a withdrawn mandate, to be ended at Stripe."""
 
-UNPUBLISHED = Kind("an unpublished entry", written=1, known=1)
+UNPUBLISHED = MessageKind("an unpublished entry", written=1, known=1)
 """A ledger entry that was set aside (ledger/publishing.py)."""
 
-KINDS = (EVENT, WITHDRAWAL, UNPUBLISHED)
+MESSAGE_KINDS = (EVENT, WITHDRAWAL, UNPUBLISHED)

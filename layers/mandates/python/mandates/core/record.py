@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mandates.core.changes import stands_on
-from mandates.core.facts import NO_FACTS, Fact, Facts, Kind, from_plain, merge, the_id
+from mandates.core.facts import NO_FACTS, Fact, Facts, Kind, fact_from_plain, merge, the_id
 from mandates.core.ledger import Entry, PersonalValue
 from mandates.core.mandate import WITHDRAWING, Mandate, Status, status
 from mandates.core.retention import erasure_begun
@@ -51,7 +51,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
+class ConsentEntry:
     entry: Entry
     fact: Fact
 
@@ -76,7 +76,7 @@ class Proven:
     """
 
     entries: Sequence[Entry]
-    consent: Consent | None
+    consent: ConsentEntry | None
     head: Mandate | None
     personal: Personal
     terms: Terms | None
@@ -111,11 +111,11 @@ def proven(record: Record) -> Proven:
     )
 
 
-def consent_of(entries: Sequence[Entry]) -> Consent | None:
+def consent_of(entries: Sequence[Entry]) -> ConsentEntry | None:
     """The consent that a ledger begins with."""
     for plain in entries[0].facts if entries else ():
         if plain["kind"] == Kind.CONSENT_ACCEPTED:
-            return Consent(entries[0], from_plain(plain))
+            return ConsentEntry(entries[0], fact_from_plain(plain))
     return None
 
 
@@ -161,7 +161,7 @@ def told_of_subjects(head: Mandate, entries: Iterable[Entry]) -> dict[str, Facts
 
 
 def _told(entries: Iterable[Entry]) -> Iterable[Fact]:
-    return (from_plain(fact) for entry in entries for fact in entry.facts)
+    return (fact_from_plain(fact) for entry in entries for fact in entry.facts)
 
 
 def _subject_of(fact: Fact, head: Mandate) -> str:

@@ -10,7 +10,7 @@ from mandates.core.subjects import payment_method_subject, stripe_customer_subje
 
 
 @dataclass(frozen=True, slots=True)
-class Leftovers:
+class ToRelease:
     """Payment methods to be detached, and a Checkout Session to be expired."""
 
     payment_methods: tuple[str, ...] = ()
@@ -21,13 +21,13 @@ class Leftovers:
         return (*self.payment_methods, *((self.checkout_session,) if self.checkout_session else ()))
 
 
-def left_at_stripe(mandate: Mandate, subjects: Mapping[str, Subject]) -> Leftovers:
+def to_release(mandate: Mandate, subjects: Mapping[str, Subject]) -> ToRelease:
     """Nothing, unless the mandate is revoked. `subjects` are those it stands on.
 
     Deleting a customer detaches its payment methods: https://docs.stripe.com/api/customers/delete
     """
     if status(mandate.facts, *(subject.facts for subject in subjects.values())) is not Status.REVOKED:
-        return Leftovers()
+        return ToRelease()
     if has(subjects[stripe_customer_subject(mandate.stripe_customer_id)].facts, Kind.DELETED):
         attached = []
     else:
@@ -37,7 +37,7 @@ def left_at_stripe(mandate: Mandate, subjects: Mapping[str, Subject]) -> Leftove
             if not has(subjects[payment_method_subject(payment_method_id)].facts, Kind.DETACHED)
         ]
     may_be_open = not mandate.payment_method_id and not _session_ended(mandate)
-    return Leftovers(tuple(attached), mandate.checkout_session_id if may_be_open else None)
+    return ToRelease(tuple(attached), mandate.checkout_session_id if may_be_open else None)
 
 
 def _session_ended(mandate: Mandate) -> bool:

@@ -23,7 +23,7 @@ _FINGERPRINT_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownEndpoint:
     """An endpoint whose secret was stored. Times in epoch seconds; `removed_at` is when it went at Stripe."""
 
     endpoint_id: str
@@ -35,10 +35,10 @@ class Known:
 @dataclass(frozen=True)
 class SigningSecrets:
     secrets: tuple[str, ...] = ()
-    endpoints: tuple[Known, ...] = ()
+    endpoints: tuple[KnownEndpoint, ...] = ()
     registered: Mapping[str, Any] = field(default_factory=dict)
 
-    def entry(self, endpoint_id: str) -> Known | None:
+    def entry(self, endpoint_id: str) -> KnownEndpoint | None:
         return next((known for known in self.endpoints if known.endpoint_id == endpoint_id), None)
 
     def knows(self, endpoint_id: str) -> bool:
@@ -49,7 +49,7 @@ class SigningSecrets:
     def with_secret(self, endpoint_id: str, secret: str, now: int) -> "SigningSecrets":
         """The secrets with this one, valid from now on beside all others."""
         others = tuple(known for known in self.endpoints if known.endpoint_id != endpoint_id)
-        entry = Known(endpoint_id, fingerprint(secret), now)
+        entry = KnownEndpoint(endpoint_id, fingerprint(secret), now)
         secrets = tuple(dict.fromkeys((*self.secrets, secret)))
         return replace(self, secrets=secrets, endpoints=(*others, entry))
 
@@ -105,7 +105,7 @@ def fingerprint(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()[:_FINGERPRINT_LENGTH]
 
 
-def parse(text: str) -> SigningSecrets:
+def parsed_secrets(text: str) -> SigningSecrets:
     """Raises NewerFormat, or ValueError unless `secrets` is a list of signing secrets.
 
     Any other part that can't be read counts as absent. That leads to a new endpoint, and never to a lost
@@ -121,7 +121,7 @@ def parse(text: str) -> SigningSecrets:
     )
 
 
-def _known(entry: Any) -> Known | None:
+def _known(entry: Any) -> KnownEndpoint | None:
     match entry:
         case {
             "id": str(endpoint_id),
@@ -129,5 +129,5 @@ def _known(entry: Any) -> Known | None:
             "stored_at": int(stored_at),
             "removed_at": int() | None as removed_at,
         }:
-            return Known(endpoint_id, print_, stored_at, removed_at)
+            return KnownEndpoint(endpoint_id, print_, stored_at, removed_at)
     return None

@@ -144,10 +144,10 @@ def checked(plain: Mapping[str, Any]) -> Terms:
     wrong = list(_problems(plain))
     if wrong:
         raise TermsRefused("; ".join(wrong))
-    return from_plain(plain)
+    return terms_from_plain(plain)
 
 
-def from_plain(plain: Mapping[str, Any]) -> Terms:
+def terms_from_plain(plain: Mapping[str, Any]) -> Terms:
     """Terms that were checked when they were published. They are not checked again: a later, stricter rule
     must not take them away."""
     frequency, limits, notice = plain["frequency"], plain["limits"], plain.get("notice")

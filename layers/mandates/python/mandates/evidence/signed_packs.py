@@ -11,14 +11,14 @@ import msgspec
 
 from mandates.api.callers import NOT_YOURS, Caller, Scope
 from mandates.core.canonical import canonical_json
-from mandates.core.clock import Clock, Moment
+from mandates.core.clock import Clock, Instant
 from mandates.core.errors import (
     InsufficientScope,
     InvalidRequest,
     LedgerUnreadable,
     NotFound,
 )
-from mandates.core.evidence_pack import ALGORITHM, build
+from mandates.core.evidence_pack import ALGORITHM, build_pack
 from mandates.ledger.snapshot import read_record
 from mandates.runtime.telemetry import count, logger
 from mandates.store import tables
@@ -128,7 +128,7 @@ def signed_evidence(
         record = read_record(mandate_id)
         if record is None:
             raise NotFound(NOT_YOURS)
-        evidence = build(record, page=page, generated_at=Moment(clock()).text)
+        evidence = build_pack(record, page=page, generated_at=Instant(clock()).text)
     except IndexError:
         raise NotFound("there is no such page: follow `next` from page 1") from None
     except (LedgerUnreadable, *ALTERED_ITEMS_RAISE):

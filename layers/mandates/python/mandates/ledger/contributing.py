@@ -14,11 +14,11 @@ from mandates.core.changes import (
     stands_on,
     stands_on_after,
 )
-from mandates.core.clock import Clock, Moment
+from mandates.core.clock import Clock, Instant
 from mandates.core.errors import NotFound
 from mandates.core.facts import Fact
 from mandates.core.mandate import Mandate, Status, status
-from mandates.store.events import settled
+from mandates.store.events import already_applied
 from mandates.store.mandates import add_subject_facts, commit, read_heads, read_subjects
 from mandates.store.writing import until_no_conflict
 
@@ -34,7 +34,7 @@ have."""
 def work_out(
     contributions: Contributions,
     heads: Mapping[str, Mandate],
-    moment: Moment,
+    now: Instant,
     known: Mapping[str, Subject],
 ) -> list[Change]:
     """The changes that contributions make to these mandates as they are now; no empty ones.
@@ -45,7 +45,7 @@ def work_out(
     needed = [key for of_one in keys.values() for key in of_one]
     subjects = {**known, **read_subjects(key for key in needed if key not in known)}
     changes = [
-        change(heads[mandate_id], new, subjects=subjects, recorded_at=moment.text)
+        change(heads[mandate_id], new, subjects=subjects, recorded_at=now.text)
         for mandate_id, new in contributions.items()
     ]
     return [worked_out for worked_out in changes if not worked_out.is_empty]
@@ -62,12 +62,12 @@ def contribute(mandate_id: str, contributions: Sequence[Contribution], clock: Cl
 
 def _attempt(mandate_id: str, contributions: Sequence[Contribution], clock: Clock) -> None:
     head = _head_of(mandate_id)
-    seen = settled([new.event for new in contributions if new.event])
+    seen = already_applied([new.event for new in contributions if new.event])
     unseen = [new for new in contributions if new.event not in seen]
-    moment = Moment(clock())
-    changes = work_out({mandate_id: unseen}, {mandate_id: head}, moment, known={})
+    now = Instant(clock())
+    changes = work_out({mandate_id: unseen}, {mandate_id: head}, now, known={})
     if changes:
-        commit(changes, moment)
+        commit(changes, now)
 
 
 def withdraw_subject(key: str, fact: Fact, clock: Clock, *, event: EventRecord | None = None) -> None:
@@ -91,7 +91,7 @@ def withdraw_subject(key: str, fact: Fact, clock: Clock, *, event: EventRecord |
 
 def contribute_ours(mandate_id: str, source: str, fact: Callable[[int], Fact], clock: Clock) -> None:
     """Add a fact that one of our own calls brought about. `fact` is given the time in epoch seconds."""
-    contribute(mandate_id, [Contribution(source, (fact(Moment(clock()).seconds),))], clock)
+    contribute(mandate_id, [Contribution(source, (fact(Instant(clock()).seconds),))], clock)
 
 
 def contribute_once(mandate_id: str, fact: Fact, clock: Clock) -> bool:
@@ -102,9 +102,9 @@ def contribute_once(mandate_id: str, fact: Fact, clock: Clock) -> bool:
         head = _head_of(mandate_id)
         if fact.key in head.facts:
             return False
-        moment = Moment(clock())
+        now = Instant(clock())
         told = {mandate_id: [Contribution(fact.source, (fact,))]}
-        commit(work_out(told, {mandate_id: head}, moment, known={}), moment)
+        commit(work_out(told, {mandate_id: head}, now, known={}), now)
         return True
 
     return until_no_conflict(attempt)

@@ -20,7 +20,7 @@ from mandates.core.formats import NewerFormat
 from mandates.core.ledger import Entry
 from mandates.core.messages import UNPUBLISHED
 from mandates.core.outward import SOURCE, outward_event
-from mandates.ledger.stream import Added, entry_of, must_be_readable
+from mandates.ledger.stream import Added, entry_in, must_be_readable
 from mandates.runtime import aws
 from mandates.runtime.queues import Queue
 
@@ -71,7 +71,7 @@ class NotSetAside(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StreamRecord:
     """A ledger entry with its event, and its place in the stream."""
 
     added: Added
@@ -104,7 +104,7 @@ class Refused:
 class Sent:
     """What became of entries: accepted, refused for good, and what stopped the sending of all others."""
 
-    accepted: list[Record] = field(default_factory=list)
+    accepted: list[StreamRecord] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     error: Exception | None = None
 
@@ -172,7 +172,7 @@ class Publisher:
         sent.error = sent.error or newer
         return sent
 
-    def _put(self, call: Sequence[Record]) -> Sent:
+    def _put(self, call: Sequence[StreamRecord]) -> Sent:
         try:
             answer = self._events.put_events(
                 Entries=[{**record.event, "EventBusName": self._bus} for record in call]
@@ -186,7 +186,7 @@ class Publisher:
                 return Sent(refused=[Refused(call[0].added, code, str(error))])
         return self._put_each(call)
 
-    def _put_each(self, call: Sequence[Record]) -> Sent:
+    def _put_each(self, call: Sequence[StreamRecord]) -> Sent:
         """One of them is why the call was refused; which one, it did not say."""
         sent = Sent()
         for record in call:
@@ -201,7 +201,7 @@ class Publisher:
             raise NotSetAside(f"{taken} of {len(refused)} were")
 
 
-def _told(call: Sequence[Record], results: Sequence[Mapping[str, str]]) -> Sent:
+def _told(call: Sequence[StreamRecord], results: Sequence[Mapping[str, str]]) -> Sent:
     """What the bus said of each."""
     sent, waiting = Sent(), set()
     for record, result in zip(call, results, strict=True):
@@ -245,31 +245,31 @@ def _newer(one: Added) -> NewerFormat | None:
     return None
 
 
-def readable(added: Iterable[Added]) -> tuple[list[Record], list[Refused]]:
+def readable(added: Iterable[Added]) -> tuple[list[StreamRecord], list[Refused]]:
     """Entries with their events, and those that can't be read or told: a bug of ours, which will not pass."""
-    records: list[Record] = []
+    records: list[StreamRecord] = []
     unreadable: list[Refused] = []
     for one in added:
         try:
-            entry = entry_of(one.image)
-            records.append(Record(one, entry, event_for(entry)))
+            entry = entry_in(one.image)
+            records.append(StreamRecord(one, entry, event_for(entry)))
         except Exception as error:  # its text could quote the entry
             unreadable.append(Refused(one, UNREADABLE, type(error).__name__))
     return records, unreadable
 
 
-def in_ledger_order(records: Sequence[Record]) -> list[Record]:
+def in_ledger_order(records: Sequence[StreamRecord]) -> list[StreamRecord]:
     """The same records; each mandate's keep the places they have, sorted by ledger number."""
-    by_mandate: dict[str, list[Record]] = defaultdict(list)
+    by_mandate: dict[str, list[StreamRecord]] = defaultdict(list)
     for record in sorted(records, key=lambda record: record.entry.number):
         by_mandate[record.entry.mandate_id].append(record)
     next_of = {mandate_id: iter(of_mandate) for mandate_id, of_mandate in by_mandate.items()}
     return [next(next_of[record.entry.mandate_id]) for record in records]
 
 
-def calls(records: Iterable[Record]) -> Iterator[list[Record]]:
+def calls(records: Iterable[StreamRecord]) -> Iterator[list[StreamRecord]]:
     """Split into what one PutEvents call may carry, never two entries of one mandate."""
-    call: list[Record] = []
+    call: list[StreamRecord] = []
     size = 0
     for record in records:
         bytes_more = size_of(record.event)

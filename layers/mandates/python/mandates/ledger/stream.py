@@ -52,7 +52,7 @@ def must_be_readable(image: Image) -> int:
     return number
 
 
-def entry_of(image: Image) -> Entry:
+def entry_in(image: Image) -> Entry:
     """An entry from its item, as store/tables.py lays it out. Raises NewerFormat, KeyError, TypeError or
     ValueError."""
     return Entry(

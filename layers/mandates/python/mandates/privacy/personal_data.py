@@ -25,7 +25,7 @@ from typing import Any
 
 from mandates.api.views import mandate_view
 from mandates.core.changes import stands_on
-from mandates.core.clock import Clock, Moment, RandomBytes
+from mandates.core.clock import Clock, Instant, RandomBytes
 from mandates.core.errors import Busy, LedgerUnreadable
 from mandates.core.facts import Fact, Facts, Kind, to_plain
 from mandates.core.faults import faults
@@ -111,7 +111,7 @@ def export(held: Holdings, clock: Clock) -> dict[str, Any]:
     known = statuses(held.mandates)
     return {
         "customer_id": held.customer_id,
-        "exported_at": Moment(clock()).text,
+        "exported_at": Instant(clock()).text,
         "customer": asdict(held.customer) if held.customer else None,
         "checkout": held.slot,
         "mandates": [

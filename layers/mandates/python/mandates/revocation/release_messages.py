@@ -4,12 +4,12 @@ from mandates.core.ids import is_mandate_id
 from mandates.core.messages import WITHDRAWAL
 
 
-def to_settle(mandate_id: str) -> str:
-    """The body that `mandate_to_settle` reads."""
+def release_message(mandate_id: str) -> str:
+    """The body that `mandate_to_release` reads."""
     return WITHDRAWAL.text({"mandate_id": mandate_id})
 
 
-def mandate_to_settle(body: str) -> str | None:
+def mandate_to_release(body: str) -> str | None:
     """The mandate that a message is about; None if it is not one of ours, and never will be.
 
     Raises NewerFormat."""

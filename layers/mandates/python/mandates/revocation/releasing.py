@@ -5,22 +5,22 @@ from contextlib import suppress
 from functools import partial
 
 from mandates.core.changes import stands_on
-from mandates.core.clock import Clock, Moment
+from mandates.core.clock import Clock, Instant
 from mandates.core.errors import MandatesError
 from mandates.core.facts import all_ids
 from mandates.core.mandate import Mandate
-from mandates.core.release import Leftovers, left_at_stripe
+from mandates.core.release import ToRelease, to_release
 from mandates.gateway import Gateway, SessionNotOpen
 from mandates.store.mandates import read_heads, read_subjects
 from mandates.store.unreleased import (
-    Unsettled,
-    add_unsettled,
-    read_unsettled,
-    remove_unsettled,
+    Unreleased,
+    add_unreleased,
+    read_unreleased,
+    remove_unreleased,
 )
 
 
-def settle(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
+def release(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
     """End at Stripe what a withdrawn mandate still has there; safe to repeat at any time.
 
     Detaches the payment methods, or expires a session that could still be completed. If the customer
@@ -31,8 +31,8 @@ def settle(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
     head = read_heads([mandate_id]).get(mandate_id)
     if head is None:
         return []
-    left = _releases(left_at_stripe(head, read_subjects(stands_on(head, head.facts))), gateway)
-    known = read_unsettled(mandate_id, _at_stripe(head))
+    left = _releases(to_release(head, read_subjects(stands_on(head, head.facts))), gateway)
+    known = read_unreleased(mandate_id, _at_stripe(head))
     dismissed = [stripe_id for stripe_id, one in known.items() if one.is_dismissed and stripe_id in left]
     errors = {
         stripe_id: error
@@ -40,14 +40,14 @@ def settle(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
         if stripe_id not in dismissed and (error := _tried(release))
     }
     for stripe_id, error in errors.items():
-        add_unsettled(mandate_id, stripe_id, _code(error), Moment(clock()).seconds)
+        add_unreleased(mandate_id, stripe_id, _code(error), Instant(clock()).seconds)
     _unlist(known, errors)
     if errors:
         raise next(iter(errors.values()))
     return dismissed
 
 
-def _releases(left: Leftovers, gateway: Gateway) -> dict[str, Callable[[], None]]:
+def _releases(left: ToRelease, gateway: Gateway) -> dict[str, Callable[[], None]]:
     """By Stripe's id: how it is released."""
     releases: dict[str, Callable[[], None]] = {
         payment_method_id: partial(gateway.detach, payment_method_id)
@@ -81,7 +81,7 @@ def _code(error: Exception) -> str:
     return error.code if isinstance(error, MandatesError) else type(error).__name__
 
 
-def _unlist(known: Mapping[str, Unsettled], errors: Mapping[str, Exception]) -> None:
+def _unlist(known: Mapping[str, Unreleased], errors: Mapping[str, Exception]) -> None:
     for stripe_id, one in known.items():
         if stripe_id not in errors and not one.is_dismissed:
-            remove_unsettled(one)
+            remove_unreleased(one)

@@ -14,7 +14,7 @@ class SettingsError(Exception):
     pass
 
 
-def read[Settings: msgspec.Struct](kind: type[Settings], environment: Mapping[str, str]) -> Settings:
+def read_settings[Settings: msgspec.Struct](kind: type[Settings], environment: Mapping[str, str]) -> Settings:
     """Fill `kind` from the environment variables with its fields' names in capitals.
 
     Lists are separated by commas; booleans are `true` or `false`; only a field with a default may be empty.

@@ -17,11 +17,11 @@ from mandates.core.checkout import (
     Refusal,
     Slot,
     Step,
-    next_step,
+    checkout_step,
     recent_starts,
     wait_before_another,
 )
-from mandates.core.clock import Clock, Moment, RandomBytes
+from mandates.core.clock import Clock, Instant, RandomBytes
 from mandates.core.errors import CustomerRequired, RedirectRefusedByStripe, TooManyCheckouts
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import keep_beside
@@ -112,10 +112,10 @@ class Checkouts:
     def _next_step(self, slot: Slot | None, consent: Consent) -> Step:
         heads = read_heads([slot.mandate_id] if slot else [])
         status = next(iter(statuses(list(heads.values())).values()), None)
-        return next_step(slot, consent.request, status, Moment(self._clock()).seconds)
+        return checkout_step(slot, consent.request, status, Instant(self._clock()).seconds)
 
     def _check_another_may_begin(self, slot: Slot | None) -> None:
-        wait = wait_before_another(slot, Moment(self._clock()).seconds)
+        wait = wait_before_another(slot, Instant(self._clock()).seconds)
         if wait:
             raise TooManyCheckouts(
                 f"this customer began {MOST_STARTS} checkouts within an hour:"
@@ -131,7 +131,7 @@ class Checkouts:
         session = self._gateway.read_session(checkout_session_id)
         if session.get("status") == "open":
             return True
-        facts = tuple(facts_of(session, SOURCE, Moment(self._clock()).seconds))
+        facts = tuple(facts_of(session, SOURCE, Instant(self._clock()).seconds))
         contribute(mandate_id, [Contribution(SOURCE, facts)], self._clock)
         return False
 
@@ -149,13 +149,13 @@ class Checkouts:
     ) -> Slot:
         """Write consent, mandate and slot in one transaction, before Stripe hears of any of it."""
         self._check_another_may_begin(replaces)
-        moment = Moment(self._clock())
+        now = Instant(self._clock())
         mandate_id = _new_mandate_id(self._random_bytes)
         mandate = Mandate(
             mandate_id=mandate_id,
             customer_id=consent.customer_id,
             stripe_customer_id=stripe_customer_id,
-            created_at=moment.text,
+            created_at=now.text,
             terms_version=consent.request.terms_version,
             terms_digest=consent.request.terms_digest,
             locale=consent.request.locale,
@@ -164,13 +164,13 @@ class Checkouts:
         token = new_token(self._random_bytes)
         contribution = Contribution(
             SOURCE,
-            (expecting(mandate.accepted(moment.seconds, SOURCE), token),),
+            (expecting(mandate.accepted(now.seconds, SOURCE), token),),
             text=consent.terms.wording(consent.request.locale),
             personal=keep_beside(consent.personal, self._random_bytes),
         )
         at_stripe = Subject(stripe_customer_subject(stripe_customer_id))
-        begun = change(mandate, [contribution], subjects={at_stripe.key: at_stripe}, recorded_at=moment.text)
-        expires_at = moment.seconds + SESSION_LIFETIME_SECONDS
+        begun = change(mandate, [contribution], subjects={at_stripe.key: at_stripe}, recorded_at=now.text)
+        expires_at = now.seconds + SESSION_LIFETIME_SECONDS
         params = setup_session_params(
             mandate_id=mandate_id,
             owner_mark=self._owner_mark,
@@ -181,9 +181,9 @@ class Checkouts:
             locale=consent.request.locale,
             expires_at=expires_at,
         )
-        starts = {**recent_starts(replaces, moment.seconds), mandate_id: moment.seconds}
-        slot = Slot(mandate_id, consent.request, params, moment.seconds, expires_at, starts)
-        take_slot(customer, slot, replaces, begun, moment)
+        starts = {**recent_starts(replaces, now.seconds), mandate_id: now.seconds}
+        slot = Slot(mandate_id, consent.request, params, now.seconds, expires_at, starts)
+        take_slot(customer, slot, replaces, begun, now)
         return slot
 
     def _create(self, customer_id: str, slot: Slot, *, created: bool) -> Opened:

@@ -1,7 +1,7 @@
 """Recording who came back from Stripe's page (core/return_tokens.py says what that is worth)."""
 
 from mandates.api.callers import NOT_YOURS
-from mandates.core.clock import Clock, Moment
+from mandates.core.clock import Clock, Instant
 from mandates.core.errors import NotFound, WrongReturnToken
 from mandates.core.mandate import Mandate
 from mandates.core.retention import is_being_erased
@@ -37,7 +37,7 @@ def record_return(customer_id: str, checkout_session_id: str, token: str, clock:
 
 def _record(mandate: Mandate, by: By, clock: Clock) -> None:
     """Once for each of the two: what is repeated, by however many others, adds nothing to the ledger."""
-    fact = returned(by, Moment(clock()).seconds, SOURCE)
+    fact = returned(by, Instant(clock()).seconds, SOURCE)
     if contribute_once(mandate.mandate_id, fact, clock) and by is By.ANOTHER:
         correlate(mandate_id=mandate.mandate_id)
         count("ReturnsByAnother")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
-from mandates.core.clock import Clock, Moment, RandomBytes
+from mandates.core.clock import Clock, Instant, RandomBytes
 from mandates.core.errors import CustomerAlreadyLinked, StripeUnavailable
 from mandates.core.subjects import stripe_customer_subject
 from mandates.gateway import AnswerReplayed, Gateway, ResourceMissing
@@ -105,11 +105,11 @@ class Customers:
             return self._gateway.create_customer(claim.customer_id, self._owner_mark, idempotency_key=key)
         except AnswerReplayed:
             if claim.failed_at is None:
-                creation_failed(claim, Moment(self._clock()).seconds)
+                creation_failed(claim, Instant(self._clock()).seconds)
                 raise
             return self._found_or_begun_anew(claim, claim.failed_at)
         except StripeUnavailable:
-            creation_failed(claim, Moment(self._clock()).seconds)
+            creation_failed(claim, Instant(self._clock()).seconds)
             raise
 
     def _found_or_begun_anew(self, claim: Customer, last_created_at: int) -> str:
@@ -128,14 +128,14 @@ class Customers:
         raise Conflict
 
     def _claimed(self, customer_id: str) -> Customer:
-        now = Moment(self._clock())
+        now = Instant(self._clock())
         claim = Customer(customer_id, 1, self._random_bytes(16).hex(), now.seconds, now.text)
         claim_customer(claim)
         return claim
 
     def _renewed(self, before: Customer, generation: int) -> Customer:
         claim_id = self._random_bytes(16).hex()
-        return renew_claim(before, claim_id, generation, Moment(self._clock()).seconds)
+        return renew_claim(before, claim_id, generation, Instant(self._clock()).seconds)
 
     def _deleted_at_stripe(self, stripe_customer_id: str) -> bool:
         key = stripe_customer_subject(stripe_customer_id)

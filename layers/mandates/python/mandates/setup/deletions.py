@@ -1,6 +1,6 @@
 """A customer deleted at Stripe, found out by asking where the webhook has not come yet."""
 
-from mandates.core.clock import Clock, Moment
+from mandates.core.clock import Clock, Instant
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.subjects import stripe_customer_subject
 from mandates.gateway import Gateway
@@ -19,6 +19,6 @@ def found_deleted(stripe_customer_id: str, gateway: Gateway, clock: Clock) -> bo
     if not gateway.is_deleted(stripe_customer_id):
         return False
     named = ids(stripe_customer=stripe_customer_id)
-    deleted = Fact(Kind.DELETED, Moment(clock()).seconds, SOURCE, named)
+    deleted = Fact(Kind.DELETED, Instant(clock()).seconds, SOURCE, named)
     withdraw_subject(stripe_customer_subject(stripe_customer_id), deleted, clock)
     return True

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mandates.core.changes import Contribution
-from mandates.core.clock import Clock, Moment
+from mandates.core.clock import Clock, Instant
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate, Status
 from mandates.core.stripe_events.payment_method import AMAZON_PAY
@@ -42,10 +42,10 @@ def brought_up_to_date(
     """
     if statuses([mandate])[mandate.mandate_id] is not Status.PENDING:
         return mandate
-    if not may_ask(checkout_session_id, Moment(clock()).seconds, every=ASK_AGAIN_AFTER_SECONDS):
+    if not may_ask(checkout_session_id, Instant(clock()).seconds, every=ASK_AGAIN_AFTER_SECONDS):
         return mandate
     session = gateway.read_session(checkout_session_id)
-    facts = facts_about(mandate, session, owner_mark, SOURCE, Moment(clock()).seconds)
+    facts = facts_about(mandate, session, owner_mark, SOURCE, Instant(clock()).seconds)
     if facts:
         contribute(mandate.mandate_id, [Contribution(SOURCE, facts)], clock)
     return read_heads([mandate.mandate_id])[mandate.mandate_id]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mandates.core.changes import Contribution
-from mandates.core.clock import Clock, Moment
+from mandates.core.clock import Clock, Instant
 from mandates.core.errors import MandatesError
 from mandates.core.facts import Fact, Kind
 from mandates.core.mandate import Mandate, Status, status
@@ -68,7 +68,7 @@ class Sweeper:
         swept = Swept()
         in_a_row = 0
         try:
-            due = due_to_be_swept(Moment(self.clock()).seconds, MOST_PER_RUN)
+            due = due_to_be_swept(Instant(self.clock()).seconds, MOST_PER_RUN)
         except Exception as error:
             swept.error = error
             return swept
@@ -90,13 +90,13 @@ class Sweeper:
         try:
             head = read_heads([due.mandate_id]).get(due.mandate_id)
         except Exception:  # one that was altered can't be read, and must not stay first for ever
-            sweep_later(due, Moment(self.clock()).seconds + SHORTEST_PAUSE_SECONDS)
+            sweep_later(due, Instant(self.clock()).seconds + SHORTEST_PAUSE_SECONDS)
             raise
         if head is None or status(head.facts) is not Status.PENDING:
             sweep_no_more(due)  # the index lags, or the write that decided it knew of no index
             swept.decided += 1
             return
-        now = Moment(self.clock()).seconds
+        now = Instant(self.clock()).seconds
         try:
             facts = self._what_became_of(head, now)
             if facts:

@@ -24,22 +24,22 @@ Wanted = tuple[type[Model], dict[str, dict[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ReadTogether:
     """Strongly consistent, but of no single moment: every write is conditional on what was read here.
 
-    `settled` as in store/events.py. Subjects that were asked for and never written are without facts.
+    `applied` as in store/events.py. Subjects that were asked for and never written are without facts.
     """
 
-    settled: frozenset[EventRecord]
+    applied: frozenset[EventRecord]
     heads: Mapping[str, Mandate]
     subjects: Mapping[str, Subject]
 
 
 def read_together(
     records: Iterable[EventRecord], mandate_ids: Iterable[str], subject_keys: Iterable[str]
-) -> Known:
+) -> ReadTogether:
     """The event records, heads and subjects there are of these. Raises StoreError."""
-    settled: set[EventRecord] = set()
+    applied: set[EventRecord] = set()
     heads: dict[str, Mandate] = {}
     subjects = {key: Subject(key) for key in subject_keys}
     wanted: Iterator[Wanted] = chain(
@@ -51,12 +51,12 @@ def read_together(
         for row in _rows(some):
             match row:
                 case EventRow(outcome=outcome) if outcome == APPLIED:
-                    settled.add(EventRecord(row.event_id, row.record))
+                    applied.add(EventRecord(row.event_id, row.record))
                 case HeadRow():
                     heads[row.mandate_id] = mandate_of(row)
                 case SubjectRow():
                     subjects[row.subject] = subject_of(row)
-    return Known(frozenset(settled), heads, subjects)
+    return ReadTogether(frozenset(applied), heads, subjects)
 
 
 def _key(**values: str) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ from pynamodb.expressions.update import Action
 
 from mandates.core.changes import Change
 from mandates.core.checkout import CheckoutRequest, Refusal, Slot
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.subjects import stripe_customer_subject
 from mandates.store.mandates import add_change
 from mandates.store.tables import CheckoutRow, CustomerRow, SubjectRow
@@ -168,7 +168,7 @@ def read_slot(customer_id: str) -> Slot | None:
     return None
 
 
-def take_slot(customer: Customer, slot: Slot, replaces: Slot | None, consent: Change, moment: Moment) -> None:
+def take_slot(customer: Customer, slot: Slot, replaces: Slot | None, consent: Change, now: Instant) -> None:
     """Write the new mandate with its consent, and the slot, in one.
 
     No two can begin from the same slot, so none of its `starts` is lost. Raises Conflict if the slot changed,
@@ -194,7 +194,7 @@ def take_slot(customer: Customer, slot: Slot, replaces: Slot | None, consent: Ch
             CustomerRow, customer.customer_id, CustomerRow.RECORD, condition=_still_as_read(customer)
         )
         writing.save(row, condition=the_slot_we_read)
-        add_change(writing, consent, moment)
+        add_change(writing, consent, now)
 
 
 def fill_slot(customer_id: str, mandate_id: str, checkout_session_id: str, url: str) -> None:

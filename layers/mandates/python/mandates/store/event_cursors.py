@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.store.tables import CursorRow
 from mandates.store.writing import Conflict, conflicts_named
 
@@ -15,7 +15,7 @@ def read_position(group: str) -> int | None:
     return None
 
 
-def advance(group: str, position: int, types: Sequence[str], moment: Moment) -> None:
+def advance(group: str, position: int, types: Sequence[str], now: Instant) -> None:
     """All before `position` (epoch seconds) has been read. Somebody who is further already stays there."""
     never_backwards = CursorRow.position.does_not_exist() | (CursorRow.position < position)
     with suppress(Conflict), conflicts_named():
@@ -24,7 +24,7 @@ def advance(group: str, position: int, types: Sequence[str], moment: Moment) -> 
                 CursorRow.in_its_format(),
                 CursorRow.position.set(position),
                 CursorRow.types.set(list(types)),
-                CursorRow.advanced_at.set(moment.text),
+                CursorRow.advanced_at.set(now.text),
             ],
             condition=never_backwards,
         )

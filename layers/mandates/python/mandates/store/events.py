@@ -17,7 +17,7 @@ from typing import Any
 from pynamodb.expressions.condition import Condition
 
 from mandates.core.changes import EVENT, EventRecord
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.facts import is_time
 from mandates.core.stripe_events.projection import project
 from mandates.store.tables import EventRow
@@ -31,7 +31,7 @@ DISMISSED = "dismissed"
 _MOST_TYPE_CHARACTERS = 255
 
 
-def settled(records: Iterable[EventRecord]) -> set[EventRecord]:
+def already_applied(records: Iterable[EventRecord]) -> set[EventRecord]:
     """Those already applied. What was found foreign, of the other mode, of no known type or impossible is
     read again if it comes again: a setting may have been corrected, or a new version deployed."""
     found: set[EventRecord] = set()
@@ -58,7 +58,7 @@ def not_applied_before() -> Condition:
     return WrittenOut(EventRow.event_id.does_not_exist() | (EventRow.outcome != APPLIED))
 
 
-def applied_event_values(record: EventRecord, mandate_id: str, moment: Moment) -> dict[str, Any]:
+def applied_event_values(record: EventRecord, mandate_id: str, now: Instant) -> dict[str, Any]:
     """By EventRow's attributes."""
     return {
         "event_id": record.event_id,
@@ -67,15 +67,15 @@ def applied_event_values(record: EventRecord, mandate_id: str, moment: Moment) -
         "type": record.type,
         "created": record.created,
         "mandate_id": mandate_id,
-        "recorded_at": moment.text,
-        "expires_at": moment.seconds + KEPT_SECONDS,
+        "recorded_at": now.text,
+        "expires_at": now.seconds + KEPT_SECONDS,
     }
 
 
 def record_outcome(
     event: Mapping[str, Any],
     outcome: str,
-    moment: Moment,
+    now: Instant,
     *,
     reason: str | None = None,
     subject: str | None = None,
@@ -93,11 +93,11 @@ def record_outcome(
         outcome=outcome,
         type=_as_text(event.get("type")),
         created=created if is_time(created) else None,
-        recorded_at=moment.text,
+        recorded_at=now.text,
         reason=reason,
         subject=subject,
         body=project(event) if quarantined else None,
-        expires_at=None if quarantined else moment.seconds + KEPT_SECONDS,
+        expires_at=None if quarantined else now.seconds + KEPT_SECONDS,
         quarantined=EventRow.IN_QUARANTINE if quarantined else None,
     )
     with suppress(Conflict), conflicts_named():  # somebody else recorded it meanwhile
@@ -157,7 +157,7 @@ def quarantined(limit: int | None = None) -> Iterator[Seen]:
         )
 
 
-def dismiss(event_id: str, reason: str, moment: Moment) -> None:
+def dismiss(event_id: str, reason: str, now: Instant) -> None:
     """Take an event out of quarantine without applying it; its record then ends like every other.
 
     Raises Conflict if it is not (or no longer) in quarantine.
@@ -169,8 +169,8 @@ def dismiss(event_id: str, reason: str, moment: Moment) -> None:
             [
                 EventRow.outcome.set(DISMISSED),
                 EventRow.reason.set(reason),
-                EventRow.recorded_at.set(moment.text),
-                EventRow.expires_at.set(moment.seconds + KEPT_SECONDS),
+                EventRow.recorded_at.set(now.text),
+                EventRow.expires_at.set(now.seconds + KEPT_SECONDS),
                 EventRow.quarantined.remove(),
             ],
             condition=still_in_quarantine,

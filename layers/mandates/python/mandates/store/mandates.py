@@ -13,7 +13,7 @@ from pynamodb.expressions.update import Action
 
 from mandates.core.changes import Change, Subject
 from mandates.core.checkout import SESSION_LIFETIME_SECONDS
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Facts, all_from_plain, merge, to_plain
 from mandates.core.ledger import Entry, PersonalValue
 from mandates.core.mandate import Mandate, Status, status, withdrawn
@@ -84,13 +84,13 @@ def read_subjects(keys: Iterable[str]) -> dict[str, Subject]:
 
 def read_ledger(mandate_id: str) -> list[Entry]:
     rows = EntryRow.query(mandate_id, EntryRow.record.startswith(EntryRow.PREFIX), consistent_read=True)
-    return [entry_of(row) for row in rows]
+    return [entry_from_row(row) for row in rows]
 
 
 def last_entry(mandate: Mandate) -> Entry | None:
     """The entry at the tip of the mandate's ledger; None if there is none."""
     tip = [(mandate.mandate_id, EntryRow.key(mandate.entries))]
-    return next((entry_of(row) for row in EntryRow.batch_get(tip, consistent_read=True)), None)
+    return next((entry_from_row(row) for row in EntryRow.batch_get(tip, consistent_read=True)), None)
 
 
 def page_of_ledger(
@@ -106,7 +106,7 @@ def page_of_ledger(
         return [], None
     on_this_page = EntryRow.record.between(EntryRow.key(first), EntryRow.key(last))
     rows = EntryRow.query(mandate.mandate_id, on_this_page, consistent_read=True)
-    return [entry_of(row) for row in rows], LedgerPosition(last) if last < mandate.entries else None
+    return [entry_from_row(row) for row in rows], LedgerPosition(last) if last < mandate.entries else None
 
 
 def read_personal(mandate_id: str) -> dict[int, dict[str, PersonalValue]]:
@@ -194,16 +194,16 @@ def transaction_groups(changes: Sequence[Change]) -> Iterable[list[Change]]:
         yield group
 
 
-def commit(changes: Sequence[Change], moment: Moment) -> None:
+def commit(changes: Sequence[Change], now: Instant) -> None:
     """Write the changes of one group, all or none. Raises Conflict if anything read has changed since."""
     with transaction() as writing:
         for change in changes:
-            add_change(writing, change, moment)
+            add_change(writing, change, now)
         _link(writing, changes)
         add_sessions(writing, changes)
 
 
-def add_change(writing: Transaction, change: Change, moment: Moment) -> None:
+def add_change(writing: Transaction, change: Change, now: Instant) -> None:
     """The head, the ledger entries, the personal values and the event records of one change.
 
     All but the links to its session and to the subjects it stands on, which are `commit`'s.
@@ -213,7 +213,7 @@ def add_change(writing: Transaction, change: Change, moment: Moment) -> None:
         head = _head_row(change.after)
         if _is_pending(change.after):
             head.pending = HeadRow.PENDING
-            head.sweep_at = moment.seconds + SESSION_LIFETIME_SECONDS + SWEPT_AFTER_SECONDS
+            head.sweep_at = now.seconds + SESSION_LIFETIME_SECONDS + SWEPT_AFTER_SECONDS
         writing.save(head, condition=nobody_has_this_id)
     else:
         nobody_wrote_since = HeadRow.entries == change.before.entries
@@ -233,7 +233,7 @@ def add_change(writing: Transaction, change: Change, moment: Moment) -> None:
         beside = PersonalRow(change.after.mandate_id, f"{PersonalRow.PREFIX}{number:06}", values=kept)
         writing.save(beside, condition=PersonalRow.mandate_id.does_not_exist())
     for record in change.events:
-        applied = applied_event_values(record, change.after.mandate_id, moment)
+        applied = applied_event_values(record, change.after.mandate_id, now)
         writing.put(EventRow, applied, condition=not_applied_before())
 
 
@@ -366,7 +366,7 @@ def subject_of(row: SubjectRow) -> Subject:
     return Subject(row.subject, all_from_plain(row.facts or {}), frozenset(row.mandates or ()), version)
 
 
-def entry_of(row: EntryRow) -> Entry:
+def entry_from_row(row: EntryRow) -> Entry:
     return Entry(
         format=int(row.format),
         mandate_id=row.mandate_id,

@@ -5,8 +5,8 @@ Superseded and retired versions stay: they go on governing the mandates that wer
 
 from dataclasses import dataclass
 
-from mandates.core.clock import Moment
-from mandates.core.terms import Terms, from_plain
+from mandates.core.clock import Instant
+from mandates.core.terms import Terms, terms_from_plain
 from mandates.store.tables import TermsRow
 from mandates.store.writing import conflicts_named, transaction
 
@@ -24,7 +24,7 @@ class Published:
     retired_at: str | None
 
 
-def publish_terms(terms: Terms, moment: Moment) -> None:
+def publish_terms(terms: Terms, now: Instant) -> None:
     """Store a version and make it the current one. Raises Conflict if that version was published before."""
     never_published = TermsRow.record.does_not_exist()
     with transaction() as writing:
@@ -34,7 +34,7 @@ def publish_terms(terms: Terms, moment: Moment) -> None:
                 terms.version,
                 document=terms.to_plain(),
                 digest=terms.digest,
-                published_at=moment.text,
+                published_at=now.text,
             ),
             condition=never_published,
         )
@@ -44,17 +44,17 @@ def publish_terms(terms: Terms, moment: Moment) -> None:
                 _CURRENT,
                 document={"version": terms.version},
                 digest=terms.digest,
-                published_at=moment.text,
+                published_at=now.text,
             )
         )
 
 
-def retire_terms(version: str, moment: Moment) -> None:
+def retire_terms(version: str, now: Instant) -> None:
     """Stop offering a version. Raises Conflict if it was never published or is retired already."""
     published_and_offered = TermsRow.record.exists() & TermsRow.retired_at.does_not_exist()
     with conflicts_named():
         TermsRow(_VERSIONS, version).update(
-            [TermsRow.retired_at.set(moment.text)], condition=published_and_offered
+            [TermsRow.retired_at.set(now.text)], condition=published_and_offered
         )
 
 
@@ -80,4 +80,4 @@ def all_terms() -> list[Published]:
 
 
 def _published(row: TermsRow) -> Published:
-    return Published(from_plain(row.document), row.digest, row.published_at, row.retired_at)
+    return Published(terms_from_plain(row.document), row.digest, row.published_at, row.retired_at)

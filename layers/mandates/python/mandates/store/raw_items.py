@@ -11,13 +11,13 @@ from typing import Any
 
 from mandates.core.ledger import Entry, PersonalValue
 from mandates.runtime import aws
-from mandates.store.mandates import entry_of
+from mandates.store.mandates import entry_from_row
 from mandates.store.tables import EntryRow, PersonalRow
 
 ALTERED_ITEMS_RAISE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 """What reading an item raises that is not as we wrote it: a time beyond the calendar, a thousand brackets."""
 
-Item = dict[str, Any]
+RawItem = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def read_as_stored(mandate_id: str) -> Stored:
     )
 
 
-def _items(mandate_id: str) -> Iterator[Item]:
+def _items(mandate_id: str) -> Iterator[RawItem]:
     pages = aws.client("dynamodb").get_paginator("query")
     for page in pages.paginate(
         TableName=EntryRow.Meta.table_name,
@@ -50,24 +50,24 @@ def _items(mandate_id: str) -> Iterator[Item]:
         yield from page["Items"]
 
 
-def _is(kind: type[EntryRow | PersonalRow], item: Item) -> bool:
+def _is(kind: type[EntryRow | PersonalRow], item: RawItem) -> bool:
     return str(item["record"]["S"]).startswith(kind.PREFIX)
 
 
-def _number(item: Item) -> int:
+def _number(item: RawItem) -> int:
     number = item["record"]["S"].partition("#")[2]
     return int(number) if number.isdecimal() else 0
 
 
-def _entry(item: Item) -> Entry | None:
+def _entry(item: RawItem) -> Entry | None:
     try:
         row = EntryRow.from_raw_data(item)
-        return entry_of(row) if row.serialize() == item else None
+        return entry_from_row(row) if row.serialize() == item else None
     except ALTERED_ITEMS_RAISE:
         return None
 
 
-def _personal(item: Item) -> dict[str, PersonalValue] | None:
+def _personal(item: RawItem) -> dict[str, PersonalValue] | None:
     try:
         row = PersonalRow.from_raw_data(item)
         if row.serialize() != item:

@@ -176,18 +176,18 @@ class PersonalRow(Item):
     values = JSONAttribute()
 
 
-class Unsettled(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+class UnreleasedIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Lists what could not be released at Stripe, the longest first: nothing else carries `unsettled`."""
 
     class Meta:
         index_name = "unsettled"
         projection = IncludeProjection(["format", "code"])
 
-    unsettled = UnicodeAttribute(hash_key=True)
+    unreleased = UnicodeAttribute(hash_key=True, attr_name="unsettled")
     since = NumberAttribute(range_key=True)
 
 
-class UnsettledRow(Item):
+class UnreleasedRow(Item):
     """What a withdrawn mandate still has at Stripe, since Stripe would not release it; its key ends in
     Stripe's id for it.
 
@@ -206,12 +206,12 @@ class UnsettledRow(Item):
     record = UnicodeAttribute(range_key=True)
     since = NumberAttribute()
     code = UnicodeAttribute()
-    unsettled = UnicodeAttribute(null=True)
+    unreleased = UnicodeAttribute(null=True, attr_name="unsettled")
     dismissed_at = UnicodeAttribute(null=True)
     dismissed_by = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
 
-    by_unsettled = Unsettled()
+    by_unreleased = UnreleasedIndex()
 
 
 class SubjectRow(Item):
@@ -263,7 +263,8 @@ class Quarantined(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 class EventRow(Item):
     """One per event seen, whatever became of it.
 
-    `expires_at` is DynamoDB's time to live; what is quarantined has none, and stays until that is settled.
+    `expires_at` is DynamoDB's time to live. A quarantined event has none: it stays until somebody has dealt
+    with it.
     """
 
     IN_QUARANTINE = "yes"
@@ -323,24 +324,24 @@ class TermsRow(Item):
     retired_at = UnicodeAttribute(null=True)
 
 
-KINDS: dict[str, tuple[type[Item], ...]] = {
+ITEM_KINDS: dict[str, tuple[type[Item], ...]] = {
     "customers": (CustomerRow, CheckoutRow),
-    "mandates": (HeadRow, EntryRow, PersonalRow, UnsettledRow),
+    "mandates": (HeadRow, EntryRow, PersonalRow, UnreleasedRow),
     "stripe_subjects": (SubjectRow, SessionRow),
     "events": (EventRow, CursorRow),
     "terms": (TermsRow,),
 }
-TABLES = tuple(KINDS)
+TABLES = tuple(ITEM_KINDS)
 
 
 def bind(names: dict[str, str]) -> None:
     """Say what the tables are called here, e.g. `{"mandates": "stack-Mandates-1ABC"}`; be ready to ask."""
     for table, name in names.items():
-        for row in KINDS[table]:
+        for row in ITEM_KINDS[table]:
             row.Meta.table_name = name
             share(row)
 
 
 def warm(table: str) -> None:
     """Open the connection while the container starts, by asking a table for what is not there."""
-    open_connection(KINDS[table][0])
+    open_connection(ITEM_KINDS[table][0])

@@ -12,15 +12,15 @@ from itertools import chain
 from typing import Any
 
 from mandates.core.changes import EVENT, Contribution, EventRecord, Subject
-from mandates.core.clock import Clock, Moment
+from mandates.core.clock import Clock, Instant
 from mandates.core.errors import Busy
 from mandates.core.facts import Kind
 from mandates.core.mandate import Mandate
-from mandates.core.stripe_events.readers import read
+from mandates.core.stripe_events.readers import read_event
 from mandates.core.stripe_events.reading import AboutMandate, AboutSubject, Impossible, NotOurs, Reading
 from mandates.ledger.contributing import contribute, withdraw_subject, work_out
-from mandates.store.batch_reads import Known, read_together
-from mandates.store.events import APPLIED, QUARANTINED, record_outcome, settled
+from mandates.store.batch_reads import ReadTogether, read_together
+from mandates.store.events import APPLIED, QUARANTINED, already_applied, record_outcome
 from mandates.store.mandates import commit, read_heads, transaction_groups
 from mandates.store.writing import StoreError
 
@@ -41,12 +41,12 @@ def apply_events(events: Sequence[Event], *, owner_mark: str, livemode: bool, cl
     readings: dict[str, Reading] = {}
     for event_id, event in by_id.items():
         try:
-            readings[event_id] = read(event, owner_mark=owner_mark, livemode=livemode)
+            readings[event_id] = read_event(event, owner_mark=owner_mark, livemode=livemode)
         except Exception as error:
             results[event_id] = error
     records = [EventRecord(event_id) for event_id in by_id]
     known = _known_of(records, readings.values())
-    applied = _applied_before(records, results) if known is None else known.settled
+    applied = _applied_before(records, results) if known is None else known.applied
     results |= dict.fromkeys((record.event_id for record in applied), KNOWN)
     batch = _Batch(by_id, clock, results)
     about_mandates: list[AboutMandate] = []
@@ -60,14 +60,14 @@ def apply_events(events: Sequence[Event], *, owner_mark: str, livemode: bool, cl
                 batch.guarded(event_id, partial(batch.apply_to_subject, reading))
                 known = None  # mandates, and what they stand on, are no longer what was read
             case NotOurs(outcome=outcome):
-                batch.guarded(event_id, partial(batch.settle, by_id[event_id], outcome))
+                batch.guarded(event_id, partial(batch.leave_record, by_id[event_id], outcome))
             case Impossible(reason=reason):
                 batch.guarded(event_id, partial(batch.quarantine, by_id[event_id], reason))
     batch.apply_to_mandates(about_mandates, known)
     return results
 
 
-def _known_of(records: Sequence[EventRecord], readings: Iterable[Reading]) -> Known | None:
+def _known_of(records: Sequence[EventRecord], readings: Iterable[Reading]) -> ReadTogether | None:
     """All that a batch needs to know, in one request; None if that fails.
 
     One table may be out of reach and not another, or one of the mandates beyond reading.
@@ -86,14 +86,14 @@ def _known_of(records: Sequence[EventRecord], readings: Iterable[Reading]) -> Kn
 def _applied_before(records: Sequence[EventRecord], results: Results) -> set[EventRecord]:
     """Those already applied. One whose record can't be read holds up no other."""
     try:
-        return settled(records)
+        return already_applied(records)
     except StoreError:
         raise
     except Exception:
         found: set[EventRecord] = set()
         for record in records:
             try:
-                found |= settled([record])
+                found |= already_applied([record])
             except Exception as error:
                 results[record.event_id] = error
         return found
@@ -112,12 +112,12 @@ class _Batch:
         except Exception as error:
             self._results[event_id] = error
 
-    def settle(self, event: Event, outcome: str, subject: str | None = None) -> str:
-        record_outcome(event, outcome, Moment(self._clock()), subject=subject)
+    def leave_record(self, event: Event, outcome: str, subject: str | None = None) -> str:
+        record_outcome(event, outcome, Instant(self._clock()), subject=subject)
         return outcome
 
     def quarantine(self, event: Event, reason: str) -> str:
-        record_outcome(event, QUARANTINED, Moment(self._clock()), reason=reason)
+        record_outcome(event, QUARANTINED, Instant(self._clock()), reason=reason)
         return QUARANTINED
 
     def apply_to_subject(self, reading: AboutSubject) -> str:
@@ -126,9 +126,9 @@ class _Batch:
         A crash in between repeats the whole: the write merges, and each ledger is told only once.
         """
         withdraw_subject(reading.subject, reading.fact, self._clock, event=self._record(reading.event_id))
-        return self.settle(self._events[reading.event_id], APPLIED, subject=reading.subject)
+        return self.leave_record(self._events[reading.event_id], APPLIED, subject=reading.subject)
 
-    def apply_to_mandates(self, readings: Sequence[AboutMandate], known: Known | None) -> None:
+    def apply_to_mandates(self, readings: Sequence[AboutMandate], known: ReadTogether | None) -> None:
         """`known` is what was just read of them, if it still holds."""
         if not readings:
             return
@@ -168,10 +168,10 @@ class _Batch:
         heads: Mapping[str, Mandate],
         subjects: Mapping[str, Subject],
     ) -> None:
-        moment = Moment(self._clock())
+        now = Instant(self._clock())
         try:
-            for group in transaction_groups(work_out(contributions, heads, moment, subjects)):
-                commit(group, moment)
+            for group in transaction_groups(work_out(contributions, heads, now, subjects)):
+                commit(group, now)
                 for change in group:
                     self._applied(contributions[change.after.mandate_id])
         except Exception:

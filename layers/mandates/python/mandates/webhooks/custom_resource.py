@@ -34,7 +34,7 @@ MAX_REASON_LENGTH = 1000  # of the 4,096 bytes an answer may have
 
 TIME_IS_UP = "Time ran out before everything was done. Deploy again: it goes on from there."
 
-Kind = Literal["Create", "Update", "Delete"]
+RequestType = Literal["Create", "Update", "Delete"]
 Send = Callable[[str, bytes], None]
 
 
@@ -47,10 +47,10 @@ class TimeUp(TimeoutError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class CustomResourceRequest:
     """`physical_id` is what CloudFormation knows the resource by; None in a Create."""
 
-    kind: Kind
+    kind: RequestType
     request_id: str
     stack_id: str
     logical_id: str
@@ -58,7 +58,7 @@ class Request:
     properties: Mapping[str, Any]
 
 
-Work = Callable[[Request, Callable[[], None]], None]
+Work = Callable[[CustomResourceRequest, Callable[[], None]], None]
 """Does what is asked, or raises. It calls its second argument before each effect, which may raise TimeUp."""
 
 
@@ -87,7 +87,7 @@ def serve(
             raise TimeUp(TIME_IS_UP)
 
     try:
-        work(parse(event), go_on)
+        work(parsed_request(event), go_on)
     except Exception as error:
         # Where, and not what it said: Stripe's messages quote parts of the key.
         where = traceback.format_tb(error.__traceback__)
@@ -102,7 +102,7 @@ def serve(
         watchdog.join(max(0.0, remaining_seconds() - ENDING_SECONDS))
 
 
-def parse(event: Any) -> Request:
+def parsed_request(event: Any) -> CustomResourceRequest:
     """Raises BadRequest for what CloudFormation would not send."""
     match event:
         case {
@@ -114,7 +114,7 @@ def parse(event: Any) -> Request:
         }:
             known = event.get("PhysicalResourceId")
             if known is None or isinstance(known, str):
-                return Request(kind, request_id, stack_id, logical_id, known, properties)
+                return CustomResourceRequest(kind, request_id, stack_id, logical_id, known, properties)
     raise BadRequest("This is not a CloudFormation request for a custom resource.")
 
 

@@ -151,7 +151,7 @@ class WebhookEndpoints:
         ending = False
         while True:
             ours = self._ours()  # before the secrets: what is made in between must not look like a stray
-            match core.next_step(ours, self._secrets.read(), self._clock(), pauses):
+            match core.rotation_step(ours, self._secrets.read(), self._clock(), pauses):
                 case Create() if ending:
                     break
                 case Create(first):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
-from mandates.core.clock import Clock, Moment, rfc3339
+from mandates.core.clock import Clock, Instant, rfc3339
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway import EVENTS_PER_PAGE, Gateway
 from mandates.runtime.deadline import TimeLeft
@@ -102,7 +102,7 @@ class Reconciler:
     def run(self, types: Sequence[str] = HANDLED_TYPES) -> Found:
         """Never raises: what went wrong is in the answer, with what was done until then."""
         found = Found()
-        now = Moment(self.clock()).seconds
+        now = Instant(self.clock()).seconds
         cursors: dict[str, int] = {}
         try:
             if self.gateway.livemode is not None:
@@ -138,7 +138,7 @@ class Reconciler:
             all_taken &= self._take(events, start, stop, now, found)
             if all_taken and moves:
                 cursors[group] = max(cursors[group], min(stop, now))
-                advance(group, cursors[group], types, Moment(self.clock()))
+                advance(group, cursors[group], types, Instant(self.clock()))
             start = stop
             if len(events) < MOST_PER_SLICE // 2:
                 length *= 2

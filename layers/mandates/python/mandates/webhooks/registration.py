@@ -5,7 +5,7 @@ from typing import Any
 
 from mandates.core.endpoint_plan import Wanted
 from mandates.runtime.telemetry import logger
-from mandates.webhooks.custom_resource import Request
+from mandates.webhooks.custom_resource import CustomResourceRequest
 from mandates.webhooks.endpoints import OWNER_MARK, WebhookEndpoints
 from mandates.webhooks.secret_store import WebhookSecrets
 
@@ -17,7 +17,9 @@ def physical_id(stack_id: str, logical_id: str) -> str:
     return f"{_PREFIX}{stack_id.partition(':stack/')[2]}/{logical_id}"
 
 
-def provide(request: Request, secrets: WebhookSecrets, endpoints: Callable[[str], WebhookEndpoints]) -> None:
+def provide(
+    request: CustomResourceRequest, secrets: WebhookSecrets, endpoints: Callable[[str], WebhookEndpoints]
+) -> None:
     """Create and Update are the same: what there is at Stripe is made what is wanted.
 
     A failed update is followed by an update back to what was before. If even that fails, the stack must be
@@ -46,7 +48,7 @@ def provide(request: Request, secrets: WebhookSecrets, endpoints: Callable[[str]
         raise
 
 
-def _registered_as(request: Request) -> str:
+def _registered_as(request: CustomResourceRequest) -> str:
     """The name that a Delete will come with. CloudFormation makes one up if a Create was never answered."""
     known = request.physical_id or ""
     return known if known.startswith(_PREFIX) else physical_id(request.stack_id, request.logical_id)

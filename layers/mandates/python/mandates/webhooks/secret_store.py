@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from mandates.core.errors import Busy
-from mandates.core.signing_secrets import SigningSecrets, parse
+from mandates.core.signing_secrets import SigningSecrets, parsed_secrets
 
 ATTEMPTS = 10
 
-Change = Callable[[SigningSecrets], SigningSecrets]
+SecretChange = Callable[[SigningSecrets], SigningSecrets]
 
 
 class _Version(NamedTuple):
@@ -36,7 +36,7 @@ class WebhookSecrets:
         """Raises ValueError if the value is not one of ours, or what Secrets Manager says."""
         return self._version().held
 
-    def change(self, change: Change) -> SigningSecrets:
+    def change(self, change: SecretChange) -> SigningSecrets:
         """Returns what is stored then. `change` may be called several times. Raises Busy, or as `read`."""
         for _ in range(ATTEMPTS):
             version = self._version()
@@ -56,7 +56,7 @@ class WebhookSecrets:
 
     def _version(self) -> _Version:
         found = self._client.get_secret_value(SecretId=self._arn)
-        return _Version(found["VersionId"], parse(found["SecretString"]))
+        return _Version(found["VersionId"], parsed_secrets(found["SecretString"]))
 
 
 def _token_after(version_id: str) -> str:

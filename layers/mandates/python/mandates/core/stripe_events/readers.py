@@ -24,7 +24,7 @@ READERS: Mapping[str, Mapping[str, Reader]] = {
 _BY_TYPE = {event_type: reader for readers in READERS.values() for event_type, reader in readers.items()}
 
 
-def read(event: Mapping[str, Any], *, owner_mark: str, livemode: bool) -> Reading:
+def read_event(event: Mapping[str, Any], *, owner_mark: str, livemode: bool) -> Reading:
     """What a projected event says to the stack with this mark, which runs in that `livemode`.
 
     Raises ValueError for an event without an id: such an event is refused before it is queued.

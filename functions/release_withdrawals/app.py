@@ -19,8 +19,8 @@ from mandates.core.errors import MandatesError, UnknownAtStripe
 from mandates.core.formats import NewerFormat
 from mandates.gateway.access import Stripe, StripeAccess
 from mandates.gateway.politeness import BACKGROUND_PER_SECOND, BACKGROUND_SECONDS, put_off
-from mandates.revocation.release_messages import mandate_to_settle
-from mandates.revocation.releasing import settle
+from mandates.revocation.release_messages import mandate_to_release
+from mandates.revocation.releasing import release
 from mandates.runtime import aws, settings
 from mandates.runtime.telemetry import (
     correlated,
@@ -39,7 +39,7 @@ class Settings(StripeAccess, frozen=True, kw_only=True):
     stripe_work_dead_letters_url: str
 
 
-configured = settings.read(Settings, os.environ)
+configured = settings.read_settings(Settings, os.environ)
 tables.bind({"mandates": configured.mandates_table, "stripe_subjects": configured.stripe_subjects_table})
 tables.warm("mandates")
 stripe = Stripe(configured, within=BACKGROUND_SECONDS, per_second=BACKGROUND_PER_SECOND)
@@ -50,13 +50,13 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 @instrumented
 def handler(event: dict[str, Any], context: Any) -> Any:
     return process_partial_response(
-        event=event, record_handler=settle_one, processor=processor, context=context
+        event=event, record_handler=release_one, processor=processor, context=context
     )
 
 
-def settle_one(record: SQSRecord) -> None:
+def release_one(record: SQSRecord) -> None:
     try:
-        mandate_id = mandate_to_settle(record.body)
+        mandate_id = mandate_to_release(record.body)
     except NewerFormat as newer:
         put_off_for_now(record, newer)
         raise
@@ -64,7 +64,7 @@ def settle_one(record: SQSRecord) -> None:
         set_aside(record)
         return
     with correlated(mandate_id=mandate_id):
-        settle_or_put_off(mandate_id, record)
+        release_or_put_off(mandate_id, record)
 
 
 def set_aside(record: SQSRecord) -> None:
@@ -74,31 +74,31 @@ def set_aside(record: SQSRecord) -> None:
     count("StripeWorkSetAside")
 
 
-def settle_or_put_off(mandate_id: str, record: SQSRecord) -> None:
+def release_or_put_off(mandate_id: str, record: SQSRecord) -> None:
     try:
-        dismissed = settle(mandate_id, stripe.gateway(), time.time)
+        dismissed = release(mandate_id, stripe.gateway(), time.time)
     except Exception as error:
         put_off_for_now(record, error)
         raise
     if dismissed:
         logger.info("left at Stripe, as an operator decided", extra={"stripe_ids": dismissed})
     else:
-        count("WithdrawalsSettled")
+        count("WithdrawalsReleased")
 
 
 def put_off_for_now(record: SQSRecord, error: Exception) -> None:
     """Leave the message in the queue, to be received again later and later."""
     pause = put_off(int(record.attributes.approximate_receive_count or 1), random.random)
     logger.warning(
-        "not settled at Stripe yet",
+        "not released at Stripe yet",
         extra={"error": type(error).__name__, "again_in_seconds": pause},
         exc_info=None if isinstance(error, MandatesError) else error,  # what nobody expected, in full
     )
-    count("WithdrawalsNotSettled")
+    count("WithdrawalsNotReleased")
     if isinstance(error, UnknownAtStripe):
         count("UnknownAtStripe")
     waiting = time.time() - int(record.attributes.sent_timestamp) / 1000
-    measure("UnsettledFor", max(0.0, waiting), MetricUnit.Seconds)
+    measure("UnreleasedFor", max(0.0, waiting), MetricUnit.Seconds)
     sqs.change_message_visibility(
         QueueUrl=configured.stripe_work_queue_url,
         ReceiptHandle=record.receipt_handle,

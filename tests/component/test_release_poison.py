@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mandates.revocation.release_messages import mandate_to_settle, to_settle
+from mandates.revocation.release_messages import mandate_to_release, release_message
 from ops.stack import Stack
 from tests.component.operating import main
 from tests.component.test_revoking import DOWN
@@ -29,19 +29,19 @@ POISON = {
 }
 
 
-def settled(world: World, *bodies: str) -> list[str]:
+def left_in_the_queue(world: World, *bodies: str) -> list[str]:
     """As Lambda does: what is not reported as failed is deleted."""
     return [
         item["itemIdentifier"]
-        for item in world.invoke("settle_withdrawals", sqs_event(bodies))["batchItemFailures"]
+        for item in world.invoke("release_withdrawals", sqs_event(bodies))["batchItemFailures"]
     ]
 
 
 @pytest.mark.parametrize("kind", POISON)
 def test_poison_is_received_once(world: World, kind: str) -> None:
-    assert settled(world, POISON[kind]) == []
+    assert left_in_the_queue(world, POISON[kind]) == []
     assert world.waiting(world.work_dead_letters_url) == [POISON[kind]]
-    assert metrics(lambda: settled(world, POISON[kind])) == {"StripeWorkSetAside": [1.0]}
+    assert metrics(lambda: left_in_the_queue(world, POISON[kind])) == {"StripeWorkSetAside": [1.0]}
 
 
 @pytest.fixture
@@ -53,34 +53,34 @@ def withdrawn(world: World) -> str:
     return str(opened["mandate_id"])
 
 
-def test_neighbours_of_poison_are_settled(world: World, withdrawn: str) -> None:
-    assert settled(world, "not a withdrawal", to_settle(withdrawn), "[]") == []
+def test_neighbours_of_poison_are_released(world: World, withdrawn: str) -> None:
+    assert left_in_the_queue(world, "not a withdrawal", release_message(withdrawn), "[]") == []
     assert len(world.events("payment_method.detached")) == 1
     assert sorted(world.waiting(world.work_dead_letters_url)) == ["[]", "not a withdrawal"]
 
 
 def test_no_withdrawal_is_taken_for_poison_however_often_stripe_fails(world: World, withdrawn: str) -> None:
-    world.function("settle_withdrawals")
+    world.function("release_withdrawals")
     world.faults(DOWN)
     for received in (1, 10, 700, 5_000):
-        event = sqs_event([to_settle(withdrawn), "poison"])
+        event = sqs_event([release_message(withdrawn), "poison"])
         event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(received)
-        answer = world.invoke("settle_withdrawals", event)
+        answer = world.invoke("release_withdrawals", event)
         assert answer == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
     assert set(world.waiting(world.work_dead_letters_url)) == {"poison"}
     world.faults()
-    assert settled(world, to_settle(withdrawn)) == []
+    assert left_in_the_queue(world, release_message(withdrawn)) == []
     assert len(world.events("payment_method.detached")) == 1
 
 
-def test_a_withdrawal_that_cant_be_settled_for_another_reason_is_no_poison(
+def test_a_withdrawal_that_cant_be_released_for_another_reason_is_no_poison(
     world: World, withdrawn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:
         raise KeyError("a head of a later version")
 
-    monkeypatch.setattr(world.function("settle_withdrawals"), "settle", broken)
-    assert settled(world, to_settle(withdrawn)) == ["message-0"]
+    monkeypatch.setattr(world.function("release_withdrawals"), "release", broken)
+    assert left_in_the_queue(world, release_message(withdrawn)) == ["message-0"]
     assert world.waiting(world.work_dead_letters_url) == []
 
 
@@ -89,12 +89,12 @@ def test_poison_that_cant_be_moved_comes_back(world: World, monkeypatch: pytest.
         def send_message(self, **_: Any) -> None:
             raise ConnectionError
 
-    monkeypatch.setattr(world.function("settle_withdrawals"), "sqs", Down())
-    assert settled(world, "poison") == ["message-0"]
+    monkeypatch.setattr(world.function("release_withdrawals"), "sqs", Down())
+    assert left_in_the_queue(world, "poison") == ["message-0"]
 
 
 def test_a_message_is_read_as_it_is_written() -> None:
-    assert mandate_to_settle(to_settle("mdt_" + "a2" * 12)) == "mdt_" + "a2" * 12
+    assert mandate_to_release(release_message("mdt_" + "a2" * 12)) == "mdt_" + "a2" * 12
 
 
 def test_an_operator_sees_it_and_gives_it_back_once_it_is_understood(
@@ -105,12 +105,12 @@ def test_an_operator_sees_it_and_gives_it_back_once_it_is_understood(
         "StripeWorkQueueUrl": world.work_queue_url,
     }
     monkeypatch.setattr(Stack, "_outputs", outputs)
-    for body in ("poison", to_settle(withdrawn)):
+    for body in ("poison", release_message(withdrawn)):
         world.sqs.send_message(QueueUrl=world.work_dead_letters_url, MessageBody=body)
     assert main(["dlq", "list", "--stripe-work"]) == 0
     assert '"poison"' in capsys.readouterr().out
     assert main(["dlq", "redrive", "--stripe-work"]) == 1
     said = capsys.readouterr()
     assert "1 of 2 moved to the Stripe work queue" in said.out
-    assert "left here, no message of ours" in said.err
-    assert world.waiting(world.work_queue_url) == [to_settle(withdrawn)]
+    assert "left here, not our message" in said.err
+    assert world.waiting(world.work_queue_url) == [release_message(withdrawn)]

@@ -10,20 +10,20 @@ from typing import Any
 import boto3
 import pytest
 
-from mandates.core.clock import Moment
+from mandates.core.clock import Instant
 from mandates.core.errors import StripeUnavailable
 from mandates.core.facts import Fact, Kind, ids
 from mandates.gateway import Gateway, ResourceMissing
 from mandates.ledger.contributing import contribute_ours
-from mandates.revocation.release_messages import to_settle
-from mandates.revocation.releasing import settle
+from mandates.revocation.release_messages import release_message
+from mandates.revocation.releasing import release
 from mandates.store.unreleased import (
-    Unsettled,
-    add_unsettled,
-    all_unsettled,
-    dismiss_unsettled,
-    read_unsettled,
-    remove_unsettled,
+    Unreleased,
+    add_unreleased,
+    all_unreleased,
+    dismiss_unreleased,
+    read_unreleased,
+    remove_unreleased,
 )
 from mandates.store.writing import Conflict
 from ops.stack import Stack
@@ -48,14 +48,14 @@ def withdrawn(world: World) -> tuple[str, str]:
     """The mandate and its payment method, which Stripe has attached still."""
     mandate_id, payment_method_id = active(world)
     assert world.revoke(mandate_id).status == 200
-    world.function("settle_withdrawals")
+    world.function("release_withdrawals")
     return mandate_id, payment_method_id
 
 
 def withdrawn_while_pending(world: World) -> tuple[str, str]:
     begun = world.begun()
     assert world.revoke(begun["mandate_id"]).status == 200
-    world.function("settle_withdrawals")
+    world.function("release_withdrawals")
     return begun["mandate_id"], begun["checkout_session_id"]
 
 
@@ -66,7 +66,7 @@ def is_released(world: World, stripe_id: str) -> bool:
 
 
 def listed() -> list[tuple[str, str, str]]:
-    return [(one.mandate_id, one.stripe_id, one.code) for one in all_unsettled()]
+    return [(one.mandate_id, one.stripe_id, one.code) for one in all_unreleased()]
 
 
 @pytest.mark.parametrize("prepared", [withdrawn, withdrawn_while_pending])
@@ -76,17 +76,17 @@ def test_what_stripe_does_not_know_is_not_done(
     mandate_id, stripe_id = prepared(world)
     world.faults(ANOTHER_ACCOUNTS_KEY)
     for _ in range(2):
-        sent = metrics(lambda: world.settle(mandate_id) == ["message-0"] or pytest.fail("taken for done"))
-        assert sent.keys() == {"WithdrawalsNotSettled", "UnknownAtStripe", "UnsettledFor"}
+        sent = metrics(lambda: world.release(mandate_id) == ["message-0"] or pytest.fail("taken for done"))
+        assert sent.keys() == {"WithdrawalsNotReleased", "UnknownAtStripe", "UnreleasedFor"}
         assert listed() == [(mandate_id, stripe_id, "unknown_at_stripe")]
     put_off = [call for call in world.calls if call.operation == "ChangeMessageVisibility"]
     assert len(put_off) == 2
     world.faults()
     assert not is_released(world, stripe_id)
-    assert metrics(lambda: world.settle(mandate_id)) == {"WithdrawalsSettled": [1.0]}
+    assert metrics(lambda: world.release(mandate_id)) == {"WithdrawalsReleased": [1.0]}
     assert is_released(world, stripe_id)
     assert listed() == []
-    assert read_unsettled(mandate_id, [stripe_id]) == {}
+    assert read_unreleased(mandate_id, [stripe_id]) == {}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_whatever_keeps_it_from_being_released_it_is_listed(
     """A message ends after 14 days, whatever was in its way."""
     mandate_id, payment_method_id = withdrawn(world)
     world.faults(fault)
-    assert world.settle(mandate_id) == ["message-0"]
+    assert world.release(mandate_id) == ["message-0"]
     assert listed() == [(mandate_id, payment_method_id, code)]
 
 
@@ -124,8 +124,9 @@ def test_what_nobody_expected_is_logged_with_its_trace(
 
     log = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", log)
-    assert world.settle(mandate_id) == ["message-0"]
-    (line,) = (one for one in map(json.loads, log.getvalue().splitlines()) if "not settled" in one["message"])
+    assert world.release(mandate_id) == ["message-0"]
+    lines = map(json.loads, log.getvalue().splitlines())
+    (line,) = (one for one in lines if "not released" in one["message"])
     assert (line["mandate_id"], line["error"]) == (mandate_id, type(raised).__name__)
     assert ("in fails" in line.get("exception", "")) is is_told_in_full
     assert [code for *_, code in listed()] == ["KeyError" if is_told_in_full else "stripe_unavailable"]
@@ -133,18 +134,18 @@ def test_what_nobody_expected_is_logged_with_its_trace(
 
 def test_the_reason_is_the_last_and_the_time_the_first(world: World) -> None:
     mandate_id, payment_method_id = withdrawn(world)
-    add_unsettled(mandate_id, payment_method_id, "stripe_unavailable", 7)
+    add_unreleased(mandate_id, payment_method_id, "stripe_unavailable", 7)
     world.faults(ANOTHER_ACCOUNTS_KEY)
-    assert world.settle(mandate_id) == ["message-0"]
-    assert list(all_unsettled()) == [Unsettled(mandate_id, payment_method_id, 7, "unknown_at_stripe")]
+    assert world.release(mandate_id) == ["message-0"]
+    assert list(all_unreleased()) == [Unreleased(mandate_id, payment_method_id, 7, "unknown_at_stripe")]
 
 
 def test_it_is_measured_as_long_as_it_is_listed_with_or_without_a_message(world: World) -> None:
-    assert "UnsettledFor" not in world.reconcile()
+    assert "UnreleasedFor" not in world.reconcile()
     since = int(time.time()) - 30 * DAY
-    add_unsettled("mdt_" + "b" * 24, "pm_2", "unknown_at_stripe", since + DAY)
-    add_unsettled("mdt_" + "a" * 24, "pm_1", "unknown_at_stripe", since)
-    (age,) = world.reconcile()["UnsettledFor"]
+    add_unreleased("mdt_" + "b" * 24, "pm_2", "unknown_at_stripe", since + DAY)
+    add_unreleased("mdt_" + "a" * 24, "pm_1", "unknown_at_stripe", since)
+    (age,) = world.reconcile()["UnreleasedFor"]
     assert 30 * DAY <= age < 30 * DAY + 60
 
 
@@ -165,7 +166,7 @@ def test_one_that_stripe_does_not_know_keeps_no_other_from_being_released(world:
 
     gateway: Any = SimpleNamespace(detach=detach)
     with pytest.raises(ResourceMissing):
-        settle(mandate_id, gateway, time.time)
+        release(mandate_id, gateway, time.time)
     assert len(detached) == 2
     assert [stripe_id for _, stripe_id, _ in listed()] == ["pm_0_unknown"]
 
@@ -173,12 +174,12 @@ def test_one_that_stripe_does_not_know_keeps_no_other_from_being_released(world:
 def test_one_that_somebody_detached_by_hand_leaves_the_list(world: World) -> None:
     mandate_id, payment_method_id = withdrawn(world)
     world.faults(ANOTHER_ACCOUNTS_KEY)
-    world.settle(mandate_id)
+    world.release(mandate_id)
     world.faults()
     world.stripe.core.detach(payment_method_id)
     world.run_webhooks()
     world.faults(ANOTHER_ACCOUNTS_KEY)  # nobody is asked any more
-    assert world.settle(mandate_id) == []
+    assert world.release(mandate_id) == []
     assert listed() == []
 
 
@@ -189,7 +190,7 @@ def test_a_session_that_only_we_take_for_cancelled_is_ended_at_stripe(world: Wor
         begun["mandate_id"], "test", lambda now: Fact(Kind.SESSION_CANCELLED, now, "test"), time.time
     )
     assert world.revoke(begun["mandate_id"]).status == 200
-    assert world.settle(begun["mandate_id"]) == []
+    assert world.release(begun["mandate_id"]) == []
     assert is_released(world, begun["checkout_session_id"])
 
 
@@ -199,7 +200,7 @@ def test_a_session_that_only_we_take_for_cancelled_is_ended_at_stripe(world: Wor
 def dismissed(world: World) -> tuple[str, str]:
     mandate_id, payment_method_id = withdrawn(world)
     world.faults(ANOTHER_ACCOUNTS_KEY)
-    world.settle(mandate_id)
+    world.release(mandate_id)
     assert main(["withdrawals", "dismiss", mandate_id, "--reason", "its account is closed"]) == 0
     return mandate_id, payment_method_id
 
@@ -209,9 +210,9 @@ def test_what_was_dismissed_is_not_tried_again_and_who_and_why_is_kept(world: Wo
     assert listed() == []
     world.faults()
     asked = len(world.stripe.core.requests())
-    assert world.settle(mandate_id) == []
+    assert world.release(mandate_id) == []
     assert len(world.stripe.core.requests()) == asked
-    kept = read_unsettled(mandate_id, [payment_method_id])[payment_method_id]
+    kept = read_unreleased(mandate_id, [payment_method_id])[payment_method_id]
     arn = boto3.client("sts").get_caller_identity()["Arn"]
     assert (kept.dismissed_by, kept.reason, kept.code) == (arn, "its account is closed", "unknown_at_stripe")
     assert kept.dismissed_at
@@ -220,47 +221,47 @@ def test_what_was_dismissed_is_not_tried_again_and_who_and_why_is_kept(world: Wo
     assert main(["explain", mandate_id]) == 0
     told = capsys.readouterr().out
     assert f"by {arn}: its account is closed" in told
-    assert "SettleWithdrawals" not in told
+    assert "ReleaseWithdrawals" not in told
 
 
-def test_a_dismissal_counts_as_nothing_settled(world: World) -> None:
+def test_a_dismissal_counts_as_nothing_released(world: World) -> None:
     mandate_id, _ = dismissed(world)
-    assert metrics(lambda: world.settle(mandate_id)) == {}
+    assert metrics(lambda: world.release(mandate_id)) == {}
 
 
 def test_a_payment_method_of_later_is_released_all_the_same(world: World) -> None:
     """Only what was listed was dismissed."""
     mandate_id, session_id = withdrawn_while_pending(world)
     world.faults(ANOTHER_ACCOUNTS_KEY)
-    world.settle(mandate_id)
+    world.release(mandate_id)
     assert main(["withdrawals", "dismiss", mandate_id, "--reason", "it will run out"]) == 0
     world.faults()
     world.stripe.core.authorize(session_id)
     world.run_webhooks()
     payment_method_id = world.get_mandate(mandate_id).body["payment_method_id"]
-    assert world.settle(mandate_id) == []
+    assert world.release(mandate_id) == []
     assert is_released(world, payment_method_id)
 
 
-ONE = Unsettled("mdt_" + "a" * 24, "pm_1", 7, "unknown_at_stripe")
+ONE = Unreleased("mdt_" + "a" * 24, "pm_1", 7, "unknown_at_stripe")
 
 
 def test_a_dismissal_stays_whatever_a_worker_does_meanwhile(world: World) -> None:
-    add_unsettled(ONE.mandate_id, ONE.stripe_id, ONE.code, ONE.since)
-    dismiss_unsettled(ONE, by="ann", reason="gone", moment=Moment(8))
-    add_unsettled(ONE.mandate_id, ONE.stripe_id, "stripe_unavailable", 9)
-    remove_unsettled(ONE)
-    kept = read_unsettled(ONE.mandate_id, [ONE.stripe_id])[ONE.stripe_id]
+    add_unreleased(ONE.mandate_id, ONE.stripe_id, ONE.code, ONE.since)
+    dismiss_unreleased(ONE, by="ann", reason="gone", now=Instant(8))
+    add_unreleased(ONE.mandate_id, ONE.stripe_id, "stripe_unavailable", 9)
+    remove_unreleased(ONE)
+    kept = read_unreleased(ONE.mandate_id, [ONE.stripe_id])[ONE.stripe_id]
     assert (kept.is_dismissed, kept.code) == (True, ONE.code)
     assert listed() == []
 
 
 def test_what_was_released_meanwhile_is_not_dismissed(world: World) -> None:
-    add_unsettled(ONE.mandate_id, ONE.stripe_id, ONE.code, ONE.since)
-    remove_unsettled(ONE)
+    add_unreleased(ONE.mandate_id, ONE.stripe_id, ONE.code, ONE.since)
+    remove_unreleased(ONE)
     with pytest.raises(Conflict):
-        dismiss_unsettled(ONE, by="ann", reason="gone", moment=Moment(8))
-    assert read_unsettled(ONE.mandate_id, [ONE.stripe_id]) == {}
+        dismiss_unreleased(ONE, by="ann", reason="gone", now=Instant(8))
+    assert read_unreleased(ONE.mandate_id, [ONE.stripe_id]) == {}
 
 
 # ----------------------------------------------------------------------------------------- operator
@@ -271,9 +272,9 @@ def test_an_operator_lists_and_tries_again(world: World, capsys: Printed) -> Non
     assert "no withdrawal waits to be released" in capsys.readouterr().out
     mandate_id, payment_method_id = withdrawn(world)
     world.faults(ANOTHER_ACCOUNTS_KEY)
-    world.settle(mandate_id)
-    add_unsettled(ONE.mandate_id, ONE.stripe_id, ONE.code, ONE.since)
-    add_unsettled(ONE.mandate_id, "pm_2", ONE.code, ONE.since)
+    world.release(mandate_id)
+    add_unreleased(ONE.mandate_id, ONE.stripe_id, ONE.code, ONE.since)
+    add_unreleased(ONE.mandate_id, "pm_2", ONE.code, ONE.since)
     world.calls.clear()
     capsys.readouterr()
     assert main(["withdrawals", "list"]) == 0
@@ -297,10 +298,10 @@ def test_an_operator_lists_and_tries_again(world: World, capsys: Printed) -> Non
     assert "2 of 2 queued" in capsys.readouterr().out
     assert main(["withdrawals", "retry", mandate_id, mandate_id]) == 0
     assert sorted(world.waiting(world.work_queue_url)) == sorted(
-        [to_settle(ONE.mandate_id), to_settle(mandate_id), to_settle(mandate_id)]
+        [release_message(ONE.mandate_id), release_message(mandate_id), release_message(mandate_id)]
     )
     world.faults()
-    assert world.settle(mandate_id) == []
+    assert world.release(mandate_id) == []
     assert [one for one in listed() if one[0] == mandate_id] == []
 
 
@@ -314,7 +315,7 @@ def test_what_is_not_listed_is_not_dismissed(world: World, capsys: Printed) -> N
 
 
 def test_a_queue_out_of_reach_is_said(world: World, capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
-    add_unsettled(ONE.mandate_id, ONE.stripe_id, ONE.code, ONE.since)
+    add_unreleased(ONE.mandate_id, ONE.stripe_id, ONE.code, ONE.since)
     monkeypatch.setattr(Stack, "_outputs", {**Stack("x")._outputs, "StripeWorkQueueUrl": "https://gone"})
     assert main(["withdrawals", "retry", "--all"]) == 1
     assert "not everything was queued; run it again" in capsys.readouterr().err
@@ -339,7 +340,7 @@ def test_evidence_and_erasure_take_no_notice(world: World, capsys: Printed) -> N
 
     before = evidence()
     world.faults(ANOTHER_ACCOUNTS_KEY)
-    world.settle(mandate_id)
+    world.release(mandate_id)
     assert len(listed()) == 1
     assert evidence() == before
     assert main(["mandate", "verify", mandate_id]) == 0
@@ -347,7 +348,7 @@ def test_evidence_and_erasure_take_no_notice(world: World, capsys: Printed) -> N
     assert CUSTOMER not in everything_stored()
     assert len(listed()) == 1
     world.faults()
-    assert world.settle(mandate_id) == []
+    assert world.release(mandate_id) == []
     assert listed() == []
 
 
