@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of `sam local`, e.g. start-api")
     chosen = parser.parse_args()
     if bool(chosen.arguments) != (chosen.command == "sam"):
-        parser.error("`sam` takes the arguments of `sam local`, and nothing else takes any")
+        parser.error("`sam` needs the arguments of `sam local`; the other commands take none")
     settings = Settings.from_environment()
     # From here on, this process doesn't know of any AWS account either.
     cleaned = environment.clean()
@@ -94,7 +94,7 @@ def _logs(settings: Settings) -> int:
         for line in logs.lines(settings):
             say(line)
     for name in ended:
-        say(f"\n  {name} has ended (`make up` starts all of it anew). The end of its log:")
+        say(f"\n  {name} has ended (`make up` starts everything anew). The end of its log:")
         say(visible_lines(processes.end_of_log(name)))
     return 1 if "aws" in ended else 0
 
