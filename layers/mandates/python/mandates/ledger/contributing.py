@@ -1,4 +1,4 @@
-"""Contributing facts to mandates: read, work out the change, write it, and again if somebody was faster."""
+"""Contributes facts to mandates: reads, works out the change, writes it, repeats if somebody was faster."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -26,9 +26,9 @@ Contributions = Mapping[str, Sequence[Contribution]]
 """By mandate id."""
 
 _MOST_PER_TRANSACTION = 30
-"""Each is an entry, an event record and one of personal values, a link to a payment method and a link to a
-session; beside them are the head and the link to the customer: at most 92 of the 100 items a transaction may
-have."""
+"""Each contribution is an entry, an event record, an item of personal values, a link to a payment method and
+a link to a session. Beside them are the head and the link to the customer. That is at most 92 of the 100
+items of a transaction."""
 
 
 def work_out(
@@ -37,9 +37,9 @@ def work_out(
     now: Instant,
     known: Mapping[str, Subject],
 ) -> list[Change]:
-    """The changes that contributions make to these mandates as they are now; no empty ones.
+    """The changes that contributions make to these mandates as they are now, without empty changes.
 
-    `known` are subjects that were just read; the others are read here.
+    `known` are subjects that were just read. The others are read here.
     """
     keys = {mandate_id: stands_on_after(heads[mandate_id], new) for mandate_id, new in contributions.items()}
     needed = [key for of_one in keys.values() for key in of_one]
@@ -52,7 +52,7 @@ def work_out(
 
 
 def contribute(mandate_id: str, contributions: Sequence[Contribution], clock: Clock) -> None:
-    """Add contributions to one mandate. Those whose event was applied before are left out.
+    """Add contributions to one mandate. Those whose event was already applied are left out.
 
     Safe to repeat and to run beside others. Raises NotFound, or Busy with the rest not done.
     """
@@ -71,12 +71,13 @@ def _attempt(mandate_id: str, contributions: Sequence[Contribution], clock: Cloc
 
 
 def withdraw_subject(key: str, fact: Fact, clock: Clock, *, event: EventRecord | None = None) -> None:
-    """Add a withdrawing fact to a subject in one write; then tell the ledger of each mandate standing on it.
+    """Add a withdrawing fact to a subject in one write; then add it to the ledger of each mandate standing on
+    it.
 
-    `event` is the record of the event that brought the fact, if one did.
+    `event` is the record of the event that brought the fact, if an event did.
 
-    What one of our own calls found out is told again each time: a call that died before it told everybody is
-    not repeated, as an event is. No ledger is told the same twice, so all of it is safe to repeat.
+    A fact found by one of our own calls is added to the ledgers again each time: unlike an event, a call that
+    died halfway is not repeated. No ledger records the same fact twice, so all of it is safe to repeat.
     """
     subject = add_subject_facts(key, [fact])
     told = {event: fact} if event else {}
@@ -90,13 +91,13 @@ def withdraw_subject(key: str, fact: Fact, clock: Clock, *, event: EventRecord |
 
 
 def contribute_ours(mandate_id: str, source: str, fact: Callable[[int], Fact], clock: Clock) -> None:
-    """Add a fact that one of our own calls brought about. `fact` is given the time in epoch seconds."""
+    """Add a fact that one of our own calls caused. `fact` gets the time in epoch seconds."""
     contribute(mandate_id, [Contribution(source, (fact(Instant(clock()).seconds),))], clock)
 
 
 def contribute_once(mandate_id: str, fact: Fact, clock: Clock) -> bool:
-    """Add a fact of our own, unless the mandate has one with its key: whoever repeats it adds nothing to the
-    ledger. Returns whether it was added. Raises NotFound or Busy."""
+    """Add a fact of our own, unless the mandate already has one with its key: repeating it adds nothing to
+    the ledger. Returns whether it was added. Raises NotFound or Busy."""
 
     def attempt() -> bool:
         head = _head_of(mandate_id)
@@ -118,7 +119,7 @@ def _head_of(mandate_id: str) -> Mandate:
 
 
 def statuses(heads: Sequence[Mandate]) -> dict[str, Status]:
-    """By mandate id, from the facts of the mandates and of all they stand on; strongly consistent."""
+    """By mandate id, from the facts of the mandates and of everything they stand on. Strongly consistent."""
     keys = {head.mandate_id: stands_on(head, head.facts) for head in heads}
     subjects = read_subjects(key for of_one in keys.values() for key in of_one)
     return {

@@ -1,13 +1,14 @@
-"""From the mandates table's stream to the bus: every ledger entry, at least once, in order per mandate.
+"""Publishes every ledger entry from the mandates table's stream on the bus: at least once, in order per
+mandate.
 
-A stream has the writes in their order, but those of one transaction in any order
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html), and the events
-of one PutEvents call succeed or fail each for itself. So a batch is sorted by ledger number within each
-mandate, no call carries two entries of one mandate, and after a failure that will pass nothing more is
-sent: Lambda hands over again whatever follows the first entry that was not published.
+A stream has writes in their order, but the writes of one transaction in any order
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html). The events of one
+PutEvents call succeed or fail separately. So a batch is sorted by ledger number within each mandate, and no
+call carries two entries of one mandate. After a temporary failure nothing more is sent: Lambda delivers again
+whatever follows the first unpublished entry.
 
-What will not pass holds up nothing: an entry that can't be read, or that the bus refuses for what is in it,
-is set aside in a queue for an operator (`python -m ops unpublished`), and what follows it goes out.
+A permanent failure does not block later entries. An entry that can't be read, or that the bus refuses for its
+content, is set aside in a queue for an operator (`python -m ops unpublished`), and later entries go out.
 """
 
 import json
@@ -30,18 +31,18 @@ MAX_EVENTS_PER_CALL = 10
 MAX_BYTES_PER_CALL = 256 * 1024
 """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html"""
 
-_TIME_BYTES = 14  # what an event's time counts for, ibid.
+_TIME_BYTES = 14  # the size of an event's time: the same page
 
 ENTRY_REFUSED = frozenset(
     {"InvalidArgument", "MalformedDetail", "NotAuthorizedForDetailTypeException", "RedactionFailure"}
 )
-"""What PutEvents says of one entry, among others, when it is that entry's own fault and will always be:
+"""PutEvents' codes for one entry of several if the entry itself is at fault, permanently:
 https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
 
-Of the codes it calls non-retryable, AccessDeniedException, InvalidAccountIdException and
-NotAuthorizedForSourceException are left out: those are of the role or the bus, strike every entry alike, and
-pass once somebody mends them. Like InternalFailure, ThrottlingException and any code not known here, they are
-waited out."""
+Of the codes called non-retryable there, AccessDeniedException, InvalidAccountIdException and
+NotAuthorizedForSourceException are left out. They are about the role or the bus, affect every entry alike,
+and end once somebody fixes them. They are waited out, like InternalFailure, ThrottlingException and any
+unknown code."""
 
 CALL_REFUSED = frozenset(
     {
@@ -53,21 +54,21 @@ CALL_REFUSED = frozenset(
         "ValidationException",
     }
 )
-"""What a call fails with for what is in it, such as an entry too large; botocore's own check included:
+"""The errors of a call whose content is at fault, such as too large an entry; botocore's own check included:
 https://docs.aws.amazon.com/eventbridge/latest/APIReference/CommonErrors.html"""
 
 UNREADABLE = "Unreadable"
-"""The code of an entry that we can't make an event of."""
+"""The code of an entry from which we can't make an event."""
 
 _MOST_TOLD = 500
 
 
 class NotAccepted(Exception):
-    """The bus answered, and did not take all events for now. The message has its error codes."""
+    """The bus answered, but did not accept all events for now. The message has its error codes."""
 
 
 class NotSetAside(Exception):
-    """The queue of unpublished entries did not take all that was to be set aside."""
+    """The queue of unpublished entries did not accept everything that was to be set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +82,14 @@ class StreamRecord:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An entry that will never be published as it is, and why: a code of EventBridge's, or UNREADABLE."""
+    """An entry that can never be published as it is, and why: EventBridge's code, or UNREADABLE."""
 
     added: Added
     code: str
     message: str = ""
 
     def to_message(self) -> str:
-        """For the queue of unpublished entries. An event holds nothing personal, so no word on it does."""
+        """For the queue of unpublished entries. An event holds nothing personal, nor does what is said of it."""
         return UNPUBLISHED.text(
             {
                 "mandate_id": self.added.mandate_id,
@@ -102,7 +103,7 @@ class Refused:
 
 @dataclass(slots=True)
 class Sent:
-    """What became of entries: accepted, refused for good, and what stopped the sending of all others."""
+    """What became of the entries: accepted, or refused permanently; and what stopped all others."""
 
     accepted: list[StreamRecord] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
@@ -115,7 +116,7 @@ class Sent:
 
     @property
     def done_with(self) -> set[str]:
-        """Sequence numbers."""
+        """The sequence numbers."""
         added = [record.added for record in self.accepted] + [refused.added for refused in self.refused]
         return {one.sequence_number for one in added}
 
@@ -141,10 +142,10 @@ class Publisher:
         self._unpublished = unpublished
 
     def publish(self, added: Sequence[Added]) -> Outcome:
-        """Publish entries, given in the stream's order, up to the first that AWS does not take for now.
+        """Publish entries, given in the stream's order, up to the first that AWS does not accept for now.
 
-        What is refused behind that one is handed over again with it, and not set aside until then: else each
-        of the tries during an outage would set it aside once more.
+        Refused entries after that one are delivered again together with it, and are not set aside before then.
+        Otherwise each attempt during an outage would set them aside once more.
         """
         sent = self.send(added)
         done = sent.done_with
@@ -153,14 +154,14 @@ class Publisher:
         published = [record.entry for record in sent.accepted]
         try:
             self._set_aside(aside)
-        except Exception as error:  # whatever it was, what is published stays so
+        except Exception as error:  # whatever it was, what is published stays published
             return Outcome(published, (), _first(one.added for one in aside), error)
         return Outcome(published, aside, resume_at, sent.error)
 
     def send(self, added: Iterable[Added]) -> Sent:
         """Send entries to the bus, and set nothing aside.
 
-        An entry of a newer format is not refused for good, but waits for a release that can read it.
+        An entry of a newer format is not refused permanently, but waits for a release that can read it.
         """
         known, newer = before_any_newer(added)
         records, unreadable = readable(known)
@@ -187,7 +188,7 @@ class Publisher:
         return self._put_each(call)
 
     def _put_each(self, call: Sequence[StreamRecord]) -> Sent:
-        """One of them is why the call was refused; which one, it did not say."""
+        """One of the entries caused the refusal of the call, which did not say which one."""
         sent = Sent()
         for record in call:
             sent.add(self._put([record]))
@@ -202,7 +203,7 @@ class Publisher:
 
 
 def _told(call: Sequence[StreamRecord], results: Sequence[Mapping[str, str]]) -> Sent:
-    """What the bus said of each."""
+    """What the bus said about each entry."""
     sent, waiting = Sent(), set()
     for record, result in zip(call, results, strict=True):
         code = result.get("ErrorCode")
@@ -226,7 +227,7 @@ def _is_before(added: Added, sequence_number: str) -> bool:
 
 
 def before_any_newer(added: Iterable[Added]) -> tuple[list[Added], NewerFormat | None]:
-    """The entries before the first of a mandate that has one of a newer format: none may overtake it."""
+    """The entries before a mandate's first entry of a newer format: none may overtake it."""
     entries = list(added)
     newer = {one.mandate_id: error for one in entries if (error := _newer(one))}
     for at, one in enumerate(entries):
@@ -240,13 +241,13 @@ def _newer(one: Added) -> NewerFormat | None:
         must_be_readable(one.image)
     except NewerFormat as newer:
         return newer
-    except (KeyError, ValueError, TypeError):  # which `readable` tells of
+    except (KeyError, ValueError, TypeError):  # `readable` reports it
         return None
     return None
 
 
 def readable(added: Iterable[Added]) -> tuple[list[StreamRecord], list[Refused]]:
-    """Entries with their events, and those that can't be read or told: a bug of ours, which will not pass."""
+    """Entries with their events, and those that can't be read or published: our bug, and permanent."""
     records: list[StreamRecord] = []
     unreadable: list[Refused] = []
     for one in added:
@@ -259,7 +260,7 @@ def readable(added: Iterable[Added]) -> tuple[list[StreamRecord], list[Refused]]
 
 
 def in_ledger_order(records: Sequence[StreamRecord]) -> list[StreamRecord]:
-    """The same records; each mandate's keep the places they have, sorted by ledger number."""
+    """The same records. Each mandate's records keep their places, but sorted by ledger number."""
     by_mandate: dict[str, list[StreamRecord]] = defaultdict(list)
     for record in sorted(records, key=lambda record: record.entry.number):
         by_mandate[record.entry.mandate_id].append(record)
@@ -268,7 +269,7 @@ def in_ledger_order(records: Sequence[StreamRecord]) -> list[StreamRecord]:
 
 
 def calls(records: Iterable[StreamRecord]) -> Iterator[list[StreamRecord]]:
-    """Split into what one PutEvents call may carry, never two entries of one mandate."""
+    """The records, split into what one PutEvents call may carry: never two entries of one mandate."""
     call: list[StreamRecord] = []
     size = 0
     for record in records:
@@ -287,7 +288,7 @@ def calls(records: Iterable[StreamRecord]) -> Iterator[list[StreamRecord]]:
 
 
 def event_for(entry: Entry) -> dict[str, str]:
-    """The entry as PutEvents takes it. `Time` is when the entry was recorded, not when it got here."""
+    """The entry as PutEvents wants it. `Time` is when the entry was recorded, not when it got here."""
     event = outward_event(entry)
     return {
         "Source": SOURCE,

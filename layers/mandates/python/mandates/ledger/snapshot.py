@@ -1,4 +1,4 @@
-"""All that is stored of a mandate, read as it was at one moment, so that its parts can be compared."""
+"""Reads everything stored about a mandate as it was at one moment, so that its parts can be compared."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,18 +17,18 @@ _READS_UNTIL_IT_RESTS = 5
 
 
 def as_usual(mandate_id: str) -> Stored:
-    """The ledger and the personal values as every reader takes them: one odd item fails them all."""
+    """The ledger and the personal values as every reader reads them: one odd item fails them all."""
     with _naming("an entry, or what lies beside one,"):
         ledger, personal = read_ledger(mandate_id), read_personal(mandate_id)
-        own_facts(ledger)  # what is no fact at all can't be shown either
+        own_facts(ledger)  # something that is not a fact can't be shown either
     return Stored([(entry.number, entry) for entry in ledger], personal)
 
 
 def read_record(mandate_id: str, read: Callable[[str], Stored] = as_usual) -> Record | None:
-    """What is stored of a mandate, None if nothing is. Raises Busy or LedgerUnreadable.
+    """What is stored about a mandate; None if nothing is. Raises Busy or LedgerUnreadable.
 
-    The subjects are read last. A withdrawal is on its subject before any ledger tells of it, so what the
-    ledger tells must be there; what came between the two reads is merely not told yet.
+    The subjects are read last. A withdrawal is on its subject before any ledger records it, so what the
+    ledger records must be there. What came between the two reads is merely not in the ledger yet.
     """
     head, stored = _of_one_moment(mandate_id, read)
     entries = [entry for _, entry in stored.entries if entry is not None]
@@ -52,8 +52,8 @@ def read_record(mandate_id: str, read: Callable[[str], Stored] = as_usual) -> Re
 
 
 def _of_one_moment(mandate_id: str, read: Callable[[str], Stored]) -> tuple[Mandate | None, Stored]:
-    """No entry was added while this was read: then nothing beside the entries was written either, and no
-    personal value taken away, since the entry of an erasure comes first."""
+    """Whether no entry was added during the read. Then nothing beside the entries was written either, and no
+    personal value was removed, since the entry of an erasure comes first."""
     before = _head(mandate_id)
     for _ in range(_READS_UNTIL_IT_RESTS):
         stored = read(mandate_id)
@@ -78,7 +78,7 @@ def _naming(what: str) -> Iterator[None]:
 
 
 def _terms(version: str) -> Terms | None:
-    """None also for what can't be read: that is a fault like another (core/faults.py)."""
+    """None also if they can't be read: that is a fault like any other (core/faults.py)."""
     try:
         published = read_terms(version)
     except ALTERED_ITEMS_RAISE:

@@ -1,7 +1,7 @@
 """The mandates table's stream: ledger entries as they are added.
 
-Two functions read it, each for itself (`publish_changes`, `queue_withdrawals`), which is as many as DynamoDB
-takes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
+Two functions read it independently (`publish_changes`, `queue_withdrawals`). DynamoDB allows no more:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
 """
 
 import json
@@ -14,14 +14,14 @@ from mandates.core.ledger import FORMAT, Entry
 from mandates.core.mandate import Status
 
 ENTRY_PREFIX = "entry#"
-"""What the sort key of a ledger entry begins with; the event source mappings filter by it, too."""
+"""The prefix of a ledger entry's sort key. The event source mappings filter by it, too."""
 
 Image = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """An entry, not read yet: `record` is its sort key, `image` its item in DynamoDB's notation."""
+    """An entry that is not parsed yet: `record` is its sort key, `image` its item in DynamoDB's notation."""
 
     sequence_number: str
     mandate_id: str
@@ -34,7 +34,7 @@ class Added:
 
 
 def added_entries(stream_records: Iterable[Mapping[str, Any]]) -> list[Added]:
-    """The ledger entries added, among the records of a stream batch."""
+    """The added ledger entries among the records of a stream batch."""
     found: list[Added] = []
     for stream_record in stream_records:
         change = stream_record["dynamodb"]

@@ -1,8 +1,8 @@
-"""Withdrawing a mandate: here at once, in one write; at Stripe afterwards, until it is done.
+"""Withdraws a mandate: here at once, in one write; at Stripe afterwards, repeated until it is done.
 
-The write is what counts: nothing is charged from then on. Its ledger entry, published from the table's
-stream, brings the mandate to releasing.py, which ends at Stripe what could still be used there. So a crash
-or an outage between the two delays the second and never loses it.
+The write is what counts: nothing is charged after it. Its ledger entry, read from the table's stream, brings
+the mandate to releasing.py, which releases at Stripe whatever could still be used there. So a crash or an
+outage between the two delays the second step but never loses it.
 """
 
 from mandates.core.clock import Clock
@@ -14,7 +14,7 @@ SOURCE = "api:revoke_mandate"
 
 
 def revoke(mandate_id: str, *, by: str, reason: str, clock: Clock) -> None:
-    """Withdraw the mandate; a second time changes nothing, and the first one's words stand.
+    """Withdraw the mandate. A second call changes nothing, and the first call's words stand.
 
     `by` is `customer` or `service`. Raises NotFound or Busy.
     """

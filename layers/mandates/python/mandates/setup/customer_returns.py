@@ -1,4 +1,4 @@
-"""Recording who came back from Stripe's page (core/return_tokens.py says what that is worth)."""
+"""Records who came back from Stripe's page (core/return_tokens.py says what that is worth)."""
 
 from mandates.api.callers import NOT_YOURS
 from mandates.core.clock import Clock, Instant
@@ -15,11 +15,11 @@ SOURCE = "api:record_return"
 
 
 def record_return(customer_id: str, checkout_session_id: str, token: str, clock: Clock) -> Mandate:
-    """The customer's own mandate, once it is recorded that they came back. Safe to repeat.
+    """Record that the customer came back; returns their own mandate. Safe to repeat.
 
-    Raises NotFound if the session is somebody else's. If the token is right, it is recorded that another came
-    back, and the answer is the same as for a session that there is not. Raises WrongReturnToken to the
-    customer themselves, with nothing recorded.
+    Raises NotFound if the session is somebody else's, as for a session that does not exist. If the token is
+    right, it is then recorded that another came back. If the customer's own token is wrong, it raises
+    WrongReturnToken and records nothing.
     """
     heads = list(read_heads(mandates_naming(checkout_session_id)).values())
     own = next((head for head in heads if head.customer_id == customer_id), None)
@@ -36,7 +36,7 @@ def record_return(customer_id: str, checkout_session_id: str, token: str, clock:
 
 
 def _record(mandate: Mandate, by: By, clock: Clock) -> None:
-    """Once for each of the two: what is repeated, by however many others, adds nothing to the ledger."""
+    """Once for each of the two. Repeating it, by however many others, adds nothing to the ledger."""
     fact = returned(by, Instant(clock()).seconds, SOURCE)
     if contribute_once(mandate.mandate_id, fact, clock) and by is By.ANOTHER:
         correlate(mandate_id=mandate.mandate_id)

@@ -1,4 +1,4 @@
-"""A customer deleted at Stripe, found out by asking where the webhook has not come yet."""
+"""Finds a customer that was deleted at Stripe by asking Stripe, before the webhook has come."""
 
 from mandates.core.clock import Clock, Instant
 from mandates.core.facts import Fact, Kind, ids
@@ -10,10 +10,10 @@ SOURCE = "api:customer_deleted"
 
 
 def found_deleted(stripe_customer_id: str, gateway: Gateway, clock: Clock) -> bool:
-    """Ask Stripe about a customer that it would not use; if it says `deleted`, record what the webhook will.
+    """Ask Stripe about a customer that it refused to use. If it says `deleted`, record what the webhook will.
 
     Only that word counts. Raises ResourceMissing if Stripe does not know the customer at all: a key of
-    another account hears the same, and a withdrawal never lapses.
+    another account gets the same answer, and a withdrawal never lapses.
     https://docs.stripe.com/api/customers/retrieve
     """
     if not gateway.is_deleted(stripe_customer_id):

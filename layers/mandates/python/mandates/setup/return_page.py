@@ -1,8 +1,8 @@
 """The return page: what became of a session, even if its webhook has not come yet.
 
-The browser's word is only a hint. While our own facts say `pending`, Stripe is asked for the session, once in
-a few seconds however many requests there are, and what it says is contributed as the same facts the webhook
-would bring; the merge makes their order and number irrelevant.
+What the browser says is only a hint. While our own facts say `pending`, Stripe is asked about the session,
+once in a few seconds however many requests come. Its answer is contributed as the same facts that the webhook
+would bring. The merge makes their order and number irrelevant.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ from mandates.store.sessions import mandates_naming, may_ask
 SOURCE = "api:read_checkout_session"
 
 ASK_AGAIN_AFTER_SECONDS = 3
-"""A return page asks every second or two. Stripe takes 25 requests a second for all customers' sessions:
+"""A return page asks every second or two. Stripe accepts 25 requests a second for all customers' sessions:
 https://docs.stripe.com/rate-limits"""
 
 
@@ -35,8 +35,8 @@ def find_mandate(customer_id: str, checkout_session_id: str) -> Mandate | None:
 def brought_up_to_date(
     mandate: Mandate, checkout_session_id: str, gateway: Gateway, owner_mark: str, clock: Clock
 ) -> Mandate:
-    """The mandate with what Stripe says of its session by now; as it was, if that says nothing new, or if
-    Stripe was asked a moment ago.
+    """The mandate, updated with what Stripe now says about its session. It is unchanged if Stripe says
+    nothing new, or was asked a moment ago.
 
     Raises StripeUnavailable or StripeRefused if Stripe can't be asked.
     """
@@ -54,8 +54,8 @@ def brought_up_to_date(
 def facts_about(
     mandate: Mandate, session: Mapping[str, Any], owner_mark: str, source: str, now: int
 ) -> tuple[Fact, ...]:
-    """What a session, with its SetupIntent expanded, says of this mandate: nothing if it is another's, which
-    is not believed."""
+    """What a session, with its SetupIntent expanded, says about this mandate. A session of another mandate is
+    not believed and gives nothing."""
     return tuple(facts_of(session, source, now)) if _is_about(session, mandate, owner_mark) else ()
 
 
@@ -85,13 +85,13 @@ def facts_of(session: Mapping[str, Any], source: str, now: int) -> Iterable[Fact
 
 
 def last_failure(mandate: Mandate) -> str | None:
-    """Stripe's code of the latest failed attempt; the customer may try again in the same session."""
+    """Stripe's code for the latest failed attempt. The customer may try again in the same session."""
     failed = mandate.facts.get(Kind.SETUP_FAILED)
     return failed.detail.get("code") if failed else None
 
 
 def _is_about(session: Mapping[str, Any], mandate: Mandate, owner_mark: str) -> bool:
-    """Whether the session, and its SetupIntent, are this mandate's."""
+    """Whether the session and its SetupIntent belong to this mandate."""
     metadata = session.get("metadata") or {}
     setup_intent = session.get("setup_intent") or {}
     return (

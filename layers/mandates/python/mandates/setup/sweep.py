@@ -1,8 +1,8 @@
-"""Mandates still pending after their session's life: what became of them is read from Stripe.
+"""Asks Stripe what became of mandates that are still pending after their session's life.
 
-The events say it, as a rule; this is for those whose events are beyond reach, and for creations that crashed
-before Stripe's answer was recorded, of which no event need ever tell. What Stripe says is contributed as the
-same facts the webhook would have brought.
+As a rule the events say it. This is for mandates whose events are out of reach, and for creations that
+crashed before Stripe's answer was recorded, about which no event need ever come. What Stripe says is
+contributed as the same facts that the webhook would have brought.
 """
 
 from collections.abc import Callable
@@ -23,24 +23,24 @@ from mandates.store.mandates import Due, due_to_be_swept, read_heads, sweep_late
 SOURCE = "api:reconcile"
 
 MOST_PER_RUN = 200
-"""A minute, at 0.3 s each. That many in a quarter of an hour end unseen in an outage alone, and may wait."""
+"""A minute, at 0.3 s each. Only in an outage do so many end unseen in a quarter of an hour, and may wait."""
 
 STOP_BEFORE_SECONDS = 45
-"""What must be left of a run for another: at worst a call to Stripe of 21 s, and some to DynamoDB."""
+"""The time a run must have left for another mandate: at worst 21 s at Stripe, and calls to DynamoDB."""
 
 MOST_FAILURES_IN_A_ROW = 3
-"""Then it is not the mandates: Stripe is down, or the key is wrong."""
+"""After these the mandates are not at fault: Stripe is down, or the key is wrong."""
 
 SHORTEST_PAUSE_SECONDS = 3600
 
 EVENTS_LISTED_SECONDS = 30 * 86_400
-"""As long as this, an event may still say what became of a session that Stripe says it does not know."""
+"""For this long an event may still say what became of a session that Stripe says it does not know."""
 
 
 @dataclass(slots=True)
 class Swept:
-    """`decided` are no longer pending; `undecided` and `failed`, by mandate id, are looked at again later,
-    behind the others. `error` is the last failure."""
+    """`decided` mandates are no longer pending. `undecided` and `failed` ones, by mandate id, are tried again
+    later, after the others. `error` is the last failure."""
 
     due: int = 0
     decided: int = 0
@@ -55,7 +55,7 @@ class Swept:
 
 @dataclass(frozen=True, slots=True)
 class Sweeper:
-    """With `dry_run` it is only counted what is due."""
+    """With `dry_run` it only counts the mandates that are due."""
 
     gateway: Gateway
     owner_mark: str
@@ -64,7 +64,7 @@ class Sweeper:
     dry_run: bool = False
 
     def run(self) -> Swept:
-        """Never raises; one mandate that can't be swept leaves the others alone."""
+        """Never raises. A mandate that can't be swept does not affect the others."""
         swept = Swept()
         in_a_row = 0
         try:
@@ -89,11 +89,11 @@ class Sweeper:
     def _sweep(self, due: Due, swept: Swept) -> None:
         try:
             head = read_heads([due.mandate_id]).get(due.mandate_id)
-        except Exception:  # one that was altered can't be read, and must not stay first for ever
+        except Exception:  # an altered mandate can't be read, and must not stay first forever
             sweep_later(due, Instant(self.clock()).seconds + SHORTEST_PAUSE_SECONDS)
             raise
         if head is None or status(head.facts) is not Status.PENDING:
-            sweep_no_more(due)  # the index lags, or the write that decided it knew of no index
+            sweep_no_more(due)  # the index lags, or the write that decided it did not know the index
             swept.decided += 1
             return
         now = Instant(self.clock()).seconds
@@ -113,19 +113,19 @@ class Sweeper:
 
     def _what_became_of(self, head: Mandate, now: int) -> tuple[Fact, ...]:
         if head.checkout_session_id is None:
-            # Nobody was ever given its URL, and under its key it can't be created any more.
+            # Nobody ever got its URL, and under its key it can't be created any more.
             return (_cancelled("creation_never_confirmed", now),)
         try:
             session = self.gateway.read_session(head.checkout_session_id)
         except ResourceMissing:
-            # Neither does a key of another account. Should it be set up all the same, that counts more.
+            # A key of another account does not know it either. If it is set up all the same, that counts more.
             long_ago = _age(head, now) > EVENTS_LISTED_SECONDS
             return (_cancelled("session_unknown_at_stripe", now),) if long_ago else ()
         return facts_about(head, session, self.owner_mark, SOURCE, now)
 
 
 def _log(mandate_id: str, error: Exception) -> None:
-    """Each by itself: the run raises the last one only."""
+    """Log each separately: the run raises only the last one."""
     expected = isinstance(error, MandatesError)
     with correlated(mandate_id=mandate_id):
         logger.warning(
@@ -144,5 +144,5 @@ def _age(head: Mandate, now: int) -> int:
 
 
 def _again_at(head: Mandate, now: int) -> int:
-    """After an hour, then after longer and longer: what can't be decided must not crowd out the rest."""
+    """After an hour, then at growing intervals: undecidable mandates must not crowd out the rest."""
     return now + max(SHORTEST_PAUSE_SECONDS, _age(head, now) // 4)

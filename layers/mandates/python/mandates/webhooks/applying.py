@@ -1,8 +1,8 @@
 """Applying a batch of Stripe events, so that none is lost, none is applied twice and none blocks another.
 
-Events of one mandate make one update, several mandates share a transaction. Whatever a shared
-transaction stumbles over is then done mandate by mandate, each with its own retries, so that one event
-that can't be applied leaves its neighbours alone.
+Events of one mandate make one update, and several mandates share a transaction. If a shared transaction
+fails, its events are applied mandate by mandate, each with its own retries. So one event that can't be
+applied does not affect its neighbours.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ from mandates.store.writing import StoreError
 
 Event = Mapping[str, Any]
 Results = dict[str, Exception | str]
-"""By event id: its outcome, or what stopped it for now."""
+"""The outcome of each event by its id, or the error that stopped it for now."""
 
 KNOWN = "known"
 
@@ -34,7 +34,7 @@ KNOWN = "known"
 def apply_events(events: Sequence[Event], *, owner_mark: str, livemode: bool, clock: Clock) -> Results:
     """Apply projected events (core/stripe_events/readers.py) and leave a record of each.
 
-    An event whose result is an exception has left no record: it is to be delivered again.
+    An event whose result is an exception has left no record and must be delivered again.
     """
     by_id = {event["id"]: event for event in events}
     results: Results = {}
@@ -58,7 +58,7 @@ def apply_events(events: Sequence[Event], *, owner_mark: str, livemode: bool, cl
                 about_mandates.append(reading)
             case AboutSubject():
                 batch.guarded(event_id, partial(batch.apply_to_subject, reading))
-                known = None  # mandates, and what they stand on, are no longer what was read
+                known = None  # the mandates and what they stand on have changed since they were read
             case NotOurs(outcome=outcome):
                 batch.guarded(event_id, partial(batch.leave_record, by_id[event_id], outcome))
             case Impossible(reason=reason):
@@ -68,9 +68,9 @@ def apply_events(events: Sequence[Event], *, owner_mark: str, livemode: bool, cl
 
 
 def _known_of(records: Sequence[EventRecord], readings: Iterable[Reading]) -> ReadTogether | None:
-    """All that a batch needs to know, in one request; None if that fails.
+    """Everything that a batch needs to know, in one request; None if that fails.
 
-    One table may be out of reach and not another, or one of the mandates beyond reading.
+    One of the tables may be out of reach, or one of the mandates may be unreadable.
     """
     about = [reading for reading in readings if isinstance(reading, AboutMandate)]
     try:
@@ -79,12 +79,12 @@ def _known_of(records: Sequence[EventRecord], readings: Iterable[Reading]) -> Re
             (reading.mandate_id for reading in about),
             chain.from_iterable(reading.subjects for reading in about),
         )
-    except Exception:  # each is read by itself then, and stands or fails by itself
+    except Exception:  # then each is read separately, and succeeds or fails separately
         return None
 
 
 def _applied_before(records: Sequence[EventRecord], results: Results) -> set[EventRecord]:
-    """Those already applied. One whose record can't be read holds up no other."""
+    """The events already applied. One whose record can't be read does not hold up another."""
     try:
         return already_applied(records)
     except StoreError:
@@ -106,7 +106,7 @@ class _Batch:
         self._results = results
 
     def guarded(self, event_id: str, apply: Callable[[], str]) -> None:
-        """Run one event's part; what stops it is kept as its result and stops no other."""
+        """Run one event's part. Its exception becomes its result and does not stop another event."""
         try:
             self._results[event_id] = apply()
         except Exception as error:
@@ -121,15 +121,16 @@ class _Batch:
         return QUARANTINED
 
     def apply_to_subject(self, reading: AboutSubject) -> str:
-        """Withdraw and tell each mandate's ledger, then record the event as done.
+        """Withdraw, add it to each mandate's ledger, then record the event as done.
 
-        A crash in between repeats the whole: the write merges, and each ledger is told only once.
+        After a crash in between, all of it is repeated: the write merges, and each ledger records it only
+        once.
         """
         withdraw_subject(reading.subject, reading.fact, self._clock, event=self._record(reading.event_id))
         return self.leave_record(self._events[reading.event_id], APPLIED, subject=reading.subject)
 
     def apply_to_mandates(self, readings: Sequence[AboutMandate], known: ReadTogether | None) -> None:
-        """`known` is what was just read of them, if it still holds."""
+        """`known` is what was just read of the mandates, if it still holds."""
         if not readings:
             return
         try:
@@ -137,7 +138,7 @@ class _Batch:
         except StoreError as error:
             self._results.update({reading.event_id: error for reading in readings})
             return
-        except Exception as error:  # one of them can't be made sense of
+        except Exception as error:  # one of them can't be interpreted
             self._apart(readings, error)
             return
         contributions: dict[str, list[Contribution]] = defaultdict(list)
@@ -152,7 +153,7 @@ class _Batch:
         self._commit(contributions, heads, known.subjects if known else {})
 
     def _apart(self, readings: Sequence[AboutMandate], error: Exception) -> None:
-        """One mandate at a time, so that the one whose head can't be read holds up no other."""
+        """One mandate at a time, so that one with an unreadable head does not hold up another."""
         by_mandate: dict[str, list[AboutMandate]] = defaultdict(list)
         for reading in readings:
             by_mandate[reading.mandate_id].append(reading)
@@ -175,7 +176,7 @@ class _Batch:
                 for change in group:
                     self._applied(contributions[change.after.mandate_id])
         except Exception:
-            # Whoever caused it is found out below, and alone comes back to the queue.
+            # The event that caused it is found below, and only that one returns to the queue.
             self._one_by_one(contributions)
 
     def _one_by_one(self, contributions: Mapping[str, Sequence[Contribution]]) -> None:
@@ -186,7 +187,7 @@ class _Batch:
                 contribute(mandate_id, told, self._clock)
             except (StoreError, Busy) as error:
                 self._results.update({new.source: error for new in told})
-            except Exception:  # one of them can't be written: the mandate's others can
+            except Exception:  # one of them can't be written, but the mandate's others can
                 for new in told:
                     self.guarded(new.source, partial(self._contribute_alone, mandate_id, new))
             else:
@@ -205,7 +206,7 @@ class _Batch:
 
 
 def _impossible_for(reading: AboutMandate, head: Mandate | None) -> str | None:
-    """Why this can't be about that mandate. Stripe's answer is believed only as far as it matches ours."""
+    """Why this can't be about that mandate. Stripe's answer is believed only if it matches our own data."""
     if head is None:
         return f"there is no mandate {reading.mandate_id}"
     if _is_of_another_customer(reading, head):
@@ -220,10 +221,10 @@ def _is_of_another_customer(reading: AboutMandate, head: Mandate) -> bool:
 
 
 def _is_of_another_checkout(reading: AboutMandate, head: Mandate) -> bool:
-    """Whether it names another session or SetupIntent than Stripe's answer to the creation did.
+    """Whether it names a session or SetupIntent other than the one in Stripe's answer to the creation.
 
-    That answer is recorded before anybody is given the session's URL or the mandate's id, so whatever is told
-    of either comes after it. Where it got lost, there is nothing to hold an event against but its customer.
+    That answer is recorded before anybody gets the session's URL or the mandate's id. So whatever is reported
+    about either comes after it. If the answer was lost, an event can only be checked against its customer.
     """
     created = head.facts.get(Kind.SESSION_CREATED)
     if created is None:

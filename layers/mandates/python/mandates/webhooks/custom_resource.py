@@ -1,8 +1,8 @@
-"""CloudFormation's custom resources: what it asks, and the one answer it waits for.
+"""CloudFormation's custom resources: the request, and the one answer that CloudFormation waits for.
 
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html. CloudFormation hears nothing but
-what is put to the request's address, and waits for it while the deployment stands still. So there is always
-an answer, and exactly one: from the work, its failure, or a watchdog before Lambda ends the function.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html. CloudFormation learns only what
+is PUT to the request's address, and the deployment stands still until then. So there is always exactly one
+answer: from the work, from its failure, or from a watchdog before Lambda ends the function.
 """
 
 import json
@@ -20,17 +20,17 @@ from mandates.runtime.telemetry import logger
 ANSWER_ATTEMPTS = 4
 ANSWER_TIMEOUT_SECONDS = 4.0
 ANSWER_SECONDS = 20.0
-"""Four attempts of 4 s, and pauses of half a second, one and two seconds between them."""
+"""Four attempts of 4 s, with pauses of half a second, one and two seconds between them."""
 
 RESERVED_SECONDS = ANSWER_SECONDS + 30.0
-"""No effect is begun later than this before the function's end: the longest takes 21 s (Stripe, twice), and
-its answer must still go out."""
+"""No effect begins later than this before the function's end. The longest takes 21 s (Stripe, twice), and its
+answer must still go out."""
 
 ENDING_SECONDS = 1.0
-"""Waiting for the watchdog's answer stops so long before the function's end: a function that Lambda ends has
-failed, and an address can take longer than its time-outs say, which are for each step of a connection."""
+"""Waiting for the watchdog's answer stops this long before the function's end. A function that Lambda ends
+has failed, and an address can take longer than its time-outs, which apply to each step of a connection."""
 
-MAX_REASON_LENGTH = 1000  # of the 4,096 bytes an answer may have
+MAX_REASON_LENGTH = 1000  # of the 4,096 bytes that an answer may have
 
 TIME_IS_UP = "Time ran out before everything was done. Deploy again: it goes on from there."
 
@@ -48,7 +48,7 @@ class TimeUp(TimeoutError):
 
 @dataclass(frozen=True, slots=True)
 class CustomResourceRequest:
-    """`physical_id` is what CloudFormation knows the resource by; None in a Create."""
+    """`physical_id` is CloudFormation's id of the resource; None in a Create."""
 
     kind: RequestType
     request_id: str
@@ -59,7 +59,7 @@ class CustomResourceRequest:
 
 
 Work = Callable[[CustomResourceRequest, Callable[[], None]], None]
-"""Does what is asked, or raises. It calls its second argument before each effect, which may raise TimeUp."""
+"""Does what is asked, or raises. Before each effect it calls its second argument, which may raise TimeUp."""
 
 
 def serve(
@@ -72,10 +72,11 @@ def serve(
     send: Send | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Do the work and answer; returns normally whatever happens, as Lambda would call again otherwise.
+    """Do the work and answer. It returns normally whatever happens, since Lambda would otherwise call again.
 
-    `physical_id` makes the resource's name of the stack's id and its logical id. A Delete is always answered
-    with success: what could not be removed is logged as left to do, and must not hold up a stack's end.
+    `physical_id` makes the resource's name from the stack's id and its logical id. A Delete is always
+    answered with success. Whatever could not be removed is logged as left to do, and must not hold up the
+    stack's deletion.
     """
     answer = _Answer(event, physical_id, send or put, sleep)
     watchdog = threading.Timer(max(0.0, remaining_seconds() - ANSWER_SECONDS), answer.time_is_up)
@@ -89,7 +90,7 @@ def serve(
     try:
         work(parsed_request(event), go_on)
     except Exception as error:
-        # Where, and not what it said: Stripe's messages quote parts of the key.
+        # Log where it failed, but not its message: Stripe's messages quote parts of the key.
         where = traceback.format_tb(error.__traceback__)
         logger.error("the request failed", extra={"error": type(error).__name__, "where": where})
         answer.failure(str(error) if isinstance(error, BadRequest | TimeUp) else explain(error))
@@ -97,13 +98,13 @@ def serve(
         answer.success()
     finally:
         watchdog.cancel()
-        # It may be answering just now, and once the function returns, Lambda freezes what has not been sent:
+        # The watchdog may be answering now. Once the function returns, Lambda freezes what has not been sent:
         # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
         watchdog.join(max(0.0, remaining_seconds() - ENDING_SECONDS))
 
 
 def parsed_request(event: Any) -> CustomResourceRequest:
-    """Raises BadRequest for what CloudFormation would not send."""
+    """Raises BadRequest for anything that CloudFormation would not send."""
     match event:
         case {
             "RequestType": "Create" | "Update" | "Delete" as kind,
@@ -119,7 +120,7 @@ def parsed_request(event: Any) -> CustomResourceRequest:
 
 
 class _Answer:
-    """Given once, by whoever is first."""
+    """The answer. It is given once, by whoever is first."""
 
     def __init__(
         self,
@@ -169,7 +170,7 @@ class _Answer:
             try:
                 self._send(url, body)
             except Exception as error:
-                # Not the address: whoever has it may answer.
+                # The address is not logged: anybody who has it can answer.
                 logger.warning("the answer was not accepted", extra={"error": type(error).__name__})
                 if attempt + 1 < ANSWER_ATTEMPTS:
                     self._sleep(0.5 * 2**attempt)
@@ -178,7 +179,7 @@ class _Answer:
         logger.error("CloudFormation was not answered; it fails the deployment after ServiceTimeout")
 
     def _name(self) -> str:
-        """Always the same for the resource: another would make a replacement of an update."""
+        """Always the same for the resource: a different name would turn an update into a replacement."""
         given = self._event.get("PhysicalResourceId")
         if isinstance(given, str) and given:
             return given
@@ -188,10 +189,10 @@ class _Answer:
 
 
 def put(url: str, body: bytes) -> None:
-    """Raises OSError, or ValueError for an address that is not the web's."""
+    """Raises OSError, or ValueError for an address that is not http or https."""
     if urllib.parse.urlsplit(url).scheme not in {"https", "http"}:  # http: an emulator's
         raise ValueError("the address for the answer is not http")
-    # The address is signed for a request without a content type.
+    # The address's signature is for a request without a content type.
     request = urllib.request.Request(url, data=body, method="PUT", headers={"Content-Type": ""})  # noqa: S310
     with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_SECONDS):  # noqa: S310
         return

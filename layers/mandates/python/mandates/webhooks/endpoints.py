@@ -1,4 +1,4 @@
-"""A stack's webhook endpoint at Stripe: registered by its deployment, and rotated by its operator."""
+"""A stack's webhook endpoint at Stripe: its deployment registers it, its operator rotates its secret."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -40,25 +40,25 @@ Sleep = Callable[[float], None]
 Say = Callable[[str], None]
 
 KNOWN_SECONDS = SOONEST_REFETCH_SECONDS + 5
-"""After so long no container refuses what is signed with a stored secret: one that has not read it yet may
-look for it. The five seconds are for what has begun before."""
+"""After this time no container refuses what is signed with a stored secret: a container that has not read it
+yet may look for it. The five seconds are for work that began before."""
 
 KEPT_AFTER_REMOVAL_SECONDS = 300
-"""A signature is refused for its age after this (core/signature.py), and Stripe retries nothing for an
-endpoint that is gone: https://docs.stripe.com/webhooks"""
+"""After this a signature is refused for its age (core/signature.py), and Stripe retries nothing for a removed
+endpoint: https://docs.stripe.com/webhooks"""
 
 OWNER_MARK = "OwnerMark"
-"""The resource's property, among those remembered as registered."""
+"""The resource's property, one of those remembered as registered."""
 
 ROTATION = Pauses(known=KEPT_SECONDS, overlap=60, kept=KEPT_AFTER_REMOVAL_SECONDS)
-"""Five minutes are how long a container keeps the secrets without any reason to look. Within a minute of the
-second endpoint's subscription, what only the first was sent has been delivered, or waits to be retried."""
+"""A container keeps the secrets for five minutes if it has no reason to look. A minute after the second
+endpoint is subscribed, events that only the first was sent have been delivered, or wait to be retried."""
 
 
 class WebhookEndpoints:
-    """Those that carry the stack's owner mark, and no other.
+    """The endpoints that carry the stack's owner mark, and no others.
 
-    `go_on` is called before every effect and may raise, so that nothing is begun too late.
+    `go_on` is called before every effect and may raise, so that nothing begins too late.
     """
 
     def __init__(
@@ -87,10 +87,11 @@ class WebhookEndpoints:
     ) -> None:
         """Make Stripe send this stack exactly what is wanted, signed with a secret it knows. Safe to repeat.
 
-        `registered_as` is whose removal removes it; `registered` is remembered once all is done; `request`
-        names the request that this is for, so that a creation repeated for it is the same creation.
+        `registered_as` is the name under which the endpoint is removed. `registered` is remembered once
+        everything is done. `request` names the request that this is for, so that a repeated creation is the
+        same creation.
 
-        Raises ValueError where something is registered under another mark.
+        Raises ValueError if something is registered under another mark.
         """
         metadata = {METADATA_OWNER_MARK: self._owner_mark, METADATA_REGISTERED_AS: registered_as}
         ours, held = self._ours(), self._secrets.read()
@@ -121,19 +122,19 @@ class WebhookEndpoints:
         self._tidy(registered, ours, {e.endpoint_id for e in plan.remove})
 
     def remove(self, registered_as: str) -> None:
-        """Remove what was registered under this name, and nothing that was registered again under another."""
+        """Remove what was registered under this name, unless it was registered again under another name."""
         self._remove(
             tuple(e for e in self._ours() if e.metadata.get(METADATA_REGISTERED_AS) == registered_as)
         )
 
     def _tidy(self, registered: Mapping[str, Any], seen: list[WebhookEndpoint], removed: set[str]) -> None:
-        """Remember what was done; take out the secrets of endpoints that have been gone for long enough."""
+        """Remember what was done. Take out the secrets of endpoints that have been gone for long enough."""
         now = self._clock()
         long_ago = now - KEPT_AFTER_REMOVAL_SECONDS
         there = {e.endpoint_id for e in seen}
 
         def tidied(held: SigningSecrets) -> SigningSecrets:
-            # One stored just now may be another's, who created it after we looked at what there is.
+            # A secret stored just now may belong to another run, which created its endpoint after we looked.
             gone = {e.endpoint_id for e in held.endpoints if e.stored_at < long_ago} - there
             kept = held.removed(gone | removed, int(now)).without_removed(long_ago)
             return replace(kept, registered=registered)
@@ -144,13 +145,14 @@ class WebhookEndpoints:
     # ----------------------------------------------------------------------------------- a rotation
 
     def rotate(self, pauses: Pauses = ROTATION) -> None:
-        """Replace the signing secret without a delivery refused; goes on where an earlier one was broken off.
+        """Replace the signing secret without refusing a delivery. It continues an earlier, interrupted
+        rotation.
 
-        Raises ValueError if the stack has no endpoint; EndpointGone if another has taken it away meanwhile.
+        Raises ValueError if the stack has no endpoint; EndpointGone if somebody has removed it meanwhile.
         """
         ending = False
         while True:
-            ours = self._ours()  # before the secrets: what is made in between must not look like a stray
+            ours = self._ours()  # before the secrets: an endpoint made in between must not look like a stray
             match core.rotation_step(ours, self._secrets.read(), self._clock(), pauses):
                 case Create() if ending:
                     break
@@ -205,7 +207,7 @@ class WebhookEndpoints:
     def _create(
         self, url: str, api_version: str | None, metadata: Mapping[str, str], *, key: str
     ) -> WebhookEndpoint:
-        """Create an endpoint that is sent nothing yet, and store its secret beside the others."""
+        """Create an endpoint that gets no events yet, and store its secret beside the others."""
         params = {"url": url, "enabled_events": [QUIET_TYPE], "metadata": metadata}
         self._go_on()
         created, secret = self._gateway.create_webhook_endpoint(
@@ -218,7 +220,7 @@ class WebhookEndpoints:
         return created
 
     def _remove(self, endpoints: tuple[WebhookEndpoint, ...]) -> None:
-        """Stripe's retries end with their endpoint: what it left undelivered, reconcile_events fetches."""
+        """Stripe's retries end with their endpoint. reconcile_events fetches what was left undelivered."""
         for endpoint in endpoints:
             self._go_on()
             self._gateway.delete_webhook_endpoint(endpoint.endpoint_id)
@@ -226,7 +228,7 @@ class WebhookEndpoints:
 
 
 def explain(error: Exception) -> str:
-    """What went wrong and what to do about it, for an operator; nothing that a service or a key said."""
+    """What went wrong and what to do about it, for an operator. It quotes no service's message and no key."""
     match error:
         case KeyRefused():
             return (

@@ -1,6 +1,7 @@
-"""From Stripe's signed request to a message in the queue: verified, checked for shape, and reduced.
+"""Turns Stripe's signed request into a queue message: verified, checked for shape, and reduced.
 
-Only the standard library: what answers Stripe must start fast and has nothing else to do.
+It uses only the standard library: the function that answers Stripe must start fast and has nothing else to
+do.
 """
 
 import json
@@ -19,7 +20,7 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 class EventRefused(Exception):
-    """Signed, but not an event. The message says why; `code` is stable."""
+    """The request is signed, but is not an event. The message says why; `code` is stable."""
 
     code = "invalid_event"
 
@@ -31,7 +32,7 @@ class BodyTooLarge(EventRefused):
 def webhook_secrets(text: str) -> tuple[str, ...]:
     """The secret's value: `{"secrets": ["whsec_…", …]}`, several of which may be valid at once.
 
-    Raises ValueError for anything else: what is not a signing secret must never verify a signature.
+    Raises ValueError for anything else: only a signing secret may ever verify a signature.
     """
     return valid_secrets(json.loads(text))
 
@@ -39,7 +40,7 @@ def webhook_secrets(text: str) -> tuple[str, ...]:
 def accept(payload: bytes, headers: Mapping[str, str], secrets: Secret[tuple[str, ...]], clock: Clock) -> str:
     """The message to queue for a webhook request. Header names must be in lower case.
 
-    Raises SignatureRefused or EventRefused; or what reading the secret raised.
+    Raises SignatureRefused or EventRefused, or whatever reading the secret raises.
     """
     if len(payload) > MAX_BODY_BYTES:
         raise BodyTooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes")
@@ -53,7 +54,7 @@ def accept(payload: bytes, headers: Mapping[str, str], secrets: Secret[tuple[str
 
 
 def message_of(event: Mapping[str, Any]) -> str:
-    """What is queued of an event, wherever it was had from."""
+    """The message queued for an event, wherever the event comes from."""
     return EVENT.text(project(event))
 
 

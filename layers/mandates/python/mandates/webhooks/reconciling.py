@@ -1,13 +1,13 @@
-"""What Stripe's webhooks did not bring: found in Stripe's own list of events, and queued as if they had.
+"""Finds events that Stripe's webhooks did not bring in Stripe's own list, and queues them as if they had.
 
-Stripe gives a webhook up after three days, and stops at once when its endpoint is disabled; its list of
-events goes back 30 days. So the list is read from a durable cursor, in slices of time, the oldest first, and
-whatever has left no record here is queued, reduced exactly as receive_webhook does. The cursor moves on
-after each slice whose events are all recorded or queued: a crash, a time-out or a refusal anywhere costs
-reading that slice again, never an event. Everything may be done twice, and by two runs at once.
+Stripe gives up a webhook after three days, and stops at once if its endpoint is disabled. Its list of events
+goes back 30 days. So the list is read from a durable cursor, in slices of time, oldest first. Any event
+without a record here is queued, reduced exactly as receive_webhook does it. The cursor moves on after each
+slice whose events are all recorded or queued. So a crash, a time-out or a refusal anywhere means that the
+slice is read again, but never loses an event. Everything may be done twice, and by two runs at once.
 
-The cursor belongs to a group of event types, by their digest. A type that is handled from now on makes
-another group, which begins where Stripe's list does.
+A cursor belongs to a group of event types, by their digest. A newly handled type makes another group, which
+begins where Stripe's list begins.
 """
 
 import hashlib
@@ -28,27 +28,27 @@ from mandates.webhooks.receiving import message_of
 WINDOW_SECONDS = 30 * 86_400
 """How far back the list goes: https://docs.stripe.com/api/events/list"""
 
-MOST_TYPES = 20  # in one request, ibid.
+MOST_TYPES = 20  # in one request: the same page
 
 OVERLAP_SECONDS = 3600
-"""Read again each time: an event may be listed later than it was made, and what was queued may yet be missing
-a record."""
+"""This much is read again each time. An event may be listed later than it was made, and a queued event may
+not have a record yet."""
 
 ON_THEIR_WAY_SECONDS = 600
-"""A younger event's webhook may just be coming. It is queued all the same, which does no harm, and is not
-counted as a gap."""
+"""A younger event's webhook may still be on its way. The event is queued all the same, which does no harm,
+and is not counted as a gap."""
 
 FIRST_SLICE_SECONDS = 7200  # so that a run without news is one request
 MOST_PER_SLICE = 20 * EVENTS_PER_PAGE
-"""A slice with more is halved, so that one is read in seconds and held in a few megabytes."""
+"""A slice with more events is halved, so that a slice is read in seconds and takes a few megabytes."""
 
 MOST_WAITING = 10_000
-"""Queued events beyond which none are added: about a minute's work for the queue's five workers. What Stripe
-itself delivers then waits no longer than that, and an event that waits is not queued again and again."""
+"""If this many events are queued, no more are added: about a minute's work for the queue's five workers. So
+events that Stripe delivers wait no longer than that, and a waiting event is not queued again and again."""
 
 STOP_BEFORE_SECONDS = 120
-"""What must be left of a run for another request: one to Stripe of 21 s at worst, a slice to look up and to
-queue, and then the sweep (setup/sweep.py)."""
+"""A run must have this much time left for another request: one to Stripe of 21 s at worst, a slice to look up
+and to queue, and then the sweep (setup/sweep.py)."""
 
 CLOCKS_APART_SECONDS = 60
 
@@ -61,10 +61,9 @@ class WrongMode(Exception):
 
 @dataclass(slots=True)
 class Found:
-    """`gap` are those of `missing` that are older than ten minutes. `out_of_reach` counts the groups whose
-    cursor was older than Stripe's list. `lag_seconds` is how far behind now the furthest behind cursor stays,
-    None if none could be read. `stopped` says why the list was not read to its end, with the error if it was
-    one."""
+    """`gap` counts those of `missing` that are older than ten minutes. `out_of_reach` counts the groups whose
+    cursor was older than Stripe's list. `lag_seconds` is how far the last cursor is behind now; None if none
+    could be read. `stopped` says why the list was not read to its end, with the error if there was one."""
 
     listed: int = 0
     missing: int = 0
@@ -82,13 +81,14 @@ class Found:
 
 
 class _Stop(Exception):
-    """Not now. The message says why."""
+    """Stop for now. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """`since` (epoch seconds) begins there instead of at the cursor, which then moves only if nothing is left
-    out between the two. With `dry_run` nothing is queued and no cursor moves. `say` is told each slice."""
+    """With `since` (epoch seconds) it begins there instead of at the cursor. The cursor then moves only if
+    nothing is left out between the two. With `dry_run` nothing is queued and no cursor moves. `say` gets a
+    line for each slice."""
 
     gateway: Gateway
     queue: Queue
@@ -100,7 +100,7 @@ class Reconciler:
     say: Callable[[str], object] = lambda _line: None
 
     def run(self, types: Sequence[str] = HANDLED_TYPES) -> Found:
-        """Never raises: what went wrong is in the answer, with what was done until then."""
+        """Never raises. The result says what went wrong, and what was done until then."""
         found = Found()
         now = Instant(self.clock()).seconds
         cursors: dict[str, int] = {}
@@ -134,7 +134,7 @@ class Reconciler:
             if events is None:
                 length = (stop - start) // 2
                 continue
-            # What the queue refuses holds the cursor where it is, and holds up none of what comes after.
+            # If the queue refuses an event, the cursor stays where it is, but later events are not held up.
             all_taken &= self._take(events, start, stop, now, found)
             if all_taken and moves:
                 cursors[group] = max(cursors[group], min(stop, now))
@@ -161,12 +161,12 @@ class Reconciler:
             after = page.events[-1]["id"]
 
     def _check_mode(self, livemode: bool) -> None:
-        """The other mode's list is empty of what is looked for, and would have the cursor pass it by."""
+        """The other mode's list lacks the events that we look for, and the cursor would move past them."""
         if livemode is not self.livemode:
             raise WrongMode("the API key is not for the mode in StripeLivemode: correct one of them")
 
     def _take(self, events: Sequence[Event], start: int, stop: int, now: int, found: Found) -> bool:
-        """Queue what has no record. False if the queue did not take all of it."""
+        """Queue the events without a record. False if the queue did not accept all of them."""
         known = recorded(event["id"] for event in events)
         missing = [event for event in events if event["id"] not in known]
         found.listed += len(events)
@@ -185,7 +185,7 @@ class Reconciler:
 
 
 def _reachable(position: int | None, now: int, found: Found) -> int:
-    """Where all before has been read, as far as Stripe can still tell."""
+    """The time before which everything has been read, as far as Stripe still lists it."""
     oldest = now - WINDOW_SECONDS
     if position is None:
         return oldest

@@ -1,4 +1,4 @@
-"""What CloudFormation asks of the custom resource StripeWebhookEndpoint, in terms of webhook endpoints."""
+"""Translates CloudFormation's requests to the resource StripeWebhookEndpoint into webhook endpoints."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,20 +13,20 @@ _PREFIX = "stripe-webhook-endpoint/"
 
 
 def physical_id(stack_id: str, logical_id: str) -> str:
-    """One for a stack's life. The id of a stack made anew differs, and so does that of a renamed resource."""
+    """One id for a stack's life. It differs for a stack made anew, and for a renamed resource."""
     return f"{_PREFIX}{stack_id.partition(':stack/')[2]}/{logical_id}"
 
 
 def provide(
     request: CustomResourceRequest, secrets: WebhookSecrets, endpoints: Callable[[str], WebhookEndpoints]
 ) -> None:
-    """Create and Update are the same: what there is at Stripe is made what is wanted.
+    """Create and Update do the same: they change what is at Stripe into what is wanted.
 
-    A failed update is followed by an update back to what was before. If even that fails, the stack must be
-    mended by hand, so it is let pass where the last deployment that succeeded had asked for the very same:
-    nothing can be wrong then but what the failed update did, and that is logged.
+    A failed update is followed by an update back to the state before. If even that fails, a person must
+    repair the stack. So such an update reports success if the last deployment that succeeded asked for
+    exactly the same: then only what the failed update did can be wrong, and that is logged.
 
-    `endpoints` are those with an owner mark. Raises what kept it from being done.
+    `endpoints` makes the endpoints of an owner mark. Raises whatever stopped the work.
     """
     if ":stack/" not in request.stack_id:
         raise ValueError("not the ARN of a CloudFormation stack")
@@ -49,7 +49,7 @@ def provide(
 
 
 def _registered_as(request: CustomResourceRequest) -> str:
-    """The name that a Delete will come with. CloudFormation makes one up if a Create was never answered."""
+    """The name that a Delete will have. CloudFormation makes one up if a Create was never answered."""
     known = request.physical_id or ""
     return known if known.startswith(_PREFIX) else physical_id(request.stack_id, request.logical_id)
 
@@ -62,7 +62,7 @@ def _is_back(secrets: WebhookSecrets, properties: Mapping[str, Any]) -> bool:
 
 
 def _checked(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Raises ValueError that names the property."""
+    """Raises a ValueError that names the property."""
     texts = ("Url", "ApiVersion", "StripeApiKeySecretArn", "StripeApiBase", OWNER_MARK)
     checked: dict[str, Any] = {name: _text(properties, name) for name in texts}
     types = properties.get("EventTypes")

@@ -1,4 +1,4 @@
-"""The signing secrets in Secrets Manager, changed so that nobody's change is lost."""
+"""The signing secrets in Secrets Manager, changed in a way that loses nobody's change."""
 
 import hashlib
 from collections.abc import Callable
@@ -18,26 +18,26 @@ class _Version(NamedTuple):
 
 
 class WebhookSecrets:
-    """PutSecretValue has no condition, but it refuses a ClientRequestToken under which another value stands.
+    """PutSecretValue has no condition, but it refuses a ClientRequestToken that already has another value.
 
-    So the token is made from the version that was read: of two that change the same version, the second is
-    refused, reads again and changes what the first has written. That holds as long as Secrets Manager keeps
-    the first one's version, a day at least, and among those who write in this way; a value put by hand in
-    the same second may be written over.
+    So the token is made from the version that was read. If two writers change the same version, the second is
+    refused, reads again and changes what the first has written. This holds as long as Secrets Manager keeps
+    the first writer's version, at least a day, and only among those who write in this way. A value put by
+    hand in the same second may be overwritten.
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
     """
 
     def __init__(self, client: Any, arn: str) -> None:
-        """`client` is Secrets Manager's, of botocore or boto3."""
+        """`client` is a Secrets Manager client of botocore or boto3."""
         self._client = client
         self._arn = arn
 
     def read(self) -> SigningSecrets:
-        """Raises ValueError if the value is not one of ours, or what Secrets Manager says."""
+        """Raises ValueError if the value is not one of ours, or Secrets Manager's error."""
         return self._version().held
 
     def change(self, change: SecretChange) -> SigningSecrets:
-        """Returns what is stored then. `change` may be called several times. Raises Busy, or as `read`."""
+        """Returns what is then stored. `change` may be called several times. Raises Busy, or like `read`."""
         for _ in range(ATTEMPTS):
             version = self._version()
             changed = change(version.held)
@@ -60,5 +60,5 @@ class WebhookSecrets:
 
 
 def _token_after(version_id: str) -> str:
-    """32 to 64 characters, as Secrets Manager wants it."""
+    """32 to 64 characters, as Secrets Manager requires."""
     return hashlib.sha256(f"after {version_id}".encode()).hexdigest()
