@@ -89,7 +89,7 @@ class Refused:
     message: str = ""
 
     def to_message(self) -> str:
-        """For the queue of unpublished entries. An event holds nothing personal, nor does what is said of it."""
+        """For the queue of unpublished entries. Like an event, it holds nothing personal."""
         return UNPUBLISHED.text(
             {
                 "mandate_id": self.added.mandate_id,
@@ -144,7 +144,7 @@ class Publisher:
     def publish(self, added: Sequence[Added]) -> Outcome:
         """Publish entries, given in the stream's order, up to the first that AWS does not accept for now.
 
-        Refused entries after that one are delivered again together with it, and are not set aside before then.
+        Refused entries after that one are delivered again with it, and are not set aside before then.
         Otherwise each attempt during an outage would set them aside once more.
         """
         sent = self.send(added)

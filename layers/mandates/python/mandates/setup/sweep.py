@@ -118,7 +118,7 @@ class Sweeper:
         try:
             session = self.gateway.read_session(head.checkout_session_id)
         except ResourceMissing:
-            # A key of another account does not know it either. If it is set up all the same, that counts more.
+            # A key of another account does not know it either. A later set-up still counts more.
             long_ago = _age(head, now) > EVENTS_LISTED_SECONDS
             return (_cancelled("session_unknown_at_stripe", now),) if long_ago else ()
         return facts_about(head, session, self.owner_mark, SOURCE, now)
