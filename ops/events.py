@@ -125,7 +125,7 @@ def kept_or_fetched(stack: Stack, event_id: str) -> tuple[Mapping[str, Any], str
 def from_stripe(stack: Stack, event_id: str) -> Mapping[str, Any]:
     """Raises StackError, whose message says what else the operator can do."""
     try:
-        event = stack.gateway.read_event(event_id)
+        event = stack.gateway.events.retrieve(event_id)
     except (StackError, MandatesError) as error:
         raise StackError(
             f"the event is not kept here, and Stripe could not be asked ({error}). You can have Stripe send"

@@ -65,7 +65,9 @@ def run_reconcile(stack: Stack, chosen: argparse.Namespace) -> int:
         dry_run=chosen.dry_run,
         say=say,
     ).run()
-    swept = Sweeper(stack.gateway, stack.name, time.time, _unlimited, dry_run=chosen.dry_run).run()
+    swept = Sweeper(
+        stack.gateway.checkout_sessions, stack.name, time.time, _unlimited, dry_run=chosen.dry_run
+    ).run()
     for line in told(found, swept, dry_run=chosen.dry_run):
         say(line)
     wrong = problems(found, swept, dry_run=chosen.dry_run)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mandates.gateway import Gateway
+from mandates.gateway.client import Gateway
 from mandates.gateway.politeness import BACKGROUND_PER_SECOND, Pacer
 from mandates.runtime.secret_values import plain
 from mandates.store import tables

@@ -48,10 +48,10 @@ def run_rotate(stack: Stack, chosen: argparse.Namespace) -> int:
     """Rotate and print each step. 1 if that can't be done, with what to do about it."""
     pauses = ROTATION if chosen.wait is None else Pauses(chosen.wait, chosen.wait, chosen.wait)
     secrets = WebhookSecrets(boto3.client("secretsmanager"), stack.output("StripeWebhookSecretsArn"))
-    owner_mark, gateway = stack.output("OwnerMark"), stack.gateway
+    owner_mark, at_stripe = stack.output("OwnerMark"), stack.gateway.webhook_endpoints
     try:
         WebhookEndpoints(
-            gateway,
+            at_stripe,
             secrets,
             owner_mark,
             clock=time.time,

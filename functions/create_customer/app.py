@@ -62,7 +62,7 @@ def handler(request: Request) -> Response:
         raise InsufficientScope("only a service may adopt a Stripe customer: leave stripe_customer_id out")
     given = {"email": body.email, "name": body.name}
     profile = {name: value for name, value in given.items() if isinstance(value, str)}
-    customers = Customers(stripe.gateway(), configured.owner_mark, time.time, os.urandom)
+    customers = Customers(stripe.gateway().customers, configured.owner_mark, time.time, os.urandom)
     saved = customers.save(customer_id, profile, adopt=body.stripe_customer_id)
     return Response(
         201 if saved.created else 200,

@@ -51,7 +51,8 @@ def handler(request: Request) -> Response:
         raise NotFound(NOT_YOURS)
     correlate(mandate_id=mandate.mandate_id)
     try:
-        mandate = brought_up_to_date(mandate, session_id, stripe.gateway(), configured.owner_mark, time.time)
+        sessions = stripe.gateway().checkout_sessions
+        mandate = brought_up_to_date(mandate, session_id, sessions, configured.owner_mark, time.time)
     except (StripeUnavailable, StripeRefused) as error:
         # The webhook will say; until then our own data is the answer.
         logger.warning("Stripe could not be asked", extra={"code": error.code, **error.extra})

@@ -54,7 +54,7 @@ def handler(_event: Any, context: Any) -> None:
     measure_unreleased()
     gateway = stripe.gateway()
     found = Reconciler(gateway, queue, configured.stripe_livemode, time.time, time_left).run()
-    swept = Sweeper(gateway, configured.owner_mark, time.time, time_left).run()
+    swept = Sweeper(gateway.checkout_sessions, configured.owner_mark, time.time, time_left).run()
     if found.stopped is None or found.gap:  # of a list that was not read, nobody knows
         count("EventGap", found.gap)
     if found.lag_seconds is not None:

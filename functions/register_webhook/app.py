@@ -41,7 +41,7 @@ def handler(event: Any, context: Any) -> None:
 def work(request: CustomResourceRequest, go_on: Callable[[], None]) -> None:
     def endpoints(owner_mark: str) -> WebhookEndpoints:
         return WebhookEndpoints(
-            Stripe(configured).gateway(),
+            Stripe(configured).gateway().webhook_endpoints,
             secrets,
             owner_mark,
             clock=time.time,

@@ -8,7 +8,7 @@ from typing import Any
 
 from mandates.core.signing_secrets import SigningSecrets, parsed_secrets
 from mandates.core.stripe_events.projection import HANDLED_TYPES
-from mandates.gateway import API_VERSION
+from mandates.gateway.client import API_VERSION
 from mandates.webhooks import custom_resource
 from tests.component.world import Context, World, runs
 

@@ -12,7 +12,8 @@ import pytest
 
 from local.stripe_simulator import FaultPlan, Simulator
 from mandates.core.errors import StripeRefused, StripeUnavailable
-from mandates.gateway import Gateway, KeyRefused, RequestRejected
+from mandates.gateway.client import Gateway
+from mandates.gateway.error_mapping import KeyRefused, RequestRejected
 from mandates.gateway.politeness import ATTEMPT_SECONDS, REQUEST_SECONDS
 from mandates.runtime.secret_values import (
     KEPT_SECONDS,
@@ -46,6 +47,8 @@ class SecretsManager:
 class Account:
     time: VirtualTime = field(default_factory=VirtualTime)
     secrets: SecretsManager = field(default_factory=SecretsManager)
+    meanwhile: Callable[[], None] = lambda: None
+    """Happens in every pause between two attempts."""
 
     def __post_init__(self) -> None:
         self.core = Simulator(clock=self.time, random=Random(1))
@@ -54,9 +57,13 @@ class Account:
             Secret(self.secrets, "arn:example", plain, self.time),
             http_client=self.client,
             clock=self.time,
-            sleep=self.time.sleep,
+            sleep=self._pause,
             chance=Random(7).random,
         )
+
+    def _pause(self, seconds: float) -> None:
+        self.time.sleep(seconds)
+        self.meanwhile()
 
     def roll(self, *, known: bool = True) -> None:
         """A new key, and the old one expires now; the secret has the new one already if it is `known`."""
@@ -65,7 +72,7 @@ class Account:
         self.core.expire_api_key(OLD)
 
     def create(self, customer_id: str = "ann") -> str:
-        return self.gateway.create_customer(customer_id, "test-stack", idempotency_key=f"key/{customer_id}")
+        return self.gateway.customers.create(customer_id, "test-stack", idempotency_key=f"key/{customer_id}")
 
     @property
     def statuses(self) -> list[int]:
@@ -88,7 +95,7 @@ def test_a_call_with_an_expired_key_is_made_again_with_the_new_one(account: Acco
     assert account.statuses == [200, 401, 200]
     refused, repeated = account.core.requests()[1:]
     assert refused.idempotency_key == repeated.idempotency_key == "key/bob"
-    account.gateway.check_customer(created)
+    account.gateway.customers.check_exists(created)
     assert account.client.keys[3:] == [NEW]
     assert account.secrets.fetched == 2
 
@@ -112,12 +119,7 @@ def test_a_key_that_is_not_rolled_at_once_is_replaced_within_five_minutes_unnoti
 def test_a_key_that_expires_between_two_attempts_is_replaced(account: Account) -> None:
     account.create()
     account.core.set_faults(FaultPlan.parse({"api": [{"effect": "rate_limit", "times": 1}]}))
-
-    def rolled_in_the_meantime(seconds: float) -> None:
-        account.time.sleep(seconds)
-        account.roll()
-
-    account.gateway._polite._sleep = rolled_in_the_meantime
+    account.meanwhile = account.roll
     assert account.create("bob")
     assert account.statuses == [200, 429, 401, 200]
 
@@ -166,23 +168,25 @@ def test_no_key_is_fetched_that_could_not_be_used_in_time(account: Account) -> N
 # ------------------------------------------------------------------------------ nothing but a 401
 
 CALLS: Mapping[str, Callable[[Gateway], object]] = {
-    "create_customer": lambda gateway: gateway.create_customer("x", "test-stack", idempotency_key="k"),
-    "find_customer": lambda gateway: gateway.find_customer("x", "test-stack"),
-    "check_customer": lambda gateway: gateway.check_customer("cus_x"),
-    "is_deleted": lambda gateway: gateway.is_deleted("cus_x"),
-    "update_customer": lambda gateway: gateway.update_customer("cus_x", {"email": "x@shop.example"}),
-    "create_session": lambda gateway: gateway.create_session({"mode": "setup"}, idempotency_key="k"),
-    "read_session": lambda gateway: gateway.read_session("cs_x"),
-    "detach": lambda gateway: gateway.detach("pm_x"),
-    "expire_session": lambda gateway: gateway.expire_session("cs_x"),
-    "list_events": lambda gateway: gateway.list_events([], created_from=0, created_before=1),
-    "read_event": lambda gateway: gateway.read_event("evt_x"),
-    "webhook_endpoints": lambda gateway: list(gateway.webhook_endpoints()),
-    "create_webhook_endpoint": lambda gateway: gateway.create_webhook_endpoint(
+    "checkout_sessions.create": lambda gateway: gateway.checkout_sessions.create(
+        {"mode": "setup"}, idempotency_key="k"
+    ),
+    "checkout_sessions.expire": lambda gateway: gateway.checkout_sessions.expire("cs_x"),
+    "checkout_sessions.retrieve": lambda gateway: gateway.checkout_sessions.retrieve("cs_x"),
+    "customers.check_exists": lambda gateway: gateway.customers.check_exists("cus_x"),
+    "customers.create": lambda gateway: gateway.customers.create("x", "test-stack", idempotency_key="k"),
+    "customers.find": lambda gateway: gateway.customers.find("x", "test-stack"),
+    "customers.is_deleted": lambda gateway: gateway.customers.is_deleted("cus_x"),
+    "customers.update": lambda gateway: gateway.customers.update("cus_x", {"email": "x@shop.example"}),
+    "events.list_page": lambda gateway: gateway.events.list_page([], created_from=0, created_before=1),
+    "events.retrieve": lambda gateway: gateway.events.retrieve("evt_x"),
+    "payment_methods.detach": lambda gateway: gateway.payment_methods.detach("pm_x"),
+    "webhook_endpoints.create": lambda gateway: gateway.webhook_endpoints.create(
         {"url": "https://shop.example", "enabled_events": ["*"]}, idempotency_key="k"
     ),
-    "update_webhook_endpoint": lambda gateway: gateway.update_webhook_endpoint("we_x", {"disabled": True}),
-    "delete_webhook_endpoint": lambda gateway: gateway.delete_webhook_endpoint("we_x"),
+    "webhook_endpoints.delete": lambda gateway: gateway.webhook_endpoints.delete("we_x"),
+    "webhook_endpoints.list_all": lambda gateway: gateway.webhook_endpoints.list_all(),
+    "webhook_endpoints.update": lambda gateway: gateway.webhook_endpoints.update("we_x", {"disabled": True}),
 }
 
 
@@ -196,9 +200,15 @@ def test_no_call_takes_it_for_anything_else(account: Account, call: Callable[[Ga
     assert account.statuses == [401]
 
 
-def test_every_call_the_gateway_has_is_tried() -> None:
-    own = {name for name, value in vars(Gateway).items() if callable(value) and not name.startswith("_")}
-    assert own - {"begin"} == CALLS.keys(), "what is new goes into CALLS"
+def public_methods(of: type) -> set[str]:
+    return {name for name, value in vars(of).items() if callable(value) and not name.startswith("_")}
+
+
+def test_every_call_the_gateway_has_is_tried(account: Account) -> None:
+    resources = {name: one for name, one in vars(account.gateway).items() if not name.startswith("_")}
+    calls = {f"{name}.{call}" for name, one in resources.items() for call in public_methods(type(one))}
+    assert calls == CALLS.keys(), "what is new goes into CALLS"
+    assert public_methods(Gateway) == {"begin"}, "a call belongs to one of Stripe's resources"
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
@@ -323,7 +333,7 @@ def slow(account: Account, key: SlowKey) -> Gateway:
 def test_no_call_begins_that_could_not_end_in_time_because_its_key_came_late(account: Account) -> None:
     began = account.time.now
     with pytest.raises(StripeUnavailable):
-        slow(account, SlowKey(account)).create_customer("ann", "test-stack", idempotency_key="key/ann")
+        slow(account, SlowKey(account)).customers.create("ann", "test-stack", idempotency_key="key/ann")
     assert account.time.now - began <= REQUEST_SECONDS
     assert account.client.keys == []
 
@@ -332,7 +342,7 @@ def test_nor_because_a_newer_key_came_late(account: Account) -> None:
     account.roll()
     began = account.time.now
     with pytest.raises(StripeUnavailable):
-        slow(account, SlowKey(account, seconds=0)).create_customer(
+        slow(account, SlowKey(account, seconds=0)).customers.create(
             "ann", "test-stack", idempotency_key="key/ann"
         )
     assert account.time.now - began <= REQUEST_SECONDS - ATTEMPT_SECONDS + 12

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from stripe import AuthenticationError, SetupIntent
+from stripe.checkout import SessionService
 
 from local.journey import consent_to
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
@@ -564,14 +565,12 @@ def test_a_500_that_stripe_replays_does_not_lock_the_customer_out(world: World) 
 
 def test_a_rolled_api_key_costs_no_mandates(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.put_customer()
-    gateway = world.function("create_checkout_session").stripe.gateway()
-    sessions = gateway._stripe.v1.checkout.sessions
 
     def refused(*_: Any, **__: Any) -> None:
         raise AuthenticationError("Invalid API key", http_status=401)
 
     with monkeypatch.context() as rolled:
-        rolled.setattr(type(sessions), "create", refused)
+        rolled.setattr(SessionService, "create", refused)
         for _ in range(3):
             assert world.post_checkout().status == 502
     slot = read_slot(CUSTOMER)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from stripe import InvalidRequestError
+from stripe import CustomerService, InvalidRequestError
 
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.setup.customers import SEARCHABLE_AFTER_SECONDS
@@ -210,23 +210,22 @@ def test_a_customer_found_by_search_is_exactly_this_one(world: World) -> None:
     found = customers.search({"query": "metadata['customer_id']:'ANN'"})
     gateway = world.function("create_customer").stripe.gateway()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(type(gateway._stripe.v1.customers), "search", lambda *_: found)
-        assert gateway.find_customer("ann", "test-stack") is None
-        assert gateway.find_customer("ANN", "test-stack") == found.data[0].id
+        patched.setattr(CustomerService, "search", lambda *_: found)
+        assert gateway.customers.find("ann", "test-stack") is None
+        assert gateway.customers.find("ANN", "test-stack") == found.data[0].id
 
 
 def test_an_address_that_stripe_refuses_is_the_callers_to_mend(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.put_customer()
-    customers = world.function("create_customer").stripe.gateway()._stripe.v1.customers
 
     def refused(*_: Any) -> None:
         raise InvalidRequestError(  # type: ignore[no-untyped-call]
             "Invalid email address", "email", code="email_invalid", http_status=400
         )
 
-    monkeypatch.setattr(type(customers), "update", refused)
+    monkeypatch.setattr(CustomerService, "update", refused)
     answer = world.put_customer(email="a@b")
     assert (answer.status, answer.body["code"]) == (400, "invalid_request")
     assert "email" in answer.body["detail"]

@@ -8,7 +8,7 @@ import pytest
 from mandates.core.facts import Kind
 from mandates.core.ledger import Entry, first_broken
 from mandates.core.subjects import stripe_customer_subject
-from mandates.gateway import Gateway
+from mandates.gateway.customers import StripeCustomers
 from mandates.ledger import contributing
 from mandates.setup.deletions import SOURCE
 from mandates.store.customers import read_customer, read_slot
@@ -203,12 +203,12 @@ def test_a_renewal_whose_customer_is_deleted_too_is_not_gone_round_for_ever(
 ) -> None:
     world.put_customer()
     deleted_unheard(world)
-    create = Gateway.create_customer
+    create = StripeCustomers.create
 
-    def create_and_lose(self: Gateway, *arguments: Any, **named: Any) -> str:
+    def create_and_lose(self: StripeCustomers, *arguments: Any, **named: Any) -> str:
         made = create(self, *arguments, **named)
         world.stripe.core.delete_customer(made)
         return made
 
-    monkeypatch.setattr(Gateway, "create_customer", create_and_lose)
+    monkeypatch.setattr(StripeCustomers, "create", create_and_lose)
     assert world.put_customer(email="ann@shop.example").status == 502

@@ -17,7 +17,7 @@ import pytest
 from mandates.core.clock import Instant
 from mandates.core.errors import Busy, StripeRefused, StripeUnavailable
 from mandates.core.stripe_events.projection import HANDLED_TYPES
-from mandates.gateway import Gateway
+from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.store.event_cursors import advance
 from mandates.store.tables import EntryRow
 from mandates.webhooks.reconciling import WINDOW_SECONDS, group_of
@@ -178,7 +178,7 @@ def a_session_that_has_not_ended_in_its_time(world: World) -> None:
 def a_session_that_stripe_will_not_show(world: World) -> None:
     world.sweep_is_due(world.begun()["mandate_id"])
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Gateway, "read_session", refuses)
+        patched.setattr(StripeCheckoutSessions, "retrieve", refuses)
         with pytest.raises(StripeRefused):
             world.invoke("reconcile_events", {}, Context())
 
@@ -328,6 +328,6 @@ def test_no_mandate_is_stuck_because_stripe_is_down(
         raise StripeUnavailable("down")
 
     world.sweep_is_due(world.begun()["mandate_id"])
-    monkeypatch.setattr(Gateway, "read_session", down)
+    monkeypatch.setattr(StripeCheckoutSessions, "retrieve", down)
     world.invoke("reconcile_events", {}, Context())
     assert sent(capsys)["MandatesStuckPending"] == [0.0]

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from random import Random
 from types import SimpleNamespace
@@ -18,7 +19,10 @@ from mandates.core.errors import StripeUnavailable
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate
 from mandates.core.subjects import payment_method_subject, stripe_customer_subject
-from mandates.gateway import AnswerReplayed, Gateway, access, politeness, setup_session_params
+from mandates.gateway import access, politeness
+from mandates.gateway.checkout_sessions import setup_session_params
+from mandates.gateway.client import Gateway
+from mandates.gateway.error_mapping import AnswerReplayed
 from mandates.gateway.politeness import (
     ATTEMPTS,
     BACKGROUND_PER_SECOND,
@@ -58,7 +62,7 @@ class Shop:
         self.core.set_faults(FaultPlan.parse({"api": [fault]}))
 
     def create(self) -> str:
-        return self.gateway.create_customer("ann", OWNER_MARK, idempotency_key="customer/1/claim")
+        return self.gateway.customers.create("ann", OWNER_MARK, idempotency_key="customer/1/claim")
 
     @property
     def statuses(self) -> list[int]:
@@ -94,7 +98,7 @@ def test_a_rate_limit_is_waited_out_under_the_same_idempotency_key(shop: Shop) -
 def test_the_sdks_own_key_is_the_same_on_each_attempt_too(shop: Shop) -> None:
     created = shop.create()
     shop.fault(effect="rate_limit", times=2)
-    shop.gateway.update_customer(created, {"name": "Ann"})
+    shop.gateway.customers.update(created, {"name": "Ann"})
     keys = [line.idempotency_key for line in shop.core.requests() if line.path.endswith(created)]
     assert len(keys) == 3
     assert len(set(keys)) == 1
@@ -148,7 +152,7 @@ def test_a_slow_stripe_is_given_up_before_the_function_is(shop: Shop, seconds: f
     shop.fault(effect="latency", seconds=seconds)
     began = shop.time.now
     try:
-        shop.gateway.check_customer(shop.create())
+        shop.gateway.customers.check_exists(shop.create())
     except StripeUnavailable:
         assert seconds > 8
     assert shop.time.now - began <= CALL_SECONDS
@@ -168,15 +172,15 @@ def test_the_calls_of_one_request_share_its_time(shop: Shop) -> None:
     shop.client.latency = 7
     began = shop.time.now
     shop.gateway.begin(REQUEST_SECONDS)
-    shop.gateway.check_customer(created)
-    shop.gateway.check_customer(created)
+    shop.gateway.customers.check_exists(created)
+    shop.gateway.customers.check_exists(created)
     asked = len(shop.client.keys)
     with pytest.raises(StripeUnavailable):
-        shop.gateway.check_customer(created)
+        shop.gateway.customers.check_exists(created)
     assert len(shop.client.keys) == asked
     assert shop.time.now - began <= REQUEST_SECONDS
     shop.gateway.begin(REQUEST_SECONDS)
-    shop.gateway.check_customer(created)
+    shop.gateway.customers.check_exists(created)
 
 
 # ---------------------------------------------------------------------------- in the functions
@@ -220,7 +224,7 @@ class Timed:
     def _withdrawn(self, number: int) -> Mandate:
         mandate_id = f"mdt_{number:024}".translate(str.maketrans("0123456789", "abcdefghij"))
         shop = Gateway("sk_test_placeholder", http_client=self.client, clock=self.time, sleep=self.time.sleep)
-        customer_id = shop.create_customer(mandate_id, OWNER_MARK, idempotency_key=mandate_id)
+        customer_id = shop.customers.create(mandate_id, OWNER_MARK, idempotency_key=mandate_id)
         params = setup_session_params(
             mandate_id=mandate_id,
             owner_mark=OWNER_MARK,
@@ -231,7 +235,8 @@ class Timed:
             locale="en",
             expires_at=int(self.time.now) + 3600,
         )
-        session = shop.create_session(params, idempotency_key=f"{mandate_id}/session").checkout_session_id
+        opened = shop.checkout_sessions.create(params, idempotency_key=f"{mandate_id}/session")
+        session = opened.checkout_session_id
         self.core.authorize(session)
         intent = self.core.find("checkout.session", session)["setup_intent"]
         payment_method = self.core.find("setup_intent", intent)["payment_method"]
@@ -332,8 +337,8 @@ def drain(timed: Timed, withdrawals: int, *, paced: bool) -> tuple[int, int, flo
     workers = [timed.container("release_withdrawals") for _ in range(2)]
     for worker in workers:
         worker.sqs = queue
-        if not paced:
-            worker.stripe._gateway._polite._pacer = None
+    if not paced:
+        timed.monkeypatch.setattr(politeness.Pacer, "turn", lambda _: nullcontext())
     before, began = len(timed.core.requests()), timed.time.now
     timed.time.run(*[lambda worker=worker: queue.work(worker) for worker in workers])
     requests = timed.core.requests()[before:]

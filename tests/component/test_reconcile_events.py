@@ -14,7 +14,7 @@ import pytest
 from mandates.core.clock import Instant
 from mandates.core.errors import StripeUnavailable
 from mandates.core.stripe_events.projection import HANDLED_TYPES, METADATA_OWNER_MARK
-from mandates.gateway import Gateway
+from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.setup import sweep
 from mandates.setup.sweep import MOST_FAILURES_IN_A_ROW
 from mandates.store.event_cursors import advance, read_position
@@ -266,14 +266,14 @@ def test_a_session_that_is_not_ours_decides_nothing_and_comes_back_later_and_lat
 
 def test_one_failing_mandate_blocks_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     broken, *sound = [authorised(world, f"auth0|{number}") for number in range(4)]
-    read = Gateway.read_session
+    read = StripeCheckoutSessions.retrieve
 
-    def read_session(self: Gateway, session_id: str) -> Any:
+    def read_session(self: StripeCheckoutSessions, session_id: str) -> Any:
         if session_id == broken["checkout_session_id"]:
             raise TimeoutError("always")
         return read(self, session_id)
 
-    monkeypatch.setattr(Gateway, "read_session", read_session)
+    monkeypatch.setattr(StripeCheckoutSessions, "retrieve", read_session)
     monkeypatch.setattr(sweep, "MOST_PER_RUN", 1)
     for since, one in enumerate((broken, *sound)):
         world.sweep_is_due(one["mandate_id"], since)
@@ -314,7 +314,7 @@ def test_each_failure_of_a_sweep_is_logged_and_what_nobody_expected_in_full(
     def fails(*_: Any) -> Any:
         raise next(raised)
 
-    monkeypatch.setattr(Gateway, "read_session", fails)
+    monkeypatch.setattr(StripeCheckoutSessions, "retrieve", fails)
     world.function("reconcile_events")
     from mandates.runtime.telemetry import logger  # its settings come with the world
 
@@ -360,12 +360,12 @@ def test_a_mandate_decided_while_it_is_swept_is_left_alone(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = authorised(world)
-    read = Gateway.read_session
+    read = StripeCheckoutSessions.retrieve
 
-    def webhooks_come_first(self: Gateway, session_id: str) -> Any:
+    def webhooks_come_first(self: StripeCheckoutSessions, session_id: str) -> Any:
         session = read(self, session_id)
         world.run_webhooks()
         return session
 
-    monkeypatch.setattr(Gateway, "read_session", webhooks_come_first)
+    monkeypatch.setattr(StripeCheckoutSessions, "retrieve", webhooks_come_first)
     assert swept(world, begun["mandate_id"]) == "active"

@@ -11,7 +11,8 @@ from moto import mock_aws
 
 from mandates.core.clock import Instant
 from mandates.core.stripe_events.projection import HANDLED_TYPES
-from mandates.gateway import EVENTS_PER_PAGE, EventPage, Gateway
+from mandates.gateway.client import Gateway
+from mandates.gateway.events import EVENTS_PER_PAGE, EventPage
 from mandates.runtime.queues import Queue
 from mandates.store import tables
 from mandates.store.event_cursors import advance, read_position
@@ -61,16 +62,15 @@ class FakeQueue(Queue):
         return len(taken)
 
 
-class Listed(Gateway):
+class Listed:
     """Stripe's list with these events in it, and nothing else; counts what it is asked."""
 
     def __init__(self, events: Sequence[Mapping[str, Any]] = ()) -> None:
-        super().__init__("sk_test_placeholder")
         self.events = sorted(events, key=lambda event: event["created"])
         self.asked: list[tuple[int, int]] = []
         self.fails_at: int | None = None
 
-    def list_events(
+    def list_page(
         self, types: Sequence[str], *, created_from: int, created_before: int, after: str | None = None
     ) -> Any:
         self.asked.append((created_from, created_before))
@@ -101,12 +101,14 @@ def event(number: int, created: int, kind: str = "customer.deleted") -> dict[str
 NOW = int(time.time())
 
 
-def reconciler(gateway: Gateway, queue: Queue, **changes: Any) -> Reconciler:
+def reconciler(listed: Listed, queue: Queue, **changes: Any) -> Reconciler:
     usual: dict[str, Any] = {
         "livemode": False,
         "clock": lambda: NOW,
         "time_left": lambda: 300.0,
     }
+    gateway: Any = Gateway("sk_test_placeholder")
+    gateway.events = listed
     return Reconciler(gateway, queue, **(usual | changes))
 
 
@@ -322,10 +324,10 @@ def test_two_runs_at_once_do_no_harm() -> None:
     class Interrupted(Listed):
         """While this run is at its third request, another goes from start to end."""
 
-        def list_events(self, types: Sequence[str], **about: Any) -> Any:
+        def list_page(self, types: Sequence[str], **about: Any) -> Any:
             if len(self.asked) == 2:
                 assert reconciler(within, other).run().is_complete
-            return super().list_events(types, **about)
+            return super().list_page(types, **about)
 
     assert reconciler(Interrupted(events), one).run().is_complete
     assert read_position(GROUP) == NOW

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from mandates.core.endpoint_plan import QUIET_TYPE
 from mandates.core.stripe_events.projection import HANDLED_TYPES
-from mandates.gateway import API_VERSION
+from mandates.gateway.client import API_VERSION
 from mandates.gateway.politeness import ATTEMPTS
 from mandates.webhooks import custom_resource
 from mandates.webhooks.endpoints import KNOWN_SECONDS

@@ -9,6 +9,7 @@ import pytest
 from mandates.core.checkout import Slot
 from mandates.core.facts import Kind
 from mandates.core.ledger import first_broken
+from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.setup.return_page import ASK_AGAIN_AFTER_SECONDS
 from mandates.store.mandates import read_heads, read_ledger
 from mandates.store.sessions import may_ask
@@ -73,7 +74,7 @@ def test_a_session_that_stripe_told_us_of_first_is_found(
 
 
 def made_and_gone(self: Any, _customer_id: str, slot: Slot) -> None:
-    self._gateway.create_session(slot.params, idempotency_key=slot.idempotency_key)
+    self._gateway.checkout_sessions.create(slot.params, idempotency_key=slot.idempotency_key)
     raise RuntimeError("the container is gone")
 
 
@@ -183,9 +184,10 @@ def test_a_session_that_is_not_the_mandates_is_not_believed(
 ) -> None:
     begun = world.begun()
     world.stripe.core.authorize(begun["checkout_session_id"])
-    gateway = world.function("read_checkout_session").stripe.gateway()
-    real = gateway.read_session
-    monkeypatch.setattr(gateway, "read_session", lambda session_id: {**real(session_id), **tampered})
+    real = StripeCheckoutSessions.retrieve
+    monkeypatch.setattr(
+        StripeCheckoutSessions, "retrieve", lambda self, session_id: {**real(self, session_id), **tampered}
+    )
     assert world.return_page(begun["checkout_session_id"]).body["status"] == "pending"
 
 

@@ -17,7 +17,8 @@ from local.stripe_simulator.sdk import DirectClient
 from local.stripe_simulator.simulator import Simulator
 from mandates.core.endpoint_plan import Pauses, Wanted, WebhookEndpoint
 from mandates.core.stripe_events.projection import HANDLED_TYPES
-from mandates.gateway import API_VERSION, EndpointGone, Gateway
+from mandates.gateway.client import API_VERSION, Gateway
+from mandates.gateway.webhook_endpoints import EndpointGone
 from mandates.webhooks.endpoints import KNOWN_SECONDS, ROTATION, WebhookEndpoints
 from mandates.webhooks.secret_store import WebhookSecrets
 from tests.component.cloudformation import OWNER_MARK, URL
@@ -59,15 +60,16 @@ class Rotation:
 
     def endpoints(self) -> WebhookEndpoints:
         """As one process has it, which may crash before or after its n-th effect."""
-        gateway: Any = SimpleNamespace(
-            webhook_endpoints=self.gateway.webhook_endpoints,
-            create_webhook_endpoint=self._may_crash(self.gateway.create_webhook_endpoint),
-            update_webhook_endpoint=self._may_crash(self.gateway.update_webhook_endpoint),
-            delete_webhook_endpoint=self._may_crash(self.gateway.delete_webhook_endpoint),
+        real = self.gateway.webhook_endpoints
+        at_stripe: Any = SimpleNamespace(
+            list_all=real.list_all,
+            create=self._may_crash(real.create),
+            update=self._may_crash(real.update),
+            delete=self._may_crash(real.delete),
         )
         secrets: Any = SimpleNamespace(read=self.secrets.read, change=self._may_crash(self.secrets.change))
         return WebhookEndpoints(
-            gateway,
+            at_stripe,
             secrets,
             OWNER_MARK,
             clock=lambda: self.now,
@@ -106,7 +108,7 @@ class Rotation:
         assert statuses == [400] * CONTAINERS
 
     def an_event_happens(self) -> None:
-        customer = self.gateway.create_customer("ann", "test-stack", idempotency_key=f"key {self.now}")
+        customer = self.gateway.customers.create("ann", "test-stack", idempotency_key=f"key {self.now}")
         self.stripe.delete_customer(customer)
 
     def deliver(self) -> None:
@@ -121,7 +123,7 @@ class Rotation:
             self.stripe.record_answer(attempt, status)
 
     def at_stripe(self) -> list[WebhookEndpoint]:
-        return self.gateway.webhook_endpoints()
+        return self.gateway.webhook_endpoints.list_all()
 
     def signs_with(self, endpoint_id: str) -> str:
         return self.stripe.signing_secret(endpoint_id)
@@ -307,7 +309,7 @@ def test_an_endpoint_removed_by_hand_is_said_so(rotation: Rotation) -> None:
 
 def test_an_update_of_an_endpoint_that_is_gone(rotation: Rotation) -> None:
     with pytest.raises(EndpointGone):
-        rotation.gateway.update_webhook_endpoint("we_gone", {"disabled": False})
+        rotation.gateway.webhook_endpoints.update("we_gone", {"disabled": False})
 
 
 def test_the_deployments_pause_covers_the_refetch() -> None:

@@ -13,7 +13,9 @@ import pytest
 from mandates.core.clock import Instant
 from mandates.core.errors import StripeUnavailable
 from mandates.core.facts import Fact, Kind, ids
-from mandates.gateway import Gateway, ResourceMissing
+from mandates.gateway.client import Gateway
+from mandates.gateway.error_mapping import ResourceMissing
+from mandates.gateway.payment_methods import StripePaymentMethods
 from mandates.ledger.contributing import contribute_ours
 from mandates.revocation.release_messages import release_message
 from mandates.revocation.releasing import release
@@ -119,7 +121,7 @@ def test_what_nobody_expected_is_logged_with_its_trace(
     def fails(*_: Any) -> None:
         raise raised
 
-    monkeypatch.setattr(Gateway, "detach", fails)
+    monkeypatch.setattr(StripePaymentMethods, "detach", fails)
     from mandates.runtime.telemetry import logger  # its settings come with the world
 
     log = io.StringIO()
@@ -164,7 +166,7 @@ def test_one_that_stripe_does_not_know_keeps_no_other_from_being_released(world:
         if payment_method_id == "pm_0_unknown":
             raise ResourceMissing("no such payment method")
 
-    gateway: Any = SimpleNamespace(detach=detach)
+    gateway: Any = SimpleNamespace(payment_methods=SimpleNamespace(detach=detach))
     with pytest.raises(ResourceMissing):
         release(mandate_id, gateway, time.time)
     assert len(detached) == 2
@@ -354,9 +356,10 @@ def test_evidence_and_erasure_take_no_notice(world: World, capsys: Printed) -> N
 
 def test_gateway_tells_unknown_from_done(world: World) -> None:
     gateway = Gateway("sk_test_placeholder", api_base=world.stripe.url, sleep=lambda _: None)
+    payment_methods = gateway.payment_methods
     _, payment_method_id = active(world)
     with pytest.raises(ResourceMissing):
-        gateway.detach("pm_unknown")
-    gateway.detach(payment_method_id)
-    gateway.detach(payment_method_id)
+        payment_methods.detach("pm_unknown")
+    payment_methods.detach(payment_method_id)
+    payment_methods.detach(payment_method_id)
     assert attached_to(world, payment_method_id) is None

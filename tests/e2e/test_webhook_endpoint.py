@@ -17,7 +17,7 @@ from local import aws, deployment, environment, sam_local, stack
 from local.processes import Processes
 from local.settings import HOST, PLACEHOLDER_STRIPE_KEY, STACK_NAME, Settings
 from mandates.core.stripe_events.projection import HANDLED_TYPES
-from mandates.gateway import API_VERSION
+from mandates.gateway.client import API_VERSION
 
 
 @pytest.fixture

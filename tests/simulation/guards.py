@@ -17,7 +17,10 @@ from mandates.core.facts import Fact
 from mandates.core.return_tokens import By
 from mandates.core.stripe_events.event import Event
 from mandates.core.stripe_events.projection import METADATA_MANDATE
-from mandates.gateway import Gateway, RequestRejected, ResourceMissing
+from mandates.gateway.checkout_sessions import StripeCheckoutSessions
+from mandates.gateway.customers import StripeCustomers
+from mandates.gateway.error_mapping import RequestRejected, ResourceMissing
+from mandates.gateway.payment_methods import StripePaymentMethods
 from mandates.ledger import contributing
 from mandates.privacy import personal_data
 from mandates.revocation import releasing
@@ -123,14 +126,14 @@ def _subjects_unread(prefix: str) -> Removal:
     return remove
 
 
-def _new_key_each_time(method: str) -> Removal:
+def _new_key_each_time(resource: type[StripeCustomers | StripeCheckoutSessions]) -> Removal:
     def remove(patch: pytest.MonkeyPatch) -> None:
-        real = getattr(Gateway, method)
+        real = resource.create
 
-        def unkeyed(self: Gateway, *arguments: Any, idempotency_key: str) -> Any:
+        def unkeyed(self: Any, *arguments: Any, idempotency_key: str) -> Any:
             return real(self, *arguments, idempotency_key=os.urandom(16).hex())
 
-        patch.setattr(Gateway, method, unkeyed)
+        patch.setattr(resource, "create", unkeyed)
 
     return remove
 
@@ -247,14 +250,16 @@ GUARDS: Mapping[str, Removal] = {
     "customer's condition of activation": _links_without_condition("stripe_customer#"),
     "payment method read before activation": _subjects_unread("payment_method#"),
     "customer read before activation": _subjects_unread("stripe_customer#"),
-    "customer's idempotency key": _new_key_each_time("create_customer"),
-    "session's idempotency key": _new_key_each_time("create_session"),
+    "customer's idempotency key": _new_key_each_time(StripeCustomers),
+    "session's idempotency key": _new_key_each_time(StripeCheckoutSessions),
     "customer claim": _saves_without_claim,
     "checkout slot condition": _transacts_without("save", CheckoutRow),
     "limit of new sessions": lambda patch: patch.setattr(checkouts, "wait_before_another", lambda *_: 0),
     "end of the session before": _any_refusal_is_an_end,
     "session that Stripe does not know": _what_stripe_does_not_know_has_ended,
-    "withdrawn payment method that Stripe does not know": _unknown_is_released(Gateway, "detach"),
+    "withdrawn payment method that Stripe does not know": _unknown_is_released(
+        StripePaymentMethods, "detach"
+    ),
     "withdrawn session that Stripe does not know": _unknown_is_released(releasing, "_expire"),
     "checkout's check of the customer's claim": _checkouts_without_claim,
     "customer's condition of an erasure": _erases_whatever_is_there("delete_customer", CustomerRow),

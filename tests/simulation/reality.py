@@ -30,7 +30,8 @@ from local.stripe_simulator.faults import (
     ServerError,
     TimeoutAfterEffect,
 )
-from mandates.gateway import Gateway, access
+from mandates.gateway import access
+from mandates.gateway.client import Gateway
 from mandates.runtime import aws, deadline, telemetry
 from mandates.store import tables, writing
 from tests.component.world import ORIGIN, ROOT, TABLES

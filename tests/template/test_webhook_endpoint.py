@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from mandates.core.stripe_events.projection import HANDLED_TYPES
-from mandates.gateway import API_VERSION
+from mandates.gateway.client import API_VERSION
 from mandates.webhooks.custom_resource import RESERVED_SECONDS
 from mandates.webhooks.endpoints import KNOWN_SECONDS
 from tests.template.rules import permissions

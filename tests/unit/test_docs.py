@@ -13,7 +13,7 @@ import yaml
 from local.settings import Settings
 from local.stack import listening_command
 from mandates.core.stripe_events.projection import HANDLED_TYPES
-from mandates.gateway import API_VERSION
+from mandates.gateway.client import API_VERSION
 from ops.__main__ import command_line
 
 ROOT = Path(__file__).parents[2]

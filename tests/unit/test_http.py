@@ -2,17 +2,20 @@
 
 import base64
 import json
+import pkgutil
 from http import HTTPStatus
+from importlib import import_module
 from typing import Annotated, Any
 
 import msgspec
 import pytest
 
-from mandates import gateway
+import mandates
 from mandates.api.problems import STATUSES, problem
 from mandates.api.requests import MAX_BODY_BYTES, Request, api, raw_body
 from mandates.api.responses import Response, cors_headers, to_gateway
 from mandates.core import errors
+from mandates.gateway.error_mapping import REFUSED, RequestRejected
 
 ORIGIN = "https://shop.example"
 ALLOWED = frozenset({ORIGIN, "http://localhost:3000"})
@@ -393,7 +396,9 @@ def test_credentials_are_never_asked_for() -> None:
 
 
 def all_errors() -> list[type[errors.MandatesError]]:
-    """Those of every module that is loaded, `gateway`'s private ones too."""
+    """Those of every module of the layer."""
+    for module in pkgutil.walk_packages(mandates.__path__, "mandates."):
+        import_module(module.name)
     found: list[type[errors.MandatesError]] = []
     waiting: list[type[errors.MandatesError]] = [errors.MandatesError]
     while waiting:
@@ -419,7 +424,7 @@ def test_every_error_is_a_problem_document(kind: type[errors.MandatesError]) -> 
 
 
 def test_stripe_refusing_a_request_is_a_502_that_a_browser_can_read() -> None:
-    refusal = gateway.RequestRejected(gateway.REFUSED, stripe_code="email_invalid", stripe_request_id="req_1")
+    refusal = RequestRejected(REFUSED, stripe_code="email_invalid", stripe_request_id="req_1")
     status, headers, body = answered(raising(refusal))
     assert (status, body["code"]) == (502, "stripe_refused")
     assert headers["Access-Control-Allow-Origin"] == ORIGIN

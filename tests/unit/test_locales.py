@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from stripe.params.checkout import SessionCreateParams
 
 from mandates.core.locales import MAX_LENGTH, PATTERN, is_locale, lookup
-from mandates.gateway import setup_session_params
 from mandates.gateway.checkout_locales import CHECKOUT_LOCALES, checkout_locale
+from mandates.gateway.checkout_sessions import setup_session_params
 from tests.unit.laws import law
 
 WELL_FORMED = [

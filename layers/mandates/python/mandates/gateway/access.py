@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from mandates.gateway import Gateway
+from mandates.gateway.client import Gateway
 from mandates.gateway.politeness import Pacer
 from mandates.runtime import aws
 from mandates.runtime.addresses import SERVER

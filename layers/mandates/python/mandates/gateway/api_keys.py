@@ -1,4 +1,4 @@
-"""The key to Stripe, and what its form tells."""
+"""Stripe's API key, and what its form says."""
 
 from typing import Protocol
 
@@ -9,7 +9,7 @@ class ApiKey(Protocol):
     def get(self) -> str: ...
 
     def newer_than(self, refused: str) -> str | None:
-        """Another key than the one Stripe has just refused; None if there is none, or none to be had yet."""
+        """Another key than the one Stripe has just refused; None if there is none, or none can be had yet."""
         ...
 
 
@@ -25,6 +25,6 @@ class FixedKey:
 
 
 def livemode_of(api_key: str) -> bool | None:
-    """By the key's form (https://docs.stripe.com/keys), None if it is of another."""
+    """Whether a key of this form is a live one (https://docs.stripe.com/keys); None for another form."""
     mode = api_key.split("_", 2)[1:2]
     return {"live": True, "test": False}.get(mode[0]) if mode else None

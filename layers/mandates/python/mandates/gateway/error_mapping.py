@@ -31,14 +31,6 @@ class KeyRefused(StripeRefused):
     """Stripe does not take the API key, nor a newer one. It has not looked at the request."""
 
 
-class EndpointGone(StripeRefused):
-    """The webhook endpoint no longer exists."""
-
-
-class SessionNotOpen(Exception):
-    """It was completed or has expired already; a webhook says which."""
-
-
 class ResourceMissing(RequestRejected, UnknownAtStripe):
     """Stripe has no object by that id."""
 

@@ -10,7 +10,8 @@ from mandates.core.errors import MandatesError
 from mandates.core.facts import all_ids
 from mandates.core.mandate import Mandate
 from mandates.core.release import ToRelease, to_release
-from mandates.gateway import Gateway, SessionNotOpen
+from mandates.gateway.checkout_sessions import SessionNotOpen, StripeCheckoutSessions
+from mandates.gateway.client import Gateway
 from mandates.store.mandates import read_heads, read_subjects
 from mandates.store.unreleased import (
     Unreleased,
@@ -50,17 +51,17 @@ def release(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
 def _releases(left: ToRelease, gateway: Gateway) -> dict[str, Callable[[], None]]:
     """By Stripe's id: how it is released."""
     releases: dict[str, Callable[[], None]] = {
-        payment_method_id: partial(gateway.detach, payment_method_id)
+        payment_method_id: partial(gateway.payment_methods.detach, payment_method_id)
         for payment_method_id in left.payment_methods
     }
     if left.checkout_session:
-        releases[left.checkout_session] = partial(_expire, gateway, left.checkout_session)
+        releases[left.checkout_session] = partial(_expire, gateway.checkout_sessions, left.checkout_session)
     return releases
 
 
-def _expire(gateway: Gateway, checkout_session_id: str) -> None:
+def _expire(sessions: StripeCheckoutSessions, checkout_session_id: str) -> None:
     with suppress(SessionNotOpen):
-        gateway.expire_session(checkout_session_id)
+        sessions.expire(checkout_session_id)
 
 
 def _at_stripe(head: Mandate) -> set[str]:

@@ -30,15 +30,9 @@ from mandates.core.redirects import return_address
 from mandates.core.return_tokens import expecting, new_token
 from mandates.core.subjects import stripe_customer_subject
 from mandates.core.terms import Terms
-from mandates.gateway import (
-    AnswerReplayed,
-    CheckoutSession,
-    Gateway,
-    RequestRejected,
-    ResourceMissing,
-    SessionNotOpen,
-    setup_session_params,
-)
+from mandates.gateway.checkout_sessions import CheckoutSession, SessionNotOpen, setup_session_params
+from mandates.gateway.client import Gateway
+from mandates.gateway.error_mapping import AnswerReplayed, RequestRejected, ResourceMissing
 from mandates.ledger.contributing import contribute, contribute_ours, statuses
 from mandates.setup.deletions import found_deleted
 from mandates.setup.return_page import facts_of
@@ -128,7 +122,7 @@ class Checkouts:
 
         If it has ended, its webhook is on the way; what Stripe says of it is contributed already now.
         """
-        session = self._gateway.read_session(checkout_session_id)
+        session = self._gateway.checkout_sessions.retrieve(checkout_session_id)
         if session.get("status") == "open":
             return True
         facts = tuple(facts_of(session, SOURCE, Instant(self._clock()).seconds))
@@ -194,7 +188,9 @@ class Checkouts:
 
     def _session_of(self, customer_id: str, slot: Slot) -> CheckoutSession:
         try:
-            session = self._gateway.create_session(slot.params, idempotency_key=slot.idempotency_key)
+            session = self._gateway.checkout_sessions.create(
+                slot.params, idempotency_key=slot.idempotency_key
+            )
         except (RequestRejected, AnswerReplayed) as ended:
             refusal = _refusal_of_url(ended)
             if refusal:  # remembered first: a crash in between must not have the same request begin anew
@@ -226,7 +222,7 @@ class Checkouts:
 
     def _customer_is_gone(self, slot: Slot) -> bool:
         """The customer is all that Stripe has to find for a session."""
-        return found_deleted(slot.params["customer"], self._gateway, self._clock)
+        return found_deleted(slot.params["customer"], self._gateway.customers, self._clock)
 
     def _end(self, customer_id: str, slot: Slot) -> None:
         """End the session of an earlier request, so that the customer can't complete both.
@@ -240,7 +236,7 @@ class Checkouts:
             except (RequestRejected, AnswerReplayed, RedirectRefusedByStripe):
                 return  # nobody was ever given its URL, and nobody will be
         try:
-            self._gateway.expire_session(session_id)
+            self._gateway.checkout_sessions.expire(session_id)
         except SessionNotOpen:
             return  # completed or expired, and its webhook says which
         self._cancelled(slot.mandate_id, "replaced_by_another_checkout")

@@ -13,7 +13,8 @@ from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.core.clock import Clock, Instant, RandomBytes
 from mandates.core.errors import CustomerAlreadyLinked, StripeUnavailable
 from mandates.core.subjects import stripe_customer_subject
-from mandates.gateway import AnswerReplayed, Gateway, ResourceMissing
+from mandates.gateway.customers import StripeCustomers
+from mandates.gateway.error_mapping import AnswerReplayed, ResourceMissing
 from mandates.setup.deletions import found_deleted
 from mandates.store.customers import (
     Customer,
@@ -42,8 +43,10 @@ class Saved:
 
 
 class Customers:
-    def __init__(self, gateway: Gateway, owner_mark: str, clock: Clock, random_bytes: RandomBytes) -> None:
-        self._gateway = gateway
+    def __init__(
+        self, at_stripe: StripeCustomers, owner_mark: str, clock: Clock, random_bytes: RandomBytes
+    ) -> None:
+        self._at_stripe = at_stripe
         self._owner_mark = owner_mark
         self._clock = clock
         self._random_bytes = random_bytes
@@ -58,12 +61,12 @@ class Customers:
         saved = self._save(customer_id, adopt)
         if profile:
             try:
-                self._gateway.update_customer(saved.stripe_customer_id, profile)
+                self._at_stripe.update(saved.stripe_customer_id, profile)
             except ResourceMissing:
-                if not found_deleted(saved.stripe_customer_id, self._gateway, self._clock):
+                if not found_deleted(saved.stripe_customer_id, self._at_stripe, self._clock):
                     raise
                 saved = self._save(customer_id, adopt)
-                self._gateway.update_customer(saved.stripe_customer_id, profile)
+                self._at_stripe.update(saved.stripe_customer_id, profile)
         return saved
 
     def _save(self, customer_id: str, adopt: str | None) -> Saved:
@@ -94,7 +97,7 @@ class Customers:
 
     def _stripe_customer_for(self, claim: Customer, adopt: str | None) -> str:
         if adopt is not None:
-            self._gateway.check_customer(adopt)
+            self._at_stripe.check_exists(adopt)
             return adopt
         now = self._clock()
         no_more_created_since = claim.claimed_at + IDEMPOTENCY_WINDOW_SECONDS
@@ -102,7 +105,7 @@ class Customers:
             return self._found_or_begun_anew(claim, no_more_created_since)
         key = f"customer/{claim.generation}/{claim.claim_id}"
         try:
-            return self._gateway.create_customer(claim.customer_id, self._owner_mark, idempotency_key=key)
+            return self._at_stripe.create(claim.customer_id, self._owner_mark, idempotency_key=key)
         except AnswerReplayed:
             if claim.failed_at is None:
                 creation_failed(claim, Instant(self._clock()).seconds)
@@ -117,7 +120,7 @@ class Customers:
 
         What was made up to `last_created_at` (epoch seconds) must have had the time to be found.
         """
-        found = self._gateway.find_customer(claim.customer_id, self._owner_mark)
+        found = self._at_stripe.find(claim.customer_id, self._owner_mark)
         if found and not self._deleted_at_stripe(found):
             return found
         if self._clock() < last_created_at + SEARCHABLE_AFTER_SECONDS:

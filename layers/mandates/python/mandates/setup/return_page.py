@@ -14,7 +14,7 @@ from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate, Status
 from mandates.core.stripe_events.payment_method import AMAZON_PAY
 from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK
-from mandates.gateway import Gateway
+from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.ledger.contributing import contribute, statuses
 from mandates.store.mandates import read_heads
 from mandates.store.sessions import mandates_naming, may_ask
@@ -33,7 +33,11 @@ def find_mandate(customer_id: str, checkout_session_id: str) -> Mandate | None:
 
 
 def brought_up_to_date(
-    mandate: Mandate, checkout_session_id: str, gateway: Gateway, owner_mark: str, clock: Clock
+    mandate: Mandate,
+    checkout_session_id: str,
+    sessions: StripeCheckoutSessions,
+    owner_mark: str,
+    clock: Clock,
 ) -> Mandate:
     """The mandate, updated with what Stripe now says about its session. It is unchanged if Stripe says
     nothing new, or was asked a moment ago.
@@ -44,7 +48,7 @@ def brought_up_to_date(
         return mandate
     if not may_ask(checkout_session_id, Instant(clock()).seconds, every=ASK_AGAIN_AFTER_SECONDS):
         return mandate
-    session = gateway.read_session(checkout_session_id)
+    session = sessions.retrieve(checkout_session_id)
     facts = facts_about(mandate, session, owner_mark, SOURCE, Instant(clock()).seconds)
     if facts:
         contribute(mandate.mandate_id, [Contribution(SOURCE, facts)], clock)

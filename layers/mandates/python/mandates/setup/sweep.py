@@ -14,7 +14,8 @@ from mandates.core.clock import Clock, Instant
 from mandates.core.errors import MandatesError
 from mandates.core.facts import Fact, Kind
 from mandates.core.mandate import Mandate, Status, status
-from mandates.gateway import Gateway, ResourceMissing
+from mandates.gateway.checkout_sessions import StripeCheckoutSessions
+from mandates.gateway.error_mapping import ResourceMissing
 from mandates.ledger.contributing import contribute
 from mandates.runtime.telemetry import correlated, logger
 from mandates.setup.return_page import facts_about
@@ -57,7 +58,7 @@ class Swept:
 class Sweeper:
     """With `dry_run` it only counts the mandates that are due."""
 
-    gateway: Gateway
+    sessions: StripeCheckoutSessions
     owner_mark: str
     clock: Clock
     time_left: Callable[[], float]
@@ -116,7 +117,7 @@ class Sweeper:
             # Nobody ever got its URL, and under its key it can't be created any more.
             return (_cancelled("creation_never_confirmed", now),)
         try:
-            session = self.gateway.read_session(head.checkout_session_id)
+            session = self.sessions.retrieve(head.checkout_session_id)
         except ResourceMissing:
             # A key of another account does not know it either. A later set-up still counts more.
             long_ago = _age(head, now) > EVENTS_LISTED_SECONDS

@@ -26,13 +26,8 @@ from mandates.core.endpoint_plan import (
 from mandates.core.errors import MandatesError, StripeUnavailable
 from mandates.core.signing_secrets import SigningSecrets
 from mandates.core.stripe_events.projection import METADATA_OWNER_MARK
-from mandates.gateway import (
-    EndpointGone,
-    Gateway,
-    KeyLacksPermission,
-    KeyRefused,
-    RequestRejected,
-)
+from mandates.gateway.error_mapping import KeyLacksPermission, KeyRefused, RequestRejected
+from mandates.gateway.webhook_endpoints import EndpointGone, StripeWebhookEndpoints
 from mandates.runtime.secret_values import KEPT_SECONDS, SOONEST_REFETCH_SECONDS
 from mandates.webhooks.secret_store import WebhookSecrets
 
@@ -63,7 +58,7 @@ class WebhookEndpoints:
 
     def __init__(
         self,
-        gateway: Gateway,
+        at_stripe: StripeWebhookEndpoints,
         secrets: WebhookSecrets,
         owner_mark: str,
         *,
@@ -72,7 +67,7 @@ class WebhookEndpoints:
         say: Say,
         go_on: Callable[[], None] = lambda: None,
     ) -> None:
-        self._gateway = gateway
+        self._at_stripe = at_stripe
         self._secrets = secrets
         self._owner_mark = owner_mark
         self._clock = clock
@@ -114,7 +109,7 @@ class WebhookEndpoints:
             waits = endpoint.is_quiet and endpoint.replaces in kept
             if needed := core.changes(endpoint, wanted, metadata, waits=waits):
                 self._go_on()
-                self._gateway.update_webhook_endpoint(endpoint.endpoint_id, needed)
+                self._at_stripe.update(endpoint.endpoint_id, needed)
                 self._say(f"updated the webhook endpoint {endpoint.endpoint_id}: {', '.join(sorted(needed))}")
         if len(keep) > 1:
             self._say("a rotation of the webhook secret is under way: rotate-webhook-secret will finish it")
@@ -187,7 +182,7 @@ class WebhookEndpoints:
         )
 
     def _subscribe(self, second: WebhookEndpoint, first: WebhookEndpoint) -> None:
-        self._gateway.update_webhook_endpoint(
+        self._at_stripe.update(
             second.endpoint_id,
             {
                 "url": first.url,
@@ -201,7 +196,7 @@ class WebhookEndpoints:
 
     def _ours(self) -> list[WebhookEndpoint]:
         self._go_on()
-        found = self._gateway.webhook_endpoints()
+        found = self._at_stripe.list_all()
         return [e for e in found if e.metadata.get(METADATA_OWNER_MARK) == self._owner_mark]
 
     def _create(
@@ -210,7 +205,7 @@ class WebhookEndpoints:
         """Create an endpoint that gets no events yet, and store its secret beside the others."""
         params = {"url": url, "enabled_events": [QUIET_TYPE], "metadata": metadata}
         self._go_on()
-        created, secret = self._gateway.create_webhook_endpoint(
+        created, secret = self._at_stripe.create(
             params | ({"api_version": api_version} if api_version else {}),
             idempotency_key=hashlib.sha256(key.encode()).hexdigest(),
         )
@@ -223,7 +218,7 @@ class WebhookEndpoints:
         """Stripe's retries end with their endpoint. reconcile_events fetches what was left undelivered."""
         for endpoint in endpoints:
             self._go_on()
-            self._gateway.delete_webhook_endpoint(endpoint.endpoint_id)
+            self._at_stripe.delete(endpoint.endpoint_id)
             self._say(f"removed the webhook endpoint {endpoint.endpoint_id}")
 
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from mandates.core.clock import Clock, Instant, rfc3339
 from mandates.core.stripe_events.projection import HANDLED_TYPES
-from mandates.gateway import EVENTS_PER_PAGE, Gateway
+from mandates.gateway.client import Gateway
+from mandates.gateway.events import EVENTS_PER_PAGE
 from mandates.runtime.deadline import TimeLeft
 from mandates.runtime.queues import Queue
 from mandates.store.event_cursors import advance, read_position
@@ -150,7 +151,7 @@ class Reconciler:
         while True:
             if self.time_left() < STOP_BEFORE_SECONDS:
                 raise _Stop("time")
-            page = self.gateway.list_events(types, created_from=start, created_before=stop, after=after)
+            page = self.gateway.events.list_page(types, created_from=start, created_before=stop, after=after)
             events += page.events
             for event in page.events:
                 self._check_mode(event["livemode"])

@@ -1,0 +1,30 @@
+"""Stripe's payment methods: https://docs.stripe.com/api/payment_methods"""
+
+from dataclasses import dataclass
+
+import stripe
+
+from mandates.gateway.error_mapping import RequestRejected, ResourceMissing, errors_ours
+
+
+@dataclass(frozen=True, slots=True)
+class StripePaymentMethods:
+    sdk: stripe.StripeClient
+
+    def detach(self, payment_method_id: str) -> None:
+        """Take the payment method from its customer for good. Nothing happens if that was done before.
+
+        After RequestRejected it is still attached. After ResourceMissing nobody knows.
+        """
+        payment_methods = self.sdk.v1.payment_methods
+        try:
+            with errors_ours():
+                payment_methods.detach(payment_method_id)
+        except ResourceMissing:
+            raise
+        except RequestRejected:
+            # Stripe has no code of its own for "not attached": only the payment method can tell.
+            with errors_ours():
+                found = payment_methods.retrieve(payment_method_id)
+            if found.customer is not None:
+                raise
