@@ -62,15 +62,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
 
 configured = settings.read_settings(Settings, os.environ)
 allowed_origins = normalised_origins(configured.allowed_origins)
-tables.bind(
-    {
-        "customers": configured.customers_table,
-        "events": configured.events_table,
-        "mandates": configured.mandates_table,
-        "stripe_subjects": configured.stripe_subjects_table,
-        "terms": configured.terms_table,
-    }
-)
+tables.bind(settings.table_names(configured))
 tables.warm("customers")
 stripe = Stripe(configured, within=REQUEST_SECONDS)
 

@@ -18,9 +18,11 @@ from mandates.evidence.signed_packs import (
 )
 from mandates.runtime import aws, settings
 from mandates.runtime.addresses import normalised_origins
+from mandates.store import tables
 
 configured = settings.read_settings(Settings, os.environ)
-configured.bind_tables()
+tables.bind(settings.table_names(configured))
+tables.warm("mandates")
 signer = Signer(aws.client("kms"), configured.evidence_key_ids)
 
 

@@ -31,13 +31,7 @@ class Settings(StripeAccess, frozen=True, kw_only=True):
 
 
 configured = settings.read_settings(Settings, os.environ)
-tables.bind(
-    {
-        "events": configured.events_table,
-        "mandates": configured.mandates_table,
-        "stripe_subjects": configured.stripe_subjects_table,
-    }
-)
+tables.bind(settings.table_names(configured))
 tables.warm("stripe_subjects")
 stripe = Stripe(configured, within=REQUEST_SECONDS)
 

@@ -36,13 +36,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 configured = settings.read_settings(Settings, os.environ)
-tables.bind(
-    {
-        "customers": configured.customers_table,
-        "mandates": configured.mandates_table,
-        "stripe_subjects": configured.stripe_subjects_table,
-    }
-)
+tables.bind(settings.table_names(configured))
 tables.warm("mandates")
 
 

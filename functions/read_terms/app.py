@@ -20,7 +20,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 configured = settings.read_settings(Settings, os.environ)
-tables.bind({"terms": configured.terms_table})
+tables.bind(settings.table_names(configured))
 tables.warm("terms")
 
 

@@ -40,7 +40,7 @@ class Settings(StripeAccess, frozen=True, kw_only=True):
 
 
 configured = settings.read_settings(Settings, os.environ)
-tables.bind({"mandates": configured.mandates_table, "stripe_subjects": configured.stripe_subjects_table})
+tables.bind(settings.table_names(configured))
 tables.warm("mandates")
 stripe = Stripe(configured, within=BACKGROUND_SECONDS, per_second=BACKGROUND_PER_SECOND)
 sqs = aws.client("sqs")

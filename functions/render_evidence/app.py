@@ -25,6 +25,7 @@ from mandates.evidence.signed_packs import (
 from mandates.runtime import aws, settings
 from mandates.runtime.addresses import normalised_origins
 from mandates.runtime.telemetry import logger
+from mandates.store import tables
 
 PDF = "application/pdf"
 ARCHIVAL = "a-3b"
@@ -36,7 +37,8 @@ OF_LINES = frozenset({"text_shown", "text"})
 typeset: Callable[..., bytes] = typst.compile  # its stub knows nothing of several sources
 
 configured = settings.read_settings(Settings, os.environ)
-configured.bind_tables()
+tables.bind(settings.table_names(configured))
+tables.warm("mandates")
 signer = Signer(aws.client("kms"), configured.evidence_key_ids)
 here = Path(__file__).parent
 layout = (here / "evidence.typ").read_bytes()

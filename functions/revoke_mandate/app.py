@@ -33,7 +33,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
 
 
 configured = settings.read_settings(Settings, os.environ)
-tables.bind({"mandates": configured.mandates_table, "stripe_subjects": configured.stripe_subjects_table})
+tables.bind(settings.table_names(configured))
 tables.warm("mandates")
 
 

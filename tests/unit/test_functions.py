@@ -4,12 +4,14 @@ What an entry says is tested where it belongs: starts and sizes in tests/budget,
 tests/template, samples in tests/component.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import pytest
 
 from local.settings import ROOT
+from ops.existing_tables import store_name
 from tests.functions import FUNCTIONS, Function, folder_of
 from tests.template.stack import raw
 
@@ -92,3 +94,16 @@ SEND = "send_notices"
 )
 def test_what_a_function_lacks_is_named(changed: dict[str, object], found: list[str]) -> None:
     assert missing(replace(known(), **changed)) == found  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_told_of_exactly_the_tables_that_it_may_use(function: str) -> None:
+    declared = raw()["Resources"][function]["Properties"].get("Environment", {}).get("Variables", {})
+    told = {value["Ref"] for name, value in declared.items() if name.endswith("_TABLE")}
+    resources = FUNCTIONS[function].may
+    assert told == {found[1] for name in resources if (found := re.match(r"(\w+Table)\.Arn$", name))}
+    assert all(
+        name == f"{store_name(value['Ref'])}_table".upper()
+        for name, value in declared.items()
+        if "Table" in str(value)
+    )

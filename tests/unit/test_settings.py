@@ -6,7 +6,7 @@ import pytest
 from mandates.api.tokens import Tokens
 from mandates.gateway.access import StripeAccess
 from mandates.runtime.addresses import normalised_origins
-from mandates.runtime.settings import SettingsError, read_settings
+from mandates.runtime.settings import SettingsError, read_settings, table_names
 
 
 class Everything(StripeAccess, frozen=True):
@@ -176,3 +176,14 @@ def test_more_than_an_origin_is_an_error(origin: str) -> None:
     """Whoever wrote a path meant to allow that path alone."""
     with pytest.raises(SettingsError):
         normalised_origins(frozenset({origin}))
+
+
+def test_each_setting_that_ends_in_table_names_one() -> None:
+    class Tables(msgspec.Struct, frozen=True):
+        stripe_subjects_table: str
+        table: str
+        mandates_table: str
+        tables: str
+
+    names = table_names(Tables("stack-Subjects-1", "x", "stack-Mandates-1", "y"))
+    assert names == {"stripe_subjects": "stack-Subjects-1", "mandates": "stack-Mandates-1"}

@@ -21,7 +21,6 @@ from mandates.core.errors import (
 from mandates.core.evidence_pack import ALGORITHM, build_pack
 from mandates.ledger.snapshot import read_record
 from mandates.runtime.telemetry import count, logger
-from mandates.store import tables
 from mandates.store.mandates import read_heads
 from mandates.store.raw_items import ALTERED_ITEMS_RAISE
 
@@ -34,16 +33,6 @@ class Settings(msgspec.Struct, frozen=True):
     mandates_table: str
     stripe_subjects_table: str
     terms_table: str
-
-    def bind_tables(self) -> None:
-        tables.bind(
-            {
-                "mandates": self.mandates_table,
-                "stripe_subjects": self.stripe_subjects_table,
-                "terms": self.terms_table,
-            }
-        )
-        tables.warm("mandates")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,16 @@ def read_settings[Settings: msgspec.Struct](kind: type[Settings], environment: M
     return kind(**values)
 
 
+def table_names(configured: msgspec.Struct) -> dict[str, str]:
+    """What the store's tables are called: each setting `<table>_table` names one."""
+    suffix = "_table"
+    return {
+        name.removesuffix(suffix): getattr(configured, name)
+        for name in configured.__struct_fields__
+        if name.endswith(suffix)
+    }
+
+
 def _converted(raw: str, field: msgspec.structs.FieldInfo) -> Any:
     is_list = field.type in (frozenset[str], tuple[str, ...])
     value = [item.strip() for item in raw.split(",") if item.strip()] if is_list else raw
