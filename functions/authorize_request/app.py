@@ -1,4 +1,4 @@
-"""The gateway's authorizer: a bearer token in, a policy for the whole stage and the caller's identity out."""
+"""The gateway's authorizer: from a bearer token to a policy for the whole stage and the caller's identity."""
 
 import os
 import time
@@ -13,7 +13,7 @@ from mandates.runtime.telemetry import count, instrumented, logger
 
 verifier = Verifier(read_settings(Tokens, os.environ), fetch_json, time.time)
 
-# The one message that API Gateway turns into a 401 rather than a 500.
+# The only message that API Gateway turns into a 401 and not a 500.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
 UNAUTHORIZED = "Unauthorized"
 
@@ -42,6 +42,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def every_route(event: dict[str, Any]) -> str:
-    """All routes of this stage: the gateway caches the policy by token and uses it for the next route too."""
+    """All routes of this stage: the gateway caches the policy by token and reuses it for other routes."""
     api_and_stage = "/".join(str(event["methodArn"]).split("/")[:2])
     return f"{api_and_stage}/*/*"

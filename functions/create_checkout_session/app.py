@@ -110,7 +110,7 @@ def handler(request: Request) -> Response:
 
 
 def terms_shown(body: Body) -> Terms:
-    """The current terms, if the customer was shown them word for word. Raises NoTerms or TermsChanged."""
+    """The current terms, if the customer saw them word for word. Raises NoTerms or TermsChanged."""
     terms = current_terms()
     if terms is None:
         raise NoTerms("no terms are published yet: python -m ops terms publish FILE")

@@ -26,7 +26,7 @@ tables.warm("mandates")
 signer = Signer(aws.client("kms"), configured.evidence_key_ids)
 
 
-# A key stays published after it is replaced, so an old list still verifies; a new key is known soon.
+# A replaced key stays published, so an old list still verifies. A new key is known soon.
 CACHED = "public, max-age=300"
 
 

@@ -1,4 +1,4 @@
-"""The queue's consumer: apply a batch of Stripe events; only what failed comes back."""
+"""The webhook queue's consumer: applies a batch of Stripe events. Only failed ones come back."""
 
 import os
 import time
@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def done(event: dict[str, Any] | None, results: Results) -> bool:
-    """Whether a message's event is done with; what came of it is logged and counted."""
+    """Whether a message's event is finished. Its outcome is logged and counted."""
     if event is None:
         return False
     result = results[event["id"]]
@@ -67,9 +67,9 @@ def done(event: dict[str, Any] | None, results: Results) -> bool:
 
 
 def parsed(body: str) -> dict[str, Any] | None:
-    """The queued event; None, which is logged, if it is none that this release can read.
+    """The queued event. If this release can't read it, that is logged, and this returns None.
 
-    An id that can't be a key must not get among the keys that a batch reads in one call.
+    An id that can't be a key must not be among the keys that a batch reads in one call.
     """
     try:
         event = EVENT.read(body)
@@ -83,7 +83,7 @@ def parsed(body: str) -> dict[str, Any] | None:
 
 
 def mandate_named_by(event: Any) -> Any:
-    """The mandate's id in the metadata of the event's object; None if it is not there."""
+    """The mandate's id in the metadata of the event's object; None without one."""
     for name in ("data", "object", "metadata", METADATA_MANDATE):
         event = event.get(name) if isinstance(event, dict) else None
     return event

@@ -1,4 +1,4 @@
-"""The mandates table's stream: tell the bus of every ledger entry."""
+"""Reads the mandates table's stream and publishes every ledger entry on the bus."""
 
 import os
 from typing import Any
@@ -56,7 +56,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def report(entry: Entry) -> None:
-    """The line that connects an event with a mandate; and what happened to the mandate, counted.
+    """Log the line that connects an event with a mandate, and count what happened to the mandate.
 
     A withdrawn mandate's further entries that withdraw nothing are not counted.
     """

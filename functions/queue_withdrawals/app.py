@@ -1,7 +1,7 @@
-"""The mandates table's stream: have every withdrawn mandate ended at Stripe.
+"""Reads the mandates table's stream and queues every withdrawn mandate for release at Stripe.
 
-It reads the stream for itself, so that this waits for nobody: not for EventBridge, nor for an entry that
-`publish_changes` stumbles over.
+It reads the stream independently, so that a release waits for nobody: neither for EventBridge, nor for an
+entry at which `publish_changes` fails.
 """
 
 import os
@@ -31,12 +31,12 @@ queue = Queue(aws.client("sqs"), configured.stripe_work_queue_url)
 
 @instrumented
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Queue each mandate of the batch once: its messages all ask the same, and to ask twice does no harm."""
+    """Queue each mandate of the batch once. All its messages ask the same; asking twice does no harm."""
     withdrawn = [added for added in added_entries(event["Records"]) if added.is_withdrawn]
     mandate_ids = list(dict.fromkeys(added.mandate_id for added in withdrawn))
     try:
         taken, error = queue.send([release_message(mandate_id) for mandate_id in mandate_ids]), None
-    except Exception as failed:  # Lambda hands the batch over again, whatever it was
+    except Exception as failed:  # whatever it was, Lambda delivers the batch again
         taken, error = 0, failed
     if taken < len(mandate_ids):
         count("WithdrawalsDelayed")

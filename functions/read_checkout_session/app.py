@@ -48,7 +48,7 @@ def handler(request: Request) -> Response:
         sessions = stripe.gateway().checkout_sessions
         mandate = brought_up_to_date(mandate, session_id, sessions, configured.owner_mark, time.time)
     except (StripeUnavailable, StripeRefused) as error:
-        # The webhook will say; until then our own data is the answer.
+        # The webhook will say it. Until then our own data is the answer.
         logger.warning("Stripe could not be asked", extra={"code": error.code, **error.extra})
         count("ReturnPagesWithoutStripe")
         if isinstance(error, UnknownAtStripe):

@@ -1,4 +1,4 @@
-"""GET /terms/current: the terms to show a customer, in the best locale there is."""
+"""GET /terms/current: the terms to show a customer, in the best available locale."""
 
 import os
 
@@ -24,7 +24,7 @@ tables.bind(settings.table_names(configured))
 tables.warm("terms")
 
 
-# Long enough to spare a busy shop most calls; a superseded version is refused at checkout all the same.
+# Long enough to save a busy shop most calls. A superseded version is refused at checkout anyway.
 CACHED = "public, max-age=60"
 
 
@@ -41,5 +41,5 @@ def handler(request: Request) -> Response:
 
 
 def etags(if_none_match: str) -> set[str]:
-    """The tags a cache has; weak ones count too (RFC 9110, section 13.1.2)."""
+    """The tags that a cache has. Weak ones count too (RFC 9110, section 13.1.2)."""
     return {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}

@@ -1,4 +1,4 @@
-"""POST /webhooks/stripe: verify, queue, answer. 200 means it is durable; 5xx makes Stripe send it again."""
+"""POST /webhooks/stripe: verify, queue, answer. 200 means it is stored; after 5xx Stripe sends it again."""
 
 import os
 import time

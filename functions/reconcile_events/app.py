@@ -1,5 +1,5 @@
-"""Every quarter of an hour: queue what Stripe's webhooks did not bring, decide what stayed pending, and say
-how long withdrawals have been unreleased."""
+"""Every quarter of an hour: queues what Stripe's webhooks did not bring, decides mandates that stayed
+pending, and measures how long withdrawals have been unreleased."""
 
 import os
 import time
@@ -49,7 +49,7 @@ def handler(_event: Any, context: Any) -> None:
     gateway = stripe.gateway()
     found = Reconciler(gateway, queue, configured.stripe_livemode, time.time, time_left).run()
     swept = Sweeper(gateway.checkout_sessions, configured.owner_mark, time.time, time_left).run()
-    if found.stopped is None or found.gap:  # of a list that was not read, nobody knows
+    if found.stopped is None or found.gap:  # the gap of a list that was not read is unknown
         count("EventGap", found.gap)
     if found.lag_seconds is not None:
         measure("ReconciliationLagSeconds", found.lag_seconds, MetricUnit.Seconds)
@@ -62,18 +62,18 @@ def handler(_event: Any, context: Any) -> None:
     report("events reconciled", found)
     report("mandates swept", swept)
     for error in (found.error, swept.error):
-        if error and not isinstance(error, StripeUnavailable):  # the next run may find Stripe well again
+        if error and not isinstance(error, StripeUnavailable):  # Stripe may be back at the next run
             raise error
 
 
 def measure_unreleased() -> None:
-    """Since when the oldest withdrawal is listed as unreleased: its message may have ended long ago."""
+    """How long the oldest withdrawal has been listed as unreleased. Its message may have expired long ago."""
     for oldest in all_unreleased(1):
         measure("UnreleasedFor", max(0.0, time.time() - oldest.since), MetricUnit.Seconds)
 
 
 def stuck(swept: Swept) -> int:
-    """Those that stay pending whatever Stripe says; that it can't be asked is no mandate's fault."""
+    """The number of mandates that stay pending whatever Stripe says. An outage at Stripe does not count."""
     failed = [] if isinstance(swept.error, StripeUnavailable) else swept.failed
     return len(swept.undecided) + len(failed)
 

@@ -1,6 +1,6 @@
-"""The custom resource for Stripe's webhook endpoint: registered by a deployment, removed by a deletion.
+"""The custom resource for Stripe's webhook endpoint: a deployment registers it, a deletion removes it.
 
-The API key is read here and not when the container starts: a deletion must be answered without one, too.
+The API key is read here and not when the container starts: a deletion must be answered even without a key.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""The Stripe work queue's consumer: detach what withdrawn mandates still have at Stripe.
+"""The Stripe work queue's consumer: releases what withdrawn mandates still have at Stripe.
 
-What Stripe can't do now stays in the queue and is tried again later and later, for as long as the queue
-keeps messages: an outage at Stripe fills no dead-letter queue. So the queue itself gives nothing up, and what
-is no message of ours, and never will be, is moved to the dead letters here. What is not released is listed
-meanwhile (revocation/releasing.py), and stays listed when its message ends.
+If Stripe can't do it now, the message stays in the queue and is tried again at growing intervals, for as long
+as the queue keeps messages: an outage at Stripe fills no dead-letter queue. So the queue itself gives up
+nothing. A message that is not ours, and never will be, is moved to the dead letters here. Meanwhile, anything
+unreleased is listed (revocation/releasing.py), and it stays listed when its message expires.
 """
 
 import os
@@ -68,7 +68,7 @@ def release_one(record: SQSRecord) -> None:
 
 
 def set_aside(record: SQSRecord) -> None:
-    """Send it to the dead letters; then it is deleted here. A crash in between doubles it."""
+    """Send it to the dead letters; then it is deleted here. A crash in between duplicates it."""
     sqs.send_message(QueueUrl=configured.stripe_work_dead_letters_url, MessageBody=record.body)
     logger.error("the message is not a withdrawal that we queued", extra={"message_id": record.message_id})
     count("StripeWorkSetAside")
@@ -87,12 +87,12 @@ def release_or_put_off(mandate_id: str, record: SQSRecord) -> None:
 
 
 def put_off_for_now(record: SQSRecord, error: Exception) -> None:
-    """Leave the message in the queue, to be received again later and later."""
+    """Leave the message in the queue, to be received again at growing intervals."""
     pause = put_off(int(record.attributes.approximate_receive_count or 1), random.random)
     logger.warning(
         "not released at Stripe yet",
         extra={"error": type(error).__name__, "again_in_seconds": pause},
-        exc_info=None if isinstance(error, MandatesError) else error,  # what nobody expected, in full
+        exc_info=None if isinstance(error, MandatesError) else error,  # in full if it was unexpected
     )
     count("WithdrawalsNotReleased")
     if isinstance(error, UnknownAtStripe):

@@ -1,4 +1,4 @@
-"""GET /mandates/{mandate_id}/evidence.pdf: the evidence for people, with the signed JSON attached to it."""
+"""GET /mandates/{mandate_id}/evidence.pdf: the evidence for people, with the signed JSON attached."""
 
 import hashlib
 import os
@@ -29,7 +29,7 @@ from mandates.store import tables
 
 PDF = "application/pdf"
 ARCHIVAL = "a-3b"
-"""PDF/A for keeping (ISO 19005-3), part 3 since earlier ones allow no attached JSON."""
+"""PDF/A for archiving (ISO 19005-3). Part 3, since earlier parts allow no attached JSON."""
 
 OF_LINES = frozenset({"text_shown", "text"})
 """The wording of the terms, and the texts for Stripe's dispute form."""
@@ -56,9 +56,9 @@ def handler(request: Request) -> Response:
 
 
 def must_accept_pdf(request: Request) -> None:
-    """The gateway makes bytes of base64 only where the first type accepted is listed as binary.
+    """The gateway turns base64 into bytes only if the first accepted type is listed as binary.
 
-    Anything else would be sent the base64 as if it were a PDF.
+    Any other caller would get the base64 as if it were a PDF.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/lambda-proxy-binary-media.html
     """
     if request.headers.get("accept", "").partition(";")[0].strip().lower() != PDF:
@@ -78,13 +78,13 @@ def render(pack: dict[str, Any]) -> bytes:
     try:
         return compiled(sources, pack, ARCHIVAL)
     except typst.TypstError as error:
-        # An archival PDF may have no character that none of its fonts has; a plain one shows a box for it.
+        # An archival PDF may not have a character that all its fonts lack. A plain one shows a box for it.
         logger.warning("not an archival PDF", extra={"reason": error.message})
         return compiled(sources, pack, "1.7")
 
 
 def shown(value: Any, *, of_lines: bool = False) -> Any:
-    """The pack as it can be read: each text shows all that it holds, and only wordings have lines."""
+    """The pack in readable form: each text shows everything it holds, and only wordings have line breaks."""
     match value:
         case str():
             return visible_lines(value) if of_lines else visible(value)

@@ -27,7 +27,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True):
-    """`reason` is a word for the record, such as `account_closed`: no place for personal data."""
+    """`reason` is a word for the record, such as `account_closed`. It must not be personal data."""
 
     reason: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]{1,64}$(?!\n)")] = "requested"
 

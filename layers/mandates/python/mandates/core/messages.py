@@ -10,7 +10,8 @@ from mandates.core.formats import must_be_known
 
 @dataclass(frozen=True, slots=True)
 class MessageKind:
-    """`written` is the format of the messages that this release sends, `known` the newest that it reads."""
+    """`written` is the format of the messages that this release sends; `known` is the newest that it
+    reads."""
 
     name: str
     written: int
@@ -20,9 +21,9 @@ class MessageKind:
         return json.dumps({**content, "format": self.written}, separators=(",", ":"))
 
     def read(self, body: str) -> dict[str, Any] | None:
-        """What a message says, with its `format`. None if it is not one of ours, and never will be.
+        """What a message says, with its `format`. None if it is not ours, and never will be.
 
-        Raises NewerFormat: it is a message of ours, for a later release. It must stay in a queue.
+        Raises NewerFormat if it is ours but for a later release. Then it must stay in a queue.
         """
         try:
             message = json.loads(body)
@@ -39,7 +40,7 @@ EVENT = MessageKind("a Stripe event", written=1, known=1)
 send it."""
 
 WITHDRAWAL = MessageKind("a withdrawal", written=1, known=1)
-"""`mandate_id`: a withdrawn mandate, to be ended at Stripe."""
+"""`mandate_id`: a withdrawn mandate, to be released at Stripe."""
 
 UNPUBLISHED = MessageKind("an unpublished entry", written=1, known=1)
 """A ledger entry that was set aside (ledger/publishing.py)."""

@@ -1,4 +1,4 @@
-"""What a withdrawn mandate still has at Stripe, as far as we have been told, and is to be ended there."""
+"""What a withdrawn mandate still has at Stripe, as far as we know, and must be released there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from mandates.core.subjects import payment_method_subject, stripe_customer_subje
 
 @dataclass(frozen=True, slots=True)
 class ToRelease:
-    """Payment methods to be detached, and a Checkout Session to be expired."""
+    """Payment methods to detach, and a Checkout Session to expire."""
 
     payment_methods: tuple[str, ...] = ()
     checkout_session: str | None = None
@@ -22,7 +22,7 @@ class ToRelease:
 
 
 def to_release(mandate: Mandate, subjects: Mapping[str, Subject]) -> ToRelease:
-    """Nothing, unless the mandate is revoked. `subjects` are those it stands on.
+    """Nothing, unless the mandate is revoked. `subjects` are those that it stands on.
 
     Deleting a customer detaches its payment methods: https://docs.stripe.com/api/customers/delete
     """
@@ -41,6 +41,6 @@ def to_release(mandate: Mandate, subjects: Mapping[str, Subject]) -> ToRelease:
 
 
 def _session_ended(mandate: Mandate) -> bool:
-    """By Stripe's word. SESSION_CANCELLED is ours: of two calls under one idempotency key, one may be refused
-    and the other create the session."""
+    """Whether Stripe says so. SESSION_CANCELLED is our own fact and does not count: of two calls under one
+    idempotency key, one may be refused and the other may create the session."""
     return has(mandate.facts, Kind.SESSION_EXPIRED, Kind.SETUP_CANCELED)

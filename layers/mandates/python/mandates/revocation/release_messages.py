@@ -5,7 +5,7 @@ from mandates.core.messages import WITHDRAWAL
 
 
 def release_message(mandate_id: str) -> str:
-    """The body that `mandate_to_release` reads."""
+    """The message body that `mandate_to_release` reads."""
     return WITHDRAWAL.text({"mandate_id": mandate_id})
 
 

@@ -1,4 +1,4 @@
-"""Ending at Stripe what a withdrawn mandate still has there; revoking.py says why this comes after."""
+"""Releases at Stripe what a withdrawn mandate still has there. revoking.py says why this comes later."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,12 +22,13 @@ from mandates.store.unreleased import (
 
 
 def release(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
-    """End at Stripe what a withdrawn mandate still has there; safe to repeat at any time.
+    """Release at Stripe what a withdrawn mandate still has there. Safe to repeat at any time.
 
-    Detaches the payment methods, or expires a session that could still be completed. If the customer
-    completes it in the same moment, the set-up's own event leads here again. What Stripe does not release,
-    or does not know, is listed (store/unreleased.py) until it is; then this raises the first error, to be
-    tried again. Returns Stripe's ids of what an operator has dismissed, which is left as it is.
+    It detaches the payment methods, or expires a session that could still be completed. If the customer
+    completes the session at the same moment, the set-up's own event leads here again. Whatever Stripe does
+    not release, or does not know, is listed (store/unreleased.py) until it is released. Then this raises the
+    first error, to be tried again. Returns the Stripe ids that an operator has dismissed; they are left as
+    they are.
     """
     head = read_heads([mandate_id]).get(mandate_id)
     if head is None:
@@ -49,7 +50,7 @@ def release(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
 
 
 def _releases(left: ToRelease, gateway: Gateway) -> dict[str, Callable[[], None]]:
-    """By Stripe's id: how it is released."""
+    """How each object is released, by its Stripe id."""
     releases: dict[str, Callable[[], None]] = {
         payment_method_id: partial(gateway.payment_methods.detach, payment_method_id)
         for payment_method_id in left.payment_methods
@@ -65,12 +66,12 @@ def _expire(sessions: StripeCheckoutSessions, checkout_session_id: str) -> None:
 
 
 def _at_stripe(head: Mandate) -> set[str]:
-    """All of the mandate's that could ever be listed."""
+    """All Stripe ids of the mandate that could ever be listed."""
     return {*all_ids(head.facts, "payment_method"), *all_ids(head.facts, "checkout_session")}
 
 
 def _tried(release: Callable[[], None]) -> Exception | None:
-    """One that fails keeps no other from being tried."""
+    """Try each. One that fails does not keep the others from being tried."""
     try:
         release()
     except Exception as error:
