@@ -1,1 +1,1 @@
-"""Stripe, and the only importer of stripe: a module for each resource of its API, and how they are asked."""
+"""Stripe: the only room that imports stripe. A module for each resource of its API, and how to call them."""

@@ -1,4 +1,4 @@
-"""The gateway with Stripe's API key as it is now: a rotated key is used without a deployment."""
+"""The gateway with Stripe's current API key: a rotated key is used without a deployment."""
 
 import math
 import time
@@ -24,9 +24,9 @@ class StripeAccess(msgspec.Struct, frozen=True, kw_only=True):
 class Stripe:
     """One for each container.
 
-    `within` is for how many seconds all calls to Stripe of one invocation may go on: a function that has to
-    answer in time states it. Without it each call has its own limit, and there may be many. `per_second` is
-    for background work: no more calls than that, where an invocation makes one after the other.
+    `within` limits all calls to Stripe of one invocation, in seconds. A function that has to answer in time
+    sets it. Without it each call has its own limit, and there may be many calls. `per_second` is for
+    background work: it limits the rate of an invocation's calls, which it makes one after the other.
     """
 
     def __init__(
@@ -45,6 +45,6 @@ class Stripe:
         )
 
     def gateway(self) -> Gateway:
-        """The gateway, for one invocation that begins to use it now."""
+        """The gateway for one invocation, which begins to use it now."""
         self._gateway.begin(self._within)
         return self._gateway

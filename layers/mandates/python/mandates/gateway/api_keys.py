@@ -4,12 +4,12 @@ from typing import Protocol
 
 
 class ApiKey(Protocol):
-    """The key as it is now: secret_values.Secret[str], for one."""
+    """The current key, for example a secret_values.Secret[str]."""
 
     def get(self) -> str: ...
 
     def newer_than(self, refused: str) -> str | None:
-        """Another key than the one Stripe has just refused; None if there is none, or none can be had yet."""
+        """A key other than the one that Stripe has just refused; None if there is none, or none yet."""
         ...
 
 

@@ -9,18 +9,18 @@ CHECKOUT_LOCALES = frozenset(
 _BY_TAG = {locale.lower(): locale for locale in CHECKOUT_LOCALES} | {"hi": "hi-IN"}
 
 _ALSO_CALLED = {"in": "id", "nn": "nb", "no": "nb", "tl": "fil"}
-"""Norwegian, which Stripe has as Bokmål only, and names that CLDR replaces:
+"""Norwegian, which Stripe has only as Bokmål, and names that CLDR replaces:
 https://www.unicode.org/cldr/charts/latest/supplemental/aliases.html"""
 
 _LATIN_AMERICA = frozenset(
     "ar bo br bz cl co cr cu do ec gt hn mx ni pa pe pr py sv us uy ve".split()  # noqa: SIM905
 )
-"""Where Spanish is es-419's, by CLDR's parent locales:
+"""The regions whose Spanish is es-419, by CLDR's parent locales:
 https://www.unicode.org/reports/tr35/#Parent_Locales"""
 
 
 def checkout_locale(locale: str) -> str:
-    """The nearest that Stripe has to a BCP 47 tag; `auto`, the browser's own, where it has none."""
+    """Stripe's nearest language for a BCP 47 tag; `auto`, the browser's own, if it has none."""
     language, script, region = _parts(locale)
     language = _ALSO_CALLED.get(language, language)
     if language == "zh":
@@ -31,7 +31,7 @@ def checkout_locale(locale: str) -> str:
 
 
 def _chinese(script: str, region: str) -> str:
-    """Stripe's `zh` is in simplified characters; Macau's and Hong Kong's are the traditional ones."""
+    """Stripe's `zh` has simplified characters; Macau and Hong Kong use traditional ones."""
     traditional = script == "hant" or (not script and region in {"tw", "hk", "mo"})
     if not traditional:
         return "zh"
@@ -39,11 +39,11 @@ def _chinese(script: str, region: str) -> str:
 
 
 def _parts(locale: str) -> tuple[str, str, str]:
-    """Language, script and region in lower case, empty where the tag has none (RFC 5646, section 2.1)."""
+    """Language, script and region in lower case; empty if the tag lacks one (RFC 5646, section 2.1)."""
     language, *subtags = locale.lower().replace("_", "-").split("-")
     script = region = ""
     for subtag in subtags:
-        if len(subtag) == 1:  # an extension begins, or private use
+        if len(subtag) == 1:  # an extension or private use begins
             break
         if len(subtag) == 4 and subtag.isalpha():
             script = subtag

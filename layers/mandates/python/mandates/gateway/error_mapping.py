@@ -11,28 +11,28 @@ UNKNOWN = (
 
 
 class RequestRejected(StripeRefused):
-    """Stripe looked at the request and won't do it. `param` is what it found fault with, if it said."""
+    """Stripe read the request and refuses it. `param` is the parameter that it objects to, if it says."""
 
     param: str | None = None
 
 
 class KeyLacksPermission(StripeRefused):
-    """A restricted key without the right to what was asked."""
+    """The restricted key lacks the permission for the request."""
 
 
 class AnswerReplayed(StripeUnavailable):
-    """Stripe failed once under this idempotency key, and will say so again for as long as it knows the key.
+    """Stripe failed once under this idempotency key, and repeats that answer for as long as it keeps the key.
 
-    Whether it was done is not known: https://docs.stripe.com/error-low-level#server-errors
+    Nobody knows whether it did what was asked: https://docs.stripe.com/error-low-level#server-errors
     """
 
 
 class KeyRefused(StripeRefused):
-    """Stripe does not take the API key, nor a newer one. It has not looked at the request."""
+    """Stripe accepts neither the API key nor a newer one. It has not read the request."""
 
 
 class ResourceMissing(RequestRejected, UnknownAtStripe):
-    """Stripe has no object by that id."""
+    """Stripe has no object with that id."""
 
 
 class errors_ours:  # noqa: N801 - reads as a word in `with errors_ours():`
@@ -68,5 +68,5 @@ class errors_ours:  # noqa: N801 - reads as a word in `with errors_ours():`
 
 
 def _header(error: stripe.StripeError, name: str) -> str | None:
-    """HTTP clients differ in the case they give a header's name."""
+    """HTTP clients differ in the case of a header's name."""
     return {key.lower(): value for key, value in (error.headers or {}).items()}.get(name)

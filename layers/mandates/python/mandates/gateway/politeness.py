@@ -1,6 +1,7 @@
-"""How Stripe is asked: again after a while but not for too long, and in the background not too often.
+"""How Stripe is called: failed calls are repeated, but not for too long, and background calls are not too
+frequent.
 
-Only times and numbers; gateway/transport.py applies them to its requests. Clock, sleep and chance
+Here are only times and numbers; gateway/transport.py applies them to its requests. Clock, sleep and chance
 are passed in.
 """
 
@@ -21,16 +22,16 @@ READ_TIMEOUT_SECONDS = 8.0
 ATTEMPT_SECONDS = CONNECT_TIMEOUT_SECONDS + READ_TIMEOUT_SECONDS
 
 ATTEMPTS = 5
-"""Where Stripe refuses at once. Of slow ones only two have room in CALL_SECONDS."""
+"""If Stripe refuses at once. Only two slow attempts fit into CALL_SECONDS."""
 
 CALL_SECONDS = 21
-"""All attempts and pauses of one call: two that wait as long as they may, and a second between them."""
+"""All attempts and pauses of one call: two attempts of maximum length, and a second between them."""
 
 REQUEST_SECONDS = CALL_SECONDS
 """All calls of one request to the API: its function ends after 25 s, and the gateway gives up after 29 s."""
 
 BACKGROUND_SECONDS = 45
-"""All calls of one background message, inside its function's 60 s: what is not done by then is put off."""
+"""All calls of one background message, within its function's 60 s. What is not done by then is put off."""
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 4.0
@@ -39,15 +40,15 @@ FIRST_PUT_OFF_SECONDS = 15
 LONGEST_PUT_OFF_SECONDS = 3600
 
 STRIPE_PER_SECOND = 25
-"""What Stripe takes for each endpoint of its API: https://docs.stripe.com/rate-limits"""
+"""How many requests Stripe accepts for each endpoint of its API: https://docs.stripe.com/rate-limits"""
 
 BACKGROUND_PER_SECOND = 10
-"""For each background worker, where one more may fall into a second. So two workers at a time (that is their
-MaximumConcurrency) stay under STRIPE_PER_SECOND, and leave some of it to requests that somebody waits for."""
+"""For each background worker; one more may fall into a second. So two workers at a time (their
+MaximumConcurrency) stay under STRIPE_PER_SECOND, and leave room for requests that somebody waits for."""
 
 
 class Tries:
-    """The attempts at one call. One is begun only if it can end before `deadline`, however slow it is."""
+    """The attempts at one call. Each begins only if it can end before `deadline`, however slow it is."""
 
     def __init__(self, deadline: float, clock: Clock, sleep: Sleep, chance: Chance) -> None:
         self._deadline = min(deadline, clock() + CALL_SECONDS)
@@ -63,7 +64,7 @@ class Tries:
         self._made += 1
 
     def pause(self) -> bool:
-        """Wait before the next attempt; false, at once, if there is not to be one.
+        """Wait before the next attempt. Returns False, at once, if there must not be one.
 
         Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
         """
@@ -75,11 +76,11 @@ class Tries:
 
 
 class Pacer:
-    """Has each turn last at least 1/`per_second` seconds, by waiting at its end.
+    """Makes each turn last at least 1/`per_second` seconds, by waiting at its end.
 
-    So whoever takes one turn after the other takes no more than `per_second` in any second. It needs no
-    memory between turns: the workers that run at a time stay under so many times `per_second` together,
-    whichever process each of them happens to run in.
+    So a worker that takes one turn after the other takes at most `per_second` in any second. The pacer needs
+    no memory between turns: n workers at a time stay under n times `per_second` together, whatever processes
+    they run in.
     """
 
     def __init__(self, per_second: float, clock: Clock, sleep: Sleep) -> None:
@@ -97,10 +98,10 @@ class Pacer:
 
 
 def is_worth_repeating(status: int, should_retry: str | None) -> bool:
-    """Whether the same request under the same idempotency key may get another answer in a moment.
+    """Whether the same request under the same idempotency key may soon get another answer.
 
-    Stripe's own word goes first (the header `Stripe-Should-Retry`); it says none with a plain 429. With a 409
-    the same request is still running. https://docs.stripe.com/error-low-level
+    Stripe's header `Stripe-Should-Retry` decides; a plain 429 comes without it. After a 409 the same request
+    is still running. https://docs.stripe.com/error-low-level
     """
     if should_retry in {"true", "false"}:
         return should_retry == "true"
@@ -108,10 +109,10 @@ def is_worth_repeating(status: int, should_retry: str | None) -> bool:
 
 
 def put_off(received: int, chance: Chance) -> int:
-    """For how many seconds a message that was received so often and failed is hidden again.
+    """For how many seconds a failed message is hidden again, by how often it was received.
 
-    15 s, 30 s, a minute …, at most an hour; of each, chance takes up to a half off, so that what failed
-    together does not come back together.
+    15 s, 30 s, a minute …, at most an hour. Chance shortens each by up to a half, so that messages that
+    failed together do not come back together.
     """
     longest = min(LONGEST_PUT_OFF_SECONDS, FIRST_PUT_OFF_SECONDS * 2.0 ** min(received - 1, 10))
     return math.ceil(longest * (0.5 + 0.5 * chance()))

@@ -1,4 +1,4 @@
-"""How requests get to Stripe, and get there again."""
+"""Sends requests to Stripe, and repeats them."""
 
 import math
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ from mandates.gateway.politeness import (
 
 
 class PoliteClient(stripe.HTTPClient):
-    """The SDK's way to Stripe, with patience (gateway/politeness.py) and the key as it is at the moment.
+    """The SDK's HTTP client, with retries (gateway/politeness.py) and the current key.
 
-    It sits below the SDK, so what is repeated is the same request to the byte, idempotency key included.
-    Stripe checks the API key before it looks at that: https://docs.stripe.com/api/idempotent_requests
+    It sits below the SDK, so a repeated request is the same to the byte, including the idempotency key.
+    Stripe checks the API key before that: https://docs.stripe.com/api/idempotent_requests
     """
 
     name = "polite"
@@ -61,7 +61,7 @@ class PoliteClient(stripe.HTTPClient):
         tries = Tries(self._deadline, self._clock, self._sleep, self._chance)
         _in_time(tries)
         key = self._api_key.get()
-        _in_time(tries)  # it may have had to be fetched, and slowly
+        _in_time(tries)  # fetching the key may have taken long
         while True:
             tries.begun()
             signed = {**(headers or {}), "Authorization": f"Bearer {key}"}
