@@ -9,9 +9,10 @@ from typing import Any
 import boto3
 
 from mandates.core.clock import rfc3339
+from mandates.gateway.events import EVENTS_LISTED_SECONDS
 from mandates.runtime.queues import Queue
 from mandates.setup.sweep import Sweeper, Swept
-from mandates.webhooks.reconciling import WINDOW_SECONDS, Found, Reconciler
+from mandates.webhooks.reconciling import Found, Reconciler
 from ops.printing import complain, say
 from ops.stack import Stack
 
@@ -52,7 +53,7 @@ def run_reconcile(stack: Stack, chosen: argparse.Namespace) -> int:
     stack.use_tables()
     queue = Queue(boto3.client("sqs"), stack.output("WebhookQueueUrl"))
     livemode = stack.parameter("StripeLivemode") == "true"
-    oldest = int(time.time()) - WINDOW_SECONDS
+    oldest = int(time.time()) - EVENTS_LISTED_SECONDS
     if chosen.since is not None and chosen.since < oldest:
         say(f"Stripe lists only 30 days: beginning at {rfc3339(oldest)}")
     found = Reconciler(

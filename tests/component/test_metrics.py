@@ -18,9 +18,10 @@ from mandates.core.clock import Instant
 from mandates.core.errors import Busy, StripeRefused, StripeUnavailable
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway.checkout_sessions import StripeCheckoutSessions
+from mandates.gateway.events import EVENTS_LISTED_SECONDS
 from mandates.store.event_cursors import advance
 from mandates.store.tables import EntryRow
-from mandates.webhooks.reconciling import WINDOW_SECONDS, group_of
+from mandates.webhooks.reconciling import group_of
 from tests.component.test_publish_changes import entry, stream_event
 from tests.component.test_revoking import DOWN
 from tests.component.world import ROOT, Context, World, api_event, service
@@ -159,7 +160,7 @@ def a_ledger_that_was_written_anew(world: World) -> None:
 
 def events_that_stripe_lists_no_more(world: World) -> None:
     now = int(time.time())
-    advance(group_of(HANDLED_TYPES), now - WINDOW_SECONDS - 3600, HANDLED_TYPES, Instant(now))
+    advance(group_of(HANDLED_TYPES), now - EVENTS_LISTED_SECONDS - 3600, HANDLED_TYPES, Instant(now))
     world.invoke("reconcile_events", {}, Context())
 
 

@@ -15,13 +15,14 @@ from mandates.core.clock import Instant
 from mandates.core.errors import StripeUnavailable
 from mandates.core.stripe_events.projection import HANDLED_TYPES, METADATA_OWNER_MARK
 from mandates.gateway.checkout_sessions import StripeCheckoutSessions
+from mandates.gateway.events import EVENTS_LISTED_SECONDS
 from mandates.setup import sweep
 from mandates.setup.sweep import MOST_FAILURES_IN_A_ROW
 from mandates.store.event_cursors import advance, read_position
 from mandates.store.tables import HeadRow
 from mandates.webhooks import reconciling
 from mandates.webhooks.receiving import message_of
-from mandates.webhooks.reconciling import WINDOW_SECONDS, group_of
+from mandates.webhooks.reconciling import group_of
 from tests.component.world import CUSTOMER, World, service
 
 GROUP = group_of(HANDLED_TYPES)
@@ -100,7 +101,7 @@ def test_a_run_without_news_asks_stripe_once(world: World) -> None:
 
 def test_it_is_counted_that_events_may_be_lost(world: World) -> None:
     now = int(time.time())
-    advance(GROUP, now - WINDOW_SECONDS - 3600, HANDLED_TYPES, Instant(now))
+    advance(GROUP, now - EVENTS_LISTED_SECONDS - 3600, HANDLED_TYPES, Instant(now))
     assert world.reconcile()["EventsOutOfReach"] == [1]
     assert "EventsOutOfReach" not in world.reconcile()
 
@@ -119,7 +120,7 @@ def test_stripe_down_is_put_off_and_no_gap_is_claimed(world: World) -> None:
     world.faults({"effect": "server_error", "status": 503})
     sent = world.reconcile()
     assert "EventGap" not in sent
-    assert sent["ReconciliationLagSeconds"] == [WINDOW_SECONDS]
+    assert sent["ReconciliationLagSeconds"] == [EVENTS_LISTED_SECONDS]
     world.faults()
     assert world.reconcile()["EventsRecovered"] == [2]
 

@@ -12,7 +12,7 @@ from moto import mock_aws
 from mandates.core.clock import Instant
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway.client import Gateway
-from mandates.gateway.events import EVENTS_PER_PAGE, EventPage
+from mandates.gateway.events import EVENTS_LISTED_SECONDS, EVENTS_PER_PAGE, EventPage
 from mandates.runtime.queues import Queue
 from mandates.store import tables
 from mandates.store.event_cursors import advance, read_position
@@ -21,7 +21,6 @@ from mandates.webhooks import reconciling
 from mandates.webhooks.reconciling import (
     MOST_WAITING,
     OVERLAP_SECONDS,
-    WINDOW_SECONDS,
     Found,
     Reconciler,
     group_of,
@@ -129,10 +128,10 @@ def test_what_is_recorded_is_not_queued_whatever_came_of_it() -> None:
 
 
 def test_the_first_run_begins_where_stripes_list_does() -> None:
-    stripe = Listed([event(1, NOW - WINDOW_SECONDS + 5)])
+    stripe = Listed([event(1, NOW - EVENTS_LISTED_SECONDS + 5)])
     found = reconciler(stripe, FakeQueue()).run()
     assert found == Found(listed=1, missing=1, gap=1, queued=1, lag_seconds=0)
-    assert stripe.asked[0][0] == NOW - WINDOW_SECONDS
+    assert stripe.asked[0][0] == NOW - EVENTS_LISTED_SECONDS
     assert len(stripe.asked) < 15  # empty slices grow
     assert read_position(GROUP) == NOW
 
@@ -206,7 +205,7 @@ def test_it_stops_in_time_and_goes_on_from_there() -> None:
     assert found.lag_seconds == NOW - position > 0
     goes_on = Listed(events)
     assert reconciler(goes_on, queue).run().is_complete
-    assert goes_on.asked[0][0] == max(position - OVERLAP_SECONDS, NOW - WINDOW_SECONDS)
+    assert goes_on.asked[0][0] == max(position - OVERLAP_SECONDS, NOW - EVENTS_LISTED_SECONDS)
     assert {ids(message) for message in queue.taken} == {one["id"] for one in events}
 
 
@@ -236,10 +235,10 @@ def test_a_cursor_ahead_of_the_clock_hides_nothing() -> None:
 
 
 def test_a_cursor_older_than_the_list_begins_where_the_list_does_and_says_so() -> None:
-    advance(GROUP, NOW - WINDOW_SECONDS - 60, HANDLED_TYPES, Instant(NOW))
+    advance(GROUP, NOW - EVENTS_LISTED_SECONDS - 60, HANDLED_TYPES, Instant(NOW))
     stripe = Listed()
     assert reconciler(stripe, FakeQueue()).run().out_of_reach == 1
-    assert stripe.asked[0][0] == NOW - WINDOW_SECONDS
+    assert stripe.asked[0][0] == NOW - EVENTS_LISTED_SECONDS
     assert reconciler(Listed(), FakeQueue()).run().out_of_reach == 0
 
 

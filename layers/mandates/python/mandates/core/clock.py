@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 Clock = Callable[[], float]
 """Epoch seconds. `time.time` outside tests."""
 
+Sleep = Callable[[float], None]
+"""Waits that many seconds. `time.sleep` outside tests."""
+
 RandomBytes = Callable[[int], bytes]
 """That many bytes nobody can guess. `os.urandom` outside tests."""
 

@@ -10,7 +10,7 @@ import time
 
 import stripe
 
-from mandates.core.clock import Clock
+from mandates.core.clock import Clock, Sleep
 from mandates.gateway.api_keys import ApiKey, FixedKey, livemode_of
 from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.gateway.customers import StripeCustomers
@@ -21,7 +21,6 @@ from mandates.gateway.politeness import (
     READ_TIMEOUT_SECONDS,
     Chance,
     Pacer,
-    Sleep,
 )
 from mandates.gateway.transport import PoliteClient
 from mandates.gateway.webhook_endpoints import StripeWebhookEndpoints

@@ -9,6 +9,9 @@ from stripe.params import EventListParams
 
 from mandates.gateway.error_mapping import ResourceMissing, errors_ours
 
+EVENTS_LISTED_SECONDS = 30 * 86_400
+"""How far back the list of events goes: https://docs.stripe.com/api/events/list"""
+
 EVENTS_PER_PAGE = 100
 """Stripe's maximum: https://docs.stripe.com/api/pagination"""
 

@@ -9,10 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from mandates.core.clock import Clock
-
-Sleep = Callable[[float], None]
-"""`time.sleep` outside tests."""
+from mandates.core.clock import Clock, Sleep
 
 Chance = Callable[[], float]
 """From 0 to 1. `random.random` outside tests."""

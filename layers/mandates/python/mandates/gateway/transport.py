@@ -7,12 +7,11 @@ from typing import Any
 
 import stripe
 
-from mandates.core.clock import Clock
+from mandates.core.clock import Clock, Sleep
 from mandates.gateway.api_keys import ApiKey
 from mandates.gateway.politeness import (
     Chance,
     Pacer,
-    Sleep,
     Tries,
     is_worth_repeating,
 )

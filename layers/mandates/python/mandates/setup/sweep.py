@@ -16,6 +16,7 @@ from mandates.core.facts import Fact, Kind
 from mandates.core.mandate import Mandate, Status, status
 from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.gateway.error_mapping import ResourceMissing
+from mandates.gateway.events import EVENTS_LISTED_SECONDS
 from mandates.ledger.contributing import contribute
 from mandates.runtime.telemetry import correlated, logger
 from mandates.setup.return_page import facts_about
@@ -33,9 +34,6 @@ MOST_FAILURES_IN_A_ROW = 3
 """After these the mandates are not at fault: Stripe is down, or the key is wrong."""
 
 SHORTEST_PAUSE_SECONDS = 3600
-
-EVENTS_LISTED_SECONDS = 30 * 86_400
-"""For this long an event may still say what became of a session that Stripe says it does not know."""
 
 
 @dataclass(slots=True)
@@ -119,7 +117,8 @@ class Sweeper:
         try:
             session = self.sessions.retrieve(head.checkout_session_id)
         except ResourceMissing:
-            # A key of another account does not know it either. A later set-up still counts more.
+            # As long as events are listed, one may still say what became of it. A key of another account does not
+            # know it either. A later set-up still counts more.
             long_ago = _age(head, now) > EVENTS_LISTED_SECONDS
             return (_cancelled("session_unknown_at_stripe", now),) if long_ago else ()
         return facts_about(head, session, self.owner_mark, SOURCE, now)

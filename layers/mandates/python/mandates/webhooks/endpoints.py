@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from mandates.core import endpoint_plan as core
-from mandates.core.clock import Clock
+from mandates.core.clock import Clock, Sleep
 from mandates.core.endpoint_plan import (
     METADATA_REGISTERED_AS,
     METADATA_REPLACES,
@@ -31,7 +31,6 @@ from mandates.gateway.webhook_endpoints import EndpointGone, StripeWebhookEndpoi
 from mandates.runtime.secret_values import KEPT_SECONDS, SOONEST_REFETCH_SECONDS
 from mandates.webhooks.secret_store import WebhookSecrets
 
-Sleep = Callable[[float], None]
 Say = Callable[[str], None]
 
 KNOWN_SECONDS = SOONEST_REFETCH_SECONDS + 5

@@ -19,17 +19,14 @@ from typing import Any
 from mandates.core.clock import Clock, Instant, rfc3339
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway.client import Gateway
-from mandates.gateway.events import EVENTS_PER_PAGE
+from mandates.gateway.events import EVENTS_LISTED_SECONDS, EVENTS_PER_PAGE
 from mandates.runtime.deadline import TimeLeft
 from mandates.runtime.queues import Queue
 from mandates.store.event_cursors import advance, read_position
 from mandates.store.events import recorded
 from mandates.webhooks.receiving import message_of
 
-WINDOW_SECONDS = 30 * 86_400
-"""How far back the list goes: https://docs.stripe.com/api/events/list"""
-
-MOST_TYPES = 20  # in one request: the same page
+MOST_TYPES = 20  # in one request: https://docs.stripe.com/api/events/list
 
 OVERLAP_SECONDS = 3600
 """This much is read again each time. An event may be listed later than it was made, and a queued event may
@@ -125,7 +122,7 @@ class Reconciler:
         self, group: str, types: tuple[str, ...], cursors: dict[str, int], now: int, found: Found
     ) -> None:
         begin = cursors[group] - OVERLAP_SECONDS if self.since is None else self.since
-        start = max(begin, now - WINDOW_SECONDS)
+        start = max(begin, now - EVENTS_LISTED_SECONDS)
         moves = start <= cursors[group] and not self.dry_run
         end = now + CLOCKS_APART_SECONDS
         length, all_taken = FIRST_SLICE_SECONDS, True
@@ -187,7 +184,7 @@ class Reconciler:
 
 def _reachable(position: int | None, now: int, found: Found) -> int:
     """The time before which everything has been read, as far as Stripe still lists it."""
-    oldest = now - WINDOW_SECONDS
+    oldest = now - EVENTS_LISTED_SECONDS
     if position is None:
         return oldest
     if position < oldest:
