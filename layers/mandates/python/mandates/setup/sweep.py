@@ -117,8 +117,8 @@ class Sweeper:
         try:
             session = self.sessions.retrieve(head.checkout_session_id)
         except ResourceMissing:
-            # As long as events are listed, one may still say what became of it. A key of another account does not
-            # know it either. A later set-up still counts more.
+            # As long as events are listed, one may still say what became of it. A key of another account does
+            # not know it either. A later set-up still counts more.
             long_ago = _age(head, now) > EVENTS_LISTED_SECONDS
             return (_cancelled("session_unknown_at_stripe", now),) if long_ago else ()
         return facts_about(head, session, self.owner_mark, SOURCE, now)
