@@ -13,8 +13,8 @@ from mandates.core.subjects import payment_method_subject, stripe_customer_subje
 class Subject:
     """A Stripe payment method or customer: facts, and the mandates that stand on it.
 
-    One that was never heard of is simply a Subject without facts. `version` grows with each change of its
-    facts; None before the first.
+    An unknown one is a Subject without facts. `version` grows with each change of its facts; None before the
+    first change.
     """
 
     key: str
@@ -34,9 +34,9 @@ EVENT = "event"
 class EventRecord:
     """The record that an event was applied: written once, in the transaction that applies it.
 
-    `scope` is EVENT for an event about one mandate. An event about a subject is applied to each mandate
-    that stands on it, and leaves one record for each, whose scope is the mandate's id.
-    `type` and `created` (epoch seconds) are Stripe's, where they are at hand.
+    `scope` is EVENT for an event about one mandate. An event about a subject is applied to each mandate that
+    stands on it, and leaves a record for each, whose scope is the mandate's id. `type` and `created` (epoch
+    seconds) are Stripe's, if available.
     """
 
     event_id: str
@@ -49,9 +49,9 @@ class EventRecord:
 class Contribution:
     """Facts from one source about one mandate, and the ledger entry they make.
 
-    With an `event`, they get an entry, once, even if it told us nothing new. Without one (our own calls),
-    facts already known make no entry. `text` and `personal` go with a customer's consent.
-    Facts `of_a_subject` lie on that subject already: the mandate's ledger is told, its facts don't change.
+    With an `event`, the facts get an entry, once, even if they are not new. Without one (our own calls),
+    known facts make no entry. `text` and `personal` belong to a customer's consent. Facts `of_a_subject` are
+    already on that subject: the mandate's ledger records them, but the mandate's own facts don't change.
     """
 
     source: str
@@ -64,7 +64,7 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A mandate before and after. `stands_on` are the subjects it is newly linked to, as they were read."""
+    """A mandate before and after. `stands_on` are the newly linked subjects, as they were read."""
 
     before: Mandate
     after: Mandate
@@ -97,7 +97,7 @@ def stands_on(mandate: Mandate, facts: Facts) -> list[str]:
 
 
 def stands_on_after(mandate: Mandate, contributions: Iterable[Contribution]) -> list[str]:
-    """The same once `contributions` are merged; these subjects must be read before `change` is called."""
+    """The same once `contributions` are merged. These subjects must be read before `change` is called."""
     new = (fact for told in contributions if not told.of_a_subject for fact in told.facts)
     return stands_on(mandate, merge(mandate.facts, new))
 
@@ -109,11 +109,11 @@ def change(
     subjects: Mapping[str, Subject],
     recorded_at: str,
 ) -> Change:
-    """What `contributions` make of `mandate`, given the subjects of `stands_on_after` as just read.
+    """The mandate after `contributions`, given the subjects of `stands_on_after` as just read.
 
-    A mandate is linked to what it stands on when its set-up has succeeded. If one of those was withdrawn
-    before, each withdrawal is entered in the ledger now; if one changes while this is being written, the
-    write is refused and this is worked out again.
+    A mandate is linked to what it stands on once its set-up has succeeded. If one of these subjects was
+    withdrawn before, each withdrawal now enters the ledger. If one changes during the write, the write is
+    refused and the change is worked out again.
     """
     facts, length, tip = mandate.facts, mandate.entries, mandate.head_hash
     entries: list[Entry] = []

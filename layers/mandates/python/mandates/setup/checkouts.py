@@ -1,7 +1,7 @@
-"""From a customer's consent to a Stripe Checkout Session they can be sent to, exactly once.
+"""From a customer's consent to a Stripe Checkout Session that they can be sent to, exactly once.
 
-The consent and every parameter for Stripe are written before Stripe is called. Whatever happens then, a
-crash or a lost answer, the next request finds them and repeats the same call under the same key.
+The consent and every parameter for Stripe are written before Stripe is called. After a crash or a lost
+answer, the next request finds them and repeats the same call under the same key.
 """
 
 import base64
@@ -55,7 +55,7 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """`expires_at` in epoch seconds. `created` is false when the same open session is handed out again."""
+    """`expires_at` is in epoch seconds. `created` is false if the same open session is returned again."""
 
     mandate_id: str
     checkout_session_id: str
@@ -72,11 +72,12 @@ class Checkouts:
         self._random_bytes = random_bytes
 
     def open(self, consent: Consent) -> Opened:
-        """Record the consent and open a session for it, or hand out the one that is open for the same.
+        """Record the consent and open a session for it, or return the session that is open for the same
+        request.
 
         Raises CustomerRequired, TooManyCheckouts, StripeUnavailable, StripeRefused or Busy. After any of them
-        the same request can be made again, and goes on from where this one stopped. One StripeRefused is
-        UnknownAtStripe: of the session of before, which may be open, so no other is opened beside it.
+        the same request can be repeated, and goes on from where this one stopped. UnknownAtStripe, a
+        StripeRefused, is about the previous session: it may still be open, so no other is opened beside it.
         Raises RedirectRefusedByStripe until the request names another URL.
         """
         return until_no_conflict(lambda: self._attempt(consent))
@@ -91,7 +92,7 @@ class Checkouts:
                         slot.mandate_id, slot.checkout_session_id, slot.url, slot.expires_at, created=False
                     )
             case Step.RESUME if slot:
-                with suppress(RequestRejected, AnswerReplayed):  # it can't be repeated: begin anew
+                with suppress(RequestRejected, AnswerReplayed):  # it can't be repeated: begin again
                     return self._create(consent.customer_id, slot, created=False)
             case Step.REPLACE if slot:
                 self._check_another_may_begin(slot)  # before anything is ended
@@ -118,9 +119,9 @@ class Checkouts:
             )
 
     def _still_open(self, mandate_id: str, checkout_session_id: str) -> bool:
-        """Whether a customer sent to this session again would find it open, by Stripe's word.
+        """Whether the session is still open, according to Stripe, for a customer who is sent to it again.
 
-        If it has ended, its webhook is on the way; what Stripe says of it is contributed already now.
+        If it has ended, its webhook is on its way. What Stripe says about it is contributed now.
         """
         session = self._gateway.checkout_sessions.retrieve(checkout_session_id)
         if session.get("status") == "open":
@@ -141,7 +142,7 @@ class Checkouts:
     def _begin(
         self, consent: Consent, customer: Customer, stripe_customer_id: str, replaces: Slot | None
     ) -> Slot:
-        """Write consent, mandate and slot in one transaction, before Stripe hears of any of it."""
+        """Write consent, mandate and slot in one transaction, before Stripe is told anything."""
         self._check_another_may_begin(replaces)
         now = Instant(self._clock())
         mandate_id = _new_mandate_id(self._random_bytes)
@@ -181,7 +182,7 @@ class Checkouts:
         return slot
 
     def _create(self, customer_id: str, slot: Slot, *, created: bool) -> Opened:
-        """Have Stripe create the slot's session, or repeat that, and record the answer."""
+        """Have Stripe create the slot's session, or repeat the call, and record the answer."""
         session = self._session_of(customer_id, slot)
         fill_slot(customer_id, slot.mandate_id, session.checkout_session_id, session.url)
         return Opened(slot.mandate_id, session.checkout_session_id, session.url, session.expires_at, created)
@@ -193,9 +194,9 @@ class Checkouts:
             )
         except (RequestRejected, AnswerReplayed) as ended:
             refusal = _refusal_of_url(ended)
-            if refusal:  # remembered first: a crash in between must not have the same request begin anew
+            if refusal:  # stored first: after a crash the same request must not begin again
                 refuse_slot(customer_id, slot.mandate_id, refusal)
-            # Nobody was ever given this session's URL: whether or not there is one, it is over.
+            # Nobody ever got this session's URL. Whether or not the session exists, it is over.
             self._cancelled(slot.mandate_id, ended.code)
             if refusal:
                 raise _refused(refusal) from None
@@ -221,24 +222,24 @@ class Checkouts:
         return session
 
     def _customer_is_gone(self, slot: Slot) -> bool:
-        """The customer is all that Stripe has to find for a session."""
+        """Whether the customer is gone: for a session, Stripe has to find nothing but the customer."""
         return found_deleted(slot.params["customer"], self._gateway.customers, self._clock)
 
     def _end(self, customer_id: str, slot: Slot) -> None:
         """End the session of an earlier request, so that the customer can't complete both.
 
-        If Stripe won't end it, or does not know it, it may still be open: then no other is begun.
+        If Stripe refuses to end it, or does not know it, it may still be open. Then no other is begun.
         """
         session_id = slot.checkout_session_id
         if session_id is None:
             try:
                 session_id = self._create(customer_id, slot, created=False).checkout_session_id
             except (RequestRejected, AnswerReplayed, RedirectRefusedByStripe):
-                return  # nobody was ever given its URL, and nobody will be
+                return  # nobody ever got its URL, and nobody will
         try:
             self._gateway.checkout_sessions.expire(session_id)
         except SessionNotOpen:
-            return  # completed or expired, and its webhook says which
+            return  # completed or expired; its webhook says which
         self._cancelled(slot.mandate_id, "replaced_by_another_checkout")
 
     def _cancelled(self, mandate_id: str, reason: str) -> None:
@@ -251,7 +252,7 @@ class Checkouts:
 
 
 def _refusal_of_url(ended: RequestRejected | AnswerReplayed) -> Refusal | None:
-    """Of the request's URLs, which it is that Stripe finds fault with; None if it is something else."""
+    """The URL of the request to which Stripe objects; None if Stripe objects to something else."""
     param = ended.param if isinstance(ended, RequestRejected) else None
     return Refusal(param, ended.extra.get("stripe_code")) if param in {"success_url", "cancel_url"} else None
 

@@ -1,9 +1,9 @@
 """Exactly one Stripe customer per customer id.
 
-Stripe enforces no uniqueness, and its idempotency keys last a day. So the customer id is claimed here
-first; everyone who finds the claim unresolved asks Stripe under the claim's own key, and Stripe answers
-all of them with the same customer. A claim too old for its key is looked for at Stripe before it is
-begun anew.
+Stripe enforces no uniqueness, and its idempotency keys last a day. So the customer id is first claimed here.
+Everyone who finds the claim unresolved asks Stripe under the claim's own key, and Stripe gives all of them
+the same customer. If a claim is too old for its key, its customer is searched at Stripe before the claim is
+renewed.
 """
 
 from collections.abc import Mapping
@@ -29,13 +29,13 @@ from mandates.store.mandates import read_subjects
 from mandates.store.writing import Conflict, until_no_conflict
 
 SEARCHABLE_AFTER_SECONDS = 300
-"""Stripe's search finds a customer about a minute after it was made, later in an outage:
+"""Stripe's search finds a customer about a minute after it was made, or later in an outage:
 https://docs.stripe.com/search#data-freshness"""
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """`created` is true for the one call that made the link."""
+    """`created` is true only for the call that made the link."""
 
     customer_id: str
     stripe_customer_id: str
@@ -54,9 +54,10 @@ class Customers:
     def save(self, customer_id: str, profile: Mapping[str, str], *, adopt: str | None = None) -> Saved:
         """Create or retrieve the Stripe customer of `customer_id`, or adopt an existing one.
 
-        `profile` may hold `email` and `name`: Stripe is told each time, since nothing here keeps them. A
-        customer that turns out to be deleted there is replaced. Safe to repeat and to run many times at once.
-        Raises CustomerAlreadyLinked, StripeCustomerUnknown, StripeUnavailable, StripeRefused or Busy.
+        `profile` may hold `email` and `name`. They are sent to Stripe each time, since nothing here keeps
+        them. A customer that turns out to be deleted there is replaced. Safe to repeat and to run many times
+        at once. Raises CustomerAlreadyLinked, StripeCustomerUnknown, StripeUnavailable, StripeRefused or
+        Busy.
         """
         saved = self._save(customer_id, adopt)
         if profile:
@@ -73,7 +74,7 @@ class Customers:
         return until_no_conflict(lambda: self._linked(customer_id, adopt))
 
     def _linked(self, customer_id: str, adopt: str | None) -> Saved:
-        """One attempt: read, then whatever is the next thing to do. Raises Conflict to be tried again."""
+        """One attempt: read, then do the next step. Raises Conflict if it must be tried again."""
         customer = read_customer(customer_id)
         if customer is None:
             customer = self._claimed(customer_id)
@@ -116,9 +117,9 @@ class Customers:
             raise
 
     def _found_or_begun_anew(self, claim: Customer, last_created_at: int) -> str:
-        """The Stripe customer that this claim did make; else the claim is renewed, to start over with.
+        """The Stripe customer that this claim made. If it made none, the claim is renewed, to start again.
 
-        What was made up to `last_created_at` (epoch seconds) must have had the time to be found.
+        Whatever was made until `last_created_at` (epoch seconds) must have had time to appear in the search.
         """
         found = self._at_stripe.find(claim.customer_id, self._owner_mark)
         if found and not self._deleted_at_stripe(found):
