@@ -8,8 +8,8 @@ from mandates.core.errors import Busy, LedgerUnreadable
 from mandates.core.evidence_check import kept_hash_problems
 from mandates.core.faults import faults
 from mandates.core.record import Record
-from mandates.ledger.snapshot import read_record
-from mandates.store.raw_items import ALTERED_ITEMS_RAISE, read_as_stored
+from mandates.ledger.snapshot import altered_is_unreadable, read_record
+from mandates.store.raw_items import read_as_stored
 from ops.arguments import an_id
 from ops.evidence import KEPT_HASH
 from ops.printing import complain, say
@@ -33,13 +33,11 @@ def run_verify(stack: Stack, chosen: argparse.Namespace) -> int:
     stack.use_tables()
     mandate_id = chosen.mandate_id
     try:
-        record = read_record(mandate_id, read_as_stored)
-        problems = faults(record) if record else []
+        with altered_is_unreadable("something stored"):
+            record = read_record(mandate_id, read_as_stored)
+            problems = faults(record) if record else []
     except (LedgerUnreadable, Busy) as error:
         complain(error)
-        return 1
-    except ALTERED_ITEMS_RAISE as error:
-        complain(f"something was altered and can't be read: {type(error).__name__} {error}")
         return 1
     if record is None:
         complain(f"there is no mandate {mandate_id}")

@@ -19,10 +19,9 @@ from mandates.core.errors import (
     NotFound,
 )
 from mandates.core.evidence_pack import ALGORITHM, build_pack
-from mandates.ledger.snapshot import read_record
+from mandates.ledger.snapshot import altered_is_unreadable, read_record
 from mandates.runtime.telemetry import count, logger
 from mandates.store.mandates import read_heads
-from mandates.store.raw_items import ALTERED_ITEMS_RAISE
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -114,13 +113,14 @@ def signed_evidence(
     """
     _must_be_a_service(mandate_id, caller)
     try:
-        record = read_record(mandate_id)
-        if record is None:
-            raise NotFound(NOT_YOURS)
-        evidence = build_pack(record, page=page, generated_at=Instant(clock()).text)
+        with altered_is_unreadable("what is stored"):
+            record = read_record(mandate_id)
+            if record is None:
+                raise NotFound(NOT_YOURS)
+            evidence = build_pack(record, page=page, generated_at=Instant(clock()).text)
     except IndexError:
         raise NotFound("there is no such page: follow `next` from page 1") from None
-    except (LedgerUnreadable, *ALTERED_ITEMS_RAISE):
+    except LedgerUnreadable:
         count("BrokenLedgers")
         logger.exception("stored evidence can't be read", extra={"mandate_id": mandate_id})
         raise LedgerUnreadable(

@@ -18,7 +18,7 @@ _READS_UNTIL_IT_RESTS = 5
 
 def as_usual(mandate_id: str) -> Stored:
     """The ledger and the personal values as every reader reads them: one odd item fails them all."""
-    with _naming("an entry, or what lies beside one,"):
+    with altered_is_unreadable("an entry, or what lies beside one,"):
         ledger, personal = read_ledger(mandate_id), read_personal(mandate_id)
         own_facts(ledger)  # something that is not a fact can't be shown either
     return Stored([(entry.number, entry) for entry in ledger], personal)
@@ -37,7 +37,7 @@ def read_record(mandate_id: str, read: Callable[[str], Stored] = as_usual) -> Re
             return None
         raise LedgerUnreadable(f"the head is missing, but there are {len(entries)} entries")
     first_broken = first_unsound(stored.entries, length=head.entries, head_hash=head.head_hash)
-    with _naming("the ledger, or what the mandate stands on,"):
+    with altered_is_unreadable("the ledger, or what the mandate stands on,"):
         proven_head = head_of(sound(entries, first_broken), {})
         subjects = read_subjects(stands_on(proven_head, proven_head.facts)) if proven_head else {}
     return Record(
@@ -65,12 +65,13 @@ def _of_one_moment(mandate_id: str, read: Callable[[str], Stored]) -> tuple[Mand
 
 
 def _head(mandate_id: str) -> Mandate | None:
-    with _naming("the head"):
+    with altered_is_unreadable("the head"):
         return read_heads([mandate_id]).get(mandate_id)
 
 
 @contextmanager
-def _naming(what: str) -> Iterator[None]:
+def altered_is_unreadable(what: str) -> Iterator[None]:
+    """Raises LedgerUnreadable, with that name, for whatever reading an altered item raises within."""
     try:
         yield
     except ALTERED_ITEMS_RAISE as error:
