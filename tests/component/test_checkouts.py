@@ -15,6 +15,7 @@ from mandates.core.clock import Instant
 from mandates.core.ledger import first_broken
 from mandates.core.return_tokens import digest_of
 from mandates.core.terms import checked
+from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.setup import checkouts
 from mandates.store.customers import read_slot
 from mandates.store.mandates import mandates_of, read_heads, read_ledger, read_personal
@@ -561,6 +562,19 @@ def test_a_500_that_stripe_replays_does_not_lock_the_customer_out(world: World) 
     assert again.status == 201
     assert again.body["mandate_id"] != locked.mandate_id
     assert status_of(world, locked.mandate_id) == "expired"
+
+
+def test_an_ended_session_that_is_not_the_mandates_is_not_believed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = world.begun()
+    world.stripe.core.authorize(first["checkout_session_id"])
+    real = StripeCheckoutSessions.retrieve
+    monkeypatch.setattr(
+        StripeCheckoutSessions, "retrieve", lambda self, one: {**real(self, one), "customer": "cus_somebody"}
+    )
+    assert world.post_checkout().status == 201
+    assert status_of(world, first["mandate_id"]) == "pending"
 
 
 def test_a_rolled_api_key_costs_no_mandates(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ from mandates.core.ledger import keep_beside
 from mandates.core.mandate import Mandate
 from mandates.core.redirects import return_address
 from mandates.core.return_tokens import expecting, new_token
+from mandates.core.stripe_sessions import facts_about
 from mandates.core.subjects import stripe_customer_subject
 from mandates.core.terms import Terms
 from mandates.gateway.checkout_sessions import CheckoutSession, SessionNotOpen, setup_session_params
@@ -35,7 +36,6 @@ from mandates.gateway.client import Gateway
 from mandates.gateway.error_mapping import AnswerReplayed, RequestRejected, ResourceMissing
 from mandates.ledger.contributing import contribute, contribute_ours, statuses
 from mandates.setup.deletions import found_deleted
-from mandates.setup.return_page import facts_of
 from mandates.store.customers import Customer, fill_slot, read_customer, read_slot, refuse_slot, take_slot
 from mandates.store.mandates import read_heads, read_subjects
 from mandates.store.writing import until_no_conflict
@@ -126,8 +126,10 @@ class Checkouts:
         session = self._gateway.checkout_sessions.retrieve(checkout_session_id)
         if session.get("status") == "open":
             return True
-        facts = tuple(facts_of(session, SOURCE, Instant(self._clock()).seconds))
-        contribute(mandate_id, [Contribution(SOURCE, facts)], self._clock)
+        mandate, now = read_heads([mandate_id])[mandate_id], Instant(self._clock()).seconds
+        facts = facts_about(mandate, session, owner_mark=self._owner_mark, source=SOURCE, now=now)
+        if facts:
+            contribute(mandate_id, [Contribution(SOURCE, facts)], self._clock)
         return False
 
     def _linked_customer(self, customer_id: str) -> tuple[Customer, str]:

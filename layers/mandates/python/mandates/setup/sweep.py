@@ -14,12 +14,12 @@ from mandates.core.clock import Clock, Instant
 from mandates.core.errors import MandatesError
 from mandates.core.facts import Fact, Kind
 from mandates.core.mandate import Mandate, Status, status
+from mandates.core.stripe_sessions import facts_about
 from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.gateway.error_mapping import ResourceMissing
 from mandates.gateway.events import EVENTS_LISTED_SECONDS
 from mandates.ledger.contributing import contribute
 from mandates.runtime.telemetry import correlated, logger
-from mandates.setup.return_page import facts_about
 from mandates.store.mandates import Due, due_to_be_swept, read_heads, sweep_later, sweep_no_more
 
 SOURCE = "api:reconcile"
@@ -121,7 +121,7 @@ class Sweeper:
             # not know it either. A later set-up still counts more.
             long_ago = _age(head, now) > EVENTS_LISTED_SECONDS
             return (_cancelled("session_unknown_at_stripe", now),) if long_ago else ()
-        return facts_about(head, session, self.owner_mark, SOURCE, now)
+        return facts_about(head, session, owner_mark=self.owner_mark, source=SOURCE, now=now)
 
 
 def _log(mandate_id: str, error: Exception) -> None:
