@@ -67,7 +67,7 @@ def test_without_its_bytecode_a_start_would_compile(unpacked: Path, tmp_path: Pa
 
 
 def test_a_start_that_needs_aws_fails(unpacked: Path, tmp_path: Path) -> None:
-    asks = 'from mandates import aws\naws.client("secretsmanager").get_secret_value(SecretId="a-secret")\n'
+    asks = 'from mandates.runtime import aws\naws.client("secretsmanager").get_secret_value(SecretId="a")\n'
     (tmp_path / "app.py").write_text(asks)
     layers = artefacts.shipped(unpacked, "ReceiveWebhook").layers
     with pytest.raises(AssertionError, match="EndpointConnectionError"):
@@ -105,8 +105,9 @@ def test_bytecode_says_where_lambda_has_its_source(unpacked: Path) -> None:
     """So that a traceback from Lambda shows the line, and nothing of the machine it was built on."""
     marshalled = (unpacked / "ReceiveWebhook" / "__pycache__" / "app.cpython-313.pyc").read_bytes()
     assert b"/var/task/app.py" in marshalled
-    ours = unpacked / "MandatesLayer" / "python" / "mandates" / "__pycache__" / "webhooks.cpython-313.pyc"
-    assert b"/opt/python/mandates/webhooks/receiving.py" in ours.read_bytes()
+    ours = unpacked / "MandatesLayer" / "python" / "mandates" / "webhooks"
+    compiled = ours / "__pycache__" / "receiving.cpython-313.pyc"
+    assert b"/opt/python/mandates/webhooks/receiving.py" in compiled.read_bytes()
 
 
 def test_botocore_describes_exactly_the_services_that_are_used(unpacked: Path) -> None:

@@ -4,6 +4,7 @@ What an entry says is tested where it belongs: starts and sizes in tests/budget,
 tests/template, samples in tests/component.
 """
 
+import importlib.util
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -107,3 +108,9 @@ def test_a_function_is_told_of_exactly_the_tables_that_it_may_use(function: str)
         for name, value in declared.items()
         if "Table" in str(value)
     )
+
+
+def test_what_a_function_must_not_load_is_there_to_be_loaded() -> None:
+    """A module that was renamed would be forbidden to no effect."""
+    names = {name for function in FUNCTIONS.values() for name in function.must_not_load}
+    assert {name for name in names if importlib.util.find_spec(name) is None} == set()
