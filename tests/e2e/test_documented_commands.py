@@ -153,6 +153,7 @@ def test_every_command_of_an_operator(
         "evt_…": odd["id"],
         "R": "documented",
         "MandatesTable=RESTORED": f"MandatesTable={stack['tables']['mandates']}",
+        "MandatesTable=COPY": f"MandatesTable={stack['tables']['mandates']}",
         "FILE": "evidence.json",
         "FINGERPRINT": evidence.json()["signature"]["key_fingerprint"],
         "NUMBER:HASH": "{length}:{head_hash}".format_map(evidence.json()["evidence"]["ledger"]),
