@@ -113,7 +113,8 @@ lock: $(READY) ## regenerate all locks from pyproject.toml
 	  $(UPGRADE) -o requirements.lock
 	$(LOCK) pyproject.toml -c requirements.lock -o layers/dependencies/requirements.txt
 	$(LOCK) pyproject.toml --group ops -c requirements.lock -o requirements-ops.lock
-	$(LOCK) pyproject.toml --group ops --group release -c requirements.lock -o requirements-release.lock
+	$(LOCK) pyproject.toml --group ops --group release $(UPGRADE) -c requirements.lock \
+	  -o requirements-release.lock
 	$(LOCK) --group evidence-pdf -c requirements.lock -o functions/render_evidence/requirements.txt
 	$(LOCK) --group evidence-fonts -c requirements.lock -o functions/render_evidence/fonts.txt
 
