@@ -69,10 +69,10 @@ def test_erase_prints_each_step_and_what_remains(world: World, capsys: pytest.Ca
     assert printed.err == ""
     assert steps.splitlines() == [
         f"{mandate_id}: revoked",
-        f"{stripe_customer_id}: forgot whose it is",
+        f"{stripe_customer_id}: deleted the link to the customer",
         "deleted the customer",
         f"{mandate_id}: deleted the personal values of 1 ledger entries, and their salts",
-        f"{mandate_id}: put a random pseudonym in place of the customer id",
+        f"{mandate_id}: replaced the customer id with a random pseudonym",
         "deleted the checkout",
         f"{mandate_id}: the ledger's {len(read_ledger(mandate_id))} entries verify",
     ]

@@ -357,7 +357,7 @@ def test_no_earlier_stripe_customer_is_forgotten_in_a_crash(world: World) -> Non
     active(world)  # as another Stripe customer
 
     def dies(step: str) -> None:
-        if step == f"{before}: put a random pseudonym in place of the customer id":
+        if step == f"{before}: replaced the customer id with a random pseudonym":
             raise Crash
 
     with pytest.raises(Crash):
@@ -400,7 +400,7 @@ def test_what_the_customer_does_meanwhile_is_noticed(world: World) -> None:
             world.begun()
 
     problems = erase(holdings(CUSTOMER), override=None, clock=later, random_bytes=lambda n: b"r" * n, say=say)
-    assert problems == ["the customer did something meanwhile: run this again"]
+    assert problems == ["the customer did something in the meantime: run this again"]
 
 
 def test_a_broken_chain_is_told(world: World) -> None:

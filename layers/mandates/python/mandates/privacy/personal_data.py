@@ -1,6 +1,6 @@
-"""Everything held about a customer: told to them, and erased.
+"""Everything held about a customer: exported for them, and erased.
 
-What becomes of each thing at an erasure:
+What happens to each thing at an erasure:
 
 | held                                   | then                                                        |
 |----------------------------------------|-------------------------------------------------------------|
@@ -10,12 +10,12 @@ What becomes of each thing at an erasure:
 | customer, checkout, "whose cus_… is it"| deleted                                                     |
 | the ledger                             | stays, and its chain verifies                               |
 
-The ledger stays because the proof that *a* customer agreed, to which words and when, is the business's own
-record; the customer id goes because, with it, that record would still be about a person. The pseudonym is
-another one for each mandate and is derived from nothing, so nobody can look up or recompute whose it was;
-what the ledger holds of the subject is SHA-256 over a deleted salt. Stripe's ids are in the chain and so
-stay as well: they lead to a person only for as long as Stripe keeps its customer, and `remains` says how
-to delete that. A mandate without its customer id is reached by nobody's token; a service can still read it.
+The ledger stays because it is the business's own record: it proves that *a* customer agreed, to which words,
+and when. The customer id goes because the record would otherwise still be about a person. Each mandate gets a
+different pseudonym, derived from nothing, so nobody can look up or recompute whose it was. What the ledger
+holds of the subject is SHA-256 over a deleted salt. Stripe's ids are in the chain and stay, too. They lead to
+a person only for as long as Stripe keeps its customer; `remains` says how to delete that. No customer's token
+reaches a mandate without its customer id; a service can still read it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -51,13 +51,13 @@ PSEUDONYM_PREFIX = "erased:"
 RESTORABLE_DAYS = 35
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html"""
 
-MEANWHILE = "the customer did something meanwhile: run this again"
+MEANWHILE = "the customer did something in the meantime: run this again"
 
 Say = Callable[[str], None]
 
 
 class EvidenceKept(Exception):
-    """The message says until when and how it could be done sooner. Nothing was changed."""
+    """Its message says until when, and how to erase sooner. Nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Holdings:
 
     @property
     def stripe_customer_ids(self) -> list[str]:
-        """Every Stripe customer they have had, as far as anything still names it."""
+        """Every Stripe customer that they have had, as far as anything still names it."""
         of_mandates = {mandate.stripe_customer_id for mandate in self.mandates}
         if self.customer is None:
             return sorted(of_mandates)
@@ -84,9 +84,9 @@ class Holdings:
 
 
 def holdings(customer_id: str) -> Holdings:
-    """Read strongly consistent, and not by the index alone, where a mandate just made may be missing: the
-    checkout names the newest one and those of the hour before, and the Stripe customer all that were
-    activated."""
+    """Everything held under the customer id. It is read strongly consistently, and not only through the
+    index, which may lack a mandate that was just made: the checkout names the newest one and those of the
+    hour before, and the Stripe customer names all that were activated."""
     customer, slot = read_customer(customer_id), read_slot(customer_id)
     named = {mandate.mandate_id for mandate in mandates_of(customer_id)}
     if slot:
@@ -106,7 +106,7 @@ def holdings(customer_id: str) -> Holdings:
 
 
 def export(held: Holdings, clock: Clock) -> dict[str, Any]:
-    """All of it as JSON values, with the salts that let the customer check the ledger's commitments."""
+    """Everything as JSON values, with the salts that let the customer check the ledger's commitments."""
     subjects = read_subjects(key for mandate in held.mandates for key in stands_on(mandate, mandate.facts))
     known = statuses(held.mandates)
     return {
@@ -128,7 +128,7 @@ def export(held: Holdings, clock: Clock) -> dict[str, Any]:
             for mandate in held.mandates
         ],
         "at_stripe": {
-            "where": "the e-mail address, the name and the payment method are kept at Stripe alone: "
+            "where": "the e-mail address, the name and the payment method are kept only at Stripe: "
             "https://dashboard.stripe.com/customers/ and the customer's id",
             "customers": held.stripe_customer_ids,
             "payment_methods": _ids(mandate.payment_method_id for mandate in held.mandates),
@@ -155,14 +155,15 @@ def erase(
 ) -> list[str]:
     """Erase what `holdings` found. Returns what is wrong afterwards: nothing, if all went well.
 
-    Raises EvidenceKept, with nothing done, unless the evidence of every mandate may go or `override` says
-    why it goes all the same: a word for the ledger, never anything personal. An erasure that was begun is
-    finished without asking again. After a crash anywhere it goes on when it is run again; `say` is told
-    each step once it is done.
+    Raises EvidenceKept, with nothing done, unless the evidence of every mandate may go, or `override` says
+    why it goes anyway: a word for the ledger, never anything personal. An erasure that has begun is finished
+    without asking again. After a crash anywhere it continues when it is run again. `say` gets each step once
+    it is done.
 
-    The order is what makes that so. The customer goes before the slot, and the slot last of all: with the
-    customer no checkout can begin any more, and the slot names the newest mandate, which the index may not
-    know yet. Each goes only as it was read, so a checkout that began meanwhile is never lost sight of.
+    The order makes that possible. The customer goes before the slot, and the slot goes last. Once the
+    customer is gone, no checkout can begin any more. The slot names the newest mandate, which the index may
+    not know yet. Each goes only if it is still as it was read, so a checkout that began meanwhile is never
+    overlooked.
     """
     ledgers = {mandate.mandate_id: read_ledger(mandate.mandate_id) for mandate in held.mandates}
     kept = {
@@ -178,7 +179,7 @@ def erase(
         say(f"{mandate.mandate_id}: revoked")
     for stripe_customer_id in held.stripe_customer_ids:
         release_stripe_customer(stripe_customer_id, held.customer_id)
-        say(f"{stripe_customer_id}: forgot whose it is")
+        say(f"{stripe_customer_id}: deleted the link to the customer")
     try:
         if held.customer:
             delete_customer(held.customer)
@@ -197,11 +198,11 @@ def _depersonalise(mandate_id: str, customer_id: str, random_bytes: RandomBytes,
     values = delete_personal(mandate_id)
     say(f"{mandate_id}: deleted the personal values of {values} ledger entries, and their salts")
     disown(mandate_id, customer_id, PSEUDONYM_PREFIX + random_bytes(16).hex())
-    say(f"{mandate_id}: put a random pseudonym in place of the customer id")
+    say(f"{mandate_id}: replaced the customer id with a random pseudonym")
 
 
 def kept_until(entries: Sequence[Entry]) -> datetime | None:
-    """Until when this ledger's evidence is kept; None if there is none, or its erasure was begun."""
+    """Until when this ledger's evidence is kept; None if there is none, or if its erasure has begun."""
     last = last_of_its_life(entries)
     return None if last is None or erasure_begun(entries) else evidence_ends(last)
 
@@ -215,7 +216,7 @@ def _refusal(kept: Mapping[str, datetime]) -> str:
 
 
 def _revoke(mandate_id: str, override: str | None, clock: Clock) -> None:
-    """Qualified, so that the ledger of a mandate that was revoked before tells of its erasure, too."""
+    """With a qualifier, so that the ledger of a mandate that was already revoked records its erasure, too."""
     detail = {"by": "operator", "reason": "erasure", **({"override": override} if override else {})}
     contribute_ours(
         mandate_id,
@@ -246,7 +247,7 @@ def _made_meanwhile(customer_id: str) -> list[str]:
 
 
 def remains(held: Holdings, clock: Clock) -> list[str]:
-    """What an erasure here can't reach, and what to do about it."""
+    """What an erasure here does not reach, and what to do about it."""
     last_backup = datetime.fromtimestamp(clock(), UTC) + timedelta(days=RESTORABLE_DAYS)
     at_stripe = [
         f"Stripe has the customer {one}, with e-mail address, name, customer id, payment methods. Once those"
