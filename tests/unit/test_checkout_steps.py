@@ -9,10 +9,16 @@ from mandates.core.checkout import (
     IDEMPOTENCY_WINDOW_SECONDS,
     MOST_STARTS,
     SESSION_LIFETIME_SECONDS,
+    Abandon,
     CheckoutRequest,
+    CheckoutStep,
     Refusal,
+    Refuse,
+    Replace,
+    Resume,
+    Reuse,
     Slot,
-    Step,
+    Start,
     checkout_step,
     recent_starts,
     wait_before_another,
@@ -32,48 +38,50 @@ UNRESOLVED = Slot(
     expires_at=BEGUN + SESSION_LIFETIME_SECONDS,
     starts={"mdt_example": BEGUN},
 )
-OPEN = replace(UNRESOLVED, checkout_session_id="cs_test_example", url="https://checkout.example/")
+SESSION = ("cs_test_example", "https://checkout.example/")
+OPEN = replace(UNRESOLVED, checkout_session_id=SESSION[0], url=SESSION[1])
 OTHER = replace(REQUEST, locale="de")
-REFUSED = replace(UNRESOLVED, refusal=Refusal("success_url", "url_invalid"))
+URL_INVALID = Refusal("success_url", "url_invalid")
+REFUSED = replace(UNRESOLVED, refusal=URL_INVALID)
 
 
 @pytest.mark.parametrize(
     ("slot", "request_", "mandate", "seconds_later", "expected"),
     [
         # nothing in the way
-        (None, REQUEST, None, 0, Step.START),
-        (OPEN, REQUEST, None, 0, Step.START),
-        (OPEN, REQUEST, Status.ACTIVE, 60, Step.START),
-        (OPEN, REQUEST, Status.EXPIRED, 60, Step.START),
-        (OPEN, REQUEST, Status.REVOKED, 60, Step.START),
-        (UNRESOLVED, REQUEST, Status.EXPIRED, 60, Step.START),
-        (UNRESOLVED, REQUEST, Status.REVOKED, 24 * HOUR, Step.START),
+        (None, REQUEST, None, 0, Start()),
+        (OPEN, REQUEST, None, 0, Start()),
+        (OPEN, REQUEST, Status.ACTIVE, 60, Start()),
+        (OPEN, REQUEST, Status.EXPIRED, 60, Start()),
+        (OPEN, REQUEST, Status.REVOKED, 60, Start()),
+        (UNRESOLVED, REQUEST, Status.EXPIRED, 60, Start()),
+        (UNRESOLVED, REQUEST, Status.REVOKED, 24 * HOUR, Start()),
         # an open session
-        (OPEN, REQUEST, Status.PENDING, 0, Step.REUSE),
-        (OPEN, REQUEST, Status.PENDING, 23 * HOUR, Step.REUSE),
-        (OPEN, REQUEST, Status.PENDING, SESSION_LIFETIME_SECONDS - 1, Step.REUSE),
-        (OPEN, REQUEST, Status.PENDING, SESSION_LIFETIME_SECONDS, Step.START),
-        (OPEN, OTHER, Status.PENDING, 0, Step.REPLACE),
-        (OPEN, OTHER, Status.PENDING, SESSION_LIFETIME_SECONDS - 1, Step.REPLACE),
-        (OPEN, OTHER, Status.PENDING, SESSION_LIFETIME_SECONDS, Step.START),
+        (OPEN, REQUEST, Status.PENDING, 0, Reuse(OPEN, *SESSION)),
+        (OPEN, REQUEST, Status.PENDING, 23 * HOUR, Reuse(OPEN, *SESSION)),
+        (OPEN, REQUEST, Status.PENDING, SESSION_LIFETIME_SECONDS - 1, Reuse(OPEN, *SESSION)),
+        (OPEN, REQUEST, Status.PENDING, SESSION_LIFETIME_SECONDS, Start()),
+        (OPEN, OTHER, Status.PENDING, 0, Replace(OPEN)),
+        (OPEN, OTHER, Status.PENDING, SESSION_LIFETIME_SECONDS - 1, Replace(OPEN)),
+        (OPEN, OTHER, Status.PENDING, SESSION_LIFETIME_SECONDS, Start()),
         # one whose creation was begun and never confirmed
-        (UNRESOLVED, REQUEST, Status.PENDING, 0, Step.RESUME),
-        (UNRESOLVED, REQUEST, Status.PENDING, 23 * HOUR - 1, Step.RESUME),
-        (UNRESOLVED, REQUEST, Status.PENDING, 23 * HOUR, Step.ABANDON),
-        (UNRESOLVED, REQUEST, Status.PENDING, 48 * HOUR, Step.ABANDON),
-        (UNRESOLVED, OTHER, Status.PENDING, 0, Step.REPLACE),
-        (UNRESOLVED, OTHER, Status.PENDING, 23 * HOUR - 1, Step.REPLACE),
-        (UNRESOLVED, OTHER, Status.PENDING, 23 * HOUR, Step.ABANDON),
+        (UNRESOLVED, REQUEST, Status.PENDING, 0, Resume(UNRESOLVED)),
+        (UNRESOLVED, REQUEST, Status.PENDING, 23 * HOUR - 1, Resume(UNRESOLVED)),
+        (UNRESOLVED, REQUEST, Status.PENDING, 23 * HOUR, Abandon(UNRESOLVED)),
+        (UNRESOLVED, REQUEST, Status.PENDING, 48 * HOUR, Abandon(UNRESOLVED)),
+        (UNRESOLVED, OTHER, Status.PENDING, 0, Replace(UNRESOLVED)),
+        (UNRESOLVED, OTHER, Status.PENDING, 23 * HOUR - 1, Replace(UNRESOLVED)),
+        (UNRESOLVED, OTHER, Status.PENDING, 23 * HOUR, Abandon(UNRESOLVED)),
         # one whose URL Stripe refused
-        (REFUSED, REQUEST, Status.EXPIRED, 0, Step.REFUSE),
-        (REFUSED, REQUEST, Status.EXPIRED, SESSION_LIFETIME_SECONDS - 1, Step.REFUSE),
-        (REFUSED, REQUEST, Status.EXPIRED, SESSION_LIFETIME_SECONDS, Step.START),
-        (REFUSED, REQUEST, Status.PENDING, 0, Step.REFUSE),  # not told to the mandate yet
-        (REFUSED, OTHER, Status.EXPIRED, 0, Step.START),
-        (REFUSED, OTHER, Status.PENDING, 0, Step.REPLACE),
+        (REFUSED, REQUEST, Status.EXPIRED, 0, Refuse(URL_INVALID)),
+        (REFUSED, REQUEST, Status.EXPIRED, SESSION_LIFETIME_SECONDS - 1, Refuse(URL_INVALID)),
+        (REFUSED, REQUEST, Status.EXPIRED, SESSION_LIFETIME_SECONDS, Start()),
+        (REFUSED, REQUEST, Status.PENDING, 0, Refuse(URL_INVALID)),  # not told to the mandate yet
+        (REFUSED, OTHER, Status.EXPIRED, 0, Start()),
+        (REFUSED, OTHER, Status.PENDING, 0, Replace(REFUSED)),
         # a clock that went back
-        (OPEN, REQUEST, Status.PENDING, -HOUR, Step.REUSE),
-        (UNRESOLVED, REQUEST, Status.PENDING, -HOUR, Step.RESUME),
+        (OPEN, REQUEST, Status.PENDING, -HOUR, Reuse(OPEN, *SESSION)),
+        (UNRESOLVED, REQUEST, Status.PENDING, -HOUR, Resume(UNRESOLVED)),
     ],
 )
 def test_the_next_step(
@@ -81,9 +89,9 @@ def test_the_next_step(
     request_: CheckoutRequest,
     mandate: Status | None,
     seconds_later: int,
-    expected: Step,
+    expected: CheckoutStep,
 ) -> None:
-    assert checkout_step(slot, request_, mandate, BEGUN + seconds_later) is expected
+    assert checkout_step(slot, request_, mandate, BEGUN + seconds_later) == expected
 
 
 @pytest.mark.parametrize(
@@ -98,7 +106,7 @@ def test_the_next_step(
     ],
 )
 def test_any_difference_makes_it_another_request(change: dict[str, Any]) -> None:
-    assert checkout_step(OPEN, replace(REQUEST, **change), Status.PENDING, BEGUN) is Step.REPLACE
+    assert checkout_step(OPEN, replace(REQUEST, **change), Status.PENDING, BEGUN) == Replace(OPEN)
 
 
 def test_what_is_open_is_never_left_open_beside_another() -> None:
@@ -106,9 +114,9 @@ def test_what_is_open_is_never_left_open_beside_another() -> None:
     for slot in (OPEN, UNRESOLVED):
         for later in range(0, 48 * HOUR, 600):
             step = checkout_step(slot, OTHER, Status.PENDING, BEGUN + later)
-            if step is Step.START:
+            if step == Start():
                 assert later >= SESSION_LIFETIME_SECONDS
-            if step is Step.ABANDON:
+            if step == Abandon(slot):
                 assert later >= IDEMPOTENCY_WINDOW_SECONDS
 
 

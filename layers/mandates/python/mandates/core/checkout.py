@@ -7,7 +7,6 @@ the session is recorded, the parameters are deleted: the return token in them is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Any
 
 from mandates.core.mandate import Status
@@ -19,7 +18,6 @@ https://docs.stripe.com/api/idempotent_requests"""
 SESSION_LIFETIME_SECONDS = 23 * 3600 + 45 * 60
 """Stripe allows 30 minutes to 24 hours. The stored expiry must still be 30 minutes ahead when creation is
 retried at the end of the idempotency window. 15 minutes are left for clocks on either side."""
-
 
 MOST_STARTS = 10
 START_PERIOD_SECONDS = 3600
@@ -73,31 +71,70 @@ class Slot:
         return f"checkout-session/{self.mandate_id}"
 
 
-class Step(Enum):
-    """What a request for a checkout has to do with the slot that it found."""
-
-    START = auto()  # nothing is in the way
-    REUSE = auto()  # answer with the same session
-    RESUME = auto()  # creation was begun, but its answer was never recorded: repeat it
-    REPLACE = auto()  # another session is open: end it first
-    ABANDON = auto()  # creation can no longer be repeated safely: leave it behind
-    REFUSE = auto()  # Stripe refused exactly this
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Nothing is in the way."""
 
 
-def checkout_step(slot: Slot | None, request: CheckoutRequest, mandate: Status | None, now: int) -> Step:
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """A session is recorded for the same request: answer with it again if it is still open."""
+
+    slot: Slot
+    checkout_session_id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Creation was begun for the same request, but its answer was never recorded: repeat it."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """The session of another request may be open: end it first."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Creation can no longer be repeated safely: leave it behind."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Stripe refused exactly this."""
+
+    refusal: Refusal
+
+
+CheckoutStep = Start | Reuse | Resume | Replace | Abandon | Refuse
+"""What a request for a checkout has to do with the slot that it found."""
+
+
+def checkout_step(
+    slot: Slot | None, request: CheckoutRequest, mandate: Status | None, now: int
+) -> CheckoutStep:
     """`mandate` is the status of the slot's mandate, None if there is none."""
     if slot and slot.refusal and request == slot.request and now < slot.expires_at:
-        return Step.REFUSE
+        return Refuse(slot.refusal)
     if slot is None or mandate is not Status.PENDING:
-        return Step.START
+        return Start()
     unresolved = slot.checkout_session_id is None
     if unresolved and now - slot.created_at >= IDEMPOTENCY_WINDOW_SECONDS:
-        return Step.ABANDON
+        return Abandon(slot)
     if now >= slot.expires_at:
-        return Step.START
+        return Start()
     if request != slot.request:
-        return Step.REPLACE
-    return Step.RESUME if unresolved else Step.REUSE
+        return Replace(slot)
+    if slot.checkout_session_id and slot.url:
+        return Reuse(slot, slot.checkout_session_id, slot.url)
+    return Resume(slot)
 
 
 def recent_starts(slot: Slot | None, now: int) -> dict[str, int]:

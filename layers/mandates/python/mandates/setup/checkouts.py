@@ -9,14 +9,20 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mandates.core.changes import Contribution, Subject, change
+from mandates.core.changes import Change, Contribution, Subject, change
 from mandates.core.checkout import (
     MOST_STARTS,
     SESSION_LIFETIME_SECONDS,
+    Abandon,
     CheckoutRequest,
+    CheckoutStep,
     Refusal,
+    Refuse,
+    Replace,
+    Resume,
+    Reuse,
     Slot,
-    Step,
+    Start,
     checkout_step,
     recent_starts,
     wait_before_another,
@@ -85,29 +91,47 @@ class Checkouts:
     def _attempt(self, consent: Consent) -> Opened:
         customer, stripe_customer_id = self._linked_customer(consent.customer_id)
         slot = read_slot(consent.customer_id)
-        match self._next_step(slot, consent):
-            case Step.REUSE if slot and slot.checkout_session_id and slot.url:
-                if self._still_open(slot.mandate_id, slot.checkout_session_id):
-                    return Opened(
-                        slot.mandate_id, slot.checkout_session_id, slot.url, slot.expires_at, created=False
-                    )
-            case Step.RESUME if slot:
-                with suppress(RequestRejected, AnswerReplayed):  # it can't be repeated: begin again
-                    return self._create(consent.customer_id, slot, created=False)
-            case Step.REPLACE if slot:
-                self._check_another_may_begin(slot)  # before anything is ended
-                self._end(consent.customer_id, slot)
-            case Step.REFUSE if slot and slot.refusal:
-                raise _refused(slot.refusal)
-            case Step.ABANDON if slot:
-                self._cancelled(slot.mandate_id, "creation_never_confirmed")
+        opened = self._earlier_session(consent.customer_id, self._step(slot, consent.request))
+        if opened:
+            return opened
         begun = self._begin(consent, customer, stripe_customer_id, replaces=slot)
         return self._create(consent.customer_id, begun, created=True)
 
-    def _next_step(self, slot: Slot | None, consent: Consent) -> Step:
+    def _linked_customer(self, customer_id: str) -> tuple[Customer, str]:
+        customer = read_customer(customer_id)
+        stripe_customer_id = customer.stripe_customer_id if customer else None
+        if customer and stripe_customer_id:
+            key = stripe_customer_subject(stripe_customer_id)
+            if not read_subjects([key])[key].withdrawn:
+                return customer, stripe_customer_id
+        raise CustomerRequired("there is no Stripe customer for you yet: PUT /customers/{customer_id} first")
+
+    def _step(self, slot: Slot | None, request: CheckoutRequest) -> CheckoutStep:
         heads = read_heads([slot.mandate_id] if slot else [])
         status = next(iter(statuses(list(heads.values())).values()), None)
-        return checkout_step(slot, consent.request, status, Instant(self._clock()).seconds)
+        return checkout_step(slot, request, status, Instant(self._clock()).seconds)
+
+    def _earlier_session(self, customer_id: str, step: CheckoutStep) -> Opened | None:
+        """The session of an earlier request, if this request gets it. None: nothing is left in the way of
+        another.
+        """
+        match step:
+            case Start():
+                pass
+            case Reuse(slot, session_id, url):
+                if self._still_open(slot.mandate_id, session_id):
+                    return Opened(slot.mandate_id, session_id, url, slot.expires_at, created=False)
+            case Resume(slot):
+                with suppress(RequestRejected, AnswerReplayed):  # it can't be repeated: begin again
+                    return self._create(customer_id, slot, created=False)
+            case Replace(slot):
+                self._check_another_may_begin(slot)  # before anything is ended
+                self._end(customer_id, slot)
+            case Abandon(slot):
+                self._cancelled(slot.mandate_id, "creation_never_confirmed")
+            case Refuse(refusal):
+                raise _refused(refusal)
+        return None
 
     def _check_another_may_begin(self, slot: Slot | None) -> None:
         wait = wait_before_another(slot, Instant(self._clock()).seconds)
@@ -132,14 +156,7 @@ class Checkouts:
             contribute(mandate_id, [Contribution(SOURCE, facts)], self._clock)
         return False
 
-    def _linked_customer(self, customer_id: str) -> tuple[Customer, str]:
-        customer = read_customer(customer_id)
-        stripe_customer_id = customer.stripe_customer_id if customer else None
-        if customer and stripe_customer_id:
-            key = stripe_customer_subject(stripe_customer_id)
-            if not read_subjects([key])[key].withdrawn:
-                return customer, stripe_customer_id
-        raise CustomerRequired("there is no Stripe customer for you yet: PUT /customers/{customer_id} first")
+    # -------------------------------------------------------------------------------- another session
 
     def _begin(
         self, consent: Consent, customer: Customer, stripe_customer_id: str, replaces: Slot | None
@@ -147,9 +164,8 @@ class Checkouts:
         """Write consent, mandate and slot in one transaction, before Stripe is told anything."""
         self._check_another_may_begin(replaces)
         now = Instant(self._clock())
-        mandate_id = _new_mandate_id(self._random_bytes)
         mandate = Mandate(
-            mandate_id=mandate_id,
+            mandate_id=_new_mandate_id(self._random_bytes),
             customer_id=consent.customer_id,
             stripe_customer_id=stripe_customer_id,
             created_at=now.text,
@@ -159,29 +175,37 @@ class Checkouts:
             wording_digest=consent.request.wording_digest,
         )
         token = new_token(self._random_bytes)
+        consented = self._consented(mandate, consent, token, now)
+        slot = self._slot(mandate, consent, token, replaces, now)
+        take_slot(customer, slot, replaces, consented, now)
+        return slot
+
+    def _consented(self, mandate: Mandate, consent: Consent, token: str, now: Instant) -> Change:
         contribution = Contribution(
             SOURCE,
             (expecting(mandate.accepted(now.seconds, SOURCE), token),),
             text=consent.terms.wording(consent.request.locale),
             personal=keep_beside(consent.personal, self._random_bytes),
         )
-        at_stripe = Subject(stripe_customer_subject(stripe_customer_id))
-        begun = change(mandate, [contribution], subjects={at_stripe.key: at_stripe}, recorded_at=now.text)
+        at_stripe = Subject(stripe_customer_subject(mandate.stripe_customer_id))
+        return change(mandate, [contribution], subjects={at_stripe.key: at_stripe}, recorded_at=now.text)
+
+    def _slot(
+        self, mandate: Mandate, consent: Consent, token: str, replaces: Slot | None, now: Instant
+    ) -> Slot:
         expires_at = now.seconds + SESSION_LIFETIME_SECONDS
         params = setup_session_params(
-            mandate_id=mandate_id,
+            mandate_id=mandate.mandate_id,
             owner_mark=self._owner_mark,
-            stripe_customer_id=stripe_customer_id,
+            stripe_customer_id=mandate.stripe_customer_id,
             currency=consent.terms.limits.currency,
             success_url=return_address(consent.request.success_url, token),
             cancel_url=consent.request.cancel_url,
             locale=consent.request.locale,
             expires_at=expires_at,
         )
-        starts = {**recent_starts(replaces, now.seconds), mandate_id: now.seconds}
-        slot = Slot(mandate_id, consent.request, params, now.seconds, expires_at, starts)
-        take_slot(customer, slot, replaces, begun, now)
-        return slot
+        starts = {**recent_starts(replaces, now.seconds), mandate.mandate_id: now.seconds}
+        return Slot(mandate.mandate_id, consent.request, params, now.seconds, expires_at, starts)
 
     def _create(self, customer_id: str, slot: Slot, *, created: bool) -> Opened:
         """Have Stripe create the slot's session, or repeat the call, and record the answer."""
@@ -194,34 +218,31 @@ class Checkouts:
             session = self._gateway.checkout_sessions.create(
                 slot.params, idempotency_key=slot.idempotency_key
             )
-        except (RequestRejected, AnswerReplayed) as ended:
-            refusal = _refusal_of_url(ended)
-            if refusal:  # stored first: after a crash the same request must not begin again
-                refuse_slot(customer_id, slot.mandate_id, refusal)
-            # Nobody ever got this session's URL. Whether or not the session exists, it is over.
-            self._cancelled(slot.mandate_id, ended.code)
-            if refusal:
-                raise _refused(refusal) from None
-            if isinstance(ended, ResourceMissing) and self._customer_is_gone(slot):
-                raise CustomerRequired(
-                    "your Stripe customer was deleted: PUT /customers/{customer_id} creates another"
-                ) from None
+        except (RequestRejected, AnswerReplayed) as error:
+            self._not_created(customer_id, slot, error)
             raise
+        named = ids(checkout_session=session.checkout_session_id, setup_intent=session.setup_intent_id)
         contribute_ours(
             slot.mandate_id,
             SOURCE,
-            lambda now: Fact(
-                Kind.SESSION_CREATED,
-                now,
-                SOURCE,
-                ids(
-                    checkout_session=session.checkout_session_id,
-                    setup_intent=session.setup_intent_id,
-                ),
-            ),
+            lambda now: Fact(Kind.SESSION_CREATED, now, SOURCE, named),
             self._clock,
         )
         return session
+
+    def _not_created(self, customer_id: str, slot: Slot, error: RequestRejected | AnswerReplayed) -> None:
+        """Give up the slot's session. Raises RedirectRefusedByStripe or CustomerRequired if that is why."""
+        refusal = _refusal_of_url(error)
+        if refusal:  # stored first: after a crash the same request must not begin again
+            refuse_slot(customer_id, slot.mandate_id, refusal)
+        # Nobody ever got this session's URL. Whether or not the session exists, it is over.
+        self._cancelled(slot.mandate_id, error.code)
+        if refusal:
+            raise _refused(refusal) from None
+        if isinstance(error, ResourceMissing) and self._customer_is_gone(slot):
+            raise CustomerRequired(
+                "your Stripe customer was deleted: PUT /customers/{customer_id} creates another"
+            ) from None
 
     def _customer_is_gone(self, slot: Slot) -> bool:
         """Whether the customer is gone: for a session, Stripe has to find nothing but the customer."""
@@ -253,10 +274,10 @@ class Checkouts:
         )
 
 
-def _refusal_of_url(ended: RequestRejected | AnswerReplayed) -> Refusal | None:
+def _refusal_of_url(error: RequestRejected | AnswerReplayed) -> Refusal | None:
     """The URL of the request to which Stripe objects; None if Stripe objects to something else."""
-    param = ended.param if isinstance(ended, RequestRejected) else None
-    return Refusal(param, ended.extra.get("stripe_code")) if param in {"success_url", "cancel_url"} else None
+    param = error.param if isinstance(error, RequestRejected) else None
+    return Refusal(param, error.extra.get("stripe_code")) if param in {"success_url", "cancel_url"} else None
 
 
 def _refused(refusal: Refusal) -> RedirectRefusedByStripe:
