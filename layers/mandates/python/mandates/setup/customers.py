@@ -103,7 +103,7 @@ class Customers:
         now = self._clock()
         no_more_created_since = claim.claimed_at + IDEMPOTENCY_WINDOW_SECONDS
         if now >= no_more_created_since:
-            return self._found_or_begun_anew(claim, no_more_created_since)
+            return self._found_or_renewed(claim, no_more_created_since)
         key = f"customer/{claim.generation}/{claim.claim_id}"
         try:
             return self._at_stripe.create(claim.customer_id, self._owner_mark, idempotency_key=key)
@@ -111,12 +111,12 @@ class Customers:
             if claim.failed_at is None:
                 creation_failed(claim, Instant(self._clock()).seconds)
                 raise
-            return self._found_or_begun_anew(claim, claim.failed_at)
+            return self._found_or_renewed(claim, claim.failed_at)
         except StripeUnavailable:
             creation_failed(claim, Instant(self._clock()).seconds)
             raise
 
-    def _found_or_begun_anew(self, claim: Customer, last_created_at: int) -> str:
+    def _found_or_renewed(self, claim: Customer, last_created_at: int) -> str:
         """The Stripe customer that this claim made. If it made none, the claim is renewed, to start again.
 
         Whatever was made until `last_created_at` (epoch seconds) must have had time to appear in the search.

@@ -5,7 +5,7 @@ crashed before Stripe's answer was recorded, about which no event need ever come
 contributed as the same facts that the webhook would have brought.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -65,16 +65,21 @@ class Sweeper:
     def run(self) -> Swept:
         """Never raises. A mandate that can't be swept does not affect the others."""
         swept = Swept()
-        in_a_row = 0
         try:
             due = due_to_be_swept(Instant(self.clock()).seconds, MOST_PER_RUN)
         except Exception as error:
             swept.error = error
             return swept
         swept.due = len(due)
-        for one in [] if self.dry_run else due:
+        if not self.dry_run:
+            self._sweep_all(due, swept)
+        return swept
+
+    def _sweep_all(self, due: Sequence[Due], swept: Swept) -> None:
+        in_a_row = 0
+        for one in due:
             if self.time_left() < STOP_BEFORE_SECONDS or in_a_row == MOST_FAILURES_IN_A_ROW:
-                break
+                return
             try:
                 self._sweep(one, swept)
                 in_a_row = 0
@@ -83,32 +88,40 @@ class Sweeper:
                 swept.failed.append(one.mandate_id)
                 swept.error = error
                 in_a_row += 1
-        return swept
 
     def _sweep(self, due: Due, swept: Swept) -> None:
-        try:
-            head = read_heads([due.mandate_id]).get(due.mandate_id)
-        except Exception:  # an altered mandate can't be read, and must not stay first forever
-            sweep_later(due, Instant(self.clock()).seconds + SHORTEST_PAUSE_SECONDS)
-            raise
+        head = self._read_head(due)
         if head is None or status(head.facts) is not Status.PENDING:
             sweep_no_more(due)  # the index lags, or the write that decided it did not know the index
             swept.decided += 1
-            return
+        elif self._is_decided_by_stripe(due, head):
+            swept.decided += 1
+        else:
+            swept.undecided.append(due.mandate_id)
+
+    def _read_head(self, due: Due) -> Mandate | None:
+        try:
+            return read_heads([due.mandate_id]).get(due.mandate_id)
+        except Exception:  # an altered mandate can't be read, and must not stay first forever
+            sweep_later(due, Instant(self.clock()).seconds + SHORTEST_PAUSE_SECONDS)
+            raise
+
+    def _is_decided_by_stripe(self, due: Due, head: Mandate) -> bool:
+        """Contribute what Stripe says. A mandate that stays pending is swept again later, and so is one that
+        fails.
+        """
         now = Instant(self.clock()).seconds
         try:
             facts = self._what_became_of(head, now)
             if facts:
                 contribute(head.mandate_id, [Contribution(SOURCE, facts)], self.clock)
-            head = read_heads([due.mandate_id])[due.mandate_id]
+            decided = status(read_heads([due.mandate_id])[due.mandate_id].facts) is not Status.PENDING
         except Exception:
             sweep_later(due, _again_at(head, now))
             raise
-        if status(head.facts) is Status.PENDING:
+        if not decided:
             sweep_later(due, _again_at(head, now))
-            swept.undecided.append(due.mandate_id)
-        else:
-            swept.decided += 1
+        return decided
 
     def _what_became_of(self, head: Mandate, now: int) -> tuple[Fact, ...]:
         if head.checkout_session_id is None:
