@@ -12,8 +12,8 @@ from mandates.core.clock import Instant, rfc3339
 from mandates.core.errors import MandatesError
 from mandates.core.messages import EVENT
 from mandates.core.stripe_events.projection import project
+from mandates.store.conflicts import Conflict
 from mandates.store.events import QUARANTINED, Seen, dismiss, quarantined, seen
-from mandates.store.writing import Conflict
 from ops import queues
 from ops.arguments import an_id, positive, short
 from ops.printing import complain, say

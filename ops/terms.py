@@ -12,6 +12,7 @@ from yaml.constructor import ConstructorError
 from mandates.core.canonical import canonical_json
 from mandates.core.clock import Instant
 from mandates.core.terms import Terms, checked
+from mandates.store.conflicts import Conflict
 from mandates.store.published_terms import (
     all_terms,
     current_terms,
@@ -19,7 +20,6 @@ from mandates.store.published_terms import (
     read_terms,
     retire_terms,
 )
-from mandates.store.writing import Conflict
 from ops.arguments import an_id
 from ops.printing import complain, say, show
 from ops.stack import Stack

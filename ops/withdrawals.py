@@ -11,8 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mandates.core.clock import Instant, rfc3339
 from mandates.revocation.release_messages import release_message
 from mandates.runtime.queues import Queue
+from mandates.store.conflicts import Conflict
 from mandates.store.unreleased import Unreleased, all_unreleased, dismiss_unreleased
-from mandates.store.writing import Conflict
 from ops import queues
 from ops.arguments import an_id, positive, short
 from ops.events import LISTED

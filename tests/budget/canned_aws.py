@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from mandates.store import mandates as store
+from mandates.store.dynamodb import item_of
+from mandates.store.tables import HeadRow
 from tests.budget.examples import WEBHOOK_SECRET, pending
 
 Json = dict[str, Any]
@@ -48,8 +50,7 @@ def _head(key: Json) -> list[Json]:
         return []  # what a container asks for at its start, to open the connection
     if key["record"]["S"] != "head":
         return []
-    row: Json = store._head_row(pending(key["mandate_id"]["S"])).serialize()
-    return [row]
+    return [item_of(HeadRow, store.head_values(pending(key["mandate_id"]["S"])))]
 
 
 def _stripe_customer(key: Json) -> list[Json]:

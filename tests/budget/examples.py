@@ -17,8 +17,7 @@ from mandates.core.stripe_events.readers import read_event
 from mandates.core.stripe_events.reading import AboutMandate
 from mandates.store import mandates as store
 from mandates.store import tables
-from mandates.store.connecting import connection
-from mandates.store.writing import Transaction
+from mandates.store.dynamodb import Transaction
 
 Json = dict[str, Any]
 
@@ -129,14 +128,7 @@ def three_items(number: int) -> list[Json]:
     told = [Contribution(reading.event_id, (reading.fact,), record)]
     subjects = {key: StripeSubject(key) for key in stands_on_after(head, told)}
     changed = change(head, told, subjects=subjects, recorded_at=CREATED_AT)
-    writing = _Unsent(connection=connection())
+    writing = Transaction()
     tables.bind({"mandates": "mandates", "events": "events"})
     store.add_change(writing, changed, Instant(1793491300))
-    return writing.items
-
-
-class _Unsent(Transaction):
-    @property
-    def items(self) -> list[Json]:
-        puts: list[Json] = [{"Put": {**put}} for put in self._put_items]
-        return [{"Update": {**update}} for update in self._update_items] + puts
+    return writing.writes

@@ -9,6 +9,8 @@ import json
 import pytest
 
 from mandates.store import mandates as store
+from mandates.store.dynamodb import item_of
+from mandates.store.tables import HeadRow
 from tests.budget import examples
 from tests.simulation import reality
 from tests.simulation.invariants import Invariants
@@ -54,7 +56,7 @@ class Counting(World):
         self.asked: list[tuple[str, str, int, int]] = []
         super().__init__(1)
         with self.entered():
-            head = store._head_row(examples.pending(examples.mandate_id(0))).serialize()
+            head = item_of(HeadRow, store.head_values(examples.pending(examples.mandate_id(0))))
         mandates = self.aws.dynamodb.tables["mandates"].items
         for number in range(others):
             key = examples.mandate_id(number)

@@ -12,7 +12,8 @@ from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import first_broken
 from mandates.ledger.contributing import work_out
-from mandates.store import writing
+from mandates.store.conflicts import Conflict
+from mandates.store.dynamodb import StoreError
 from mandates.store.mandates import commit, read_heads, read_ledger, read_subjects
 from mandates.store.tables import EntryRow, EventRow
 from tests.component.world import CUSTOMER, STRANGER, World, customer, service, sqs_event
@@ -148,7 +149,7 @@ def test_a_transient_failure_comes_back_alone(world: World, monkeypatch: pytest.
 
     def failing(event: Any, *arguments: Any, **words: Any) -> None:
         if event["id"] == "evt_unlucky":
-            raise writing.StoreError("throttled")
+            raise StoreError("throttled")
         real(event, *arguments, **words)
 
     monkeypatch.setitem(ingest, "record_outcome", failing)
@@ -377,5 +378,5 @@ def test_a_change_worked_out_from_an_old_head_is_refused_by_the_head_alone(world
     changes = work_out(told, {mandate_id: head}, now, {})
     commit(changes, now)
     EntryRow.get(mandate_id, f"{EntryRow.PREFIX}{head.entries + 1:06}").delete()
-    with pytest.raises(writing.Conflict):
+    with pytest.raises(Conflict):
         commit(changes, now)

@@ -10,10 +10,10 @@ import pytest
 from mandates.api.callers import NOT_YOURS
 from mandates.core.ledger import first_broken
 from mandates.core.return_tokens import digest_of
+from mandates.store.conflicts import Conflict
 from mandates.store.customers import read_slot
 from mandates.store.mandates import commit as store_commit
 from mandates.store.mandates import read_heads, read_ledger
-from mandates.store.writing import Conflict
 from tests.component.test_privacy import everything_stored, run
 from tests.component.world import (
     CUSTOMER,

@@ -23,10 +23,10 @@ from mandates.core.clock import Instant
 from mandates.core.facts import Kind
 from mandates.core.mandate import Mandate, Status
 from mandates.core.terms import CURRENCIES, Frequency, FrequencyKind, Limits, Period
+from mandates.store.conflicts import Conflict
 from mandates.store.mandates import read_heads
 from mandates.store.published_terms import publish_terms
 from mandates.store.tables import TermsRow
-from mandates.store.writing import Conflict
 from tests.component.world import (
     CUSTOMER,
     ORIGIN,
@@ -321,7 +321,7 @@ def others_win(world: World, writes: str) -> Iterator[None]:
 
     with world.monkeypatch.context() as patched:
         patched.setattr(writes, conflict)
-        patched.setattr("mandates.store.writing.random.uniform", lambda *_: 0.0)
+        patched.setattr("mandates.store.conflicts.random.uniform", lambda *_: 0.0)
         yield
 
 

@@ -19,6 +19,7 @@ from mandates.gateway.payment_methods import StripePaymentMethods
 from mandates.ledger.contributing import contribute_ours
 from mandates.revocation.release_messages import release_message
 from mandates.revocation.releasing import release
+from mandates.store.conflicts import Conflict
 from mandates.store.unreleased import (
     Unreleased,
     add_unreleased,
@@ -27,7 +28,6 @@ from mandates.store.unreleased import (
     read_unreleased,
     remove_unreleased,
 )
-from mandates.store.writing import Conflict
 from ops.stack import Stack
 from tests.component.operating import main
 from tests.component.test_privacy import everything_stored

@@ -10,6 +10,7 @@ from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Facts, Kind, merge
 from mandates.core.ledger import PersonalValue
 from mandates.core.mandate import Mandate
+from mandates.store.conflicts import Conflict
 from mandates.store.customers import (
     Customer,
     claim_customer,
@@ -32,7 +33,6 @@ from mandates.store.mandates import (
     sweep_no_more,
 )
 from mandates.store.tables import HeadRow
-from mandates.store.writing import Conflict
 from tests.component.world import CUSTOMER, World
 from tests.unit.examples import NEW_MANDATE
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pynamodb.models import Model
 
 from mandates.core import ledger
 from mandates.core.changes import Contribution, Subject
@@ -27,8 +26,10 @@ from mandates.revocation import releasing
 from mandates.setup import checkouts, customer_returns
 from mandates.setup.checkouts import Checkouts
 from mandates.store import batch_reads as store_together
-from mandates.store import events, mandates
+from mandates.store import customers, events, mandates, sessions
 from mandates.store.batch_reads import ReadTogether
+from mandates.store.dynamodb import Transaction, delete, read_rows
+from mandates.store.item_formats import Item
 from mandates.store.tables import (
     CheckoutRow,
     CustomerRow,
@@ -37,37 +38,26 @@ from mandates.store.tables import (
     SessionRow,
     SubjectRow,
 )
-from mandates.store.writing import Transaction
 from mandates.webhooks import applying
 
 Removal = Callable[[pytest.MonkeyPatch], None]
 
 
-def _transacts_without(method: str, kind: type[Model]) -> Removal:
-    """One kind of item is written in transactions without its condition."""
+def _unconditional(where: Any, operation: str, kind: type[Item]) -> Removal:
+    """One kind of item is written without its condition: in transactions, or alone by one module."""
 
     def remove(patch: pytest.MonkeyPatch) -> None:
-        real = getattr(Transaction, method)
+        real = getattr(where, operation)
 
-        def unguarded(self: Transaction, what: Any, *arguments: Any, **named: Any) -> None:
-            given = inspect.signature(real).bind(self, what, *arguments, **named)
-            if what is kind or isinstance(what, kind):
+        def unguarded(*arguments: Any, **named: Any) -> Any:
+            given = inspect.signature(real).bind(*arguments, **named)
+            if any(argument is kind or isinstance(argument, kind) for argument in given.args):
                 given.arguments["condition"] = None
-            real(*given.args, **given.kwargs)
+            return real(*given.args, **given.kwargs)
 
-        patch.setattr(Transaction, method, unguarded)
+        patch.setattr(where, operation, unguarded)
 
     return remove
-
-
-def _saves_without_claim(patch: pytest.MonkeyPatch) -> None:
-    real = CustomerRow.save
-    patch.setattr(CustomerRow, "save", lambda self, condition=None, **named: real(self, **named))
-
-
-def _questions_without_pause(patch: pytest.MonkeyPatch) -> None:
-    real = SessionRow.update
-    patch.setattr(SessionRow, "update", lambda self, actions, condition=None: real(self, actions))
 
 
 def _returns_each_time(patch: pytest.MonkeyPatch) -> None:
@@ -143,7 +133,7 @@ def _no_tombstones(patch: pytest.MonkeyPatch) -> None:
     real = mandates.add_subject_facts
 
     def known_only(key: str, new: Iterable[Fact]) -> Subject:
-        known = list(SubjectRow.batch_get([key], consistent_read=True))
+        known = read_rows(SubjectRow, [(key,)])
         return real(key, new) if known else Subject(key)
 
     patch.setattr(contributing, "add_subject_facts", known_only)
@@ -213,16 +203,16 @@ def _unknown_is_released(module: Any, method: str) -> Removal:
 
 
 def _checkouts_without_claim(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Transaction, "condition_check", lambda *_, **__: None)
+    patch.setattr(Transaction, "check", lambda *_: None)
 
 
 def _erases_whatever_is_there(name: str, row: type[CustomerRow | CheckoutRow]) -> Removal:
     """An erasure deletes it unconditionally, though it may not be what was read."""
 
-    def delete(what: Any, *_: Any) -> None:
-        row(getattr(what, "customer_id", what), row.RECORD).delete()
+    def erase(what: Any, *_: Any) -> None:
+        delete(row, (getattr(what, "customer_id", what), row.RECORD))
 
-    return lambda patch: patch.setattr(personal_data, name, delete)
+    return lambda patch: patch.setattr(personal_data, name, erase)
 
 
 def _forgets(name: str, **what: Any) -> Removal:
@@ -243,8 +233,8 @@ def _forgets(name: str, **what: Any) -> Removal:
 GUARDS: Mapping[str, Removal] = {
     "event record condition": _unconditional_records(mandates),
     "event record condition of what changes no mandate": _unconditional_records(events),
-    "head condition": _transacts_without("change", HeadRow),
-    "entry condition": _transacts_without("put", EntryRow),
+    "head condition": _unconditional(Transaction, "update", HeadRow),
+    "entry condition": _unconditional(Transaction, "put", EntryRow),
     "chain check": lambda patch: patch.setattr(ledger, "first_broken", lambda *_, **__: None),
     "payment method's condition of activation": _links_without_condition("payment_method#"),
     "customer's condition of activation": _links_without_condition("stripe_customer#"),
@@ -252,8 +242,8 @@ GUARDS: Mapping[str, Removal] = {
     "customer read before activation": _subjects_unread("stripe_customer#"),
     "customer's idempotency key": _new_key_each_time(StripeCustomers),
     "session's idempotency key": _new_key_each_time(StripeCheckoutSessions),
-    "customer claim": _saves_without_claim,
-    "checkout slot condition": _transacts_without("save", CheckoutRow),
+    "customer claim": _unconditional(customers, "put", CustomerRow),
+    "checkout slot condition": _unconditional(Transaction, "put", CheckoutRow),
     "limit of new sessions": lambda patch: patch.setattr(checkouts, "wait_before_another", lambda *_: 0),
     "end of the session before": _any_refusal_is_an_end,
     "session that Stripe does not know": _what_stripe_does_not_know_has_ended,
@@ -283,5 +273,5 @@ GUARDS: Mapping[str, Removal] = {
         "_record",
         lambda mandate, by, clock, record=customer_returns._record: record(mandate, By.CUSTOMER, clock),
     ),
-    "pause between questions about a session": _questions_without_pause,
+    "pause between questions about a session": _unconditional(sessions, "update", SessionRow),
 }

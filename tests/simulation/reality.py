@@ -33,7 +33,7 @@ from local.stripe_simulator.faults import (
 from mandates.gateway import access
 from mandates.gateway.client import Gateway
 from mandates.runtime import aws, deadline, telemetry
-from mandates.store import tables, writing
+from mandates.store import conflicts, tables
 from tests.component.world import ORIGIN, ROOT, TABLES
 from tests.simulation.aws import BUS, UNPUBLISHED, WEBHOOK_QUEUE, WORK_DEAD_LETTERS, WORK_QUEUE, Aws
 from tests.simulation.tasks import Call, Clock, ContainerGone, Fault, Tasks
@@ -239,7 +239,7 @@ def installed() -> Iterator[None]:
         "uniform",
         _dispatched(lambda world, low, high: world.random.uniform(low, high), random.uniform),
     )
-    patch.setattr(writing.until_no_conflict, "__defaults__", (sleep, deadline.time_left))
+    patch.setattr(conflicts.until_no_conflict, "__defaults__", (sleep, deadline.time_left))
     make_call: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
     patch.setattr(BaseClient, "_make_api_call", _dispatched(_aws_call, make_call))
     patch.setattr(aws, "client", functools.cache(aws.client))

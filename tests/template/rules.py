@@ -11,7 +11,6 @@ from typing import Any
 from mandates.api import issuer_keys
 from mandates.gateway import politeness
 from mandates.runtime import aws
-from mandates.store import tables
 from ops.account import ENOUGH_CONCURRENCY
 from tests.template.stack import ALIAS, Json, Stack, function_called, listed, name_of
 
@@ -64,7 +63,6 @@ def clients_give_up_before_their_function(stack: Stack) -> list[str]:
     (gateway/transport.py).
     """
     one_aws_call = (aws.CONNECT_TIMEOUT_SECONDS + aws.READ_TIMEOUT_SECONDS) * aws.ATTEMPTS
-    one_table_call = (tables.CONNECT_TIMEOUT_SECONDS + tables.READ_TIMEOUT_SECONDS) * 3
     two_fetches = 2 * issuer_keys.FETCH_SECONDS  # an issuer's discovery document, then its keys
     behind_api = {route.function for route in routes(stack)}
     problems = []
@@ -74,8 +72,9 @@ def clients_give_up_before_their_function(stack: Stack) -> list[str]:
         all_stripe_calls = max(limit, limit - politeness.ATTEMPT_SECONDS + one_aws_call)
         longest = max(
             all_stripe_calls if "STRIPE_API_BASE" in uses else 0,
-            one_table_call if any(variable.endswith("_TABLE") for variable in uses) else 0,
-            one_aws_call if any(variable.endswith(CALLED_BY_BOTOCORE) for variable in uses) else 0,
+            one_aws_call
+            if any(variable.endswith((*CALLED_BY_BOTOCORE, "_TABLE")) for variable in uses)
+            else 0,
             two_fetches if "OIDC_ISSUER" in uses else 0,
         )
         if longest + 2 > properties["Timeout"]:

@@ -9,7 +9,7 @@ import pytest
 from mandates.core.errors import Busy
 from mandates.runtime.deadline import time_left
 from mandates.runtime.telemetry import instrumented
-from mandates.store.writing import ANSWER_SECONDS, ATTEMPTS, Conflict, until_no_conflict
+from mandates.store.conflicts import ANSWER_SECONDS, ATTEMPTS, Conflict, until_no_conflict
 
 
 class Invocation:

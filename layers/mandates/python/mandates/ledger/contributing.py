@@ -18,9 +18,9 @@ from mandates.core.clock import Clock, Instant
 from mandates.core.errors import NotFound
 from mandates.core.facts import Fact
 from mandates.core.mandate import Mandate, Status, status
+from mandates.store.conflicts import until_no_conflict
 from mandates.store.events import already_applied
 from mandates.store.mandates import add_subject_facts, commit, read_heads, read_subjects
-from mandates.store.writing import until_no_conflict
 
 Contributions = Mapping[str, Sequence[Contribution]]
 """By mandate id."""

@@ -35,6 +35,7 @@ from mandates.core.retention import ERASURE, erasure_begun, evidence_ends, last_
 from mandates.core.subjects import stripe_customer_subject
 from mandates.ledger.contributing import contribute_ours, statuses
 from mandates.ledger.snapshot import read_record
+from mandates.store.conflicts import Conflict
 from mandates.store.customers import Customer, delete_customer, delete_slot, read_customer, read_slot
 from mandates.store.erasing import delete_personal, disown, release_stripe_customer
 from mandates.store.mandates import (
@@ -44,7 +45,6 @@ from mandates.store.mandates import (
     read_personal,
     read_subjects,
 )
-from mandates.store.writing import Conflict
 
 PSEUDONYM_PREFIX = "erased:"
 

@@ -42,9 +42,9 @@ from mandates.gateway.client import Gateway
 from mandates.gateway.error_mapping import AnswerReplayed, RequestRejected, ResourceMissing
 from mandates.ledger.contributing import contribute, contribute_ours, statuses
 from mandates.setup.deletions import found_deleted
+from mandates.store.conflicts import until_no_conflict
 from mandates.store.customers import Customer, fill_slot, read_customer, read_slot, refuse_slot, take_slot
 from mandates.store.mandates import read_heads, read_subjects
-from mandates.store.writing import until_no_conflict
 
 SOURCE = "api:create_checkout_session"
 

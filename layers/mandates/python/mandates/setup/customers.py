@@ -16,6 +16,7 @@ from mandates.core.subjects import stripe_customer_subject
 from mandates.gateway.customers import StripeCustomers
 from mandates.gateway.error_mapping import AnswerReplayed, ResourceMissing
 from mandates.setup.deletions import found_deleted
+from mandates.store.conflicts import Conflict, until_no_conflict
 from mandates.store.customers import (
     Customer,
     claim_customer,
@@ -26,7 +27,6 @@ from mandates.store.customers import (
     resolve_claim,
 )
 from mandates.store.mandates import read_subjects
-from mandates.store.writing import Conflict, until_no_conflict
 
 SEARCHABLE_AFTER_SECONDS = 300
 """Stripe's search finds a customer about a minute after it was made, or later in an outage:

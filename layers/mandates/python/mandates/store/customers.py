@@ -1,6 +1,7 @@
 """Customers: the claim that makes their Stripe customer one, and their checkout slot."""
 
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -9,9 +10,9 @@ from mandates.core.changes import Change
 from mandates.core.checkout import CheckoutRequest, Refusal, Slot
 from mandates.core.clock import Instant
 from mandates.core.subjects import stripe_customer_subject
+from mandates.store.dynamodb import Key, delete, put, read_row, transaction, update
 from mandates.store.mandates import add_change
 from mandates.store.tables import CheckoutRow, CustomerRow, SubjectRow
-from mandates.store.writing import conflicts_named, transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +35,25 @@ class Customer:
 
 
 def read_customer(customer_id: str) -> Customer | None:
-    for row in CustomerRow.batch_get([(customer_id, CustomerRow.RECORD)], consistent_read=True):
-        return Customer(
-            row.customer_id,
-            int(row.generation),
-            row.claim_id,
-            int(row.claimed_at),
-            row.created_at,
-            row.stripe_customer_id,
-            None if row.failed_at is None else int(row.failed_at),
-            tuple(sorted(row.earlier or ())),
-        )
-    return None
+    row = read_row(CustomerRow, customer_id, CustomerRow.RECORD)
+    if row is None:
+        return None
+    return Customer(
+        row.customer_id,
+        int(row.generation),
+        row.claim_id,
+        int(row.claimed_at),
+        row.created_at,
+        row.stripe_customer_id,
+        None if row.failed_at is None else int(row.failed_at),
+        tuple(sorted(row.earlier or ())),
+    )
 
 
 def claim_customer(claim: Customer) -> None:
     """Begin a customer id's first Stripe customer. Raises Conflict if somebody else has."""
     nobody_claimed_yet = CustomerRow.customer_id.does_not_exist()
-    with conflicts_named():
-        _row(claim).save(condition=nobody_claimed_yet)
+    put(CustomerRow, _values(claim), nobody_claimed_yet)
 
 
 def renew_claim(before: Customer, claim_id: str, generation: int, now: int) -> Customer:
@@ -70,8 +71,7 @@ def renew_claim(before: Customer, claim_id: str, generation: int, now: int) -> C
     gone = {before.stripe_customer_id} if before.stripe_customer_id else set()
     if gone:
         actions.append(CustomerRow.earlier.add(gone))
-    with conflicts_named():
-        _row(before).update(actions, condition=_still_as_read(before))
+    update(CustomerRow, _key(before), actions, _still_as_read(before))
     return replace(
         before,
         earlier=tuple(sorted({*before.earlier, *gone})),
@@ -89,8 +89,7 @@ def creation_failed(claim: Customer, now: int) -> None:
     still_our_claim = (
         CustomerRow.claim_id == claim.claim_id
     ) & CustomerRow.stripe_customer_id.does_not_exist()
-    with conflicts_named():
-        _row(claim).update([CustomerRow.failed_at.set(now)], condition=still_our_claim)
+    update(CustomerRow, _key(claim), [CustomerRow.failed_at.set(now)], still_our_claim)
 
 
 def resolve_claim(claim: Customer, stripe_customer_id: str) -> None:
@@ -104,22 +103,23 @@ def resolve_claim(claim: Customer, stripe_customer_id: str) -> None:
     not_anothers = SubjectRow.customer_id.does_not_exist() | (SubjectRow.customer_id == claim.customer_id)
     with transaction() as writing:
         writing.update(
-            _row(claim),
-            actions=[CustomerRow.stripe_customer_id.set(stripe_customer_id)],
+            CustomerRow,
+            _key(claim),
+            [CustomerRow.stripe_customer_id.set(stripe_customer_id)],
             condition=still_our_claim,
         )
         writing.update(
-            SubjectRow(stripe_customer_subject(stripe_customer_id)),
-            actions=[SubjectRow.in_its_format(), SubjectRow.customer_id.set(claim.customer_id)],
+            SubjectRow,
+            (stripe_customer_subject(stripe_customer_id),),
+            [SubjectRow.in_its_format(), SubjectRow.customer_id.set(claim.customer_id)],
             condition=not_anothers,
         )
 
 
 def owner_of(stripe_customer_id: str) -> str | None:
     """The customer id this Stripe customer belongs to, if any."""
-    for row in SubjectRow.batch_get([stripe_customer_subject(stripe_customer_id)], consistent_read=True):
-        return row.customer_id
-    return None
+    row = read_row(SubjectRow, stripe_customer_subject(stripe_customer_id))
+    return row.customer_id if row else None
 
 
 def delete_customer(customer: Customer) -> None:
@@ -128,8 +128,7 @@ def delete_customer(customer: Customer) -> None:
     Raises Conflict if the claim was resolved or renewed since it was read; done before, it is done.
     """
     gone_or_as_read = CustomerRow.claim_id.does_not_exist() | _still_as_read(customer)
-    with conflicts_named():
-        _row(customer).delete(condition=gone_or_as_read)
+    delete(CustomerRow, _key(customer), gone_or_as_read)
 
 
 def _still_as_read(customer: Customer) -> Condition:
@@ -143,29 +142,33 @@ def _still_as_read(customer: Customer) -> Condition:
     return as_read
 
 
-def _row(customer: Customer) -> CustomerRow:
-    plain = asdict(customer)
-    earlier = set(plain.pop("earlier")) or None  # a set of DynamoDB's is never empty
-    return CustomerRow(plain.pop("customer_id"), CustomerRow.RECORD, **plain, earlier=earlier)
+def _key(customer: Customer) -> Key:
+    return customer.customer_id, CustomerRow.RECORD
+
+
+def _values(customer: Customer) -> dict[str, Any]:
+    earlier = set(customer.earlier) or None  # a set of DynamoDB's is never empty
+    return {**asdict(customer), "record": CustomerRow.RECORD, "earlier": earlier}
 
 
 # ------------------------------------------------------------------------------------ checkout slot
 
 
 def read_slot(customer_id: str) -> Slot | None:
-    for row in CheckoutRow.batch_get([(customer_id, CheckoutRow.RECORD)], consistent_read=True):
-        return Slot(
-            mandate_id=row.mandate_id,
-            request=CheckoutRequest(**row.request),
-            params=row.params or {},
-            created_at=int(row.created_at),
-            expires_at=int(row.expires_at),
-            starts=row.starts,
-            checkout_session_id=row.checkout_session_id,
-            url=row.url,
-            refusal=Refusal(**row.refusal) if row.refusal else None,
-        )
-    return None
+    row = read_row(CheckoutRow, customer_id, CheckoutRow.RECORD)
+    if row is None:
+        return None
+    return Slot(
+        mandate_id=row.mandate_id,
+        request=CheckoutRequest(**row.request),
+        params=row.params or {},
+        created_at=int(row.created_at),
+        expires_at=int(row.expires_at),
+        starts=row.starts,
+        checkout_session_id=row.checkout_session_id,
+        url=row.url,
+        refusal=Refusal(**row.refusal) if row.refusal else None,
+    )
 
 
 def take_slot(customer: Customer, slot: Slot, replaces: Slot | None, consent: Change, now: Instant) -> None:
@@ -179,36 +182,35 @@ def take_slot(customer: Customer, slot: Slot, replaces: Slot | None, consent: Ch
         if replaces is None
         else CheckoutRow.mandate_id == replaces.mandate_id
     )
-    row = CheckoutRow(
-        customer.customer_id,
-        CheckoutRow.RECORD,
-        mandate_id=slot.mandate_id,
-        request=asdict(slot.request),
-        params=dict(slot.params),
-        created_at=slot.created_at,
-        expires_at=slot.expires_at,
-        starts=dict(slot.starts),
-    )
+    values = {
+        "customer_id": customer.customer_id,
+        "record": CheckoutRow.RECORD,
+        "mandate_id": slot.mandate_id,
+        "request": asdict(slot.request),
+        "params": dict(slot.params),
+        "created_at": slot.created_at,
+        "expires_at": slot.expires_at,
+        "starts": dict(slot.starts),
+    }
     with transaction() as writing:
-        writing.condition_check(
-            CustomerRow, customer.customer_id, CustomerRow.RECORD, condition=_still_as_read(customer)
-        )
-        writing.save(row, condition=the_slot_we_read)
+        writing.check(CustomerRow, _key(customer), _still_as_read(customer))
+        writing.put(CheckoutRow, values, the_slot_we_read)
         add_change(writing, consent, now)
 
 
 def fill_slot(customer_id: str, mandate_id: str, checkout_session_id: str, url: str) -> None:
     """Record Stripe's answer and forget what it was sent. Raises Conflict if another mandate has the slot."""
     still_this_mandates = CheckoutRow.mandate_id == mandate_id
-    with conflicts_named():
-        CheckoutRow(customer_id, CheckoutRow.RECORD).update(
-            [
-                CheckoutRow.checkout_session_id.set(checkout_session_id),
-                CheckoutRow.url.set(url),
-                CheckoutRow.params.remove(),
-            ],
-            condition=still_this_mandates,
-        )
+    update(
+        CheckoutRow,
+        (customer_id, CheckoutRow.RECORD),
+        [
+            CheckoutRow.checkout_session_id.set(checkout_session_id),
+            CheckoutRow.url.set(url),
+            CheckoutRow.params.remove(),
+        ],
+        still_this_mandates,
+    )
 
 
 def refuse_slot(customer_id: str, mandate_id: str, refusal: Refusal) -> None:
@@ -216,14 +218,11 @@ def refuse_slot(customer_id: str, mandate_id: str, refusal: Refusal) -> None:
     still_unresolved = (
         CheckoutRow.mandate_id == mandate_id
     ) & CheckoutRow.checkout_session_id.does_not_exist()
-    with conflicts_named():
-        CheckoutRow(customer_id, CheckoutRow.RECORD).update(
-            [CheckoutRow.refusal.set(asdict(refusal))], condition=still_unresolved
-        )
+    key = (customer_id, CheckoutRow.RECORD)
+    update(CheckoutRow, key, [CheckoutRow.refusal.set(asdict(refusal))], still_unresolved)
 
 
 def delete_slot(customer_id: str, mandate_id: str) -> None:
     """Raises Conflict if the slot is another mandate's by now; done before, it is done."""
     gone_or_this_mandates = CheckoutRow.mandate_id.does_not_exist() | (CheckoutRow.mandate_id == mandate_id)
-    with conflicts_named():
-        CheckoutRow(customer_id, CheckoutRow.RECORD).delete(condition=gone_or_this_mandates)
+    delete(CheckoutRow, (customer_id, CheckoutRow.RECORD), gone_or_this_mandates)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from itertools import batched
 from typing import Any
 
 from pynamodb.expressions.condition import Condition
@@ -20,8 +19,9 @@ from mandates.core.changes import EVENT, EventRecord
 from mandates.core.clock import Instant
 from mandates.core.facts import is_time
 from mandates.core.stripe_events.projection import project
+from mandates.store.conflicts import Conflict
+from mandates.store.dynamodb import put, query, read_rows, update
 from mandates.store.tables import EventRow
-from mandates.store.writing import Conflict, WrittenOut, conflicts_named
 
 KEPT_SECONDS = 40 * 86_400
 QUARANTINED = "quarantined"
@@ -34,28 +34,20 @@ _MOST_TYPE_CHARACTERS = 255
 def already_applied(records: Iterable[EventRecord]) -> set[EventRecord]:
     """Those already applied. What was found foreign, of the other mode, of no known type or impossible is
     read again if it comes again: a setting may have been corrected, or a new version deployed."""
-    found: set[EventRecord] = set()
-    for some in batched(dict.fromkeys(records), 100, strict=False):
-        keys = [(record.event_id, record.scope) for record in some]
-        for row in EventRow.batch_get(keys, consistent_read=True):
-            if row.outcome == APPLIED:
-                found.add(EventRecord(row.event_id, row.record))
-    return found
+    rows = read_rows(EventRow, ((record.event_id, record.scope) for record in records))
+    return {EventRecord(row.event_id, row.record) for row in rows if row.outcome == APPLIED}
 
 
 def recorded(event_ids: Iterable[str]) -> set[str]:
     """Those that have been seen and done with, whatever came of it."""
-    found: set[str] = set()
-    for some in batched(dict.fromkeys(event_ids), 100, strict=False):
-        keys = [(event_id, EVENT) for event_id in some]
-        found |= {row.event_id for row in EventRow.batch_get(keys, consistent_read=True)}
-    return found
+    return {row.event_id for row in read_rows(EventRow, ((event_id, EVENT) for event_id in event_ids))}
 
 
 @cache
 def not_applied_before() -> Condition:
     """The condition of every event record: what was applied stays so."""
-    return WrittenOut(EventRow.event_id.does_not_exist() | (EventRow.outcome != APPLIED))
+    condition: Condition = EventRow.event_id.does_not_exist() | (EventRow.outcome != APPLIED)
+    return condition
 
 
 def applied_event_values(record: EventRecord, mandate_id: str, now: Instant) -> dict[str, Any]:
@@ -87,21 +79,21 @@ def record_outcome(
     """
     created = event.get("created")
     quarantined = outcome == QUARANTINED
-    row = EventRow(
-        event["id"],
-        EVENT,
-        outcome=outcome,
-        type=_as_text(event.get("type")),
-        created=created if is_time(created) else None,
-        recorded_at=now.text,
-        reason=reason,
-        subject=subject,
-        body=project(event) if quarantined else None,
-        expires_at=None if quarantined else now.seconds + KEPT_SECONDS,
-        quarantined=EventRow.IN_QUARANTINE if quarantined else None,
-    )
-    with suppress(Conflict), conflicts_named():  # somebody else recorded it meanwhile
-        row.save(condition=not_applied_before())
+    values = {
+        "event_id": event["id"],
+        "record": EVENT,
+        "outcome": outcome,
+        "type": _as_text(event.get("type")),
+        "created": created if is_time(created) else None,
+        "recorded_at": now.text,
+        "reason": reason,
+        "subject": subject,
+        "body": project(event) if quarantined else None,
+        "expires_at": None if quarantined else now.seconds + KEPT_SECONDS,
+        "quarantined": EventRow.IN_QUARANTINE if quarantined else None,
+    }
+    with suppress(Conflict):  # somebody else recorded it meanwhile
+        put(EventRow, values, not_applied_before())
 
 
 def _as_text(value: Any) -> str:
@@ -132,8 +124,8 @@ class Seen:
 
 def seen(event_id: str) -> list[Seen]:
     """All records of an event, the event's own first; strongly consistent. Empty if there are none."""
-    rows = EventRow.query(event_id, consistent_read=True)
-    return sorted(map(_seen, rows), key=lambda record: (record.scope != EVENT, record.scope))
+    records = map(_seen, query(EventRow, EventRow.event_id == event_id))
+    return sorted(records, key=lambda record: (record.scope != EVENT, record.scope))
 
 
 def quarantined(limit: int | None = None) -> Iterator[Seen]:
@@ -142,10 +134,8 @@ def quarantined(limit: int | None = None) -> Iterator[Seen]:
     Found through the index, so what was quarantined or applied in the last moments may be missing or still
     there. Read page by page, as it is asked for.
     """
-    rows = EventRow.by_quarantine.query(
-        EventRow.IN_QUARANTINE, scan_index_forward=False, limit=limit, page_size=min(limit or 100, 100)
-    )
-    for row in rows:
+    listed = EventRow.quarantined == EventRow.IN_QUARANTINE
+    for row in query(EventRow, listed, index=EventRow.by_quarantine, newest_first=True, limit=limit):
         yield Seen(
             row.event_id,
             row.record,
@@ -162,19 +152,19 @@ def dismiss(event_id: str, reason: str, now: Instant) -> None:
 
     Raises Conflict if it is not (or no longer) in quarantine.
     """
-    row = EventRow(event_id, EVENT)
     still_in_quarantine = EventRow.outcome == QUARANTINED
-    with conflicts_named():
-        row.update(
-            [
-                EventRow.outcome.set(DISMISSED),
-                EventRow.reason.set(reason),
-                EventRow.recorded_at.set(now.text),
-                EventRow.expires_at.set(now.seconds + KEPT_SECONDS),
-                EventRow.quarantined.remove(),
-            ],
-            condition=still_in_quarantine,
-        )
+    update(
+        EventRow,
+        (event_id, EVENT),
+        [
+            EventRow.outcome.set(DISMISSED),
+            EventRow.reason.set(reason),
+            EventRow.recorded_at.set(now.text),
+            EventRow.expires_at.set(now.seconds + KEPT_SECONDS),
+            EventRow.quarantined.remove(),
+        ],
+        still_in_quarantine,
+    )
 
 
 def _seen(row: EventRow) -> Seen:

@@ -1,6 +1,7 @@
 """The number of its format in every stored item: written and read here (docs/versions.md)."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Self
 
 from pynamodb.attributes import NumberAttribute
@@ -32,6 +33,7 @@ class Item(Model):
         return super().from_raw_data(data)
 
     @classmethod
+    @cache
     def in_its_format(cls) -> Action:
         """For an update that may make the item. One that is there keeps the format that it has."""
         return cls.format.set(cls.format | cls.format.written)

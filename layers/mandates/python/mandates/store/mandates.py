@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import batched
 from operator import index
 from typing import Annotated, Any
 
@@ -17,20 +16,20 @@ from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Facts, all_from_plain, merge, to_plain
 from mandates.core.ledger import Entry, PersonalValue
 from mandates.core.mandate import Mandate, Status, status, withdrawn
+from mandates.store.conflicts import Conflict, until_no_conflict
+from mandates.store.dynamodb import (
+    MAX_TRANSACTION_ITEMS,
+    Transaction,
+    query,
+    query_page,
+    read_row,
+    read_rows,
+    transaction,
+    update,
+)
 from mandates.store.events import applied_event_values, not_applied_before
 from mandates.store.sessions import add_sessions
 from mandates.store.tables import EntryRow, EventRow, HeadRow, PersonalRow, SubjectRow
-from mandates.store.writing import (
-    MAX_TRANSACTION_ITEMS,
-    Conflict,
-    Transaction,
-    WrittenOut,
-    conflicts_named,
-    transaction,
-    until_no_conflict,
-)
-
-_MOST_KEYS_PER_READ = 100  # BatchGetItem's limit
 
 MANDATES_PER_PAGE = 50
 """How many are read at a time where all of a customer's are wanted."""
@@ -64,33 +63,26 @@ class Due:
 
 def read_heads(mandate_ids: Iterable[str]) -> dict[str, Mandate]:
     """The heads there are, by id; strongly consistent."""
-    heads: dict[str, Mandate] = {}
-    for some in batched(dict.fromkeys(mandate_ids), _MOST_KEYS_PER_READ, strict=False):
-        keys = [(mandate_id, HeadRow.RECORD) for mandate_id in some]
-        for row in HeadRow.batch_get(keys, consistent_read=True):
-            heads[row.mandate_id] = mandate_of(row)
-    return heads
+    rows = read_rows(HeadRow, ((mandate_id, HeadRow.RECORD) for mandate_id in mandate_ids))
+    return {row.mandate_id: mandate_of(row) for row in rows}
 
 
 def read_subjects(keys: Iterable[str]) -> dict[str, Subject]:
     """Every subject asked for, by key; one that was never written is a Subject without facts."""
-    wanted = list(dict.fromkeys(keys))
-    subjects = {key: Subject(key) for key in wanted}
-    for some in batched(wanted, _MOST_KEYS_PER_READ, strict=False):
-        for row in SubjectRow.batch_get(list(some), consistent_read=True):
-            subjects[row.subject] = subject_of(row)
+    subjects = {key: Subject(key) for key in keys}
+    for row in read_rows(SubjectRow, ((key,) for key in subjects)):
+        subjects[row.subject] = subject_of(row)
     return subjects
 
 
 def read_ledger(mandate_id: str) -> list[Entry]:
-    rows = EntryRow.query(mandate_id, EntryRow.record.startswith(EntryRow.PREFIX), consistent_read=True)
-    return [entry_from_row(row) for row in rows]
+    return [entry_from_row(row) for row in query(EntryRow, EntryRow.of_mandate(mandate_id))]
 
 
 def last_entry(mandate: Mandate) -> Entry | None:
     """The entry at the tip of the mandate's ledger; None if there is none."""
-    tip = [(mandate.mandate_id, EntryRow.key(mandate.entries))]
-    return next((entry_from_row(row) for row in EntryRow.batch_get(tip, consistent_read=True)), None)
+    row = read_row(EntryRow, mandate.mandate_id, EntryRow.key(mandate.entries))
+    return entry_from_row(row) if row else None
 
 
 def page_of_ledger(
@@ -104,21 +96,18 @@ def page_of_ledger(
     last = min(first + limit - 1, mandate.entries)
     if first > last:
         return [], None
-    on_this_page = EntryRow.record.between(EntryRow.key(first), EntryRow.key(last))
-    rows = EntryRow.query(mandate.mandate_id, on_this_page, consistent_read=True)
+    between = EntryRow.record.between(EntryRow.key(first), EntryRow.key(last))
+    rows = query(EntryRow, (EntryRow.mandate_id == mandate.mandate_id) & between)
     return [entry_from_row(row) for row in rows], LedgerPosition(last) if last < mandate.entries else None
 
 
 def read_personal(mandate_id: str) -> dict[int, dict[str, PersonalValue]]:
     """The personal values kept beside the ledger, by entry number."""
-    rows = PersonalRow.query(
-        mandate_id, PersonalRow.record.startswith(PersonalRow.PREFIX), consistent_read=True
-    )
     return {
         int(row.record.removeprefix(PersonalRow.PREFIX)): {
             name: PersonalValue(**kept) for name, kept in row.values.items()
         }
-        for row in rows
+        for row in query(PersonalRow, PersonalRow.of_mandate(mandate_id))
     }
 
 
@@ -139,23 +128,25 @@ def page_of_mandates(
 
     Found through the index, where one made in the last moments may be missing; read strongly consistent.
     """
-    start = _index_key(customer_id, after) if after else None
-    found = HeadRow.by_customer.query(
-        customer_id, scan_index_forward=False, limit=limit, page_size=limit, last_evaluated_key=start
+    found, last = query_page(
+        HeadRow,
+        HeadRow.customer_id == customer_id,
+        index=HeadRow.by_customer,
+        newest_first=True,
+        limit=limit,
+        after=_index_key(customer_id, after) if after else None,
     )
-    mandate_ids = [row.mandate_id for row in found]
+    mandate_ids = [HeadRow.from_raw_data(item).mandate_id for item in found]
     heads = read_heads(mandate_ids)
     mandates = [heads[mandate_id] for mandate_id in mandate_ids if mandate_id in heads]
-    last = found.last_evaluated_key
     return mandates, Position(last["created_at"]["S"], last["mandate_id"]["S"]) if last else None
 
 
 def due_to_be_swept(now: int, limit: int) -> list[Due]:
     """Up to `limit` mandates that were pending when the index was written and whose session must have ended
     by `now` (epoch seconds), the longest due first. What they are now, only their head says."""
-    found = HeadRow.by_sweep_time.query(
-        HeadRow.PENDING, HeadRow.sweep_at <= now, limit=limit, page_size=limit
-    )
+    pending_until_now = (HeadRow.pending == HeadRow.PENDING) & (HeadRow.sweep_at <= now)
+    found = query(HeadRow, pending_until_now, index=HeadRow.by_sweep_time, limit=limit)
     return [Due(row.mandate_id, int(row.sweep_at)) for row in found]
 
 
@@ -171,8 +162,8 @@ def _index_key(customer_id: str, position: Position) -> dict[str, dict[str, str]
 # ------------------------------------------------------------------------------------------ writing
 
 
-_ENTRIES_ARE_NEVER_REPLACED = WrittenOut(EntryRow.mandate_id.does_not_exist())
-_NO_FACTS_YET = WrittenOut(SubjectRow.version.does_not_exist())
+_ENTRIES_ARE_NEVER_REPLACED: Condition = EntryRow.mandate_id.does_not_exist()
+_NO_FACTS_YET: Condition = SubjectRow.version.does_not_exist()
 
 
 def transaction_groups(changes: Sequence[Change]) -> Iterable[list[Change]]:
@@ -210,11 +201,11 @@ def add_change(writing: Transaction, change: Change, now: Instant) -> None:
     """
     if change.before.entries == 0:
         nobody_has_this_id = HeadRow.mandate_id.does_not_exist()
-        head = _head_row(change.after)
+        head = head_values(change.after)
         if _is_pending(change.after):
-            head.pending = HeadRow.PENDING
-            head.sweep_at = now.seconds + SESSION_LIFETIME_SECONDS + SWEPT_AFTER_SECONDS
-        writing.save(head, condition=nobody_has_this_id)
+            sweep_at = now.seconds + SESSION_LIFETIME_SECONDS + SWEPT_AFTER_SECONDS
+            head |= {"pending": HeadRow.PENDING, "sweep_at": sweep_at}
+        writing.put(HeadRow, head, nobody_has_this_id)
     else:
         nobody_wrote_since = HeadRow.entries == change.before.entries
         actions: list[Action] = [
@@ -224,34 +215,37 @@ def add_change(writing: Transaction, change: Change, now: Instant) -> None:
         ]
         if _is_pending(change.before) and not _is_pending(change.after):
             actions += [HeadRow.pending.remove(), HeadRow.sweep_at.remove()]
-        head_key = {"mandate_id": change.before.mandate_id, "record": HeadRow.RECORD}
-        writing.change(HeadRow, head_key, actions, condition=nobody_wrote_since)
+        writing.update(HeadRow, (change.before.mandate_id, HeadRow.RECORD), actions, nobody_wrote_since)
     for entry in change.entries:
-        writing.put(EntryRow, _entry_values(entry), condition=_ENTRIES_ARE_NEVER_REPLACED)
+        writing.put(EntryRow, _entry_values(entry), _ENTRIES_ARE_NEVER_REPLACED)
     for number, values in change.personal.items():
         kept = {name: {"value": value.value, "salt": value.salt} for name, value in values.items()}
-        beside = PersonalRow(change.after.mandate_id, f"{PersonalRow.PREFIX}{number:06}", values=kept)
-        writing.save(beside, condition=PersonalRow.mandate_id.does_not_exist())
-    for record in change.events:
-        applied = applied_event_values(record, change.after.mandate_id, now)
-        writing.put(EventRow, applied, condition=not_applied_before())
+        record = f"{PersonalRow.PREFIX}{number:06}"
+        beside = {"mandate_id": change.after.mandate_id, "record": record, "values": kept}
+        writing.put(PersonalRow, beside, PersonalRow.mandate_id.does_not_exist())
+    for event in change.events:
+        applied = applied_event_values(event, change.after.mandate_id, now)
+        writing.put(EventRow, applied, not_applied_before())
 
 
 def sweep_later(due: Due, at: int) -> None:
     """Have a pending mandate found again at `at` (epoch seconds), behind those that are due before."""
     still_pending_and_as_found = HeadRow.sweep_at == due.sweep_at
-    with suppress(Conflict), conflicts_named():
-        HeadRow(due.mandate_id, HeadRow.RECORD).update(
-            [HeadRow.sweep_at.set(at)], condition=still_pending_and_as_found
+    with suppress(Conflict):
+        update(
+            HeadRow, (due.mandate_id, HeadRow.RECORD), [HeadRow.sweep_at.set(at)], still_pending_and_as_found
         )
 
 
 def sweep_no_more(due: Due) -> None:
     """Take a mandate that is not pending out of the index."""
     as_found = HeadRow.sweep_at == due.sweep_at
-    with suppress(Conflict), conflicts_named():
-        HeadRow(due.mandate_id, HeadRow.RECORD).update(
-            [HeadRow.pending.remove(), HeadRow.sweep_at.remove()], condition=as_found
+    with suppress(Conflict):
+        update(
+            HeadRow,
+            (due.mandate_id, HeadRow.RECORD),
+            [HeadRow.pending.remove(), HeadRow.sweep_at.remove()],
+            as_found,
         )
 
 
@@ -263,9 +257,7 @@ def add_subject_facts(key: str, new: Iterable[Fact]) -> Subject:
     facts = tuple(new)
 
     def attempt() -> Subject:
-        rows = list(SubjectRow.batch_get([key], consistent_read=True))
-        row = rows[0] if rows else SubjectRow(key)
-        known = subject_of(row)
+        known = read_subjects([key])[key]
         merged = merge(known.facts, facts)
         if merged == known.facts:
             return known
@@ -276,9 +268,8 @@ def add_subject_facts(key: str, new: Iterable[Fact]) -> Subject:
         ]
         if withdrawn(merged):
             actions.append(SubjectRow.withdrawn.set(True))
-        with conflicts_named():
-            row.update(actions, condition=_nobody_wrote_since(known))  # fills `row` with the item as written
-        return subject_of(row)
+        written = update(SubjectRow, (key,), actions, _nobody_wrote_since(known))
+        return subject_of(SubjectRow.from_raw_data(written))
 
     return until_no_conflict(attempt)
 
@@ -291,12 +282,8 @@ def _link(writing: Transaction, changes: Sequence[Change]) -> None:
         for subject in change.stands_on:
             linked.setdefault(subject.key, (subject, set()))[1].add(change.after.mandate_id)
     for subject, mandate_ids in linked.values():
-        writing.change(
-            SubjectRow,
-            {"subject": subject.key},
-            actions=[SubjectRow.in_its_format(), SubjectRow.mandates.add(mandate_ids)],
-            condition=_nobody_wrote_since(subject),
-        )
+        link: list[Action] = [SubjectRow.in_its_format(), SubjectRow.mandates.add(mandate_ids)]
+        writing.update(SubjectRow, (subject.key,), link, _nobody_wrote_since(subject))
 
 
 def _nobody_wrote_since(subject: Subject) -> Condition:
@@ -344,21 +331,22 @@ def mandate_of(row: HeadRow) -> Mandate:
     )
 
 
-def _head_row(mandate: Mandate) -> HeadRow:
-    return HeadRow(
-        mandate.mandate_id,
-        HeadRow.RECORD,
-        customer_id=mandate.customer_id,
-        stripe_customer_id=mandate.stripe_customer_id,
-        created_at=mandate.created_at,
-        terms_version=mandate.terms_version,
-        terms_digest=mandate.terms_digest,
-        locale=mandate.locale,
-        wording_digest=mandate.wording_digest,
-        facts=_plain(mandate.facts),
-        entries=mandate.entries,
-        head_hash=mandate.head_hash,
-    )
+def head_values(mandate: Mandate) -> dict[str, Any]:
+    """By HeadRow's attributes."""
+    return {
+        "mandate_id": mandate.mandate_id,
+        "record": HeadRow.RECORD,
+        "customer_id": mandate.customer_id,
+        "stripe_customer_id": mandate.stripe_customer_id,
+        "created_at": mandate.created_at,
+        "terms_version": mandate.terms_version,
+        "terms_digest": mandate.terms_digest,
+        "locale": mandate.locale,
+        "wording_digest": mandate.wording_digest,
+        "facts": _plain(mandate.facts),
+        "entries": mandate.entries,
+        "head_hash": mandate.head_hash,
+    }
 
 
 def subject_of(row: SubjectRow) -> Subject:
@@ -385,9 +373,9 @@ def entry_from_row(row: EntryRow) -> Entry:
 def _entry_values(entry: Entry) -> dict[str, Any]:
     """By EntryRow's attributes."""
     return {
-        "format": entry.format,
         "mandate_id": entry.mandate_id,
         "record": EntryRow.key(entry.number),
+        "format": entry.format,
         "number": entry.number,
         "recorded_at": entry.recorded_at,
         "source": entry.source,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from mandates.core.clock import Instant
 from mandates.core.terms import Terms, terms_from_plain
+from mandates.store.dynamodb import query, read_row, transaction, update
 from mandates.store.tables import TermsRow
-from mandates.store.writing import conflicts_named, transaction
 
 _VERSIONS = "version"
 _POINTERS, _CURRENT = "pointer", "current"
@@ -28,55 +28,52 @@ def publish_terms(terms: Terms, now: Instant) -> None:
     """Store a version and make it the current one. Raises Conflict if that version was published before."""
     never_published = TermsRow.record.does_not_exist()
     with transaction() as writing:
-        writing.save(
-            TermsRow(
-                _VERSIONS,
-                terms.version,
-                document=terms.to_plain(),
-                digest=terms.digest,
-                published_at=now.text,
-            ),
+        writing.put(
+            TermsRow,
+            {
+                "record": _VERSIONS,
+                "version": terms.version,
+                "document": terms.to_plain(),
+                "digest": terms.digest,
+                "published_at": now.text,
+            },
             condition=never_published,
         )
-        writing.save(
-            TermsRow(
-                _POINTERS,
-                _CURRENT,
-                document={"version": terms.version},
-                digest=terms.digest,
-                published_at=now.text,
-            )
+        writing.put(
+            TermsRow,
+            {
+                "record": _POINTERS,
+                "version": _CURRENT,
+                "document": {"version": terms.version},
+                "digest": terms.digest,
+                "published_at": now.text,
+            },
+            condition=None,
         )
 
 
 def retire_terms(version: str, now: Instant) -> None:
     """Stop offering a version. Raises Conflict if it was never published or is retired already."""
     published_and_offered = TermsRow.record.exists() & TermsRow.retired_at.does_not_exist()
-    with conflicts_named():
-        TermsRow(_VERSIONS, version).update(
-            [TermsRow.retired_at.set(now.text)], condition=published_and_offered
-        )
+    update(TermsRow, (_VERSIONS, version), [TermsRow.retired_at.set(now.text)], published_and_offered)
 
 
 def read_terms(version: str) -> Published | None:
-    for row in TermsRow.batch_get([(_VERSIONS, version)], consistent_read=True):
-        return _published(row)
-    return None
+    row = read_row(TermsRow, _VERSIONS, version)
+    return _published(row) if row else None
 
 
 def current_terms() -> Terms | None:
     """The terms to offer: the version published last, unless it is retired."""
-    for row in TermsRow.batch_get([(_POINTERS, _CURRENT)], consistent_read=True):
-        published = read_terms(row.document["version"])
-        if published and not published.retired_at:
-            return published.terms
-    return None
+    pointer = read_row(TermsRow, _POINTERS, _CURRENT)
+    published = read_terms(pointer.document["version"]) if pointer else None
+    return published.terms if published and not published.retired_at else None
 
 
 def all_terms() -> list[Published]:
     """Every version ever published, oldest first."""
-    rows = TermsRow.query(_VERSIONS, consistent_read=True)
-    return sorted((_published(row) for row in rows), key=lambda published: published.published_at)
+    versions = map(_published, query(TermsRow, TermsRow.record == _VERSIONS))
+    return sorted(versions, key=lambda published: published.published_at)
 
 
 def _published(row: TermsRow) -> Published:

@@ -5,19 +5,16 @@ that it can be named; and one that is not byte for byte what we would have writt
 even where it reads the same (a space more, another order).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mandates.core.ledger import Entry, PersonalValue
-from mandates.runtime import aws
+from mandates.store.dynamodb import RawItem, query_raw
 from mandates.store.mandates import entry_from_row
 from mandates.store.tables import EntryRow, PersonalRow
 
 ALTERED_ITEMS_RAISE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 """What reading an item raises that is not as we wrote it: a time beyond the calendar, a thousand brackets."""
-
-RawItem = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +29,11 @@ class Stored:
 
 
 def read_as_stored(mandate_id: str) -> Stored:
-    items = list(_items(mandate_id))
+    items = list(query_raw(EntryRow, EntryRow.mandate_id == mandate_id))
     return Stored(
         entries=[(_number(item), _entry(item)) for item in items if _is(EntryRow, item)],
         personal={_number(item): _personal(item) for item in items if _is(PersonalRow, item)},
     )
-
-
-def _items(mandate_id: str) -> Iterator[RawItem]:
-    pages = aws.client("dynamodb").get_paginator("query")
-    for page in pages.paginate(
-        TableName=EntryRow.Meta.table_name,
-        KeyConditionExpression="mandate_id = :mandate_id",
-        ExpressionAttributeValues={":mandate_id": {"S": mandate_id}},
-        ConsistentRead=True,
-    ):
-        yield from page["Items"]
 
 
 def _is(kind: type[EntryRow | PersonalRow], item: RawItem) -> bool:

@@ -5,8 +5,9 @@ from contextlib import suppress
 
 from mandates.core.changes import Change
 from mandates.core.subjects import checkout_session_subject
+from mandates.store.conflicts import Conflict
+from mandates.store.dynamodb import Transaction, read_row, update
 from mandates.store.tables import SessionRow
-from mandates.store.writing import Conflict, Transaction, conflicts_named
 
 
 def add_sessions(writing: Transaction, changes: Sequence[Change]) -> None:
@@ -16,18 +17,16 @@ def add_sessions(writing: Transaction, changes: Sequence[Change]) -> None:
         for session_id in change.sessions:
             named.setdefault(session_id, set()).add(change.after.mandate_id)
     for session_id, mandate_ids in named.items():
-        key = {"subject": checkout_session_subject(session_id)}
+        key = (checkout_session_subject(session_id),)
         named_by = [SessionRow.in_its_format(), SessionRow.mandates.add(mandate_ids)]
-        writing.change(SessionRow, key, actions=named_by, condition=None)
+        writing.update(SessionRow, key, named_by, condition=None)
 
 
 def mandates_naming(checkout_session_id: str) -> frozenset[str]:
     """The ids of the mandates whose facts name the session; strongly consistent. Whose they are, only their
     heads say."""
-    key = checkout_session_subject(checkout_session_id)
-    for row in SessionRow.batch_get([key], consistent_read=True):
-        return frozenset(row.mandates or ())
-    return frozenset()
+    row = read_row(SessionRow, checkout_session_subject(checkout_session_id))
+    return frozenset(row.mandates or ()) if row else frozenset()
 
 
 def may_ask(checkout_session_id: str, now: int, every: int) -> bool:
@@ -41,9 +40,9 @@ def may_ask(checkout_session_id: str, now: int, every: int) -> bool:
         | (SessionRow.asked_at <= now - every)
         | (SessionRow.asked_at > now + every)
     )
-    with suppress(Conflict), conflicts_named():
-        SessionRow(checkout_session_subject(checkout_session_id)).update(
-            [SessionRow.in_its_format(), SessionRow.asked_at.set(now)], condition=long_enough_ago
-        )
+    key = (checkout_session_subject(checkout_session_id),)
+    asked = [SessionRow.in_its_format(), SessionRow.asked_at.set(now)]
+    with suppress(Conflict):
+        update(SessionRow, key, asked, long_enough_ago)
         return True
     return False

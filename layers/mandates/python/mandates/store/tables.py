@@ -20,24 +20,16 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UnicodeSetAttribute,
 )
+from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from mandates.core import ledger
-from mandates.runtime import aws
-from mandates.store.connecting import open_connection, share
+from mandates.store import dynamodb
 from mandates.store.item_formats import Format, Item
-
-CONNECT_TIMEOUT_SECONDS = float(aws.CONNECT_TIMEOUT_SECONDS)
-READ_TIMEOUT_SECONDS = float(aws.READ_TIMEOUT_SECONDS)
 
 
 class _Table:
-    """The shared client's time-outs: pynamodb's own, 15 s and 30 s, are longer than API Gateway waits."""
-
     table_name = ""  # set by `bind`
-    connect_timeout_seconds = CONNECT_TIMEOUT_SECONDS
-    read_timeout_seconds = READ_TIMEOUT_SECONDS
-    max_retry_attempts = aws.ATTEMPTS - 1
 
 
 class CustomerRow(Item):
@@ -157,6 +149,12 @@ class EntryRow(Item):
     hash = UnicodeAttribute()
 
     @classmethod
+    def of_mandate(cls, mandate_id: str) -> Condition:
+        """A mandate's entries, oldest first."""
+        entries: Condition = (cls.mandate_id == mandate_id) & cls.record.startswith(cls.PREFIX)
+        return entries
+
+    @classmethod
     def key(cls, number: int) -> str:
         """The sort key of the entry with this number. Keys sort as the numbers do."""
         return f"{cls.PREFIX}{number:06}"
@@ -174,6 +172,11 @@ class PersonalRow(Item):
     mandate_id = UnicodeAttribute(hash_key=True)
     record = UnicodeAttribute(range_key=True)
     values = JSONAttribute()
+
+    @classmethod
+    def of_mandate(cls, mandate_id: str) -> Condition:
+        personal: Condition = (cls.mandate_id == mandate_id) & cls.record.startswith(cls.PREFIX)
+        return personal
 
 
 class UnreleasedIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
@@ -335,13 +338,13 @@ TABLES = tuple(ITEM_KINDS)
 
 
 def bind(names: dict[str, str]) -> None:
-    """Say what the tables are called here, e.g. `{"mandates": "stack-Mandates-1ABC"}`; be ready to ask."""
+    """Say what the tables are called here, e.g. `{"mandates": "stack-Mandates-1ABC"}`; make the client."""
     for table, name in names.items():
         for row in ITEM_KINDS[table]:
             row.Meta.table_name = name
-            share(row)
+    dynamodb.client()
 
 
 def warm(table: str) -> None:
-    """Open the connection while the container starts, by asking a table for what is not there."""
-    open_connection(ITEM_KINDS[table][0])
+    """Open the connection while the container starts."""
+    dynamodb.open_connection(ITEM_KINDS[table][0])

@@ -20,9 +20,9 @@ from mandates.core.stripe_events.readers import read_event
 from mandates.core.stripe_events.reading import AboutMandate, AboutSubject, Impossible, NotOurs, Reading
 from mandates.ledger.contributing import contribute, withdraw_subject, work_out
 from mandates.store.batch_reads import ReadTogether, read_together
+from mandates.store.dynamodb import StoreError
 from mandates.store.events import APPLIED, QUARANTINED, already_applied, record_outcome
 from mandates.store.mandates import commit, read_heads, transaction_groups
-from mandates.store.writing import StoreError
 
 Event = Mapping[str, Any]
 Results = dict[str, Exception | str]
