@@ -1,4 +1,4 @@
-"""The dead letters: events that could not even be recorded, and non-withdrawals of the Stripe work queue."""
+"""The dead letters: events that could not even be recorded, and what is not our work for Stripe."""
 
 import argparse
 import json
@@ -10,9 +10,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mandates.core.formats import NewerFormat
-from mandates.core.ids import is_stripe_id
-from mandates.core.messages import EVENT, WITHDRAWAL, MessageKind
-from mandates.revocation.release_messages import mandate_to_release
+from mandates.core.messages import EVENT
+from mandates.core.work_messages import read_work
 from ops import queues
 from ops.arguments import positive
 from ops.printing import complain, say
@@ -68,40 +67,34 @@ def event_id(message: Message) -> str | None:
 
 def _event(message: Message) -> dict[str, Any] | None:
     try:
-        event = EVENT.read(message["Body"])
+        return EVENT.read(message["Body"])
     except NewerFormat:
         return None
-    return event if event and is_stripe_id(event.get("id")) else None
 
 
-def _is_event(message: Message) -> bool:
-    return event_id(message) is not None or _is_newer(EVENT, message)
+def _is_read_by(read: Callable[[str], object]) -> Callable[[Message], bool]:
+    """Whether a message is ours, or a newer release's, which the deployed release may be able to read."""
 
+    def is_ours(message: Message) -> bool:
+        try:
+            return read(message["Body"]) is not None
+        except NewerFormat:
+            return True
 
-def _is_withdrawal(message: Message) -> bool:
-    return _is_newer(WITHDRAWAL, message) or mandate_to_release(message["Body"]) is not None
-
-
-def _is_newer(kind: MessageKind, message: Message) -> bool:
-    """Whether it is ours, in a newer format that the deployed release may be able to read."""
-    try:
-        kind.read(message["Body"])
-    except NewerFormat:
-        return True
-    return False
+    return is_ours
 
 
 WEBHOOKS = DeadLetters(
     "webhook queue",
     "WebhookDeadLettersUrl",
     "WebhookQueueUrl",
-    _is_event,
+    _is_read_by(EVENT.read),
 )
 STRIPE_WORK = DeadLetters(
     "Stripe work queue",
     "StripeWorkDeadLettersUrl",
     "StripeWorkQueueUrl",
-    _is_withdrawal,
+    _is_read_by(read_work),
 )
 
 

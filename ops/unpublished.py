@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 
 from mandates.core.formats import NewerFormat
 from mandates.core.messages import UNPUBLISHED
+from mandates.core.work_messages import RELEASE
 from mandates.ledger.publishing import Publisher
 from mandates.ledger.stream import ENTRY_PREFIX, Added, added_entries
-from mandates.revocation.release_messages import release_message
 from mandates.runtime.queues import Queue
 from ops import queues
 from ops.arguments import positive
@@ -116,7 +116,7 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
 def _release(entries: Sequence[Added], work: Queue) -> str | None:
     """What went wrong; None if all withdrawn mandates among them are queued for release at Stripe."""
     withdrawn = list(dict.fromkeys(one.mandate_id for one in entries if one.is_withdrawn))
-    taken = work.send([release_message(mandate_id) for mandate_id in withdrawn])
+    taken = work.send([RELEASE.text({"mandate_id": mandate_id}) for mandate_id in withdrawn])
     return "the Stripe work queue did not accept it" if taken < len(withdrawn) else None
 
 

@@ -9,7 +9,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mandates.core.clock import Instant, rfc3339
-from mandates.revocation.release_messages import release_message
+from mandates.core.work_messages import RELEASE
 from mandates.runtime.queues import Queue
 from mandates.store.conflicts import Conflict
 from mandates.store.unreleased import Unreleased, all_unreleased, dismiss_unreleased
@@ -61,7 +61,7 @@ def run_retry(stack: Stack, chosen: argparse.Namespace) -> int:
         return 0
     try:
         work = Queue(queues.client(), stack.output("StripeWorkQueueUrl"))
-        taken = work.send([release_message(mandate_id) for mandate_id in mandate_ids])
+        taken = work.send([RELEASE.text({"mandate_id": mandate_id}) for mandate_id in mandate_ids])
     except (BotoCoreError, ClientError) as error:
         raise StackError(f"not everything was queued; run it again: {error}") from None
     say(f"{taken} of {len(mandate_ids)} queued; whatever Stripe then releases leaves the list")

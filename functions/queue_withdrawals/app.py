@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from mandates.core.work_messages import RELEASE
 from mandates.ledger.stream import added_entries
-from mandates.revocation.release_messages import release_message
 from mandates.runtime import aws, settings
 from mandates.runtime.queues import Queue
 from mandates.runtime.telemetry import (
@@ -34,8 +34,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Queue each mandate of the batch once. All its messages ask the same; asking twice does no harm."""
     withdrawn = [added for added in added_entries(event["Records"]) if added.is_withdrawn]
     mandate_ids = list(dict.fromkeys(added.mandate_id for added in withdrawn))
+    messages = [RELEASE.text({"mandate_id": mandate_id}) for mandate_id in mandate_ids]
     try:
-        taken, error = queue.send([release_message(mandate_id) for mandate_id in mandate_ids]), None
+        taken, error = queue.send(messages), None
     except Exception as failed:  # whatever it was, Lambda delivers the batch again
         taken, error = 0, failed
     if taken < len(mandate_ids):

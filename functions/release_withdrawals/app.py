@@ -9,6 +9,7 @@ unreleased is listed (revocation/releasing.py), and it stays listed when its mes
 import os
 import random
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -17,9 +18,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from mandates.core.errors import MandatesError, UnknownAtStripe
 from mandates.core.formats import NewerFormat
+from mandates.core.messages import Content
+from mandates.core.work_messages import RELEASE, Work, read_work
 from mandates.gateway.access import Stripe, StripeAccess
 from mandates.gateway.politeness import BACKGROUND_PER_SECOND, BACKGROUND_SECONDS, put_off
-from mandates.revocation.release_messages import mandate_to_release
 from mandates.revocation.releasing import release
 from mandates.runtime import aws, settings
 from mandates.runtime.telemetry import (
@@ -49,41 +51,47 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 
 @instrumented
 def handler(event: dict[str, Any], context: Any) -> Any:
-    return process_partial_response(
-        event=event, record_handler=release_one, processor=processor, context=context
-    )
+    return process_partial_response(event=event, record_handler=work_on, processor=processor, context=context)
 
 
-def release_one(record: SQSRecord) -> None:
+def work_on(record: SQSRecord) -> None:
     try:
-        mandate_id = mandate_to_release(record.body)
+        work = read_work(record.body)
     except NewerFormat as newer:
         put_off_for_now(record, newer)
         raise
-    if mandate_id is None:
+    if work is None:
         set_aside(record)
         return
-    with correlated(mandate_id=mandate_id):
-        release_or_put_off(mandate_id, record)
+    with correlated(mandate_id=work.content.get("mandate_id")):
+        do_or_put_off(work, record)
 
 
 def set_aside(record: SQSRecord) -> None:
     """Send it to the dead letters; then it is deleted here. A crash in between duplicates it."""
     sqs.send_message(QueueUrl=configured.stripe_work_dead_letters_url, MessageBody=record.body)
-    logger.error("the message is not a withdrawal that we queued", extra={"message_id": record.message_id})
+    logger.error("the message is not work that we queued", extra={"message_id": record.message_id})
     count("StripeWorkSetAside")
 
 
-def release_or_put_off(mandate_id: str, record: SQSRecord) -> None:
+def do_or_put_off(work: Work, record: SQSRecord) -> None:
     try:
-        dismissed = release(mandate_id, stripe.gateway(), time.time)
+        DO[work.kind](work.content)
     except Exception as error:
         put_off_for_now(record, error)
         raise
+
+
+def release_mandate(content: Content) -> None:
+    dismissed = release(content["mandate_id"], stripe.gateway(), time.time)
     if dismissed:
         logger.info("left at Stripe, as an operator decided", extra={"stripe_ids": dismissed})
     else:
         count("WithdrawalsReleased")
+
+
+DO: Mapping[str, Callable[[Content], None]] = {RELEASE.name: release_mandate}
+"""What is done for each kind of work. It raises if that must be tried again."""
 
 
 def put_off_for_now(record: SQSRecord, error: Exception) -> None:

@@ -69,7 +69,7 @@ def test_what_was_set_aside_is_published_from_the_ledger(world: World, bus: Even
     assert sorted(name for call in bus.took for name in call) == [f"{mandate_id[4]}{n}" for n in (1, 2, 3)]
     assert left(world) == 0
     assert [json.loads(body) for body in world.waiting(world.work_queue_url)] == [
-        {"format": 1, "mandate_id": mandate_id}
+        {"format": 1, "kind": "release", "mandate_id": mandate_id}
     ]
 
 

@@ -45,7 +45,7 @@ def test_a_ledgers_own_images_are_read(world: World) -> None:
     world.revoke(mandate_id)
     assert hand_over(world, *images(mandate_id)) == []
     assert [json.loads(body) for body in world.waiting(world.work_queue_url)] == [
-        {"format": 1, "mandate_id": mandate_id}
+        {"format": 1, "kind": "release", "mandate_id": mandate_id}
     ]
 
 

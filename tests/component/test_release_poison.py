@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mandates.revocation.release_messages import mandate_to_release, release_message
+from mandates.core.work_messages import RELEASE, WORK_KINDS, Work, read_work
 from ops.stack import Stack
 from tests.component.operating import main
 from tests.component.test_revoking import DOWN
@@ -19,13 +19,18 @@ POISON = {
     "too deep": "[" * 100_000,
     "a number too long to read": '{"mandate_id": ' + "9" * 5_000 + "}",
     "huge and not JSON": "x" * 200_000,
-    "of another kind": '{"payment_method_id": "pm_1"}',
-    "a number for an id": '{"mandate_id": 7}',
-    "a list for an id": '{"mandate_id": ["mdt_aaaaaaaaaaaaaaaaaaaaaaaa"]}',
-    "an empty id": '{"mandate_id": ""}',
-    "an id that no key can be": json.dumps({"mandate_id": "mdt_" + "x" * 3_000}),
-    "an id that is no text": '{"mandate_id": "mdt_\\ud800"}',
-    "an id and more": '{"mandate_id": "mdt_aaaaaaaaaaaaaaaaaaaaaaaa\\n"}',
+    "of another kind": '{"format": 1, "payment_method_id": "pm_1"}',
+    "a number for an id": '{"format": 1, "mandate_id": 7}',
+    "a list for an id": '{"format": 1, "mandate_id": ["mdt_aaaaaaaaaaaaaaaaaaaaaaaa"]}',
+    "an empty id": '{"format": 1, "mandate_id": ""}',
+    "an id that no key can be": json.dumps({"format": 1, "mandate_id": "mdt_" + "x" * 3_000}),
+    "an id that is no text": '{"format": 1, "mandate_id": "mdt_\\ud800"}',
+    "no format": '{"mandate_id": "mdt_aaaaaaaaaaaaaaaaaaaaaaaa"}',
+    "a kind that is no text": '{"format": 1, "kind": 5, "mandate_id": "mdt_aaaaaaaaaaaaaaaaaaaaaaaa"}',
+    "a kind that is no name": '{"format": 1, "kind": "a b", "mandate_id": "mdt_aaaaaaaaaaaaaaaaaaaaaaaa"}',
+    "an unknown kind, and no format": '{"kind": "some_new_kind"}',
+    "nothing to release": '{"format": 1, "kind": "release"}',
+    "an id and more": '{"format": 1, "mandate_id": "mdt_aaaaaaaaaaaaaaaaaaaaaaaa\\n"}',
 }
 
 
@@ -54,7 +59,7 @@ def withdrawn(world: World) -> str:
 
 
 def test_neighbours_of_poison_are_released(world: World, withdrawn: str) -> None:
-    assert left_in_the_queue(world, "not a withdrawal", release_message(withdrawn), "[]") == []
+    assert left_in_the_queue(world, "not a withdrawal", RELEASE.text({"mandate_id": withdrawn}), "[]") == []
     assert len(world.events("payment_method.detached")) == 1
     assert sorted(world.waiting(world.work_dead_letters_url)) == ["[]", "not a withdrawal"]
 
@@ -63,13 +68,13 @@ def test_no_withdrawal_is_taken_for_poison_however_often_stripe_fails(world: Wor
     world.function("release_withdrawals")
     world.faults(DOWN)
     for received in (1, 10, 700, 5_000):
-        event = sqs_event([release_message(withdrawn), "poison"])
+        event = sqs_event([RELEASE.text({"mandate_id": withdrawn}), "poison"])
         event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(received)
         answer = world.invoke("release_withdrawals", event)
         assert answer == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
     assert set(world.waiting(world.work_dead_letters_url)) == {"poison"}
     world.faults()
-    assert left_in_the_queue(world, release_message(withdrawn)) == []
+    assert left_in_the_queue(world, RELEASE.text({"mandate_id": withdrawn})) == []
     assert len(world.events("payment_method.detached")) == 1
 
 
@@ -80,7 +85,7 @@ def test_a_withdrawal_that_cant_be_released_for_another_reason_is_no_poison(
         raise KeyError("a head of a later version")
 
     monkeypatch.setattr(world.function("release_withdrawals"), "release", broken)
-    assert left_in_the_queue(world, release_message(withdrawn)) == ["message-0"]
+    assert left_in_the_queue(world, RELEASE.text({"mandate_id": withdrawn})) == ["message-0"]
     assert world.waiting(world.work_dead_letters_url) == []
 
 
@@ -93,8 +98,13 @@ def test_poison_that_cant_be_moved_comes_back(world: World, monkeypatch: pytest.
     assert left_in_the_queue(world, "poison") == ["message-0"]
 
 
+def test_every_kind_of_work_is_done(world: World) -> None:
+    assert world.function("release_withdrawals").DO.keys() == WORK_KINDS.keys()
+
+
 def test_a_message_is_read_as_it_is_written() -> None:
-    assert mandate_to_release(release_message("mdt_" + "a2" * 12)) == "mdt_" + "a2" * 12
+    content = {"mandate_id": "mdt_" + "a2" * 12}
+    assert read_work(RELEASE.text(content)) == Work("release", {"kind": "release", "format": 1} | content)
 
 
 def test_an_operator_sees_it_and_gives_it_back_once_it_is_understood(
@@ -105,7 +115,7 @@ def test_an_operator_sees_it_and_gives_it_back_once_it_is_understood(
         "StripeWorkQueueUrl": world.work_queue_url,
     }
     monkeypatch.setattr(Stack, "_outputs", outputs)
-    for body in ("poison", release_message(withdrawn)):
+    for body in ("poison", RELEASE.text({"mandate_id": withdrawn})):
         world.sqs.send_message(QueueUrl=world.work_dead_letters_url, MessageBody=body)
     assert main(["dlq", "list", "--stripe-work"]) == 0
     assert '"poison"' in capsys.readouterr().out
@@ -113,4 +123,4 @@ def test_an_operator_sees_it_and_gives_it_back_once_it_is_understood(
     said = capsys.readouterr()
     assert "1 of 2 moved to the Stripe work queue" in said.out
     assert "left here, not our message" in said.err
-    assert world.waiting(world.work_queue_url) == [release_message(withdrawn)]
+    assert world.waiting(world.work_queue_url) == [RELEASE.text({"mandate_id": withdrawn})]

@@ -13,11 +13,11 @@ import pytest
 from mandates.core.clock import Instant
 from mandates.core.errors import StripeUnavailable
 from mandates.core.facts import Fact, Kind, ids
+from mandates.core.work_messages import RELEASE
 from mandates.gateway.client import Gateway
 from mandates.gateway.error_mapping import ResourceMissing
 from mandates.gateway.payment_methods import StripePaymentMethods
 from mandates.ledger.contributing import contribute_ours
-from mandates.revocation.release_messages import release_message
 from mandates.revocation.releasing import release
 from mandates.store.conflicts import Conflict
 from mandates.store.unreleased import (
@@ -300,7 +300,11 @@ def test_an_operator_lists_and_tries_again(world: World, capsys: Printed) -> Non
     assert "2 of 2 queued" in capsys.readouterr().out
     assert main(["withdrawals", "retry", mandate_id, mandate_id]) == 0
     assert sorted(world.waiting(world.work_queue_url)) == sorted(
-        [release_message(ONE.mandate_id), release_message(mandate_id), release_message(mandate_id)]
+        [
+            RELEASE.text({"mandate_id": ONE.mandate_id}),
+            RELEASE.text({"mandate_id": mandate_id}),
+            RELEASE.text({"mandate_id": mandate_id}),
+        ]
     )
     world.faults()
     assert world.release(mandate_id) == []

@@ -128,8 +128,14 @@ def test_the_changelog_the_package_the_contract_and_its_types_are_of_one_release
         locked["packages"][""]["version"],
     }
     assert versions == {project["version"]}
-    samples = [path.name for path in (ROOT / "tests/component/formats").iterdir() if path.name[0].isdecimal()]
-    assert set(samples) <= set(released)
+    samples = {path.name for path in (ROOT / "tests/component/formats").iterdir() if path.name[0].isdecimal()}
+    coming = samples - set(released)  # its samples are written with the change (docs/recipes.md)
+    assert len(coming) <= 1
+    assert all(numbers(one) > numbers(released[0]) for one in coming)
+
+
+def numbers(release: str) -> list[int]:
+    return [int(number) for number in release.split(".")]
 
 
 def without_code(document: Path) -> str:

@@ -9,16 +9,16 @@ from typing import Any
 import boto3
 import pytest
 
-from mandates.core import messages
 from mandates.core.canonical import canonical_json
 from mandates.core.evidence_check import page_problems
 from mandates.core.faults import faults
 from mandates.core.formats import NewerFormat
+from mandates.core.messages import EVENT, UNPUBLISHED, MessageKind
 from mandates.core.outward import EventType
 from mandates.core.signing_secrets import SigningSecrets, parsed_secrets
+from mandates.core.work_messages import RELEASE, WORK_KINDS
 from mandates.ledger.contributing import statuses
 from mandates.ledger.snapshot import read_record
-from mandates.revocation.release_messages import release_message
 from mandates.store import tables
 from mandates.store.customers import owner_of, read_customer, read_slot
 from mandates.store.event_cursors import read_position
@@ -96,7 +96,7 @@ def test_every_queue_and_every_event_has_a_sample() -> None:
     resources = template()["Resources"].items()
     queues = {name for name, resource in resources if resource["Type"] == "AWS::SQS::Queue"}
     assert LAST.messages.keys() == {name for name in queues if not name.endswith("DeadLetters")}
-    assert len(LAST.messages) == len(messages.MESSAGE_KINDS)
+    assert {message["kind"] for message in LAST.messages["StripeWorkQueue"]} == WORK_KINDS.keys()
     assert LAST.events.keys() == set(EventType)
 
 
@@ -278,19 +278,39 @@ def test_an_item_without_a_known_number_is_not_read(kind: type[Kind], written: s
     assert CUSTOMER not in str(refused.value)
 
 
-@pytest.mark.parametrize("kind", messages.MESSAGE_KINDS, ids=lambda kind: kind.name)
-def test_no_content_stands_for_a_messages_own_format(kind: messages.MessageKind) -> None:
+OURS: dict[MessageKind, dict[str, str]] = {
+    EVENT: {"id": "evt_1"},
+    UNPUBLISHED: {},
+    RELEASE: {"kind": "release", "mandate_id": "mdt_" + "a" * 24},
+}
+"""Each kind of message with the least that makes one ours."""
+
+
+def test_every_kind_of_message_is_tried() -> None:
+    assert OURS.keys() == {EVENT, UNPUBLISHED, *WORK_KINDS.values()}
+
+
+@pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.name)
+def test_no_content_stands_for_a_messages_own_format(kind: MessageKind) -> None:
     assert json.loads(kind.text({"format": 9}))["format"] == kind.written
 
 
-@pytest.mark.parametrize("kind", messages.MESSAGE_KINDS, ids=lambda kind: kind.name)
-def test_a_message_without_a_known_number_is_not_read(kind: messages.MessageKind) -> None:
+@pytest.mark.parametrize("kind", WORK_KINDS)
+def test_no_content_stands_for_the_kind_of_work(kind: str) -> None:
+    assert json.loads(WORK_KINDS[kind].text({"kind": "other"}))["kind"] == kind
+
+
+@pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.name)
+def test_a_message_without_a_known_number_is_not_read(kind: MessageKind) -> None:
     with pytest.raises(NewerFormat):
         kind.read(json.dumps({"format": kind.known + 1}))
-    odds: list[Any] = [{}, {"format": 0}, {"format": "1"}, {"format": True}, [], "text", None]
+    odds: list[Any] = [{}, {"format": 0}, {"format": "1"}, {"format": True}]
     for odd in odds:
+        assert kind.read(json.dumps(OURS[kind] | odd)) is None
+    for odd in ([], "text", None):
         assert kind.read(json.dumps(odd)) is None
-    assert kind.read(kind.text({"a": 1})) == {"format": kind.written, "a": 1}
+    ours = OURS[kind] | {"format": kind.written}
+    assert kind.read(kind.text({**OURS[kind], "a": "b"})) == ours | {"a": "b"}
 
 
 def test_events_of_a_newer_mandate_wait_in_the_queue_and_hold_up_no_other(world: World) -> None:
@@ -338,18 +358,29 @@ def test_a_newer_event_stays_in_its_queue(world: World, caplog: pytest.LogCaptur
     assert "a later one" in caplog.text
 
 
-def test_a_newer_withdrawal_stays_in_its_queue(world: World) -> None:
-    body = json.dumps({"format": 2, "mandates": []})
+NEWER_WORK = [
+    json.dumps({"format": 2, "mandates": []}),
+    json.dumps({"format": 2, "kind": "release", "mandates": []}),
+    json.dumps({"format": 1, "kind": "some_new_kind", "mandate_id": "mdt_" + "a" * 24}),
+]
+"""Work of a later release: in a newer format, or of a kind that this release does not know."""
+
+
+@pytest.mark.parametrize("body", NEWER_WORK)
+def test_newer_work_stays_in_its_queue(body: str, world: World, caplog: pytest.LogCaptureFixture) -> None:
     answered = world.invoke("release_withdrawals", sqs_event([body]))
     assert answered["batchItemFailures"] == [{"itemIdentifier": "message-0"}]
     asked = [call for call in world.calls if (call.function, call.service) == ("release_withdrawals", "sqs")]
     assert [call.operation for call in asked] == ["ChangeMessageVisibility"]
     assert world.waiting(world.work_dead_letters_url) == []
+    assert "and this release reads up to" in caplog.text
 
 
-def test_a_newer_dead_letter_goes_back_to_its_queue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("body", NEWER_WORK)
+def test_a_newer_dead_letter_goes_back_to_its_queue(
+    body: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     operated(world, monkeypatch)
-    body = json.dumps({"format": 2, "mandates": []})
     world.sqs.send_message(QueueUrl=world.work_dead_letters_url, MessageBody=body)
     assert main(["dlq", "redrive", "--stripe-work"]) == 0
     assert world.waiting(world.work_queue_url) == [body]
@@ -367,7 +398,7 @@ def test_a_newer_entrys_withdrawal_is_carried_out_all_the_same(world: World) -> 
     """The mandate's id and that it is withdrawn say its key and its status, which no format changes."""
     item = newer(entry("a", 1, status="revoked"))
     assert world.invoke("queue_withdrawals", stream_event([item])) == {"batchItemFailures": []}
-    assert world.waiting(world.work_queue_url) == [release_message(item["mandate_id"]["S"])]
+    assert world.waiting(world.work_queue_url) == [RELEASE.text({"mandate_id": item["mandate_id"]["S"]})]
 
 
 def test_an_operators_older_release_says_so(
