@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
-from uvicorn._types import ASGIReceiveCallable, ASGISendCallable
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .control import Control, refused
@@ -78,7 +77,7 @@ class ClosableProtocol(H11Protocol):
         super().connection_made(transport)
         app = self.app
 
-        async def with_close(scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        async def with_close(scope: Any, receive: Any, send: Any) -> None:
             scope[CLOSE_CONNECTION] = transport.abort
             await app(scope, receive, send)
 

@@ -92,6 +92,36 @@ def effects(source: str) -> set[str]:
     return found
 
 
+def private_parts(source: str) -> set[str]:
+    """Names with a leading underscore that this module takes from elsewhere: imported, or as an attribute.
+
+    A name that the module defines itself is its own, also on another instance of its class.
+    """
+    tree = ast.parse(source)
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                found |= {alias.name for alias in names if any(map(_is_private, alias.name.split(".")))}
+            case ast.ImportFrom(module=module, names=names):
+                path = (module or "").split(".")
+                found |= {
+                    ".".join([*path, alias.name])
+                    for alias in names
+                    if any(map(_is_private, [*path, alias.name]))
+                }
+            case ast.Attribute(value=ast.Name(id="self" | "cls")):
+                pass
+            case ast.Attribute(attr=name) if _is_private(name) and name not in own:
+                found.add(name)
+    return found
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
 def environment_uses(source: str, *, may_hand_on: bool) -> list[int]:
     """The lines that touch the environment; `os.environ` may perhaps be handed to `read_settings`."""
     tree = ast.parse(source)

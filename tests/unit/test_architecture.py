@@ -21,6 +21,7 @@ from tests.unit.source_guards import (
     environment_uses,
     imports,
     not_core,
+    private_parts,
     reached,
     root_of,
     sources,
@@ -142,6 +143,35 @@ def test_an_importer_is_found_wherever_it_imports(source: str) -> None:
 )
 def test_a_name_that_looks_alike_is_no_importer(source: str) -> None:
     assert not uses(source, "stripe")
+
+
+MAY_USE_PRIVATE_PARTS = {
+    "local/emulator.py",  # makes up for what MiniStack does not simulate yet
+    "local/stripe_simulator/parameters.py",  # the SDK shows its types of parameters nowhere else
+}
+
+
+def test_no_private_part_of_a_dependency_is_used() -> None:
+    product = {**OURS, **dict(sources(ROOT / "ops")), **dict(sources(ROOT / "local"))}
+    found = {path for path, source in product.items() if private_parts(source)}
+    assert found == MAY_USE_PRIVATE_PARTS
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("connection._client = client", {"_client"}),
+        ("self._writing._put_items.append(1)", {"_put_items"}),
+        ("row._get_connection().connection.client", {"_get_connection"}),
+        ("from uvicorn._types import ASGISendCallable", {"uvicorn._types.ASGISendCallable"}),
+        ("from pynamodb.models import _ModelFuture", {"pynamodb.models._ModelFuture"}),
+        ("import stripe._webhook as w", {"stripe._webhook"}),
+        ("self._mine = cls._ours\nfrom __future__ import annotations\nx.__class__", set()),
+        ("def _testimony(): ...\nfact._testimony", set()),
+    ],
+)
+def test_a_private_part_is_found(source: str, found: set[str]) -> None:
+    assert private_parts(source) == found
 
 
 def test_functions_do_not_import_each_other() -> None:
