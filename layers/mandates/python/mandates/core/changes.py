@@ -115,55 +115,78 @@ def change(
     withdrawn before, each withdrawal now enters the ledger. If one changes during the write, the write is
     refused and the change is worked out again.
     """
-    facts, length, tip = mandate.facts, mandate.entries, mandate.head_hash
-    entries: list[Entry] = []
-    events: list[EventRecord] = []
-    personal: dict[int, Mapping[str, PersonalValue]] = {}
+    told = _what_is_new(mandate.facts, contributions)
+    facts = told[-1][1] if told else mandate.facts
+    linked_before = _linked(mandate, mandate.facts)
+    newly_linked = [subjects[key] for key in _linked(mandate, facts) if key not in linked_before]
+    events = [contribution.event for contribution, _ in told if contribution.event]
+    told += [(found, facts) for found in _earlier_withdrawals(mandate, newly_linked, events)]
+    entries = _chained(mandate, told, subjects, recorded_at)
+    return Change(
+        before=mandate,
+        after=mandate.extended(facts, entries[-1].number, entries[-1].hash) if entries else mandate,
+        entries=tuple(entries),
+        events=tuple(contribution.event for contribution, _ in told if contribution.event),
+        personal={
+            entry.number: contribution.personal
+            for entry, (contribution, _) in zip(entries, told, strict=True)
+            if contribution.personal
+        },
+        stands_on=tuple(newly_linked),
+    )
 
-    def enter(source: str, new: Sequence[Fact], contribution: Contribution | None = None) -> Entry:
-        nonlocal length, tip
+
+def _what_is_new(facts: Facts, contributions: Sequence[Contribution]) -> list[tuple[Contribution, Facts]]:
+    """The contributions that get an entry, each with the mandate's facts after it.
+
+    One that adds no fact gets an entry only for the record of its event.
+    """
+    new = []
+    for contribution in contributions:
+        merged = facts if contribution.of_a_subject else merge(facts, contribution.facts)
+        if merged != facts or contribution.event is not None:
+            facts = merged
+            new.append((contribution, facts))
+    return new
+
+
+def _earlier_withdrawals(
+    mandate: Mandate, subjects: Iterable[Subject], told: Sequence[EventRecord]
+) -> list[Contribution]:
+    """The withdrawals of newly linked subjects, without those that are told already."""
+    found: dict[EventRecord, Contribution] = {}
+    for subject in subjects:
+        for fact in subject.facts.values():
+            record = EventRecord(fact.source, scope=mandate.mandate_id)
+            if fact.kind in WITHDRAWING and record not in told:
+                found.setdefault(record, Contribution(fact.source, (fact,), record, of_a_subject=True))
+    return list(found.values())
+
+
+def _chained(
+    mandate: Mandate,
+    told: Sequence[tuple[Contribution, Facts]],
+    subjects: Mapping[str, Subject],
+    recorded_at: str,
+) -> list[Entry]:
+    """One entry for each contribution, each with the hash of the one before."""
+    entries: list[Entry] = []
+    length, tip = mandate.entries, mandate.head_hash
+    for contribution, facts in told:
         entry = append(
             mandate_id=mandate.mandate_id,
             length=length,
             head_hash=tip,
             recorded_at=recorded_at,
-            source=source,
-            facts=new,
+            source=contribution.source,
+            facts=contribution.facts,
             status=status(facts, *(subjects[key].facts for key in stands_on(mandate, facts))),
-            text=contribution.text if contribution else None,
-            personal=contribution.personal if contribution else None,
+            text=contribution.text,
+            personal=contribution.personal,
         )
         length, tip = entry.number, entry.hash
         entries.append(entry)
-        return entry
-
-    for contribution in contributions:
-        merged = facts if contribution.of_a_subject else merge(facts, contribution.facts)
-        if merged == facts and contribution.event is None:
-            continue
-        facts = merged
-        entry = enter(contribution.source, contribution.facts, contribution)
-        if contribution.event:
-            events.append(contribution.event)
-        if contribution.personal:
-            personal[entry.number] = contribution.personal
-
-    linked_before = _linked(mandate, mandate.facts)
-    newly = [subjects[key] for key in _linked(mandate, facts) if key not in linked_before]
-    for subject in newly:
-        for fact in subject.facts.values():
-            record = EventRecord(fact.source, scope=mandate.mandate_id)
-            if fact.kind in WITHDRAWING and record not in events:
-                enter(fact.source, [fact])
-                events.append(record)
-    return Change(
-        before=mandate,
-        after=mandate.extended(facts, length, tip),
-        entries=tuple(entries),
-        events=tuple(events),
-        personal=personal,
-        stands_on=tuple(newly),
-    )
+    return entries
 
 
 def _linked(mandate: Mandate, facts: Facts) -> list[str]:
