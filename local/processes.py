@@ -51,7 +51,7 @@ class Processes:
             )
             _children[child.pid] = child
             recorded = self._recorded()
-            recorded[name] = {"pid": child.pid, "started": _started(child.pid), "port": port}
+            recorded[name] = {"pid": child.pid, "started": started_at(child.pid), "port": port}
             self._write(recorded)
 
     def wait_until_listening(self, name: str, seconds: float = 30.0) -> None:
@@ -74,7 +74,7 @@ class Processes:
         process = self._recorded()[name]
         pid = int(process["pid"] or 0)
         if _is_same(process):
-            _signal_group(pid, signal.SIGTERM)
+            signal_group(pid, signal.SIGTERM)
         deadline = time.monotonic() + seconds
         while _is_same(process):
             if time.monotonic() > deadline:
@@ -92,13 +92,13 @@ class Processes:
         recorded = self._recorded()
         ours = {name: int(process["pid"] or 0) for name, process in recorded.items() if _is_same(process)}
         for pid in ours.values():
-            _signal_group(pid, signal.SIGTERM)
+            signal_group(pid, signal.SIGTERM)
         deadline = time.monotonic() + _GRACE_SECONDS
         while any(_is_same(recorded[name]) for name in ours) and time.monotonic() < deadline:
             time.sleep(0.05)
         for name, pid in ours.items():
             if _is_same(recorded[name]):
-                _signal_group(pid, signal.SIGKILL)
+                signal_group(pid, signal.SIGKILL)
             if pid in _children:
                 _children.pop(pid).wait()
         self._record.unlink(missing_ok=True)
@@ -135,10 +135,10 @@ def _is_same(process: Mapping[str, int | str | None]) -> bool:
     pid = int(process["pid"] or 0)
     if pid in _children and _children[pid].poll() is not None:
         return False
-    return process["started"] is not None and _started(pid) == process["started"]
+    return process["started"] is not None and started_at(pid) == process["started"]
 
 
-def _started(pid: int) -> str | None:
+def started_at(pid: int) -> str | None:
     """When this process was started, in the system's own form. None if there is no such process."""
     try:
         # Field 22, counted after the name, which is in brackets and may contain anything.
@@ -154,6 +154,6 @@ def _started(pid: int) -> str | None:
     return shown.stdout.strip() or None
 
 
-def _signal_group(pid: int, number: int) -> None:
+def signal_group(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, number)

@@ -52,14 +52,14 @@ class Stack:
         if name in self._other_tables:
             return self._other_tables[name]
         try:
-            return self._outputs[name]
+            return self.outputs[name]
         except KeyError:
             raise StackError(f"the stack {self.name} has no output {name}: deploy it again") from None
 
     def parameter(self, name: Parameter) -> str:
         """The value that the stack was deployed with. Raises StackError."""
         try:
-            return self._parameters[name]
+            return self.parameters[name]
         except KeyError:
             raise StackError(f"the stack {self.name} has no parameter {name}: deploy it again") from None
 
@@ -92,7 +92,8 @@ class Stack:
             raise StackError(f"can't read the stack {self.name}: {first}{error}") from None
 
     @cached_property
-    def _outputs(self) -> dict[str, str]:
+    def outputs(self) -> Mapping[str, str]:
+        """All of them, by name. Raises StackError if the stack does not exist."""
         return {
             output["OutputKey"]: output["OutputValue"]
             for output in self._described.get("Outputs", [])
@@ -100,7 +101,8 @@ class Stack:
         }
 
     @cached_property
-    def _parameters(self) -> dict[str, str]:
+    def parameters(self) -> Mapping[str, str]:
+        """All that it was deployed with, by name. Raises StackError if the stack does not exist."""
         return {
             parameter["ParameterKey"]: parameter["ParameterValue"]
             for parameter in self._described.get("Parameters", [])

@@ -15,6 +15,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from local.stripe_simulator import RunningSimulator, running_simulator
 from mandates.gateway import politeness
+from tests.aws_calls import real_call, replace_calls
 from tests.component.world import AwsCall, World, create_tables, running, stripes_clock
 
 
@@ -88,7 +89,7 @@ def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch, calls: list[AwsCall]) ->
 
     Each is also written down, with the function that made it.
     """
-    lock, call = threading.Lock(), BaseClient._make_api_call  # type: ignore[attr-defined]
+    lock, call = threading.Lock(), real_call()
 
     def atomically(self: BaseClient, operation: str, parameters: Any) -> Any:
         calls.append(AwsCall(running.get(), self.meta.service_model.service_name, operation, parameters))
@@ -97,4 +98,4 @@ def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch, calls: list[AwsCall]) ->
         with lock:
             return call(self, operation, parameters)
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", atomically)
+    replace_calls(monkeypatch, atomically)

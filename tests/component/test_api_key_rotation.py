@@ -22,6 +22,7 @@ from mandates.runtime.secret_values import (
     plain,
 )
 from mandates.store.mandates import read_ledger
+from tests.component.passing_time import PassingTime
 from tests.component.virtual_time import TimedClient, VirtualTime
 from tests.component.world import CUSTOMER, STRANGER, World, customer
 
@@ -269,14 +270,15 @@ def test_a_request_to_the_api_notices_nothing(world: World) -> None:
 
 
 def test_a_checkout_begun_without_a_valid_key_is_gone_on_with_and_not_given_up(world: World) -> None:
+    passing = PassingTime(world.monkeypatch)
     world.put_customer()
-    function = world.function("create_checkout_session")
+    world.function("create_checkout_session")  # with the key of before
     roll(world, known=False)
     refused = world.post_checkout()
     assert (refused.status, refused.body["code"]) == (502, "stripe_refused")
     assert "placeholder" not in str(refused.body)
     roll(world)
-    function.stripe._api_key._looked_again_at -= SOONEST_REFETCH_SECONDS
+    passing.pass_seconds(SOONEST_REFETCH_SECONDS)
     opened = world.post_checkout()
     assert opened.status == 200
     kinds = [kind for entry in read_ledger(opened.body["mandate_id"]) for kind in entry.kinds]
@@ -291,13 +293,14 @@ def test_a_checkout_begun_without_a_valid_key_is_gone_on_with_and_not_given_up(w
 
 
 def test_a_withdrawal_waits_for_a_valid_key(world: World) -> None:
+    passing = PassingTime(world.monkeypatch)
     begun = world.begun()
     world.revoke(begun["mandate_id"])
-    function = world.function("release_withdrawals")
+    world.function("release_withdrawals")  # with the key of before
     roll(world, known=False)
     assert world.release(begun["mandate_id"]) == ["message-0"]
     roll(world)
-    function.stripe._api_key._looked_again_at -= SOONEST_REFETCH_SECONDS
+    passing.pass_seconds(SOONEST_REFETCH_SECONDS)
     assert world.release(begun["mandate_id"]) == []
     session = world.stripe.core.find("checkout.session", begun["checkout_session_id"])
     assert session["status"] == "expired"

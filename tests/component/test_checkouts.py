@@ -186,7 +186,7 @@ def test_a_refusal_that_was_not_told_to_the_mandate_is_told_once_it_is_replaced(
         raise RuntimeError("the container is gone")
 
     with monkeypatch.context() as dying:
-        dying.setattr(checkouts.Checkouts, "_cancelled", dies)
+        dying.setattr(checkouts, "contribute_ours", dies)
         assert world.post_checkout().status == 500
     slot = read_slot(CUSTOMER)
     assert slot

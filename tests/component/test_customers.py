@@ -13,6 +13,7 @@ from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.setup.customers import SEARCHABLE_AFTER_SECONDS
 from mandates.store.customers import read_customer
 from mandates.store.tables import CustomerRow
+from tests.component.passing_time import PassingTime
 from tests.component.world import CUSTOMER, STRANGER, Answer, World, customer, service
 
 PUT = "/customers/{customer_id}"
@@ -179,11 +180,10 @@ def test_who_may(world: World) -> None:
 def test_a_rotated_api_key_is_used_without_a_deployment(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = world.function("create_customer")
+    passing = PassingTime(monkeypatch)
     world.put_customer()
     world.secrets.put_secret_value(SecretId=world.api_key_arn, SecretString="rk_test_placeholder\n")
-    later = time.time() + 301
-    monkeypatch.setattr(module.stripe._api_key, "_clock", lambda: later)
+    passing.pass_seconds(301)
     world.stripe.core.expire_api_key("sk_test_placeholder")
     assert world.put_customer(STRANGER).status == 201
     assert [line.status for line in world.stripe.core.requests()] == [200, 200]

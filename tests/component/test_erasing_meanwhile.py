@@ -14,6 +14,7 @@ from mandates.privacy.personal_data import MEANWHILE, erase, holdings
 from mandates.setup import checkouts
 from mandates.store.mandates import read_heads
 from mandates.store.tables import HeadRow
+from tests.aws_calls import real_call, replace_calls
 from tests.component.test_privacy import active, everything_stored, later
 from tests.component.world import CUSTOMER, ORIGIN, World
 
@@ -38,7 +39,7 @@ def finished(customer_id: str) -> bool:
 @contextmanager
 def before_write(number: int, act: Callable[[], object]) -> Iterator[list[int]]:
     """`act` happens before so many writes were made, counted from 0. The list has that number, if it did."""
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+    call = real_call()
     writes, acted = count(), list[int]()
 
     def counting(self: BaseClient, operation: str, parameters: Any) -> Any:
@@ -48,7 +49,7 @@ def before_write(number: int, act: Callable[[], object]) -> Iterator[list[int]]:
         return call(self, operation, parameters)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseClient, "_make_api_call", counting)
+        replace_calls(patch, counting)
         yield acted
 
 

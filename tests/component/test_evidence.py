@@ -303,7 +303,7 @@ def test_a_replaced_key_is_still_published_and_still_verifies(world: World, mand
     kms: Any = boto3.client("kms")
     key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
     world.environment["EVIDENCE_KEY_IDS"] = f"{key},{world.evidence_key_arn}"
-    world._functions.clear()
+    world.functions.clear()
     current, previous = published_keys(world)
     assert [current["use"], previous["use"]] == ["current", "previous"]
     assert list(problems_in({"before": before}, previous["fingerprint"])) == []

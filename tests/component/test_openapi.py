@@ -550,7 +550,7 @@ def evidence_of_what_never_rests(operation: str) -> Callable[[World, str], Answe
 
 def without_a_key(world: World, me: str) -> Answer:
     world.environment["EVIDENCE_KEY_IDS"] = "unknown"
-    world._functions.clear()
+    world.functions.clear()
     return send(world, EVIDENCE_KEYS)
 
 

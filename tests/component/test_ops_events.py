@@ -25,8 +25,8 @@ def dead_letters(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     outputs = {logical_id: name for name, logical_id in TABLES.items()}
     outputs |= {"WebhookQueueUrl": world.queue_url, "WebhookDeadLettersUrl": url}
     parameters = {"StripeApiBase": world.stripe.url, "StripeApiKeySecretArn": world.api_key_arn}
-    monkeypatch.setattr(Stack, "_outputs", outputs)
-    monkeypatch.setattr(Stack, "_parameters", parameters)
+    monkeypatch.setattr(Stack, "outputs", outputs)
+    monkeypatch.setattr(Stack, "parameters", parameters)
     return url
 
 

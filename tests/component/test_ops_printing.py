@@ -28,10 +28,10 @@ def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     url = str(world.sqs.create_queue(QueueName="dead-letters")["QueueUrl"])
     outputs = {logical_id: name for name, logical_id in TABLES.items()}
     monkeypatch.setattr(
-        Stack, "_outputs", {**outputs, "WebhookQueueUrl": world.queue_url, "WebhookDeadLettersUrl": url}
+        Stack, "outputs", {**outputs, "WebhookQueueUrl": world.queue_url, "WebhookDeadLettersUrl": url}
     )
     monkeypatch.setattr(
-        Stack, "_parameters", {"StripeApiBase": world.stripe.url, "StripeApiKeySecretArn": world.api_key_arn}
+        Stack, "parameters", {"StripeApiBase": world.stripe.url, "StripeApiKeySecretArn": world.api_key_arn}
     )
     return url
 

@@ -16,8 +16,8 @@ def the_stack_is_this_world(world: World, monkeypatch: pytest.MonkeyPatch) -> No
         "StripeApiBase": world.stripe.url,
         "StripeLivemode": "false",
     }
-    monkeypatch.setattr(Stack, "_outputs", {"WebhookQueueUrl": world.queue_url})
-    monkeypatch.setattr(Stack, "_parameters", parameters)
+    monkeypatch.setattr(Stack, "outputs", {"WebhookQueueUrl": world.queue_url})
+    monkeypatch.setattr(Stack, "parameters", parameters)
     monkeypatch.setattr(Stack, "use_tables", lambda _stack: None)
 
 

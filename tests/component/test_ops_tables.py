@@ -21,8 +21,8 @@ RESTORED = {table: f"{STACK}-{table}-20261127T090000Z" for table in TABLES}
 
 @pytest.fixture(autouse=True)
 def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.stack.Stack._outputs", {logical_id: name for name, logical_id in NAMES.items()})
-    monkeypatch.setattr("ops.stack.Stack._parameters", {"Stage": "prod", STREAM_PARAMETER: ""})
+    monkeypatch.setattr("ops.stack.Stack.outputs", {logical_id: name for name, logical_id in NAMES.items()})
+    monkeypatch.setattr("ops.stack.Stack.parameters", {"Stage": "prod", STREAM_PARAMETER: ""})
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_table_that_lacks_something_is_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["tables", "restore", "--at", AT]) == 0
-    monkeypatch.setattr("ops.stack.Stack._outputs", RESTORED)
+    monkeypatch.setattr("ops.stack.Stack.outputs", RESTORED)
     assert main(["tables", "check"]) == 0
     assert "all five tables are as template.yaml asks" in capsys.readouterr().out
     dynamodb.update_table(TableName=RESTORED["MandatesTable"], **spoil)
@@ -159,11 +159,11 @@ def test_a_stream_that_was_turned_on_anew_is_told(
     assert main(["tables", "restore", "--at", AT]) == 0
     name = RESTORED["MandatesTable"]
     read = dynamodb.describe_table(TableName=name)["Table"]["LatestStreamArn"]
-    monkeypatch.setattr("ops.stack.Stack._outputs", RESTORED)
-    monkeypatch.setattr("ops.stack.Stack._parameters", {"Stage": "prod", STREAM_PARAMETER: read})
+    monkeypatch.setattr("ops.stack.Stack.outputs", RESTORED)
+    monkeypatch.setattr("ops.stack.Stack.parameters", {"Stage": "prod", STREAM_PARAMETER: read})
     assert main(["tables", "check"]) == 0
     before = f"{read.rpartition('/')[0]}/2020-01-01T00:00:00.000"
-    monkeypatch.setattr("ops.stack.Stack._parameters", {"Stage": "prod", STREAM_PARAMETER: before})
+    monkeypatch.setattr("ops.stack.Stack.parameters", {"Stage": "prod", STREAM_PARAMETER: before})
     assert main(["tables", "check"]) == 1
     assert capsys.readouterr().err == f"{name}: its stream is {read}, but {STREAM_PARAMETER} is {before}\n"
 

@@ -16,7 +16,7 @@ EXAMPLE = yaml.safe_load((ROOT / "terms" / "example.yaml").read_text(encoding="u
 @pytest.fixture(autouse=True)
 def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = {logical_id: name for name, logical_id in TABLES.items()}
-    monkeypatch.setattr("ops.stack.Stack._outputs", outputs)
+    monkeypatch.setattr("ops.stack.Stack.outputs", outputs)
 
 
 def document(folder: Path, **changes: object) -> str:

@@ -32,7 +32,7 @@ def bus(world: World, monkeypatch: pytest.MonkeyPatch) -> Events:
         "OutwardBusName": BUS,
         "MandatesTable": "mandates",
     }
-    monkeypatch.setattr(Stack, "_outputs", outputs)
+    monkeypatch.setattr(Stack, "outputs", outputs)
     client = Events(set(), None, "MalformedDetail")
     make = boto3.client
 

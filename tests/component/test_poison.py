@@ -11,9 +11,9 @@ import pytest
 
 from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import first_broken
-from mandates.store import mandates as store
+from mandates.store.dynamodb import Transaction
 from mandates.store.mandates import read_heads, read_ledger
-from mandates.store.tables import EventRow
+from mandates.store.tables import EntryRow, EventRow
 from tests.component.world import World
 
 MAX_RECEIVES = 3
@@ -203,17 +203,17 @@ def test_an_entry_that_cant_be_written_holds_up_none_of_the_same_mandate(
     world: World, good: dict[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mandate_id, events = next(iter(good.items()))
-    write = store._entry_values
+    put = Transaction.put
 
-    def refusing(entry: Any) -> Any:
-        if entry.source == events[1]["id"]:
+    def refusing(writing: Transaction, kind: Any, values: Any, condition: Any) -> None:
+        if kind is EntryRow and values["source"] == events[1]["id"]:
             raise ValueError("no item can hold this")
-        return write(entry)
+        put(writing, kind, values, condition)
 
-    monkeypatch.setattr(store, "_entry_values", refusing)
-    assert world.process(events[:3]) == ["message-1"]
+    with monkeypatch.context() as refused:
+        refused.setattr(Transaction, "put", refusing)
+        assert world.process(events[:3]) == ["message-1"]
     assert_all_applied({mandate_id: [events[0], events[2]]})
-    monkeypatch.setattr(store, "_entry_values", write)
     assert world.process(events[:3]) == []
     assert_all_applied({mandate_id: events[:3]})
 

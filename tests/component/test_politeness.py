@@ -399,7 +399,7 @@ def test_the_api_answers_before_the_gateway_gives_up(timed: Timed, trouble: str,
     """A checkout that replaces another, with two calls to Stripe; after trouble it is asked for again."""
     world, timeout = timed.world, template()["Resources"]["CreateCheckoutSession"]["Properties"]["Timeout"]
     for name in ("create_customer", "create_checkout_session"):
-        world._functions[name] = timed.container(name)
+        world.functions[name] = timed.container(name)
     first = world.begun()
     match trouble:
         case "slow":

@@ -34,6 +34,7 @@ from mandates.setup.customers import SEARCHABLE_AFTER_SECONDS
 from mandates.store.customers import owner_of, read_customer, read_slot
 from mandates.store.mandates import mandates_of, read_heads, read_ledger, read_personal
 from mandates.store.tables import CustomerRow
+from tests.aws_calls import real_call, replace_calls
 from tests.component.test_publish_changes import BUS, images, stream_event
 from tests.component.world import (
     CUSTOMER,
@@ -310,7 +311,7 @@ class Crash(BaseException):
 
 
 def crash_before_write(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+    call = real_call()
     writes = iter(range(1000))
 
     def dying(self: BaseClient, operation: str, parameters: Any) -> Any:
@@ -318,7 +319,7 @@ def crash_before_write(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
             raise Crash
         return call(self, operation, parameters)
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", dying)
+    replace_calls(monkeypatch, dying)
 
 
 def test_after_a_crash_anywhere_running_it_again_finishes_it(
@@ -534,8 +535,7 @@ def captured(world: World, caplog: pytest.LogCaptureFixture, capsys: pytest.Capt
         SERVICE_CLIENT_IDS="",
         SCOPE_PREFIX="",
     )
-    keys = world.function("authorize_request").verifier._keys
-    world.monkeypatch.setattr(keys, "_fetch_json", issuer.Issuer().fetch_json)
+    world.monkeypatch.setattr(world.function("authorize_request"), "verifier", issuer.Issuer().verifier())
     secrets = {
         "the e-mail address": EMAIL,
         "the name": NAME,
@@ -681,7 +681,7 @@ def what_goes_wrong(captured: Captured) -> None:
     assert person.put_customer(email=EMAIL, name=NAME).status == 503
     world.faults()
     with world.monkeypatch.context() as breaks:
-        breaks.setattr(BaseClient, "_make_api_call", out_of_reach)
+        replace_calls(breaks, out_of_reach)
         assert person.put_customer(email=EMAIL, name=NAME).status == 500
         assert world.post_webhook(json.dumps(foreign_event())).status == 500
         captured.invoke("process_webhook", sqs_event([{"id": "evt_stuck", "type": "customer.deleted"}]))

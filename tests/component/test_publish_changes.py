@@ -19,6 +19,7 @@ from mandates.core.ledger import first_broken
 from mandates.core.outward import SOURCE
 from mandates.ledger import publishing
 from mandates.ledger.stream import entry_in
+from mandates.runtime.queues import Queue
 from mandates.store.mandates import read_ledger
 from tests.component.world import ROOT, World, metrics
 from tests.unit.test_outward import SCHEMA
@@ -152,11 +153,19 @@ class Both(Refusing):
         return answer
 
 
+def publish_with(world: World, events: Any, unpublished: Queue | None = None) -> None:
+    """Another client for the bus, and perhaps another queue for what is set aside."""
+    function = world.function("publish_changes")
+    aside = unpublished or Queue(boto3.client("sqs"), function.configured.unpublished_entries_url)
+    publisher = publishing.Publisher(events, function.configured.event_bus_name, aside)
+    world.monkeypatch.setattr(function, "publisher", publisher)
+
+
 def refusing(
     world: World, *refused: str, error: Exception | None = None, code: str = "ThrottlingException"
 ) -> Refusing:
     client = Refusing(set(refused), error, code)
-    world.monkeypatch.setattr(world.function("publish_changes").publisher, "_events", client)
+    publish_with(world, client)
     return client
 
 
@@ -402,7 +411,7 @@ def test_an_outage_while_the_refused_one_is_looked_for_sets_nothing_aside(bus: W
             return super().put_events(Entries=Entries)
 
     asked: list[int] = []
-    bus.monkeypatch.setattr(bus.function("publish_changes").publisher, "_events", Busy(set(), None, ""))
+    publish_with(bus, Busy(set(), None, ""))
     assert publish(bus, THREE_EACH) == ["101"]
     assert aside(bus) == []
     assert asked == [2, 1]  # each more could take twelve seconds of the function's thirty
@@ -436,7 +445,7 @@ def test_during_an_outage_it_is_not_set_aside_anew_with_each_try(bus: World) -> 
     """The batch comes again from the first that has to wait; what is refused behind that, too."""
 
     both = Both({"a1", "b1"}, malformed="b1")
-    bus.monkeypatch.setattr(bus.function("publish_changes").publisher, "_events", both)
+    publish_with(bus, both)
     batch = [entry("a", 1), entry("b", 1), entry("c", 1)]
     for _ in range(3):
         assert publish(bus, batch) == ["101"]
@@ -448,7 +457,7 @@ def test_during_an_outage_it_is_not_set_aside_anew_with_each_try(bus: World) -> 
 
 def test_one_refused_before_an_outage_is_set_aside_once_and_does_not_come_again(bus: World) -> None:
     both = Both({"a1", "b1"}, malformed="a1")
-    bus.monkeypatch.setattr(bus.function("publish_changes").publisher, "_events", both)
+    publish_with(bus, both)
     batch = [entry("a", 1), entry("b", 1), entry("c", 1)]
     assert publish(bus, batch) == ["102"]
     assert aside(bus) == [("a1", "MalformedDetail")]
@@ -463,8 +472,7 @@ def test_what_cannot_be_set_aside_is_handed_over_again(bus: World, fails: str) -
             return {"Failed": [{"Id": "0", "Code": "InternalError"}]}
 
     client = refusing(bus, "b1", code="MalformedDetail")
-    queue = bus.function("publish_changes").publisher._unpublished
-    bus.monkeypatch.setattr(queue, "_sqs", Full())
+    publish_with(bus, client, Queue(Full(), "of no use"))
     assert publish(bus, THREE_EACH) == ["102"]
     assert list(itertools.chain.from_iterable(client.took)) == ["a1", "a2", "b2", "a3", "b3"]
 

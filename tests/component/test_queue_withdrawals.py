@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from mandates.runtime.queues import Queue
 from tests.component.test_publish_changes import bus, entry, images, publish, refusing, stream_event
 from tests.component.world import World, metrics
 
@@ -93,7 +94,7 @@ def test_what_the_queue_does_not_take_is_handed_over_again(world: World, fails: 
                 raise ClientError({"Error": {"Code": "InternalError", "Message": "x"}}, "SendMessageBatch")
             return {"Successful": [{"Id": "0"}]}
 
-    world.monkeypatch.setattr(world.function("queue_withdrawals").queue, "_sqs", Full())
+    world.monkeypatch.setattr(world.function("queue_withdrawals"), "queue", Queue(Full(), "of no use"))
     found: list[list[str]] = []
     sent = metrics(lambda: found.append(hand_over(world, entry("a", 1), revoked("b", 1), revoked("c", 1))))
     assert found == [["102"]]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.component.passing_time import PassingTime
 from tests.component.world import WEBHOOK_SECRET, World, signed
 
 EVENT = {"id": "evt_1", "object": "event", "type": "setup_intent.succeeded", "created": 1, "livemode": False}
@@ -138,7 +139,7 @@ def test_several_secrets_are_valid_at_once(world: World) -> None:
 def test_a_secret_added_later_is_found_at_once_and_looked_for_once_a_minute(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receive = world.function("receive_webhook")
+    passing = PassingTime(monkeypatch)
     payload = json.dumps(EVENT)
     assert world.post_webhook(payload).status == 200
     world.calls.clear()
@@ -150,8 +151,7 @@ def test_a_secret_added_later_is_found_at_once_and_looked_for_once_a_minute(
         SecretId=world.webhook_secrets_arn, SecretString='{"secrets": ["whsec_newer"]}'
     )
     assert world.post_webhook(payload, header=signed(payload, "whsec_newer")).status == 400
-    minute_later = time.time() + 61
-    monkeypatch.setattr(receive.secrets, "_clock", lambda: minute_later)
+    passing.pass_seconds(61)
     assert world.post_webhook(payload, header=signed(payload, "whsec_newer")).status == 200
     for _ in range(5):
         assert world.post_webhook(payload, header=signed(payload, "whsec_wrong")).status == 400

@@ -239,7 +239,7 @@ def refuse(operation: str, *, after: bool = False, times: int = 99) -> Callable[
 
 def mend(stack: CloudFormation) -> None:
     stack.world.faults()
-    stack.world._functions.pop("register_webhook", None)
+    stack.world.functions.pop("register_webhook", None)
     try:
         api_key(stack, "sk_test_placeholder")
     except ClientError:

@@ -114,7 +114,7 @@ def test_an_operator_sees_it_and_gives_it_back_once_it_is_understood(
         "StripeWorkDeadLettersUrl": world.work_dead_letters_url,
         "StripeWorkQueueUrl": world.work_queue_url,
     }
-    monkeypatch.setattr(Stack, "_outputs", outputs)
+    monkeypatch.setattr(Stack, "outputs", outputs)
     for body in ("poison", RELEASE.text({"mandate_id": withdrawn})):
         world.sqs.send_message(QueueUrl=world.work_dead_letters_url, MessageBody=body)
     assert main(["dlq", "list", "--stripe-work"]) == 0

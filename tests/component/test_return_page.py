@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from mandates.core.checkout import Slot
 from mandates.core.facts import Kind
 from mandates.core.ledger import first_broken
 from mandates.gateway.checkout_sessions import StripeCheckoutSessions
@@ -62,7 +61,7 @@ def test_a_session_that_stripe_told_us_of_first_is_found(
     """The container is killed once Stripe has made the session; its webhooks come before the next request."""
     world.put_customer()
     with monkeypatch.context() as crash:
-        crash.setattr(world.function("create_checkout_session").Checkouts, "_session_of", made_and_gone)
+        crash.setattr("mandates.setup.checkouts.contribute_ours", gone)
         assert world.post_checkout().status == 500
     (session,) = world.stripe.core.all("checkout.session")
     assert world.return_page(session["id"]).status == 404
@@ -73,8 +72,7 @@ def test_a_session_that_stripe_told_us_of_first_is_found(
     assert world.return_page(session["id"], customer(STRANGER)).status == 404
 
 
-def made_and_gone(self: Any, _customer_id: str, slot: Slot) -> None:
-    self._gateway.checkout_sessions.create(slot.params, idempotency_key=slot.idempotency_key)
+def gone(*_: Any) -> None:
     raise RuntimeError("the container is gone")
 
 

@@ -54,7 +54,7 @@ class Deployed:
             "OWNER_MARK": mark,
             "STRIPE_WEBHOOK_SECRETS_ARN": secret["ARN"],
         }
-        own._functions = {}
+        own.functions = {}
         return cls(own, stack_id, mark)
 
     @contextmanager

@@ -43,7 +43,7 @@ DAY = 86_400
 @pytest.fixture(autouse=True)
 def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = {logical_id: name for name, logical_id in TABLES.items()}
-    monkeypatch.setattr(Stack, "_outputs", outputs | {"StripeWorkQueueUrl": world.work_queue_url})
+    monkeypatch.setattr(Stack, "outputs", outputs | {"StripeWorkQueueUrl": world.work_queue_url})
 
 
 def withdrawn(world: World) -> tuple[str, str]:
@@ -322,7 +322,7 @@ def test_what_is_not_listed_is_not_dismissed(world: World, capsys: Printed) -> N
 
 def test_a_queue_out_of_reach_is_said(world: World, capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
     add_unreleased(ONE.mandate_id, ONE.stripe_id, ONE.code, ONE.since)
-    monkeypatch.setattr(Stack, "_outputs", {**Stack("x")._outputs, "StripeWorkQueueUrl": "https://gone"})
+    monkeypatch.setattr(Stack, "outputs", {**Stack("x").outputs, "StripeWorkQueueUrl": "https://gone"})
     assert main(["withdrawals", "retry", "--all"]) == 1
     assert "not everything was queued; run it again" in capsys.readouterr().err
 

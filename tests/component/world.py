@@ -117,7 +117,7 @@ class World:
     monkeypatch: pytest.MonkeyPatch
     calls: list[AwsCall]
     environment: dict[str, str] = field(default_factory=dict)
-    _functions: dict[str, Any] = field(default_factory=dict)
+    functions: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         sqs, secrets = boto3.client("sqs"), boto3.client("secretsmanager")
@@ -153,9 +153,9 @@ class World:
 
     def function(self, name: str) -> Any:
         """The function's module, loaded as a fresh container would load it (once per test)."""
-        if name not in self._functions:
-            self._functions[name] = self.fresh(name)
-        return self._functions[name]
+        if name not in self.functions:
+            self.functions[name] = self.fresh(name)
+        return self.functions[name]
 
     def fresh(self, name: str) -> Any:
         """Another container of the function."""

@@ -8,23 +8,22 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pynamodb.expressions.update import AddAction
 
 from mandates.core import ledger
 from mandates.core.changes import Contribution, Subject
 from mandates.core.clock import Clock
 from mandates.core.facts import Fact
-from mandates.core.return_tokens import By
+from mandates.core.return_tokens import By, returned
 from mandates.core.stripe_events.event import Event
 from mandates.core.stripe_events.projection import METADATA_MANDATE
-from mandates.gateway.checkout_sessions import StripeCheckoutSessions
+from mandates.gateway.checkout_sessions import SessionNotOpen, StripeCheckoutSessions
 from mandates.gateway.customers import StripeCustomers
 from mandates.gateway.error_mapping import RequestRejected, ResourceMissing
 from mandates.gateway.payment_methods import StripePaymentMethods
 from mandates.ledger import contributing
 from mandates.privacy import personal_data
-from mandates.revocation import releasing
 from mandates.setup import checkouts, customer_returns
-from mandates.setup.checkouts import Checkouts
 from mandates.store import batch_reads as store_together
 from mandates.store import customers, events, mandates, sessions
 from mandates.store.batch_reads import ReadTogether
@@ -73,22 +72,17 @@ def _unconditional_records(module: Any) -> Removal:
 
 
 def _links_without_condition(prefix: str) -> Removal:
-    """`_link` alone: the claim of a Stripe customer is an update of the same kind of item."""
+    """The links alone: the claim of a Stripe customer is an update of the same kind of item."""
 
     def remove(patch: pytest.MonkeyPatch) -> None:
-        real = mandates._nobody_wrote_since
-        linking = mandates._link
+        real = Transaction.update
 
-        def link(*arguments: Any) -> None:
-            with pytest.MonkeyPatch.context() as inside:
-                inside.setattr(
-                    mandates,
-                    "_nobody_wrote_since",
-                    lambda subject: None if subject.key.startswith(prefix) else real(subject),
-                )
-                linking(*arguments)
+        def update(self: Transaction, kind: Any, key: Any, actions: Any, condition: Any) -> None:
+            links = any(isinstance(action, AddAction) for action in actions)
+            unguarded = kind is SubjectRow and key[0].startswith(prefix) and links
+            real(self, kind, key, actions, None if unguarded else condition)
 
-        patch.setattr(mandates, "_link", link)
+        patch.setattr(Transaction, "update", update)
 
     return remove
 
@@ -153,25 +147,27 @@ def _never_applied(patch: pytest.MonkeyPatch) -> None:
 
 def _any_refusal_is_an_end(patch: pytest.MonkeyPatch) -> None:
     """That Stripe won't end an open session is taken for its end."""
-    real = Checkouts._end
+    real = StripeCheckoutSessions.expire
 
-    def end(self: Checkouts, *arguments: Any) -> None:
-        with suppress(RequestRejected):
-            real(self, *arguments)
+    def expire(self: StripeCheckoutSessions, checkout_session_id: str) -> None:
+        try:
+            real(self, checkout_session_id)
+        except RequestRejected:
+            raise SessionNotOpen from None
 
-    patch.setattr(Checkouts, "_end", end)
+    patch.setattr(StripeCheckoutSessions, "expire", expire)
 
 
 def _what_stripe_does_not_know_has_ended(patch: pytest.MonkeyPatch) -> None:
-    real = Checkouts._still_open
+    real = StripeCheckoutSessions.retrieve
 
-    def still_open(self: Checkouts, *arguments: Any) -> bool:
+    def retrieve(self: StripeCheckoutSessions, checkout_session_id: str) -> Mapping[str, Any]:
         try:
-            return real(self, *arguments)
+            return real(self, checkout_session_id)
         except ResourceMissing:
-            return False
+            return {"id": checkout_session_id, "status": "expired"}
 
-    patch.setattr(Checkouts, "_still_open", still_open)
+    patch.setattr(StripeCheckoutSessions, "retrieve", retrieve)
 
 
 def _a_call_that_died_tells_nobody(patch: pytest.MonkeyPatch) -> None:
@@ -250,17 +246,17 @@ GUARDS: Mapping[str, Removal] = {
     "withdrawn payment method that Stripe does not know": _unknown_is_released(
         StripePaymentMethods, "detach"
     ),
-    "withdrawn session that Stripe does not know": _unknown_is_released(releasing, "_expire"),
+    "withdrawn session that Stripe does not know": _unknown_is_released(StripeCheckoutSessions, "expire"),
     "checkout's check of the customer's claim": _checkouts_without_claim,
     "customer's condition of an erasure": _erases_whatever_is_there("delete_customer", CustomerRow),
     "checkout slot's condition of an erasure": _erases_whatever_is_there("delete_slot", CheckoutRow),
     "checkouts of the hour before": _forgets("read_slot", starts={}),
     "Stripe customers of before": _forgets("read_customer", earlier=()),
     "customer match of events": lambda patch: patch.setattr(
-        applying, "_is_of_another_customer", lambda *_: False
+        applying, "is_of_another_customer", lambda *_: False
     ),
     "checkout match of events": lambda patch: patch.setattr(
-        applying, "_is_of_another_checkout", lambda *_: False
+        applying, "is_of_another_checkout", lambda *_: False
     ),
     "ownership of events": _believes_any_metadata,
     "tombstones of withdrawn subjects": _no_tombstones,
@@ -270,8 +266,8 @@ GUARDS: Mapping[str, Removal] = {
     "the token of a return": lambda patch: patch.setattr(customer_returns, "is_expected", lambda *_: True),
     "whose a return is": lambda patch: patch.setattr(
         customer_returns,
-        "_record",
-        lambda mandate, by, clock, record=customer_returns._record: record(mandate, By.CUSTOMER, clock),
+        "returned",
+        lambda _by, at, source: returned(By.CUSTOMER, at, source),
     ),
     "pause between questions about a session": _unconditional(sessions, "update", SessionRow),
 }

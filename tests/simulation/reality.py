@@ -18,7 +18,6 @@ from typing import Any, Protocol
 
 import pytest
 import stripe
-from botocore.client import BaseClient
 
 from local.stripe_simulator import DirectClient, FaultPlan, Simulator
 from local.stripe_simulator.faults import (
@@ -34,6 +33,7 @@ from mandates.gateway import access
 from mandates.gateway.client import Gateway
 from mandates.runtime import aws, deadline, telemetry
 from mandates.store import conflicts, tables
+from tests.aws_calls import real_call, replace_calls
 from tests.component.world import ORIGIN, ROOT, TABLES
 from tests.simulation.aws import BUS, UNPUBLISHED, WEBHOOK_QUEUE, WORK_DEAD_LETTERS, WORK_QUEUE, Aws
 from tests.simulation.tasks import Call, Clock, ContainerGone, Fault, Tasks
@@ -240,8 +240,7 @@ def installed() -> Iterator[None]:
         _dispatched(lambda world, low, high: world.random.uniform(low, high), random.uniform),
     )
     patch.setattr(conflicts.until_no_conflict, "__defaults__", (sleep, deadline.time_left))
-    make_call: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
-    patch.setattr(BaseClient, "_make_api_call", _dispatched(_aws_call, make_call))
+    replace_calls(patch, _dispatched(_aws_call, real_call()))
     patch.setattr(aws, "client", functools.cache(aws.client))
     client = SimulatedStripe()
     patch.setattr(

@@ -17,6 +17,7 @@ from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from tests.aws_calls import real_call
 from tests.component.world import TABLES, template
 from tests.simulation.dynamodb import DynamoDB, Table
 from tests.simulation.expressions import NotSimulated
@@ -225,7 +226,7 @@ def test_any_sequence_of_operations_is_answered_as_by_moto(moto: Any, sequence: 
         table.items.clear()  # making tables anew for each example would be a third of the work
     ours = DynamoDB([Table.declared(name, table_of(TABLES[name])) for name in USED])
     for operation, asked in sequence:
-        theirs = outcome(lambda call=moto._make_api_call, o=operation, p=asked: call(o, copy.deepcopy(p)))
+        theirs = outcome(lambda o=operation, p=asked: real_call()(moto, o, copy.deepcopy(p)))
         mine = outcome(lambda o=operation, p=asked: ours.call(o, p))
         assert mine == theirs, (operation, asked)
         event(f"{operation}: {mine.get('Error', 'done')}")

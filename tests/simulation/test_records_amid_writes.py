@@ -14,7 +14,7 @@ from mandates.core.faults import faults
 from mandates.core.record import Record, proven
 from mandates.ledger import snapshot
 from mandates.ledger.snapshot import read_record
-from mandates.store.mandates import read_subjects
+from mandates.store.mandates import read_heads, read_subjects
 from tests.simulation.lives import Life
 from tests.simulation.tasks import Task
 
@@ -109,25 +109,25 @@ def test_an_erasure_is_none_or_begun_or_done() -> None:
 
 def ledger_first_and_head_last(mandate_id: str, read: Callable[[str], Any]) -> Any:
     stored = read(mandate_id)
-    return snapshot._head(mandate_id), stored
+    return read_heads([mandate_id]).get(mandate_id), stored
 
 
 def head_first_and_ledger_last(mandate_id: str, read: Callable[[str], Any]) -> Any:
-    head = snapshot._head(mandate_id)
+    head = read_heads([mandate_id]).get(mandate_id)
     return head, read(mandate_id)
 
 
 @pytest.mark.parametrize("otherwise", [ledger_first_and_head_last, head_first_and_ledger_last])
-def test_reading_that_is_not_of_one_moment_is_found_out(
+def test_reading_that_is_notof_one_moment_is_found_out(
     otherwise: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "_of_one_moment", otherwise)
+    monkeypatch.setattr(snapshot, "of_one_moment", otherwise)
     assert any(faults(record) for record in records_read_now("a revocation"))
 
 
 def test_subjects_that_are_read_before_the_ledger_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger then tells of what was not there yet."""
-    at_once = snapshot._of_one_moment
+    at_once = snapshot.of_one_moment
     early: dict[str, Any] = {}
 
     def subjects_first(mandate_id: str, read: Callable[[str], Any]) -> Any:
@@ -135,6 +135,6 @@ def test_subjects_that_are_read_before_the_ledger_are_found_out(monkeypatch: pyt
         early.update(read_subjects(["payment_method#pm_example", "stripe_customer#cus_none"]))
         return at_once(mandate_id, read)
 
-    monkeypatch.setattr(snapshot, "_of_one_moment", subjects_first)
+    monkeypatch.setattr(snapshot, "of_one_moment", subjects_first)
     monkeypatch.setattr(snapshot, "read_subjects", lambda _keys: early)
     assert any(faults(record) for record in records_read_now("a payment method is detached"))

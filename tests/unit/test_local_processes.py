@@ -1,5 +1,6 @@
 """The processes of the local stack: started, interrupted, found dead."""
 
+import json
 import os
 import signal
 import sys
@@ -31,11 +32,14 @@ def start(settings: Settings, name: str, command: list[str]) -> None:
 
 
 def until_dead(settings: Settings, name: str) -> None:
-    processes._children[pid(settings, name)].wait(timeout=60)
+    deadline = time.monotonic() + 60
+    while Processes(settings).alive(name):
+        assert time.monotonic() < deadline, f"{name} is still running"
+        time.sleep(0.01)
 
 
 def pid(settings: Settings, name: str) -> int:
-    return int(Processes(settings)._recorded()[name]["pid"] or 0)
+    return int(json.loads((settings.state / "processes.json").read_text())[name]["pid"])
 
 
 def test_logs_are_shown_when_a_process_has_died(
@@ -66,13 +70,13 @@ def test_with_aws_the_logs_are_gone_and_it_is_said_why(
 def test_ctrl_c_leaves_no_process_that_is_not_recorded(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = processes._started
+    started = processes.started_at
 
     def interrupted(of: int) -> str | None:
         signal.raise_signal(signal.SIGINT)  # between the start and the note of it
         return started(of)
 
-    monkeypatch.setattr("local.processes._started", interrupted)
+    monkeypatch.setattr("local.processes.started_at", interrupted)
     with pytest.raises(KeyboardInterrupt):
         start(settings, "aws", STAYS)
     monkeypatch.undo()
@@ -83,13 +87,13 @@ def test_ctrl_c_while_all_is_stopped_stops_all(settings: Settings, monkeypatch: 
     for name in ("aws", "stripe"):
         start(settings, name, STAYS)
     pids = [pid(settings, name) for name in ("aws", "stripe")]
-    send = processes._signal_group
+    send = processes.signal_group
 
     def interrupted(group: int, number: int) -> None:
         send(group, number)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("local.processes._signal_group", interrupted)
+    monkeypatch.setattr("local.processes.signal_group", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Processes(settings).stop_all()
     assert [one for one in pids if Path(f"/proc/{one}").exists()] == []
@@ -123,6 +127,6 @@ def test_sam_and_what_it_started_end_with_the_command(
         run_sam(Settings(tmp_path / "sam-home", 1, 2, 3), "build", [])
     child = int((tmp_path / "child").read_text())
     deadline = time.monotonic() + 30
-    while processes._started(child):
+    while processes.started_at(child):
         assert time.monotonic() < deadline, "what sam started is still there"
         time.sleep(0.05)

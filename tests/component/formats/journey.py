@@ -22,6 +22,7 @@ from mandates.store.events import dismiss
 from mandates.store.mandates import read_heads
 from mandates.store.published_terms import retire_terms
 from mandates.store.unreleased import all_unreleased, dismiss_unreleased
+from tests.aws_calls import real_call, replace_calls
 from tests.component.formats.samples import Item, Written
 from tests.component.test_publish_changes import BUS, images, publish, refusing, stream_event
 from tests.component.world import STRANGER, TABLES, World, customer, service
@@ -161,7 +162,7 @@ def _events_of_every_outcome(world: World) -> None:
 @contextmanager
 def _every_state_kept(monkeypatch: pytest.MonkeyPatch, written: Written) -> Iterator[None]:
     """Also of items that are changed or deleted later."""
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+    call = real_call()
 
     def kept(self: BaseClient, operation: str, parameters: Any) -> Any:
         answer = call(self, operation, parameters)
@@ -171,7 +172,7 @@ def _every_state_kept(monkeypatch: pytest.MonkeyPatch, written: Written) -> Iter
         return answer
 
     with monkeypatch.context() as watching:
-        watching.setattr(BaseClient, "_make_api_call", kept)
+        replace_calls(watching, kept)
         yield
 
 

@@ -263,7 +263,7 @@ def operated(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "StripeWorkDeadLettersUrl": world.work_dead_letters_url,
         "OutwardBusName": BUS,
     }
-    monkeypatch.setattr(Stack, "_outputs", outputs)
+    monkeypatch.setattr(Stack, "outputs", outputs)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

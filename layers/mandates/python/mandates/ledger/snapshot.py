@@ -30,7 +30,7 @@ def read_record(mandate_id: str, read: Callable[[str], Stored] = as_usual) -> Re
     The subjects are read last. A withdrawal is on its subject before any ledger records it, so what the
     ledger records must be there. What came between the two reads is merely not in the ledger yet.
     """
-    head, stored = _of_one_moment(mandate_id, read)
+    head, stored = of_one_moment(mandate_id, read)
     entries = [entry for _, entry in stored.entries if entry is not None]
     if head is None:
         if not stored.entries:
@@ -51,7 +51,7 @@ def read_record(mandate_id: str, read: Callable[[str], Stored] = as_usual) -> Re
     )
 
 
-def _of_one_moment(mandate_id: str, read: Callable[[str], Stored]) -> tuple[Mandate | None, Stored]:
+def of_one_moment(mandate_id: str, read: Callable[[str], Stored]) -> tuple[Mandate | None, Stored]:
     """Whether no entry was added during the read. Then nothing beside the entries was written either, and no
     personal value was removed, since the entry of an erasure comes first."""
     before = _head(mandate_id)

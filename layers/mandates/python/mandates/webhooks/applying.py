@@ -209,18 +209,18 @@ def _impossible_for(reading: AboutMandate, head: Mandate | None) -> str | None:
     """Why this can't be about that mandate. Stripe's answer is believed only if it matches our own data."""
     if head is None:
         return f"there is no mandate {reading.mandate_id}"
-    if _is_of_another_customer(reading, head):
+    if is_of_another_customer(reading, head):
         return "its Stripe customer is not the mandate's"
-    if _is_of_another_checkout(reading, head):
+    if is_of_another_checkout(reading, head):
         return "it is not about the Checkout Session that was created for the mandate"
     return None
 
 
-def _is_of_another_customer(reading: AboutMandate, head: Mandate) -> bool:
+def is_of_another_customer(reading: AboutMandate, head: Mandate) -> bool:
     return reading.stripe_customer_id not in {None, head.stripe_customer_id}
 
 
-def _is_of_another_checkout(reading: AboutMandate, head: Mandate) -> bool:
+def is_of_another_checkout(reading: AboutMandate, head: Mandate) -> bool:
     """Whether it names a session or SetupIntent other than the one in Stripe's answer to the creation.
 
     That answer is recorded before anybody gets the session's URL or the mandate's id. So whatever is reported
