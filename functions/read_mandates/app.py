@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from mandates.api.access import ledger_status, mandate_for
 from mandates.api.callers import (
     NOT_YOURS,
     Caller,
@@ -14,6 +13,7 @@ from mandates.api.callers import (
     caller_of,
 )
 from mandates.api.cursors import from_cursor, to_cursor
+from mandates.api.ownership import ledger_status, mandate_for
 from mandates.api.requests import Request, api
 from mandates.api.responses import Response
 from mandates.api.views import ledger_view, mandate_view

@@ -33,12 +33,12 @@ def handler(event: Any, context: Any) -> None:
         event,
         lambda: float(context.get_remaining_time_in_millis()) / 1000,
         physical_id=physical_id,
-        work=work,
+        provide=as_asked,
         explain=explain,
     )
 
 
-def work(request: CustomResourceRequest, go_on: Callable[[], None]) -> None:
+def as_asked(request: CustomResourceRequest, go_on: Callable[[], None]) -> None:
     def endpoints(owner_mark: str) -> WebhookEndpoints:
         return WebhookEndpoints(
             Stripe(configured).gateway().webhook_endpoints,

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import msgspec
 
-from mandates.api.access import mandate_for
 from mandates.api.callers import Scope, caller_of
+from mandates.api.ownership import mandate_for
 from mandates.api.requests import Request, api
 from mandates.api.responses import Response
 from mandates.api.views import mandate_view

@@ -80,7 +80,7 @@ class CloudFormation:
         given: list[dict[str, Any]] = []
         function = self.world.function("register_webhook")
         patch = self.world.monkeypatch
-        patch.setattr(custom_resource, "put", lambda _url, body: given.append(json.loads(body)))
+        patch.setattr(custom_resource, "put_answer", lambda _url, body: given.append(json.loads(body)))
         clock = SimpleNamespace(time=function.time.time, sleep=self.slept.append)
         patch.setattr(function, "time", clock)
         with runs("register_webhook"):

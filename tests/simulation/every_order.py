@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from math import comb, factorial
 
-from mandates.core.changes import EVENT
+from mandates.core.changes import WHOLE_EVENT
 from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import first_broken
 from mandates.core.mandate import Status
@@ -225,7 +225,9 @@ def _agreed(world: Identity, repeat: Repeat) -> Identity:
     if repeat is not Repeat.RETOLD:
         return world
     return tuple(
-        frozenset(record for record in part if record.scope == EVENT) if isinstance(part, frozenset) else part
+        frozenset(record for record in part if record.scope == WHOLE_EVENT)
+        if isinstance(part, frozenset)
+        else part
         for part in world
     )
 

@@ -14,8 +14,8 @@ from mandates.webhooks.custom_resource import (
     ANSWER_ATTEMPTS,
     ANSWER_SECONDS,
     RESERVED_SECONDS,
-    Work,
-    put,
+    Provide,
+    put_answer,
     serve,
 )
 
@@ -44,12 +44,12 @@ class CloudFormation:
             raise OSError("no")
         self.answers.append(json.loads(body))
 
-    def ask(self, work: Work, *, remaining: Callable[[], float] = lambda: 300, **event: Any) -> None:
+    def ask(self, provide: Provide, *, remaining: Callable[[], float] = lambda: 300, **event: Any) -> None:
         serve(
             {**EVENT, **event},
             remaining,
             physical_id=lambda stack, name: f"{stack}/{name}",
-            work=work,
+            provide=provide,
             explain=lambda error: f"explained {type(error).__name__}",
             send=self.send,
             sleep=self.paused.append,
@@ -165,12 +165,12 @@ class Container:
         if not self.frozen:
             self.asked.send(url, body)
 
-    def runs(self, work: Work) -> None:
+    def runs(self, provide: Provide) -> None:
         serve(
             EVENT,
             self.remaining,
             physical_id=lambda *_: "x",
-            work=work,
+            provide=provide,
             explain=str,
             send=self.send,
             sleep=self.asked.paused.append,
@@ -179,7 +179,7 @@ class Container:
 
 
 @pytest.mark.parametrize("ends", [works, fails])
-def test_what_the_watchdog_is_sending_is_waited_for_when_the_work_ends_meanwhile(ends: Work) -> None:
+def test_what_the_watchdog_is_sending_is_waited_for_when_the_work_ends_meanwhile(ends: Provide) -> None:
     container = Container(ANSWER_SECONDS + 0.05)
 
     def until_the_watchdog_is_sending(request: Any, go_on: Callable[[], None]) -> None:
@@ -213,7 +213,7 @@ def test_a_long_reason_is_cut() -> None:
         EVENT,
         lambda: 300,
         physical_id=lambda *_: "x",
-        work=fails,
+        provide=fails,
         explain=lambda _: "ü" * 10_000,
         send=asked.send,
     )
@@ -249,16 +249,16 @@ def received() -> Iterator[tuple[str, list[tuple[str, str | None, bytes]]]]:
 
 def test_the_answer_is_put_without_a_content_type(received: Any) -> None:
     url, got = received
-    put(f"{url}/x?signed=1", b"{}")
+    put_answer(f"{url}/x?signed=1", b"{}")
     assert got == [("/x?signed=1", "", b"{}")]
 
 
 def test_a_refused_answer_raises(received: Any) -> None:
     with pytest.raises(OSError, match="403"):
-        put(f"{received[0]}/refuse", b"{}")
+        put_answer(f"{received[0]}/refuse", b"{}")
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/y", "", "x"])
 def test_only_the_web_is_answered(url: str) -> None:
     with pytest.raises(ValueError, match="http"):
-        put(url, b"{}")
+        put_answer(url, b"{}")

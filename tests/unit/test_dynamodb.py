@@ -34,13 +34,13 @@ class Client:
 
 @pytest.fixture(autouse=True)
 def bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dynamodb, "client", lambda: None)
+    monkeypatch.setattr(dynamodb, "dynamodb_client", lambda: None)
     tables.bind({"events": "events", "mandates": "mandates", "stripe_subjects": "subjects"})
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str, Json], Json]) -> Client:
     client = Client(answer)
-    monkeypatch.setattr(dynamodb, "client", lambda: client)
+    monkeypatch.setattr(dynamodb, "dynamodb_client", lambda: client)
     return client
 
 

@@ -3,6 +3,7 @@
 `pytest tests/unit/test_rooms.py -s` prints the graph. Each rule is also run on a layer that breaks it.
 """
 
+import ast
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -143,3 +144,42 @@ def test_a_circle_is_found_also_within_a_room() -> None:
         "core.c": "def f():\n    from mandates.core.a import x",
     }
     assert set(circle(graph_of(texts))) == set(texts)
+
+
+# ----------------------------------------------------------------------------------- names
+
+
+def public_names(text: str) -> dict[str, str]:
+    """The classes, functions and aliases that a module defines, each with its definition."""
+    found: dict[str, str] = {}
+    for node in ast.parse(text).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                found[name] = ast.unparse(node)
+            case ast.Assign(targets=[ast.Name(id=name)]) if not name.isupper():
+                found[name] = ast.unparse(node)
+    return {name: definition for name, definition in found.items() if not name.startswith("_")}
+
+
+def named_alike(texts: Mapping[str, str]) -> dict[str, list[str]]:
+    """By name: the modules that define it in different ways. The same alias twice is not a second meaning."""
+    where: dict[str, dict[str, str]] = defaultdict(dict)
+    for module, text in texts.items():
+        for name, definition in public_names(text).items():
+            where[name][module] = definition
+    return {name: sorted(found) for name, found in where.items() if len(set(found.values())) > 1}
+
+
+def test_no_public_name_has_two_meanings() -> None:
+    found = modules(LAYER / "mandates").items()
+    assert named_alike({module: path.read_text(encoding="utf-8") for module, path in found}) == {}
+
+
+def test_a_second_meaning_is_found() -> None:
+    texts = {
+        "api.a": "class Request:\n    body: bytes\nSay = Callable[[str], None]",
+        "webhooks.b": "class Request:\n    kind: str\nSay = Callable[[str], None]\nKEPT = 1",
+        "store.c": "def _read(): ...\nKEPT = 2",
+        "store.d": "def _read(): return 1",
+    }
+    assert named_alike(texts) == {"Request": ["api.a", "webhooks.b"]}

@@ -27,20 +27,20 @@ class Subject:
         return withdrawn(self.facts)
 
 
-EVENT = "event"
+WHOLE_EVENT = "event"
 
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
     """The record that an event was applied: written once, in the transaction that applies it.
 
-    `scope` is EVENT for an event about one mandate. An event about a subject is applied to each mandate that
-    stands on it, and leaves a record for each, whose scope is the mandate's id. `type` and `created` (epoch
-    seconds) are Stripe's, if available.
+    `scope` is WHOLE_EVENT for an event about one mandate. An event about a subject is applied to each mandate
+    that stands on it, and leaves a record for each, whose scope is the mandate's id. `type` and `created`
+    (epoch seconds) are Stripe's, if available.
     """
 
     event_id: str
-    scope: str = EVENT
+    scope: str = WHOLE_EVENT
     type: str | None = field(default=None, compare=False)
     created: int | None = field(default=None, compare=False)
 

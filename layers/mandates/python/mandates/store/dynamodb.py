@@ -45,7 +45,7 @@ class StoreError(Exception):
 
 
 @functools.cache
-def client() -> Any:
+def dynamodb_client() -> Any:
     return aws.client("dynamodb", parameter_validation=False)  # pynamodb's types see to that
 
 
@@ -87,7 +87,7 @@ def read_kinds(wanted: Iterable[tuple[type[Item], Key]]) -> Iterator[Item]:
 
 def _all_of(asked: dict[str, Any]) -> Iterator[tuple[str, RawItem]]:
     for _ in range(MOST_ROUNDS):
-        answer = _call(client().batch_get_item, RequestItems=asked)
+        answer = _call(dynamodb_client().batch_get_item, RequestItems=asked)
         for table, items in answer["Responses"].items():
             yield from ((table, item) for item in items)
         asked = answer.get("UnprocessedKeys") or {}
@@ -153,7 +153,7 @@ def query_page(
     asked |= {"IndexName": index.Meta.index_name} if index else {"ConsistentRead": True}
     asked |= {"Limit": limit} if limit else {}
     asked |= {"ExclusiveStartKey": after} if after else {}
-    answer = _call(client().query, **asked)
+    answer = _call(dynamodb_client().query, **asked)
     return answer["Items"], answer.get("LastEvaluatedKey")
 
 
@@ -162,19 +162,19 @@ def query_page(
 
 def put(kind: type[Item], values: Values, condition: Condition) -> None:
     """Make the item, or replace it."""
-    _call(client().put_item, **_put(kind, values, condition))
+    _call(dynamodb_client().put_item, **_put(kind, values, condition))
 
 
 def update(kind: type[Item], key: Key, actions: Sequence[Action], condition: Condition) -> RawItem:
     """Change the item, or make it. Returns it as it is afterwards."""
     changed = _update(kind, key, actions, condition)
-    answer: dict[str, RawItem] = _call(client().update_item, **changed, ReturnValues="ALL_NEW")
+    answer: dict[str, RawItem] = _call(dynamodb_client().update_item, **changed, ReturnValues="ALL_NEW")
     return answer["Attributes"]
 
 
 def delete(kind: type[Item], key: Key, condition: Condition | None = None) -> None:
     """Nothing happens if it does not exist."""
-    _call(client().delete_item, **_named(kind, key), **_expressions(ConditionExpression=condition))
+    _call(dynamodb_client().delete_item, **_named(kind, key), **_expressions(ConditionExpression=condition))
 
 
 class Transaction:
@@ -202,7 +202,7 @@ def transaction() -> Iterator[Transaction]:
     """Made at the end of the block. botocore's own client token makes its retries safe."""
     writing = Transaction()
     yield writing
-    _call(client().transact_write_items, TransactItems=writing.writes)
+    _call(dynamodb_client().transact_write_items, TransactItems=writing.writes)
 
 
 def _call(operation: Callable[..., Any], **parameters: Any) -> Any:

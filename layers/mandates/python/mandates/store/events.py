@@ -15,7 +15,7 @@ from typing import Any
 
 from pynamodb.expressions.condition import Condition
 
-from mandates.core.changes import EVENT, EventRecord
+from mandates.core.changes import WHOLE_EVENT, EventRecord
 from mandates.core.clock import Instant
 from mandates.core.facts import is_time
 from mandates.core.stripe_events.projection import project
@@ -40,7 +40,7 @@ def already_applied(records: Iterable[EventRecord]) -> set[EventRecord]:
 
 def recorded(event_ids: Iterable[str]) -> set[str]:
     """Those that have been seen and done with, whatever came of it."""
-    return {row.event_id for row in read_rows(EventRow, ((event_id, EVENT) for event_id in event_ids))}
+    return {row.event_id for row in read_rows(EventRow, ((event_id, WHOLE_EVENT) for event_id in event_ids))}
 
 
 @cache
@@ -81,7 +81,7 @@ def record_outcome(
     quarantined = outcome == QUARANTINED
     values = {
         "event_id": event["id"],
-        "record": EVENT,
+        "record": WHOLE_EVENT,
         "outcome": outcome,
         "type": _as_text(event.get("type")),
         "created": created if is_time(created) else None,
@@ -125,7 +125,7 @@ class Seen:
 def seen(event_id: str) -> list[Seen]:
     """All records of an event, the event's own first; strongly consistent. Empty if there are none."""
     records = map(_seen, query(EventRow, EventRow.event_id == event_id))
-    return sorted(records, key=lambda record: (record.scope != EVENT, record.scope))
+    return sorted(records, key=lambda record: (record.scope != WHOLE_EVENT, record.scope))
 
 
 def quarantined(limit: int | None = None) -> Iterator[Seen]:
@@ -155,7 +155,7 @@ def dismiss(event_id: str, reason: str, now: Instant) -> None:
     still_in_quarantine = EventRow.outcome == QUARANTINED
     update(
         EventRow,
-        (event_id, EVENT),
+        (event_id, WHOLE_EVENT),
         [
             EventRow.outcome.set(DISMISSED),
             EventRow.reason.set(reason),

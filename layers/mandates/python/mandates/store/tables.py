@@ -342,7 +342,7 @@ def bind(names: dict[str, str]) -> None:
     for table, name in names.items():
         for row in ITEM_KINDS[table]:
             row.Meta.table_name = name
-    dynamodb.client()
+    dynamodb.dynamodb_client()
 
 
 def warm(table: str) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from mandates.core.changes import EVENT, Contribution, EventRecord, Subject
+from mandates.core.changes import WHOLE_EVENT, Contribution, EventRecord, Subject
 from mandates.core.clock import Clock, Instant
 from mandates.core.errors import Busy
 from mandates.core.facts import Kind
@@ -24,14 +24,16 @@ from mandates.store.dynamodb import StoreError
 from mandates.store.events import APPLIED, QUARANTINED, already_applied, record_outcome
 from mandates.store.mandates import commit, read_heads, transaction_groups
 
-Event = Mapping[str, Any]
+ProjectedEvent = Mapping[str, Any]
 Results = dict[str, Exception | str]
 """The outcome of each event by its id, or the error that stopped it for now."""
 
 KNOWN = "known"
 
 
-def apply_events(events: Sequence[Event], *, owner_mark: str, livemode: bool, clock: Clock) -> Results:
+def apply_events(
+    events: Sequence[ProjectedEvent], *, owner_mark: str, livemode: bool, clock: Clock
+) -> Results:
     """Apply projected events (core/stripe_events/readers.py) and leave a record of each.
 
     An event whose result is an exception has left no record and must be delivered again.
@@ -100,7 +102,7 @@ def _applied_before(records: Sequence[EventRecord], results: Results) -> set[Eve
 
 
 class _Batch:
-    def __init__(self, events: Mapping[str, Event], clock: Clock, results: Results) -> None:
+    def __init__(self, events: Mapping[str, ProjectedEvent], clock: Clock, results: Results) -> None:
         self._events = events
         self._clock = clock
         self._results = results
@@ -112,11 +114,11 @@ class _Batch:
         except Exception as error:
             self._results[event_id] = error
 
-    def leave_record(self, event: Event, outcome: str, subject: str | None = None) -> str:
+    def leave_record(self, event: ProjectedEvent, outcome: str, subject: str | None = None) -> str:
         record_outcome(event, outcome, Instant(self._clock()), subject=subject)
         return outcome
 
-    def quarantine(self, event: Event, reason: str) -> str:
+    def quarantine(self, event: ProjectedEvent, reason: str) -> str:
         record_outcome(event, QUARANTINED, Instant(self._clock()), reason=reason)
         return QUARANTINED
 
@@ -202,7 +204,7 @@ class _Batch:
 
     def _record(self, event_id: str) -> EventRecord:
         event = self._events[event_id]
-        return EventRecord(event_id, EVENT, event.get("type"), event.get("created"))
+        return EventRecord(event_id, WHOLE_EVENT, event.get("type"), event.get("created"))
 
 
 def _impossible_for(reading: AboutMandate, head: Mandate | None) -> str | None:

@@ -58,7 +58,7 @@ class CustomResourceRequest:
     properties: Mapping[str, Any]
 
 
-Work = Callable[[CustomResourceRequest, Callable[[], None]], None]
+Provide = Callable[[CustomResourceRequest, Callable[[], None]], None]
 """Does what is asked, or raises. Before each effect it calls its second argument, which may raise TimeUp."""
 
 
@@ -67,7 +67,7 @@ def serve(
     remaining_seconds: Callable[[], float],
     *,
     physical_id: Callable[[str, str], str],
-    work: Work,
+    provide: Provide,
     explain: Callable[[Exception], str],
     send: Send | None = None,
     sleep: Callable[[float], None] = time.sleep,
@@ -78,7 +78,7 @@ def serve(
     answered with success. Whatever could not be removed is logged as left to do, and must not hold up the
     stack's deletion.
     """
-    answer = _Answer(event, physical_id, send or put, sleep)
+    answer = _Answer(event, physical_id, send or put_answer, sleep)
     watchdog = threading.Timer(max(0.0, remaining_seconds() - ANSWER_SECONDS), answer.time_is_up)
     watchdog.daemon = True
     watchdog.start()
@@ -88,7 +88,7 @@ def serve(
             raise TimeUp(TIME_IS_UP)
 
     try:
-        work(parsed_request(event), go_on)
+        provide(parsed_request(event), go_on)
     except Exception as error:
         # Log where it failed, but not its message: Stripe's messages quote parts of the key.
         where = traceback.format_tb(error.__traceback__)
@@ -188,7 +188,7 @@ class _Answer:
         )
 
 
-def put(url: str, body: bytes) -> None:
+def put_answer(url: str, body: bytes) -> None:
     """Raises OSError, or ValueError for an address that is not http or https."""
     if urllib.parse.urlsplit(url).scheme not in {"https", "http"}:  # http: an emulator's
         raise ValueError("the address for the answer is not http")

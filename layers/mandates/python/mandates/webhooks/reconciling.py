@@ -50,7 +50,7 @@ and to queue, and then the sweep (setup/sweep.py)."""
 
 CLOCKS_APART_SECONDS = 60
 
-Event = Mapping[str, Any]
+ListedEvent = Mapping[str, Any]
 
 
 class WrongMode(Exception):
@@ -141,9 +141,9 @@ class Reconciler:
             if len(events) < MOST_PER_SLICE // 2:
                 length *= 2
 
-    def _listed(self, types: Sequence[str], start: int, stop: int) -> list[Event] | None:
+    def _listed(self, types: Sequence[str], start: int, stop: int) -> list[ListedEvent] | None:
         """The events made in [start, stop), oldest first; None if there are more than a slice should have."""
-        events: list[Event] = []
+        events: list[ListedEvent] = []
         after = None
         while True:
             if self.time_left() < STOP_BEFORE_SECONDS:
@@ -163,7 +163,7 @@ class Reconciler:
         if livemode is not self.livemode:
             raise WrongMode("the API key is not for the mode in StripeLivemode: correct one of them")
 
-    def _take(self, events: Sequence[Event], start: int, stop: int, now: int, found: Found) -> bool:
+    def _take(self, events: Sequence[ListedEvent], start: int, stop: int, now: int, found: Found) -> bool:
         """Queue the events without a record. False if the queue did not accept all of them."""
         known = recorded(event["id"] for event in events)
         missing = [event for event in events if event["id"] not in known]
