@@ -7,13 +7,9 @@ import re
 import time
 from typing import Any
 
-from mandates.privacy.personal_data import (
-    EvidenceKept,
-    erase,
-    export,
-    holdings,
-    remains,
-)
+from mandates.privacy.erasure import EvidenceKept, erase, remains
+from mandates.privacy.export import export
+from mandates.privacy.holdings import holdings
 from ops.arguments import an_id
 from ops.printing import complain, say, show
 from ops.stack import Stack

@@ -232,7 +232,7 @@ def test_nobody_comes_back_to_a_mandate_that_was_erased(world: World) -> None:
 
 def test_nor_while_it_is_being_erased(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = world.begun()
-    monkeypatch.setattr("mandates.privacy.personal_data.delete_personal", crash)
+    monkeypatch.setattr("mandates.privacy.erasure.delete_personal", crash)
     with pytest.raises(InterruptedError):
         run()
     length = len(entries(begun))

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from mandates.privacy import personal_data
-from mandates.privacy.personal_data import MEANWHILE, erase, holdings
+from mandates.privacy import holdings as held_by
+from mandates.privacy.erasure import MEANWHILE, erase
+from mandates.privacy.holdings import holdings
 from mandates.setup import checkouts
 from mandates.store.mandates import read_heads
 from mandates.store.tables import HeadRow
@@ -62,7 +63,7 @@ def index_as_it_is_now() -> Iterator[None]:
         yield from read_heads(key for key, owner in keys.items() if owner == customer_id).values()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(personal_data, "mandates_of", lagging)
+        patch.setattr(held_by, "mandates_of", lagging)
         yield
 
 
@@ -124,7 +125,7 @@ def test_a_customer_renewed_meanwhile_is_not_deleted_as_the_one_before(world: Wo
     world.stripe.core.delete_customer(held.stripe_customer_ids[0])
     world.run_webhooks()
     world.put_customer()
-    assert personal_data.erase(
+    assert erase(
         held, override=None, clock=later, random_bytes=lambda size: b"r" * size, say=lambda _: None
     ) == [MEANWHILE]
     assert holdings(CUSTOMER).customer

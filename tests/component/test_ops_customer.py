@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mandates.core.retention import EVIDENCE_DAYS
-from mandates.privacy.personal_data import holdings
+from mandates.privacy.holdings import holdings
 from mandates.store.mandates import read_ledger
 from ops import __main__ as ops
 from tests.component.test_privacy import DAY, NOT_CHARGED_SINCE, active, everything_stored
@@ -107,6 +107,6 @@ def test_what_went_wrong_is_an_exit_status(
 ) -> None:
     active(world)
     altered = "entry 3 is the first that was altered"
-    monkeypatch.setattr("mandates.privacy.personal_data.faults", lambda _: [altered])
+    monkeypatch.setattr("mandates.privacy.erasure.faults", lambda _: [altered])
     assert customer("erase", CUSTOMER) == 1
     assert "entry 3 is the first that was altered" in capsys.readouterr().err

@@ -9,7 +9,8 @@ from typing import Any
 import boto3
 import pytest
 
-from mandates.privacy.personal_data import erase, holdings
+from mandates.privacy.erasure import erase
+from mandates.privacy.holdings import holdings
 from mandates.store.erasing import delete_personal
 from ops.stack import Stack
 from tests.component.operating import main

@@ -23,13 +23,9 @@ from mandates.core.ledger import PersonalValue, first_broken
 from mandates.core.mandate import Mandate
 from mandates.core.retention import EVIDENCE_DAYS
 from mandates.ledger.contributing import contribute_ours
-from mandates.privacy.personal_data import (
-    EvidenceKept,
-    erase,
-    export,
-    holdings,
-    remains,
-)
+from mandates.privacy.erasure import EvidenceKept, erase, remains
+from mandates.privacy.export import export
+from mandates.privacy.holdings import holdings
 from mandates.setup.customers import SEARCHABLE_AFTER_SECONDS
 from mandates.store.customers import owner_of, read_customer, read_slot
 from mandates.store.mandates import mandates_of, read_heads, read_ledger, read_personal
@@ -153,7 +149,7 @@ def test_a_mandate_the_index_does_not_have_yet_is_found(
     activated = active(world)
     replaced = world.post_checkout().body["mandate_id"]
     pending = world.post_checkout(cancel_url=f"{ORIGIN}/elsewhere").body["mandate_id"]
-    monkeypatch.setattr("mandates.privacy.personal_data.mandates_of", lambda _customer_id: iter(()))
+    monkeypatch.setattr("mandates.privacy.holdings.mandates_of", lambda _customer_id: iter(()))
     assert {one.mandate_id for one in holdings(CUSTOMER).mandates} == {activated, replaced, pending}
 
 

@@ -22,7 +22,7 @@ from mandates.gateway.customers import StripeCustomers
 from mandates.gateway.error_mapping import RequestRejected, ResourceMissing
 from mandates.gateway.payment_methods import StripePaymentMethods
 from mandates.ledger import contributing
-from mandates.privacy import personal_data
+from mandates.privacy import erasure, holdings
 from mandates.setup import checkouts, customer_returns
 from mandates.store import batch_reads as store_together
 from mandates.store import customers, events, mandates, sessions
@@ -208,20 +208,20 @@ def _erases_whatever_is_there(name: str, row: type[CustomerRow | CheckoutRow]) -
     def erase(what: Any, *_: Any) -> None:
         delete(row, (getattr(what, "customer_id", what), row.RECORD))
 
-    return lambda patch: patch.setattr(personal_data, name, erase)
+    return lambda patch: patch.setattr(erasure, name, erase)
 
 
 def _forgets(name: str, **what: Any) -> Removal:
     """An erasure reads it without that."""
 
     def remove(patch: pytest.MonkeyPatch) -> None:
-        real = getattr(personal_data, name)
+        real = getattr(holdings, name)
 
         def read(customer_id: str) -> Any:
             found = real(customer_id)
             return replace(found, **what) if found else None
 
-        patch.setattr(personal_data, name, read)
+        patch.setattr(holdings, name, read)
 
     return remove
 

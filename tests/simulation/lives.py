@@ -9,7 +9,8 @@ from mandates.core.return_tokens import By, returned
 from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK, project
 from mandates.core.subjects import payment_method_subject, stripe_customer_subject
 from mandates.ledger.contributing import contribute_ours
-from mandates.privacy.personal_data import erase, holdings
+from mandates.privacy.erasure import erase
+from mandates.privacy.holdings import holdings
 from mandates.revocation.revoking import revoke
 from mandates.store.mandates import add_subject_facts
 from mandates.webhooks.applying import apply_events

@@ -22,7 +22,8 @@ from local.stripe_simulator.outbox import DeliveryAttempt
 from mandates.core.clock import Instant
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.core.terms import Terms
-from mandates.privacy.personal_data import erase, holdings
+from mandates.privacy.erasure import erase
+from mandates.privacy.holdings import holdings
 from mandates.store.published_terms import publish_terms
 from ops.terms import load as load_terms
 from tests.component.world import (

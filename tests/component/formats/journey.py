@@ -16,7 +16,8 @@ from mandates.core.clock import Instant
 from mandates.core.retention import EVIDENCE_DAYS
 from mandates.core.signing_secrets import SigningSecrets, parsed_secrets
 from mandates.ledger.contributing import statuses
-from mandates.privacy.personal_data import erase, holdings
+from mandates.privacy.erasure import erase
+from mandates.privacy.holdings import holdings
 from mandates.store.customers import creation_failed, read_customer
 from mandates.store.events import dismiss
 from mandates.store.mandates import read_heads

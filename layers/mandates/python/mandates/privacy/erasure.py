@@ -1,6 +1,4 @@
-"""Everything held about a customer: exported for them, and erased.
-
-What happens to each thing at an erasure:
+"""Erases everything held about a customer. What happens to each thing:
 
 | held                                   | then                                                        |
 |----------------------------------------|-------------------------------------------------------------|
@@ -19,31 +17,23 @@ reaches a mandate without its customer id; a service can still read it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from mandates.api.views import mandate_view
-from mandates.core.changes import stands_on
-from mandates.core.clock import Clock, Instant, RandomBytes
+from mandates.core.clock import Clock, RandomBytes
 from mandates.core.errors import Busy, LedgerUnreadable
-from mandates.core.facts import Fact, Facts, Kind, to_plain
+from mandates.core.facts import Fact, Kind
 from mandates.core.faults import faults
 from mandates.core.ledger import Entry
 from mandates.core.mandate import Mandate
 from mandates.core.retention import ERASURE, erasure_begun, evidence_ends, last_of_its_life
-from mandates.core.subjects import stripe_customer_subject
-from mandates.ledger.contributing import contribute_ours, statuses
+from mandates.ledger.contributing import contribute_ours
 from mandates.ledger.snapshot import read_record
+from mandates.privacy.holdings import Holdings, holdings
 from mandates.store.conflicts import Conflict
-from mandates.store.customers import Customer, delete_customer, delete_slot, read_customer, read_slot
+from mandates.store.customers import delete_customer, delete_slot
 from mandates.store.erasing import delete_personal, disown, release_stripe_customer
 from mandates.store.mandates import (
-    mandates_of,
-    read_heads,
     read_ledger,
-    read_personal,
-    read_subjects,
 )
 
 PSEUDONYM_PREFIX = "erased:"
@@ -58,96 +48,6 @@ Say = Callable[[str], None]
 
 class EvidenceKept(Exception):
     """Its message says until when, and how to erase sooner. Nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Holdings:
-    """What is found under a customer id. Mandates are newest first."""
-
-    customer_id: str
-    customer: Customer | None
-    slot: Mapping[str, Any] | None
-    mandates: Sequence[Mandate]
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.customer or self.slot or self.mandates)
-
-    @property
-    def stripe_customer_ids(self) -> list[str]:
-        """Every Stripe customer that they have had, as far as anything still names it."""
-        of_mandates = {mandate.stripe_customer_id for mandate in self.mandates}
-        if self.customer is None:
-            return sorted(of_mandates)
-        linked = {self.customer.stripe_customer_id} if self.customer.stripe_customer_id else set()
-        return sorted({*of_mandates, *linked, *self.customer.earlier})
-
-
-def holdings(customer_id: str) -> Holdings:
-    """Everything held under the customer id. It is read strongly consistently, and not only through the
-    index, which may lack a mandate that was just made: the checkout names the newest one and those of the
-    hour before, and the Stripe customer names all that were activated."""
-    customer, slot = read_customer(customer_id), read_slot(customer_id)
-    named = {mandate.mandate_id for mandate in mandates_of(customer_id)}
-    if slot:
-        named |= {slot.mandate_id, *slot.starts}
-    if customer and customer.stripe_customer_id:
-        key = stripe_customer_subject(customer.stripe_customer_id)
-        named |= read_subjects([key])[key].mandates
-    theirs = [mandate for mandate in read_heads(named).values() if mandate.customer_id == customer_id]
-    theirs.sort(key=lambda mandate: (mandate.created_at, mandate.mandate_id), reverse=True)
-    without_params = (
-        {name: value for name, value in asdict(slot).items() if name != "params"} if slot else None
-    )
-    return Holdings(customer_id, customer, without_params, theirs)
-
-
-# ------------------------------------------------------------------------------------------- export
-
-
-def export(held: Holdings, clock: Clock) -> dict[str, Any]:
-    """Everything as JSON values, with the salts that let the customer check the ledger's commitments."""
-    subjects = read_subjects(key for mandate in held.mandates for key in stands_on(mandate, mandate.facts))
-    known = statuses(held.mandates)
-    return {
-        "customer_id": held.customer_id,
-        "exported_at": Instant(clock()).text,
-        "customer": asdict(held.customer) if held.customer else None,
-        "checkout": held.slot,
-        "mandates": [
-            {
-                **mandate_view(mandate, known[mandate.mandate_id]),
-                "facts": _plain(mandate.facts),
-                "ledger": [asdict(entry) for entry in read_ledger(mandate.mandate_id)],
-                "personal": {
-                    str(number): {name: asdict(value) for name, value in values.items()}
-                    for number, values in read_personal(mandate.mandate_id).items()
-                },
-                "stands_on": {key: _plain(subjects[key].facts) for key in stands_on(mandate, mandate.facts)},
-            }
-            for mandate in held.mandates
-        ],
-        "at_stripe": {
-            "where": "the e-mail address, the name and the payment method are kept only at Stripe: "
-            "https://dashboard.stripe.com/customers/ and the customer's id",
-            "customers": held.stripe_customer_ids,
-            "payment_methods": _ids(mandate.payment_method_id for mandate in held.mandates),
-            "checkout_sessions": _ids(mandate.checkout_session_id for mandate in held.mandates),
-            "setup_intents": _ids(mandate.setup_intent_id for mandate in held.mandates),
-            "mandates": _ids(mandate.stripe_mandate_id for mandate in held.mandates),
-        },
-    }
-
-
-def _plain(facts: Facts) -> list[dict[str, Any]]:
-    return [to_plain(facts[key]) for key in sorted(facts)]
-
-
-def _ids(found: Any) -> list[str]:
-    return sorted({one for one in found if one})
-
-
-# -------------------------------------------------------------------------------------------- erase
 
 
 def erase(
