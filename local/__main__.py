@@ -21,7 +21,7 @@ def main() -> int:
         "down": _down,
         "restart-aws": _restart_aws,
         "status": _status,
-        "logs": _logs,
+        "logs": show_logs,
         "demo": _demo,
     }
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
@@ -82,7 +82,7 @@ def _status(settings: Settings) -> int:
     return 0 if running else 1
 
 
-def _logs(settings: Settings) -> int:
+def show_logs(settings: Settings) -> int:
     """Show them even if a process has died, since that is when they are needed. Returns 1 if the emulator,
     which holds the functions' logs, has ended."""
     processes = Processes(settings)

@@ -131,11 +131,11 @@ def _start_emulator(settings: Settings, processes: Processes) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # its saved state contains secrets
     (folder / "tmp").mkdir(exist_ok=True)
     command = [sys.executable, "-m", "local.emulator"]
-    environ = environment.clean() | _emulator(settings, folder)
+    environ = environment.clean() | emulator_environment(settings, folder)
     processes.start("aws", command, settings.aws_port, environ)
 
 
-def _emulator(settings: Settings, folder: Path) -> dict[str, str]:
+def emulator_environment(settings: Settings, folder: Path) -> dict[str, str]:
     """MiniStack's settings: https://github.com/ministackorg/ministack#configuration"""
     return {
         "GATEWAY_PORT": str(settings.aws_port),

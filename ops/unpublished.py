@@ -162,7 +162,7 @@ def _entries(about: OneEntry | PartOfStream | None, table: str) -> list[Added]:
         case OneEntry():
             return [_of_ledger(about, table)]
         case PartOfStream():
-            return added_entries(_of_stream(about))
+            return added_entries(of_stream(about))
     raise NotThere("this is about no entry")
 
 
@@ -176,7 +176,7 @@ def _of_ledger(about: OneEntry, table: str) -> Added:
     return Added("0", about.mandate_id, about.record, image)
 
 
-def _of_stream(about: PartOfStream) -> Iterator[Mapping[str, Any]]:
+def of_stream(about: PartOfStream) -> Iterator[Mapping[str, Any]]:
     """The records of that part, which the stream keeps for 24 hours."""
     streams: Any = boto3.client("dynamodbstreams")
     try:

@@ -113,7 +113,9 @@ def warm_handlers(build: Path, into: Path, aws_url: str, rounds: int, calls: int
     """
     measured: Json = {what: {"handler": [], "bare": [], "events": job.events} for what, job in JOBS.items()}
     for _, (what, job) in itertools.product(range(rounds), JOBS.items()):
-        for which, times in _warm(build, into, aws_url, job.function, job.described(calls, aws_url)).items():
+        for which, times in measured_warm(
+            build, into, aws_url, job.function, job.described(calls, aws_url)
+        ).items():
             measured[what][which] += times
     for what, one in measured.items():
         each = median(one["handler"]) / one["events"]
@@ -121,7 +123,7 @@ def warm_handlers(build: Path, into: Path, aws_url: str, rounds: int, calls: int
     return measured
 
 
-def _warm(build: Path, into: Path, aws_url: str, function: str, job: Json) -> Json:
+def measured_warm(build: Path, into: Path, aws_url: str, function: str, job: Json) -> Json:
     described = into / "job.json"
     described.write_text(json.dumps(job))
     script = str(ROOT / "tests" / "budget" / "warm.py")

@@ -18,6 +18,6 @@ def test_calls_are_answered_and_measured(what: str, tmp_path: Path, monkeypatch:
     job = bench.JOBS[what]
     with bench.canned_aws() as aws_url:
         described = job.described(CALLS, aws_url)
-        measured = bench._warm(artefacts.built(), tmp_path, aws_url, job.function, described)
+        measured = bench.measured_warm(artefacts.built(), tmp_path, aws_url, job.function, described)
     assert {name: len(times) for name, times in measured.items()} == {"handler": MEASURED, "bare": MEASURED}
     assert all(nanoseconds > 0 for times in measured.values() for nanoseconds in times)

@@ -53,13 +53,22 @@ class Rotation:
         self._before = {event["id"] for event in self.stripe.events()}
 
     def _container(self) -> Any:
-        app = self.world.fresh("receive_webhook")
+        with self.world.monkeypatch.context() as starting:
+            starting.setattr("time.time", lambda: self.now)
+            app = self.world.fresh("receive_webhook")
         app.time = SimpleNamespace(time=lambda: self.now)
-        app.secrets._clock = app.time.time
         return app
 
-    def endpoints(self) -> WebhookEndpoints:
-        """As one process has it, which may crash before or after its n-th effect."""
+    def endpoints(self, *waits: Callable[[float], None]) -> WebhookEndpoints:
+        """As one process has it, which may crash before or after its n-th effect.
+
+        Its first pauses are those `waits`. In the others time passes.
+        """
+        first = iter(waits)
+
+        def wait(seconds: float) -> None:
+            next(first, self.pass_time)(seconds)
+
         real = self.gateway.webhook_endpoints
         at_stripe: Any = SimpleNamespace(
             list_all=real.list_all,
@@ -73,7 +82,7 @@ class Rotation:
             secrets,
             OWNER_MARK,
             clock=lambda: self.now,
-            sleep=self.pass_time,
+            sleep=wait,
             say=self.said.append,
         )
 
@@ -227,9 +236,7 @@ def test_a_deployment_in_the_middle_leaves_the_rotation_alone(rotation: Rotation
         rotation.endpoints().register(moved, "registered", {"n": len(deployed)}, f"r {rotation.now}")
         deployed.append(len(rotation.at_stripe()))
 
-    rotating = rotation.endpoints()
-    rotating._sleep = deploy_while_waiting
-    rotating.rotate()
+    rotation.endpoints(*[deploy_while_waiting] * 3).rotate()
     assert deployed == [2, 2, 1]
     rotation.is_rotated_from(first.endpoint_id)
     rotation.nothing_was_refused_or_lost()
@@ -249,15 +256,12 @@ def test_a_later_deployment_does_not_undo_it(rotation: Rotation) -> None:
 
 def test_another_api_version_deployed_meanwhile_ends_the_rotation(rotation: Rotation) -> None:
     other = Wanted(URL, "2026-09-30.endive", frozenset(HANDLED_TYPES))
-    rotating = rotation.endpoints()
 
     def deploy(seconds: float) -> None:
         rotation.pass_time(seconds)
-        rotating._sleep = rotation.pass_time
         rotation.endpoints().register(other, "registered", {}, "upgrade")
 
-    rotating._sleep = deploy
-    rotating.rotate()
+    rotation.endpoints(deploy).rotate()
     (only,) = rotation.at_stripe()
     assert only.api_version == other.api_version
     assert rotation.secrets.read().knows(only.endpoint_id)
@@ -276,15 +280,13 @@ def test_a_version_upgrade_refuses_nothing_either(rotation: Rotation, forging: b
 
 def test_two_rotations_at_once_end_in_one_endpoint(rotation: Rotation) -> None:
     (first,) = rotation.at_stripe()
-    one, two = rotation.endpoints(), rotation.endpoints()
+    two = rotation.endpoints()
 
     def other_goes_first(seconds: float) -> None:
-        one._sleep = rotation.pass_time
         two.rotate()
         rotation.pass_time(seconds)
 
-    one._sleep = other_goes_first
-    one.rotate()
+    rotation.endpoints(other_goes_first).rotate()
     assert len(rotation.at_stripe()) == 1
     assert rotation.secrets.read().entry(first.endpoint_id) is None
     rotation.nothing_was_refused_or_lost()

@@ -224,7 +224,7 @@ def test_an_open_shard_is_read_no_further_than_the_part(
 
     monkeypatch.setattr("ops.unpublished.boto3.client", lambda _: Open())
     part = unpublished.PartOfStream("arn", "shard", "101", "102", 2, "PublishChanges")
-    assert [one["dynamodb"]["SequenceNumber"] for one in unpublished._of_stream(part)] == ["101", "102"]
+    assert [one["dynamodb"]["SequenceNumber"] for one in unpublished.of_stream(part)] == ["101", "102"]
 
 
 def test_what_the_stream_has_no_more_stays(world: World, bus: Events, capsys: Printed) -> None:

@@ -26,7 +26,7 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
     settings = Settings.apart(tmp_path)
     (settings.state / "aws" / "tmp").mkdir(parents=True)
     processes, clean, python = Processes(settings), environment.clean(), [sys.executable, "-m"]
-    emulator = clean | stack._emulator(settings, settings.state / "aws")
+    emulator = clean | stack.emulator_environment(settings, settings.state / "aws")
     simulator = ["local.stripe_simulator", "--host", HOST, "--port", str(settings.stripe_port)]
     try:
         processes.start("aws", [*python, "local.emulator"], settings.aws_port, emulator)

@@ -249,7 +249,7 @@ def installed() -> Iterator[None]:
         lambda key, **given: Gateway(key, http_client=client, chance=random.random, **given),
     )
     patch.setattr(stripe, "enable_telemetry", False)
-    patch.setattr(telemetry._metrics, "add_metric", _count)
+    patch.setattr(telemetry.metrics, "add_metric", _count)
     level = telemetry.logger.log_level
     telemetry.logger.setLevel("CRITICAL")
     tables.bind({name: name for name in TABLES})

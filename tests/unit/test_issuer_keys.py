@@ -12,7 +12,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from mandates.api import issuer_keys
 from mandates.api.issuer_keys import IssuerUnreadable, fetch_json
 from mandates.core.token_claims import TokenRefused
 from tests.unit.issuer import (
@@ -338,11 +337,11 @@ def test_keys_are_fetched_over_tls_or_from_this_machine(address: str) -> None:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     calls: list[tuple[str, float]] = []
 
-    def urlopen(address: str, timeout: float) -> io.BytesIO:
+    def urlopen(_: object, address: str, timeout: float) -> io.BytesIO:
         calls.append((address, timeout))
         return io.BytesIO(b'{"keys": []}')
 
-    monkeypatch.setattr(issuer_keys._opener(), "open", urlopen)
+    monkeypatch.setattr("urllib.request.OpenerDirector.open", urlopen)
     return calls
 
 

@@ -46,12 +46,12 @@ def test_logs_are_shown_when_a_process_has_died(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("local.logs.lines", lambda _: ["what a function logged"])
-    assert local._logs(settings) == 1
+    assert local.show_logs(settings) == 1
     assert "make up" in capsys.readouterr().out
     start(settings, "aws", STAYS)
     start(settings, "stripe", DIES)
     until_dead(settings, "stripe")
-    assert local._logs(settings) == 0
+    assert local.show_logs(settings) == 0
     said = capsys.readouterr().out
     assert said.startswith("what a function logged\n")
     assert "stripe has ended" in said
@@ -63,7 +63,7 @@ def test_with_aws_the_logs_are_gone_and_it_is_said_why(
 ) -> None:
     start(settings, "aws", DIES)
     until_dead(settings, "aws")
-    assert local._logs(settings) == 1
+    assert local.show_logs(settings) == 1
     assert "out of memory" in capsys.readouterr().out
 
 

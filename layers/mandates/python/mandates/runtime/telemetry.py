@@ -30,7 +30,7 @@ logger = Logger(
     json_serializer=_line,
     json_deserializer=str,
 )
-_metrics = Metrics()
+metrics = Metrics()
 
 Handler = Callable[[Any, Any], Any]
 
@@ -51,7 +51,7 @@ def count(name: str, amount: int = 1) -> None:
 
 def measure(name: str, value: float, unit: MetricUnit) -> None:
     """Add one value to a distribution whose percentiles are kept. It is sent together with the counts."""
-    _metrics.add_metric(name=name, unit=unit, value=value)
+    metrics.add_metric(name=name, unit=unit, value=value)
 
 
 def correlate(**ids: Any) -> None:
@@ -97,8 +97,8 @@ def instrumented(handler: Handler) -> Handler:
         finally:
             _count_if_almost_timed_out(given, context)
             logger.remove_keys(logger.get_current_keys().keys() - before)
-            if _metrics.provider.metric_set:
-                _metrics.flush_metrics()
+            if metrics.provider.metric_set:
+                metrics.flush_metrics()
 
     return wrapped
 
