@@ -9,13 +9,8 @@ from mandates.api.requests import Request, api
 from mandates.api.responses import Response
 from mandates.core.canonical import canonical_json
 from mandates.core.errors import NotFound
-from mandates.evidence.signed_packs import (
-    Settings,
-    Signer,
-    keys_view,
-    page_asked_for,
-    signed_evidence,
-)
+from mandates.evidence.packs import Settings, page_asked_for, signed_evidence
+from mandates.evidence.signing import Signer, keys_view
 from mandates.runtime import aws, settings
 from mandates.runtime.addresses import normalised_origins
 from mandates.store import tables

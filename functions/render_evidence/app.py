@@ -16,12 +16,8 @@ from mandates.api.responses import Response
 from mandates.core.canonical import canonical_json
 from mandates.core.errors import NotAcceptable
 from mandates.core.visible import visible, visible_lines
-from mandates.evidence.signed_packs import (
-    Settings,
-    Signer,
-    page_asked_for,
-    signed_evidence,
-)
+from mandates.evidence.packs import Settings, page_asked_for, signed_evidence
+from mandates.evidence.signing import Signer
 from mandates.runtime import aws, settings
 from mandates.runtime.addresses import normalised_origins
 from mandates.runtime.telemetry import logger

@@ -18,7 +18,7 @@ from mandates.core.canonical import canonical_json
 from mandates.core.errors import LedgerUnreadable
 from mandates.core.faults import faults
 from mandates.core.formats import NewerFormat
-from mandates.evidence.signed_packs import signed_evidence
+from mandates.evidence.packs import signed_evidence
 from mandates.ledger.contributing import statuses
 from mandates.ledger.snapshot import read_record
 from mandates.store.mandates import read_heads

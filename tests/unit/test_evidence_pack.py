@@ -23,7 +23,8 @@ from mandates.core.evidence_pack import build_pack
 from mandates.core.facts import merge
 from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_unsound
 from mandates.core.record import Record
-from mandates.evidence.signed_packs import Signer, keys_view, page_asked_for
+from mandates.evidence.packs import page_asked_for
+from mandates.evidence.signing import Signer, keys_view
 from ops.__main__ import main
 from ops.evidence import problems_in
 from tests.unit.examples import (

@@ -11,7 +11,7 @@ begins where Stripe's list begins.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
@@ -51,6 +51,15 @@ and to queue, and then the sweep (setup/sweep.py)."""
 CLOCKS_APART_SECONDS = 60
 
 ListedEvent = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The events that were made in [start, stop), in epoch seconds; oldest first."""
+
+    start: int
+    stop: int
+    events: Sequence[ListedEvent]
 
 
 class WrongMode(Exception):
@@ -124,19 +133,25 @@ class Reconciler:
         begin = cursors[group] - OVERLAP_SECONDS if self.since is None else self.since
         start = max(begin, now - EVENTS_LISTED_SECONDS)
         moves = start <= cursors[group] and not self.dry_run
-        end = now + CLOCKS_APART_SECONDS
-        length, all_taken = FIRST_SLICE_SECONDS, True
+        all_taken = True
+        for part in self._slices(types, start, now + CLOCKS_APART_SECONDS):
+            # If the queue refuses an event, the cursor stays where it is, but later events are not held up.
+            all_taken &= self._take(part, now, found)
+            if all_taken and moves:
+                cursors[group] = max(cursors[group], min(part.stop, now))
+                advance(group, cursors[group], types, Instant(self.clock()))
+
+    def _slices(self, types: Sequence[str], start: int, end: int) -> Iterator[Slice]:
+        """All of [start, end), oldest first. A slice with too many events is halved, and after one with few
+        the next is twice as long."""
+        length = FIRST_SLICE_SECONDS
         while start < end:
             stop = min(start + length, end)
             events = self._listed(types, start, stop)
             if events is None:
                 length = (stop - start) // 2
                 continue
-            # If the queue refuses an event, the cursor stays where it is, but later events are not held up.
-            all_taken &= self._take(events, start, stop, now, found)
-            if all_taken and moves:
-                cursors[group] = max(cursors[group], min(stop, now))
-                advance(group, cursors[group], types, Instant(self.clock()))
+            yield Slice(start, stop, events)
             start = stop
             if len(events) < MOST_PER_SLICE // 2:
                 length *= 2
@@ -163,15 +178,15 @@ class Reconciler:
         if livemode is not self.livemode:
             raise WrongMode("the API key is not for the mode in StripeLivemode: correct one of them")
 
-    def _take(self, events: Sequence[ListedEvent], start: int, stop: int, now: int, found: Found) -> bool:
+    def _take(self, part: Slice, now: int, found: Found) -> bool:
         """Queue the events without a record. False if the queue did not accept all of them."""
-        known = recorded(event["id"] for event in events)
-        missing = [event for event in events if event["id"] not in known]
-        found.listed += len(events)
+        known = recorded(event["id"] for event in part.events)
+        missing = [event for event in part.events if event["id"] not in known]
+        found.listed += len(part.events)
         found.missing += len(missing)
         found.gap += sum(event["created"] < now - ON_THEIR_WAY_SECONDS for event in missing)
-        until = rfc3339(min(stop, now))
-        self.say(f"{rfc3339(start)} to {until}: {len(events)} listed, {len(missing)} not recorded")
+        until = rfc3339(min(part.stop, now))
+        self.say(f"{rfc3339(part.start)} to {until}: {len(part.events)} listed, {len(missing)} not recorded")
         if not missing or self.dry_run:
             return True
         if self.queue.length() > MOST_WAITING:
