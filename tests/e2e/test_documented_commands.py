@@ -101,7 +101,6 @@ def test_readmes_front_end(stack: StackJson, customer: Customer, mandate_id: str
         block("README.md", "call -X PUT")
         .replace(".local/stack.json", "stack.json")
         .replace(".venv/bin/python", sys.executable)
-        .replace("http://127.0.0.1:4000", stack["storefront_url"])
         .replace("<digest from above>", shown["terms_digest"])
         .replace("<wording_digest from above>", shown["wording_digest"])
         .replace("<mandate_id from above>", mandate_id)

@@ -19,7 +19,7 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 class RedirectRefused(Exception):
-    """Its message says what is wrong with the URL."""
+    """Its message says what is wrong with the URL, as the end of a sentence that begins with its field."""
 
 
 def origin_of(url: str) -> str:
@@ -58,7 +58,7 @@ def checked_redirect(url: str, allowed_origins: Collection[str]) -> str:
     if "#" in url:
         raise RedirectRefused("must not contain a fragment")
     if origin not in allowed_origins:
-        raise RedirectRefused(f"its origin {origin} is not one of the allowed origins")
+        raise RedirectRefused(f"has the origin {origin}, which is not one of the allowed origins")
     return url
 
 
