@@ -67,7 +67,11 @@ def run_reconcile(stack: Stack, chosen: argparse.Namespace) -> int:
         say=say,
     ).run()
     swept = Sweeper(
-        stack.gateway.checkout_sessions, stack.name, time.time, _unlimited, dry_run=chosen.dry_run
+        stack.gateway.checkout_sessions,
+        stack.output("OwnerMark"),
+        time.time,
+        _unlimited,
+        dry_run=chosen.dry_run,
     ).run()
     for line in told(found, swept, dry_run=chosen.dry_run):
         say(line)
@@ -103,7 +107,7 @@ _STOPPED = {
 def problems(found: Found, swept: Swept, *, dry_run: bool) -> list[str]:
     wrong = []
     if found.out_of_reach:
-        wrong.append("events may be lost: the last run was more than the 30 days ago that Stripe lists")
+        wrong.append("events may be lost: the last run was over 30 days ago, and Stripe lists no older ones")
     if found.stopped:
         wrong.append(_STOPPED.get(found.stopped, f"stopped: {found.error or found.stopped}"))
     if found.not_taken:

@@ -12,9 +12,9 @@ from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import keep_beside
 from mandates.core.mandate import Mandate
 from mandates.core.messages import EVENT
+from mandates.core.stripe_events.meaning import AboutMandate
 from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK, project
 from mandates.core.stripe_events.readers import read_event
-from mandates.core.stripe_events.reading import AboutMandate
 from mandates.store import mandates as store
 from mandates.store import tables
 from mandates.store.dynamodb import Transaction

@@ -32,7 +32,7 @@ SOURCES = [*(ROOT / "functions").glob("*/app.py"), *(ROOT / "layers" / "mandates
 NAMESPACE, DIMENSIONS = "AmazonPayMandates", {"service": {"Ref": "AWS::StackName"}}
 OUTCOMES = ("Applied", "Foreign", "Ignored", "Known", "LivemodeMismatch", "Quarantined")
 BY_OUTCOME = {f"Events{outcome}" for outcome in OUTCOMES}
-"""process_webhook's, one for each outcome (core/stripe_events/reading.py, store/events.py,
+"""process_webhook's, one for each outcome (core/stripe_events/meaning.py, store/events.py,
 webhooks/applying.py)."""
 
 IN_STREAM = {"MandatesActivated", "MandatesExpired", "MandatesWithdrawn", "SetupAttemptsFailed"}

@@ -88,7 +88,7 @@ def test_one_flipped_bit_in_an_entry_is_noticed_and_the_entry_named(
         put(flipped)
         assert verify(mandate_id) == 1, flipped
         first = capsys.readouterr().err.splitlines()[0]
-        assert first == f"entry {number} is the first that was altered, removed or inserted", flipped
+        assert first == f"entry {number} is the first that was altered, removed or put in", flipped
         touched.add(attribute)
     assert touched >= {"number", "recorded_at", "source", "facts", "status", "previous_hash", "hash"}
     put(item)

@@ -5,7 +5,7 @@ import pytest
 from mandates.runtime.queues import Queue
 from ops import __main__ as ops
 from ops.stack import Stack
-from tests.component.world import World
+from tests.component.world import OWNER_MARK, World
 
 
 @pytest.fixture(autouse=True)
@@ -16,13 +16,14 @@ def the_stack_is_this_world(world: World, monkeypatch: pytest.MonkeyPatch) -> No
         "StripeApiBase": world.stripe.url,
         "StripeLivemode": "false",
     }
-    monkeypatch.setattr(Stack, "outputs", {"WebhookQueueUrl": world.queue_url})
+    outputs = {"WebhookQueueUrl": world.queue_url, "OwnerMark": OWNER_MARK}
+    monkeypatch.setattr(Stack, "outputs", outputs)
     monkeypatch.setattr(Stack, "parameters", parameters)
     monkeypatch.setattr(Stack, "use_tables", lambda _stack: None)
 
 
 def reconcile(*arguments: str) -> int:
-    return ops.main(["--stack", "test-stack", "reconcile", *arguments])
+    return ops.main(["--stack", "a-stack", "reconcile", *arguments])
 
 
 def lost(world: World) -> str:

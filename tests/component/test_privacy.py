@@ -412,7 +412,7 @@ def test_a_broken_chain_is_told(world: World) -> None:
     problems = erase(
         holdings(CUSTOMER), override=None, clock=later, random_bytes=lambda n: b"r" * n, say=lambda _: None
     )
-    assert problems[0] == f"{mandate_id}: entry 2 is the first that was altered, removed or inserted"
+    assert problems[0] == f"{mandate_id}: entry 2 is the first that was altered, removed or put in"
 
 
 def test_what_remains_names_where_and_how(world: World) -> None:

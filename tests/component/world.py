@@ -43,6 +43,7 @@ REQUEST_ID = "00000000-0000-0000-0000-000000000000"
 WEBHOOK_SECRET = "whsec_placeholder"
 CUSTOMER = "auth0|ann"
 STRANGER = "auth0|bob"
+OWNER_MARK = "test-stack"
 
 TABLES = {
     store_name(name): name
@@ -139,7 +140,7 @@ class World:
         self.environment = {
             "ALLOWED_ORIGINS": ORIGIN,
             "EVIDENCE_KEY_IDS": self.evidence_key_arn,
-            "OWNER_MARK": "test-stack",
+            "OWNER_MARK": OWNER_MARK,
             "STRIPE_API_BASE": self.stripe.url,
             "STRIPE_API_KEY_SECRET_ARN": self.api_key_arn,
             "STRIPE_LIVEMODE": "false",

@@ -14,7 +14,7 @@ from mandates.core.changes import Contribution, EventRecord, Subject, stands_on,
 from mandates.core.facts import NO_FACTS, Fact, Facts, merge
 from mandates.core.ledger import GENESIS, Entry
 from mandates.core.mandate import Mandate, Status
-from mandates.core.stripe_events.reading import AboutMandate, AboutSubject, Impossible, NotOurs, Reading
+from mandates.core.stripe_events.meaning import AboutMandate, AboutSubject, Impossible, Meaning, NotOurs
 
 RECORDED_AT = "2026-11-24T12:00:00.000Z"
 
@@ -24,7 +24,7 @@ class Told:
     """Something that happens to the mandate: what an event says, or the fact of a call of our own."""
 
     name: str
-    says: Reading | Fact
+    says: Meaning | Fact
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from mandates.core.changes import WHOLE_EVENT
 from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import first_broken
 from mandates.core.mandate import Status
-from mandates.core.stripe_events.reading import AboutMandate, AboutSubject, Reading
+from mandates.core.stripe_events.meaning import AboutMandate, AboutSubject, Meaning
 from tests.simulation.core_world import CoreWorld, Identity, Told, identity
 
 
@@ -279,7 +279,7 @@ def _check_ledger(alphabet: Alphabet, world: CoreWorld, happened: Happened, path
             raise OrderMatters(f"{' → '.join(path)}: the ledger has {dict(entered)}")
 
 
-def _belongs_in_the_ledger(told: Sequence[Reading | Fact]) -> Iterator[str]:
+def _belongs_in_the_ledger(told: Sequence[Meaning | Fact]) -> Iterator[str]:
     """The sources of what concerns the mandate: its subjects do so once it is set up, now or later."""
     is_set_up = any(
         isinstance(says, AboutMandate) and says.fact.kind is Kind.SETUP_SUCCEEDED for says in told

@@ -16,7 +16,7 @@ from mandates.core.facts import Fact, Facts, Kind, merge, merge_fact
 from mandates.core.ledger import GENESIS
 from mandates.core.mandate import Status
 from mandates.core.return_tokens import By, returned
-from mandates.core.stripe_events.reading import AboutMandate, AboutSubject, NotOurs
+from mandates.core.stripe_events.meaning import AboutMandate, AboutSubject, NotOurs
 from tests.simulation import core_world
 from tests.simulation.core_world import CoreWorld, identity
 from tests.simulation.every_order import Alphabet, OrderMatters, Repeat, apply_directly, walk

@@ -245,7 +245,7 @@ def test_a_value_that_no_erasure_took_is_missed() -> None:
     evidence = page(replace(set_up(), personal={}))
     assert (evidence["mandate"]["customer_id"], evidence["mandate"]["customer_erased"]) == (None, False)
     assert problems(file(evidence)) == [
-        "1.json: faults: when this pack was made, personal_values: missing beside entry 1, without an"
+        "1.json: faults: when this pack was made, personal_values: gone beside entry 1, without an"
         " erasure: source_ip, subject, user_agent"
     ]
 
@@ -359,7 +359,7 @@ def test_what_was_broken_when_the_pack_was_made_is_signed_as_broken() -> None:
     assert problems(file(evidence)) == [
         "1.json: entry 3: was altered: its content does not match its hash",
         "1.json: ledger: entry 3 was altered before this pack was made",
-        "1.json: faults: when this pack was made, entry 3 is the first that was altered, removed or inserted",
+        "1.json: faults: when this pack was made, entry 3 is the first that was altered, removed or put in",
     ]
 
 

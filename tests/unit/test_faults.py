@@ -148,7 +148,7 @@ def test_an_entry_that_says_revoked_is_believed_when_its_reason_is_gone() -> Non
     assert [entry.status for entry in known.entries] == ["revoked", "revoked"]
     forged = replace(known, subjects={})
     assert proven(forged).status is Status.REVOKED
-    assert faults(forged) == ["entry 1: it says revoked, but what withdrew the mandate is stored nowhere"]
+    assert faults(forged) == ["entry 1: it says revoked, and what withdrew the mandate is stored nowhere"]
 
 
 def test_a_further_telling_of_what_was_told_changes_nothing() -> None:
@@ -176,11 +176,11 @@ def test_what_does_not_withdraw_is_nothing_on_a_subject() -> None:
 @pytest.mark.parametrize(
     ("kept", "fault"),
     [
-        ({}, "personal_values: missing beside entry 1, without an erasure: source_ip, subject, user_agent"),
+        ({}, "personal_values: gone beside entry 1, without an erasure: source_ip, subject, user_agent"),
         ({1: None}, "personal_values: those beside entry 1 can't be read"),
         (
             {1: {name: value for name, value in PERSONAL.items() if name != "subject"}},
-            "personal_values: missing beside entry 1, without an erasure: subject",
+            "personal_values: gone beside entry 1, without an erasure: subject",
         ),
         (
             {1: {**PERSONAL, "subject": PersonalValue("auth0|bob", "03" * 32)}},
@@ -210,7 +210,7 @@ def test_personal_values_are_those_that_were_committed_to(kept: Any, fault: str)
 def test_an_erasure_takes_all_the_values_of_an_entry_or_none() -> None:
     only_one = {1: {"user_agent": PERSONAL["user_agent"]}}
     assert faults(replace(recorded([our_own(ERASED)]), personal=only_one)) == [
-        "personal_values: missing beside entry 1, without an erasure: source_ip, subject"
+        "personal_values: gone beside entry 1, without an erasure: source_ip, subject"
     ]
 
 
@@ -293,7 +293,7 @@ def test_entries_of_another_mandate_are_noticed() -> None:
 def test_a_broken_chain_says_nothing_of_the_status(gone: int) -> None:
     sound = set_up()
     broken = read_again(replace(sound, entries=[*sound.entries[:gone], *sound.entries[gone + 1 :]]))
-    assert faults(broken)[0] == f"entry {gone + 1} is the first that was altered, removed or inserted"
+    assert faults(broken)[0] == f"entry {gone + 1} is the first that was altered, removed or put in"
     assert proven(broken).status is None
 
 
@@ -301,4 +301,4 @@ def test_a_broken_chain_says_nothing_of_the_status(gone: int) -> None:
 def test_an_end_that_was_cut_off_alone_is_missed(length: int) -> None:
     sound = set_up()
     cut = read_again(replace(sound, entries=sound.entries[:length]))
-    assert faults(cut)[0] == f"entry {length + 1} is the first that was altered, removed or inserted"
+    assert faults(cut)[0] == f"entry {length + 1} is the first that was altered, removed or put in"

@@ -11,9 +11,9 @@ from stripe.params.checkout import SessionCreateParamsSetupIntentData
 
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import GENESIS, append
+from mandates.core.stripe_events.meaning import AboutMandate, AboutSubject, Impossible, Meaning, NotOurs
 from mandates.core.stripe_events.projection import HANDLED_TYPES, KEPT, project
 from mandates.core.stripe_events.readers import READERS, read_event
-from mandates.core.stripe_events.reading import AboutMandate, AboutSubject, Impossible, NotOurs, Reading
 from mandates.core.subjects import payment_method_subject, stripe_customer_subject
 from tests.unit.examples import (
     AT,
@@ -36,7 +36,7 @@ from tests.unit.laws import json_values, law
 EVENT_ID = "evt_example"
 
 
-def reading_of(whole: dict[str, Any], *, livemode: bool = False) -> Reading:
+def reading_of(whole: dict[str, Any], *, livemode: bool = False) -> Meaning:
     """As it happens: projected, through the queue as JSON, and read."""
     message = json.dumps(project(json.loads(json.dumps(whole))))
     return read_event(json.loads(message), owner_mark=OWNER_MARK, livemode=livemode)
@@ -48,7 +48,7 @@ def fact(kind: Kind, detail: dict[str, str] | None = None, **named: str) -> Fact
 
 # ------------------------------------------------------------------------------- what each one says
 
-EXPECTED: dict[str, Reading] = {
+EXPECTED: dict[str, Meaning] = {
     "checkout.session.completed": AboutMandate(
         EVENT_ID,
         MANDATE_ID,
@@ -505,7 +505,7 @@ def test_whatever_the_json_projecting_does_not_raise(whole: dict[str, Any], kind
 def test_whatever_the_shape_nothing_private_is_kept_and_the_rest_is_readable(whole: dict[str, Any]) -> None:
     kept = project(with_marked_secrets(whole))
     assert "PRIVATE" not in json.dumps(kept)
-    assert isinstance(read_event(kept, owner_mark=OWNER_MARK, livemode=False), Reading)
+    assert isinstance(read_event(kept, owner_mark=OWNER_MARK, livemode=False), Meaning)
 
 
 @pytest.mark.parametrize("kind", EVERY_EVENT)

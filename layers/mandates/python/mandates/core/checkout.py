@@ -125,16 +125,15 @@ def checkout_step(
         return Refuse(slot.refusal)
     if slot is None or mandate is not Status.PENDING:
         return Start()
-    unresolved = slot.checkout_session_id is None
-    if unresolved and now - slot.created_at >= IDEMPOTENCY_WINDOW_SECONDS:
+    if slot.checkout_session_id is None and now - slot.created_at >= IDEMPOTENCY_WINDOW_SECONDS:
         return Abandon(slot)
     if now >= slot.expires_at:
         return Start()
     if request != slot.request:
         return Replace(slot)
-    if slot.checkout_session_id and slot.url:
-        return Reuse(slot, slot.checkout_session_id, slot.url)
-    return Resume(slot)
+    if slot.checkout_session_id is None:
+        return Resume(slot)
+    return Reuse(slot, slot.checkout_session_id, slot.url) if slot.url else Start()
 
 
 def recent_starts(slot: Slot | None, now: int) -> dict[str, int]:

@@ -1,7 +1,9 @@
 """Finds what is stored about a mandate and does not follow from its ledger.
 
 The evidence pack and its alarm, the offline check of a pack, and `python -m ops mandate verify` all use this
-list. Its sentences are logged, so they name places and never a personal value.
+list. Its sentences are logged, so they name places and never a personal value. They also stand in signed
+packs, and the offline check compares them word for word: after a rewording it would report the faults of an
+older pack twice.
 """
 
 from collections.abc import Iterator
@@ -31,7 +33,7 @@ def faults(record: Record) -> list[str]:
 
 def _of_the_chain(record: Record) -> Iterator[str]:
     if record.first_broken is not None:
-        yield f"entry {record.first_broken} is the first that was altered, removed or inserted"
+        yield f"entry {record.first_broken} is the first that was altered, removed or put in"
     if any(entry.mandate_id != record.mandate_id for entry in record.sound):
         yield "ledger: there are entries of another mandate"
 
@@ -61,7 +63,7 @@ def _of_statuses(known: Proven) -> Iterator[str]:
             yield f"entry {entry.number}: its status does not follow from the facts up to it"
     says_so = [entry.number for entry in known.entries if entry.status == Status.REVOKED]
     if says_so and not known.withdrawals:
-        yield f"entry {says_so[0]}: it says revoked, but what withdrew the mandate is stored nowhere"
+        yield f"entry {says_so[0]}: it says revoked, and what withdrew the mandate is stored nowhere"
 
 
 def _of_personal_values(record: Record, known: Proven) -> Iterator[str]:
@@ -79,7 +81,7 @@ def _of_personal_values(record: Record, known: Proven) -> Iterator[str]:
         kept = record.personal.get(number, {})
         gone = [] if kept is None else sorted(committed.keys() - kept.keys())
         if gone and (kept or not known.erased):
-            yield f"personal_values: missing beside entry {number}, without an erasure: {', '.join(gone)}"
+            yield f"personal_values: gone beside entry {number}, without an erasure: {', '.join(gone)}"
 
 
 def _of_the_terms(record: Record, known: Proven) -> Iterator[str]:

@@ -180,7 +180,7 @@ class PersonalRow(Item):
 
 
 class UnreleasedIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Lists what could not be released at Stripe, the longest first: nothing else carries `unsettled`."""
+    """Lists what could not be released at Stripe, longest first: nothing else carries `unsettled`."""
 
     class Meta:
         index_name = "unsettled"

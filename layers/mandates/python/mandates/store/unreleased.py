@@ -64,7 +64,7 @@ def remove_unreleased(one: Unreleased) -> None:
 
 
 def all_unreleased(limit: int | None = None) -> Iterator[Unreleased]:
-    """What is listed, the longest first, read page by page.
+    """What is listed, longest first, read page by page.
 
     Found through the index, so what was listed or released in the last moments may be missing or still there.
     """

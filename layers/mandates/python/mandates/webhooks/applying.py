@@ -16,8 +16,8 @@ from mandates.core.clock import Clock, Instant
 from mandates.core.errors import Busy
 from mandates.core.facts import Kind
 from mandates.core.mandate import Mandate
+from mandates.core.stripe_events.meaning import AboutMandate, AboutSubject, Impossible, Meaning, NotOurs
 from mandates.core.stripe_events.readers import read_event
-from mandates.core.stripe_events.reading import AboutMandate, AboutSubject, Impossible, NotOurs, Reading
 from mandates.ledger.contributing import contribute, withdraw_subject, work_out
 from mandates.store.batch_reads import ReadTogether, read_together
 from mandates.store.dynamodb import StoreError
@@ -40,7 +40,7 @@ def apply_events(
     """
     by_id = {event["id"]: event for event in events}
     results: Results = {}
-    readings: dict[str, Reading] = {}
+    readings: dict[str, Meaning] = {}
     for event_id, event in by_id.items():
         try:
             readings[event_id] = read_event(event, owner_mark=owner_mark, livemode=livemode)
@@ -69,7 +69,7 @@ def apply_events(
     return results
 
 
-def _known_of(records: Sequence[EventRecord], readings: Iterable[Reading]) -> ReadTogether | None:
+def _known_of(records: Sequence[EventRecord], readings: Iterable[Meaning]) -> ReadTogether | None:
     """Everything that a batch needs to know, in one request; None if that fails.
 
     One of the tables may be out of reach, or one of the mandates may be unreadable.

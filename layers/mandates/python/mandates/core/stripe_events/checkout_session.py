@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from mandates.core.facts import Kind
 from mandates.core.stripe_events.event import Event, Reader
-from mandates.core.stripe_events.reading import AboutMandate, NotOurs, Reading
+from mandates.core.stripe_events.meaning import AboutMandate, Meaning, NotOurs
 
 
 def _contributes(kind: Kind) -> Reader:
-    def reader(event: Event) -> Reading:
+    def reader(event: Event) -> Meaning:
         mandate_id = event.our_mandate()
         if mandate_id is None:
             return NotOurs(event.id, "foreign")

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from mandates.core.facts import Kind
 from mandates.core.stripe_events.event import Event, Reader
-from mandates.core.stripe_events.reading import AboutSubject, Reading
+from mandates.core.stripe_events.meaning import AboutSubject, Meaning
 from mandates.core.subjects import stripe_customer_subject
 
 
-def _deleted(event: Event) -> Reading:
+def _deleted(event: Event) -> Meaning:
     stripe_customer_id = event.id_of("id")
     fact = event.fact(Kind.DELETED, stripe_customer=stripe_customer_id)
     return AboutSubject(event.id, stripe_customer_subject(stripe_customer_id), fact)

@@ -5,8 +5,8 @@ from typing import Any
 
 from mandates.core.facts import Fact, Kind, ids, is_time
 from mandates.core.ids import is_stripe_id
+from mandates.core.stripe_events.meaning import Meaning
 from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK, is_storable
-from mandates.core.stripe_events.reading import Reading
 
 
 class Unreadable(Exception):
@@ -79,4 +79,4 @@ class Event:
         return Fact(kind, self.created, self.id, ids(**named), detail or {})
 
 
-Reader = Callable[[Event], Reading]
+Reader = Callable[[Event], Meaning]

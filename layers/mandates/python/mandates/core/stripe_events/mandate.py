@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from mandates.core.facts import Kind
 from mandates.core.stripe_events.event import Event, Reader
+from mandates.core.stripe_events.meaning import AboutSubject, Meaning, NotOurs
 from mandates.core.stripe_events.payment_method import AMAZON_PAY
-from mandates.core.stripe_events.reading import AboutSubject, NotOurs, Reading
 from mandates.core.subjects import payment_method_subject
 
 
-def _updated(event: Event) -> Reading:
+def _updated(event: Event) -> Meaning:
     if event.nested_text("payment_method_details", "type") not in {AMAZON_PAY, None}:
         return NotOurs(event.id, "foreign")
     if event.text("status") != "inactive":

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from mandates.core.facts import Kind
 from mandates.core.stripe_events.event import Event, Reader
-from mandates.core.stripe_events.reading import AboutSubject, NotOurs, Reading
+from mandates.core.stripe_events.meaning import AboutSubject, Meaning, NotOurs
 from mandates.core.subjects import payment_method_subject
 
 AMAZON_PAY = "amazon_pay"
 """The type of an Amazon Pay payment method."""
 
 
-def _detached(event: Event) -> Reading:
+def _detached(event: Event) -> Meaning:
     if event.text("type") != AMAZON_PAY:
         return NotOurs(event.id, "foreign")
     # The object's customer is already null and it carries no metadata of ours, so nothing tells whether it is

@@ -10,7 +10,7 @@ from typing import Any
 from mandates.core.ids import is_stripe_id
 from mandates.core.stripe_events import checkout_session, customer, mandate, payment_method, setup_intent
 from mandates.core.stripe_events.event import Event, Reader, Unreadable
-from mandates.core.stripe_events.reading import Impossible, NotOurs, Reading
+from mandates.core.stripe_events.meaning import Impossible, Meaning, NotOurs
 
 READERS: Mapping[str, Mapping[str, Reader]] = {
     "checkout.session": checkout_session.READERS,
@@ -24,7 +24,7 @@ READERS: Mapping[str, Mapping[str, Reader]] = {
 _BY_TYPE = {event_type: reader for readers in READERS.values() for event_type, reader in readers.items()}
 
 
-def read_event(event: Mapping[str, Any], *, owner_mark: str, livemode: bool) -> Reading:
+def read_event(event: Mapping[str, Any], *, owner_mark: str, livemode: bool) -> Meaning:
     """What a projected event says to the stack with this mark, which runs in that `livemode`.
 
     Raises ValueError for an event without an id: such an event is refused before it is queued.

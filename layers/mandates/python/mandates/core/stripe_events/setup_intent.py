@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from mandates.core.facts import Kind
 from mandates.core.stripe_events.event import Event, Reader
+from mandates.core.stripe_events.meaning import AboutMandate, Impossible, Meaning, NotOurs
 from mandates.core.stripe_events.payment_method import AMAZON_PAY
-from mandates.core.stripe_events.reading import AboutMandate, Impossible, NotOurs, Reading
 
 
-def _succeeded(event: Event) -> Reading:
+def _succeeded(event: Event) -> Meaning:
     mandate_id = event.our_mandate()
     if mandate_id is None:
         return NotOurs(event.id, "foreign")
@@ -23,7 +23,7 @@ def _succeeded(event: Event) -> Reading:
     return AboutMandate(event.id, mandate_id, fact, event.id_of("customer"))
 
 
-def _failed(event: Event) -> Reading:
+def _failed(event: Event) -> Meaning:
     mandate_id = event.our_mandate()
     if mandate_id is None:
         return NotOurs(event.id, "foreign")
@@ -32,7 +32,7 @@ def _failed(event: Event) -> Reading:
     return AboutMandate(event.id, mandate_id, fact, event.optional_id_of("customer"))
 
 
-def _canceled(event: Event) -> Reading:
+def _canceled(event: Event) -> Meaning:
     mandate_id = event.our_mandate()
     if mandate_id is None:
         return NotOurs(event.id, "foreign")

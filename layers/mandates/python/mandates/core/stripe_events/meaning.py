@@ -50,4 +50,4 @@ class Impossible:
     reason: str
 
 
-Reading = AboutMandate | AboutSubject | NotOurs | Impossible
+Meaning = AboutMandate | AboutSubject | NotOurs | Impossible
