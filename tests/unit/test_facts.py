@@ -12,6 +12,7 @@ from mandates.core.facts import (
     NO_FACTS,
     Fact,
     Kind,
+    UnknownKind,
     all_from_plain,
     fact_from_plain,
     has,
@@ -21,6 +22,7 @@ from mandates.core.facts import (
     the_id,
     to_plain,
 )
+from mandates.core.formats import NewerFormat
 from mandates.core.mandate import status
 from tests.unit.examples import (
     CONSENT,
@@ -250,7 +252,7 @@ def test_the_stored_form_is_sorted() -> None:
 
 
 MALFORMED: dict[str, list[Any]] = {
-    "kind": ["another", None],
+    "kind": [None, 5, [], ""],
     "at": ["1790000000", 1.5, True, None, -1, 10**18, []],
     "source": [5, None, ["evt_1"]],
     "qualifier": [5, None],
@@ -262,8 +264,14 @@ MALFORMED: dict[str, list[Any]] = {
 @pytest.mark.parametrize(("name", "value"), [(name, one) for name in MALFORMED for one in MALFORMED[name]])
 def test_what_is_no_fact_is_not_half_understood(name: str, value: Any) -> None:
     plain = to_plain(SETUP_SUCCEEDED)
-    with pytest.raises((ValueError, TypeError, AttributeError)):
+    with pytest.raises((ValueError, TypeError, AttributeError, UnknownKind)):
         fact_from_plain({**plain, name: value})
+
+
+def test_a_kind_of_a_later_release_is_called_one() -> None:
+    plain = to_plain(SETUP_SUCCEEDED) | {"kind": "charged"}
+    with pytest.raises(NewerFormat, match=r"a fact of the kind 'charged' .* reads up to 0"):
+        all_from_plain({"charged": plain})
 
 
 def test_a_fact_under_the_key_of_another_is_none() -> None:

@@ -34,6 +34,8 @@ def recipes(text: str) -> dict[str, Recipe]:
     """By heading. A file is a path in code within the numbered steps."""
     found = {}
     for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        if not re.search(r"^Sample: ", section, flags=re.MULTILINE):
+            continue  # it touches files that name no single example
         sample = re.findall(r"^Sample: `(.+)`$", section, flags=re.MULTILINE)[0]
         steps = re.findall(r"^\d+\. .*(?:\n   .*)*", section, flags=re.MULTILINE)
         paths = re.findall(r"`([\w./<>*-]+\.(?:yaml|json|svg|py|md|ts|js))`", "\n".join(steps))

@@ -351,6 +351,53 @@ def test_a_caller_is_told_to_come_again(world: World, caplog: pytest.LogCaptureF
     assert "has format 2, and this release reads up to 1" in caplog.text
 
 
+def with_a_newer_fact(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A head or a subject with a kind of fact that this release does not know, as the next one stores it."""
+    fact = {"kind": "charged", "qualifier": "", "at": 1, "source": "evt_newer", "ids": {}, "detail": {}}
+    facts = {**json.loads(item["facts"]["S"]), "charged": fact}
+    return {**item, "facts": {"S": canonical_json(facts).decode()}}
+
+
+def test_a_mandate_with_a_newer_fact_waits_and_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer_one, other = world.begun(), world.begun("auth0|bob")
+    for one in (newer_one, other):
+        world.stripe.core.authorize(one["checkout_session_id"])
+    world.deliver(*world.events("setup_intent.succeeded"))
+    mandate_id = newer_one["mandate_id"]
+    before = head_item(mandate_id)
+    put("mandates", with_a_newer_fact(before))
+
+    queued = world.queued()
+    assert world.process(queued) == ["message-0"]
+    for refused in (world.get_mandate(mandate_id), world.revoke(mandate_id)):
+        assert (refused.status, refused.body["code"]) == (500, "internal_error")
+    work = world.invoke("release_withdrawals", sqs_event([RELEASE.text({"mandate_id": mandate_id})]))
+    assert work["batchItemFailures"] == [{"itemIdentifier": "message-0"}]
+    operated(world, monkeypatch)
+    assert main(["mandate", "verify", mandate_id]) == 1
+    assert head_item(mandate_id) == with_a_newer_fact(before)
+    assert "a fact of the kind 'charged'" in caplog.text
+    status = world.get_mandate(other["mandate_id"], customer("auth0|bob")).body["status"]
+    assert status == "active"
+
+    put("mandates", before)  # as the release that knows the fact reads it
+    assert world.process(queued[:1]) == []
+    assert world.get_mandate(mandate_id).body["status"] == "active"
+
+
+def test_what_stands_on_a_subject_with_a_newer_fact_is_not_judged_without_it(world: World) -> None:
+    opened = world.begun()
+    world.stripe.core.authorize(opened["checkout_session_id"])
+    world.deliver(*world.events("setup_intent.succeeded"))
+    assert world.process(world.queued()) == []
+    items = boto3.client("dynamodb").scan(TableName="stripe_subjects")["Items"]
+    (linked,) = (item for item in items if item["subject"]["S"].startswith("payment_method#"))
+    put("stripe_subjects", with_a_newer_fact({"facts": {"S": "{}"}, **linked}))
+    assert world.get_mandate(opened["mandate_id"]).status == 500
+
+
 def test_a_newer_event_stays_in_its_queue(world: World, caplog: pytest.LogCaptureFixture) -> None:
     newer_event = json.dumps({"format": 2, "id": "evt_1", "renamed": {}})
     known = {"id": "evt_2", "type": "invoice.paid"}

@@ -9,12 +9,13 @@ from mandates.core.canonical import digest
 from mandates.core.evidence_pack import FORMAT, statement
 from mandates.core.facts import Fact, Facts, fact_from_plain
 from mandates.core.faults import faults
+from mandates.core.formats import NewerFormat
 from mandates.core.ledger import FORMAT as ENTRY_FORMAT
 from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_broken
 from mandates.core.record import Json, Record
 from mandates.core.terms import terms_from_plain
 
-_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+_UNREADABLE = (NewerFormat, KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 
 
 def page_problems(evidence: Json) -> Iterator[str]:

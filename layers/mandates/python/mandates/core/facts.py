@@ -13,9 +13,12 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
+from mandates.core.formats import NewerFormat
+
 OUR_OWN = "api:"
 
 _LATEST = 253_402_300_799  # the last second of the year 9999, where calendars end
+_MOST_SHOWN = 40  # characters of an unknown kind, in a message
 
 
 class Kind(StrEnum):
@@ -40,12 +43,21 @@ class Kind(StrEnum):
     DELETED = "deleted"
 
 
+class UnknownKind(NewerFormat):
+    """A fact of a kind that this release does not know: none of its formats is known. Its bearer's status
+    may depend on it, so nothing may be concluded from the other facts."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"a fact of the kind {kind[:_MOST_SHOWN]!r}", 1, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One thing we were told.
 
     `at` is in epoch seconds: Stripe's `created` for what Stripe reported, otherwise our own clock.
-    `source` says who reported it: an event id, or `api:` (OUR_OWN) and a word for our own calls.
+    `source` says who reported it: an event id, or a word for our own calls after `api:` (OUR_OWN), or for an
+    operator's command after `ops:`.
     `ids` are the Stripe ids that it names. `detail` holds plain words (a failure code, who revoked).
     `qualifier` distinguishes facts of one kind if several are kept.
     """
@@ -135,8 +147,8 @@ def to_plain(fact: Fact) -> dict[str, Any]:
 def fact_from_plain(plain: Mapping[str, Any]) -> Fact:
     """The fact of `to_plain`.
 
-    Raises ValueError, TypeError, KeyError or AttributeError if it is not a fact: an item that somebody
-    altered must not be half understood.
+    Raises UnknownKind for a kind of a later release; ValueError, TypeError, KeyError or AttributeError if it
+    is not a fact. Neither may be half understood.
     """
     said = [plain["source"], plain["qualifier"], *plain["detail"].values(), *chain(*plain["ids"].values())]
     if not (is_time(plain["at"]) and all(isinstance(one, str) for one in said)):
@@ -144,7 +156,7 @@ def fact_from_plain(plain: Mapping[str, Any]) -> Fact:
     if not all(isinstance(values, list) for values in plain["ids"].values()):
         raise ValueError("the ids of a fact are lists")
     return Fact(
-        kind=Kind(plain["kind"]),
+        kind=_known(plain["kind"]),
         at=plain["at"],
         source=plain["source"],
         ids={name: frozenset(values) for name, values in plain["ids"].items()},
@@ -153,8 +165,14 @@ def fact_from_plain(plain: Mapping[str, Any]) -> Fact:
     )
 
 
+def _known(kind: Any) -> Kind:
+    if isinstance(kind, str) and kind not in Kind:
+        raise UnknownKind(kind)
+    return Kind(kind)
+
+
 def all_from_plain(plain: Mapping[str, Any]) -> Facts:
-    """Raises what `from_plain` raises, and ValueError for a fact under another fact's key."""
+    """Raises what `fact_from_plain` raises, and ValueError for a fact under another fact's key."""
     facts = {key: fact_from_plain(fact) for key, fact in plain.items()}
     if any(fact.key != key for key, fact in facts.items()):
         raise ValueError("a fact lies under the key of another")
