@@ -148,7 +148,7 @@ class Rotation:
         assert second.endpoint_id != first
         assert second.event_types == set(HANDLED_TYPES)
         assert held.knows(second.endpoint_id)
-        assert held.entry(first) is None
+        assert held.endpoint(first) is None
         assert held.secrets == (WEBHOOK_SECRET, self.signs_with(second.endpoint_id))
 
 
@@ -216,7 +216,7 @@ def test_it_goes_on_after_a_crash_anywhere(world: World) -> None:
                 return
             rotation.pass_time(40)
             rotation.endpoints().rotate()
-            if rotation.secrets.read().entry(first.endpoint_id) is not None:
+            if rotation.secrets.read().endpoint(first.endpoint_id) is not None:
                 pytest.fail(f"the first secret stays after a crash at {effect}, {after}")
             (second,) = rotation.at_stripe()
             assert second.endpoint_id != first.endpoint_id
@@ -288,7 +288,7 @@ def test_two_rotations_at_once_end_in_one_endpoint(rotation: Rotation) -> None:
 
     rotation.endpoints(other_goes_first).rotate()
     assert len(rotation.at_stripe()) == 1
-    assert rotation.secrets.read().entry(first.endpoint_id) is None
+    assert rotation.secrets.read().endpoint(first.endpoint_id) is None
     rotation.nothing_was_refused_or_lost()
 
 

@@ -103,7 +103,7 @@ def test_another_api_version_is_another_endpoint_added_before_the_old_one_goes(s
     assert new["id"] != old["id"]
     assert stack.slept == [KNOWN_SECONDS]
     held = stack.held()
-    old_entry = held.entry(old["id"])
+    old_entry = held.endpoint(old["id"])
     assert old_entry is not None
     assert old_entry.removed_at is not None
     assert len(held.secrets) == 3  # by hand, old, new: what is under way is still accepted

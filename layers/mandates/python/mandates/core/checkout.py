@@ -114,7 +114,7 @@ class Refuse:
 
 
 CheckoutStep = Start | Reuse | Resume | Replace | Abandon | Refuse
-"""What a request for a checkout has to do with the slot that it found."""
+"""What to do about a request for a checkout, given the slot that it found."""
 
 
 def checkout_step(

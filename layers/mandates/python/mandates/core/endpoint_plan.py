@@ -183,7 +183,7 @@ def rotation_step(
     if not subscribed:
         raise ValueError("this stack has no webhook endpoint at Stripe that is subscribed to its events")
     latest = newest(subscribed)
-    left = held.entry(latest.replaces) if latest.replaces else None
+    left = held.endpoint(latest.replaces) if latest.replaces else None
     if left is None:
         return Create(latest)
     if left.removed_at is None:
@@ -198,8 +198,8 @@ def _with_both(
     second: WebhookEndpoint, ours: Sequence[WebhookEndpoint], held: SigningSecrets, now: float, pauses: Pauses
 ) -> RotationStep:
     if second.is_quiet:
-        entry = held.entry(second.endpoint_id)
-        waits = _rest(entry.stored_at if entry else 0, pauses.known, now)
+        known = held.endpoint(second.endpoint_id)
+        waits = _rest(known.stored_at if known else 0, pauses.known, now)
         if waits:
             return Pause(waits, "every container must have read the new secret before it signs anything")
         return Subscribe(second, next(e for e in ours if e.endpoint_id == second.replaces))

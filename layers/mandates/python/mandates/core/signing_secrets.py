@@ -38,20 +38,20 @@ class SigningSecrets:
     endpoints: tuple[KnownEndpoint, ...] = ()
     registered: Mapping[str, Any] = field(default_factory=dict)
 
-    def entry(self, endpoint_id: str) -> KnownEndpoint | None:
+    def endpoint(self, endpoint_id: str) -> KnownEndpoint | None:
         return next((known for known in self.endpoints if known.endpoint_id == endpoint_id), None)
 
     def knows(self, endpoint_id: str) -> bool:
         """Whether this endpoint's signatures are accepted: its secret was stored and not removed again."""
-        entry = self.entry(endpoint_id)
-        return entry is not None and entry.fingerprint in {fingerprint(secret) for secret in self.secrets}
+        known = self.endpoint(endpoint_id)
+        return known is not None and known.fingerprint in {fingerprint(secret) for secret in self.secrets}
 
     def with_secret(self, endpoint_id: str, secret: str, now: int) -> "SigningSecrets":
         """The secrets with this one, valid from now on beside all others."""
         others = tuple(known for known in self.endpoints if known.endpoint_id != endpoint_id)
-        entry = KnownEndpoint(endpoint_id, fingerprint(secret), now)
+        added = KnownEndpoint(endpoint_id, fingerprint(secret), now)
         secrets = tuple(dict.fromkeys((*self.secrets, secret)))
-        return replace(self, secrets=secrets, endpoints=(*others, entry))
+        return replace(self, secrets=secrets, endpoints=(*others, added))
 
     def removed(self, endpoint_ids: Collection[str], now: int) -> "SigningSecrets":
         """Their endpoints are gone at Stripe since `now`. What they signed may still be under way."""
@@ -121,13 +121,13 @@ def parsed_secrets(text: str) -> SigningSecrets:
     )
 
 
-def _known(entry: Any) -> KnownEndpoint | None:
-    match entry:
+def _known(stored: Any) -> KnownEndpoint | None:
+    match stored:
         case {
             "id": str(endpoint_id),
-            "fingerprint": str(print_),
+            "fingerprint": str(fingerprint_of_secret),
             "stored_at": int(stored_at),
             "removed_at": int() | None as removed_at,
         }:
-            return KnownEndpoint(endpoint_id, print_, stored_at, removed_at)
+            return KnownEndpoint(endpoint_id, fingerprint_of_secret, stored_at, removed_at)
     return None

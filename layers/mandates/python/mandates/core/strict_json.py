@@ -7,6 +7,8 @@ else could read the same bytes differently from what was recorded. I-JSON forbid
 import json
 from typing import Any
 
+_MOST_SHOWN = 100  # characters of a field's name
+
 
 class FieldGivenTwice(ValueError):
     """Its message names the field, in characters that are safe to print."""
@@ -26,5 +28,4 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-_MOST_SHOWN = 100
 _decoder = json.JSONDecoder(object_pairs_hook=_object)

@@ -45,6 +45,6 @@ class Stripe:
         )
 
     def gateway(self) -> Gateway:
-        """The gateway for one invocation, which begins to use it now."""
+        """The gateway for one invocation. The time that its calls share begins now."""
         self._gateway.begin(self._within)
         return self._gateway

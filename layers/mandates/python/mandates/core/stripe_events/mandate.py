@@ -17,7 +17,8 @@ def _updated(event: Event) -> Meaning:
     # A payment method can have several mandates at Stripe. A single-use one becomes inactive once it was
     # used, and is never ours: Checkout's SetupIntent can't ask for one, and Amazon Pay can't have one by a
     # SetupIntent (https://docs.stripe.com/api/setup_intents/create, single_use). Any other may be ours: we
-    # may not know the id of ours yet, or ever. A withdrawal too many can be mended, one too few can't.
+    # may not know the id of ours yet, or ever. After a withdrawal too many the customer can consent anew, to
+    # another mandate. After one too few they could be charged without permission.
     if event.says("type", "single_use"):
         return NotOurs(event.id, "ignored")
     payment_method_id = event.id_of("payment_method")

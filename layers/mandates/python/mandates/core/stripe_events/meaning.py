@@ -35,7 +35,8 @@ class AboutSubject:
 
 @dataclass(frozen=True, slots=True)
 class NotOurs:
-    """Nothing to apply. `outcome` is `ignored`, `foreign` or `livemode_mismatch`."""
+    """Nothing to apply. `outcome` is `foreign` (about an object of another stack, or one that no stack made),
+    `livemode_mismatch`, or `ignored`: perhaps about an object of ours, but it contributes no fact."""
 
     event_id: str
     outcome: str
