@@ -13,13 +13,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from mandates.core.errors import MandatesError, UnknownAtStripe
 from mandates.core.formats import NewerFormat
 from mandates.core.messages import Content
-from mandates.core.work_messages import RELEASE, Work, read_work
+from mandates.core.work_messages import RELEASE, read_work
 from mandates.gateway.access import Stripe, StripeAccess
 from mandates.gateway.politeness import BACKGROUND_PER_SECOND, BACKGROUND_SECONDS, put_off
 from mandates.revocation.releasing import release
@@ -46,40 +44,53 @@ tables.bind(settings.table_names(configured))
 tables.warm("mandates")
 stripe = Stripe(configured, within=BACKGROUND_SECONDS, per_second=BACKGROUND_PER_SECOND)
 sqs = aws.client("sqs")
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+Message = Mapping[str, Any]
+"""As Lambda hands it over: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
 
 
 @instrumented
-def handler(event: dict[str, Any], context: Any) -> Any:
-    return process_partial_response(event=event, record_handler=work_on, processor=processor, context=context)
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    failed = [message["messageId"] for message in event["Records"] if not done(message)]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def work_on(record: SQSRecord) -> None:
+def done(message: Message) -> bool:
+    """Whether the message is finished. What stops one message does not stop the next."""
     try:
-        work = read_work(record.body)
+        return work_on(message)
+    except Exception:
+        logger.exception(
+            "a message was neither worked on nor put off", extra={"message_id": message["messageId"]}
+        )
+        return False
+
+
+def work_on(message: Message) -> bool:
+    """False if the message was put off."""
+    try:
+        work = read_work(message["body"])
     except NewerFormat as newer:
-        put_off_for_now(record, newer)
-        raise
+        put_off_for_now(message, newer)
+        return False
     if work is None:
-        set_aside(record)
-        return
+        set_aside(message)
+        return True
     with correlated(mandate_id=work.content.get("mandate_id")):
-        do_or_put_off(work, record)
+        try:
+            DO[work.kind](work.content)
+        except Exception as error:
+            put_off_for_now(message, error)
+            return False
+    return True
 
 
-def set_aside(record: SQSRecord) -> None:
+def set_aside(message: Message) -> None:
     """Send it to the dead letters; then it is deleted here. A crash in between duplicates it."""
-    sqs.send_message(QueueUrl=configured.stripe_work_dead_letters_url, MessageBody=record.body)
-    logger.error("the message is not work that we queued", extra={"message_id": record.message_id})
+    sqs.send_message(QueueUrl=configured.stripe_work_dead_letters_url, MessageBody=message["body"])
+    logger.error("the message is not work that we queued", extra={"message_id": message["messageId"]})
     count("StripeWorkSetAside")
-
-
-def do_or_put_off(work: Work, record: SQSRecord) -> None:
-    try:
-        DO[work.kind](work.content)
-    except Exception as error:
-        put_off_for_now(record, error)
-        raise
 
 
 def release_mandate(content: Content) -> None:
@@ -94,9 +105,10 @@ DO: Mapping[str, Callable[[Content], None]] = {RELEASE.name: release_mandate}
 """What is done for each kind of work. It raises if that must be tried again."""
 
 
-def put_off_for_now(record: SQSRecord, error: Exception) -> None:
+def put_off_for_now(message: Message, error: Exception) -> None:
     """Leave the message in the queue, to be received again at growing intervals."""
-    pause = put_off(int(record.attributes.approximate_receive_count or 1), random.random)
+    attributes = message["attributes"]
+    pause = put_off(int(attributes["ApproximateReceiveCount"]), random.random)
     logger.warning(
         "not released at Stripe yet",
         extra={"error": type(error).__name__, "again_in_seconds": pause},
@@ -105,10 +117,10 @@ def put_off_for_now(record: SQSRecord, error: Exception) -> None:
     count("WithdrawalsNotReleased")
     if isinstance(error, UnknownAtStripe):
         count("UnknownAtStripe")
-    waiting = time.time() - int(record.attributes.sent_timestamp) / 1000
+    waiting = time.time() - int(attributes["SentTimestamp"]) / 1000
     measure("UnreleasedFor", max(0.0, waiting), MetricUnit.Seconds)
     sqs.change_message_visibility(
         QueueUrl=configured.stripe_work_queue_url,
-        ReceiptHandle=record.receipt_handle,
+        ReceiptHandle=message["receiptHandle"],
         VisibilityTimeout=pause,
     )

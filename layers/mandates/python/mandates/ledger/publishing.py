@@ -12,7 +12,6 @@ content, is set aside in a queue for an operator (`python -m ops unpublished`), 
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -259,13 +258,10 @@ def readable(added: Iterable[Added]) -> tuple[list[StreamRecord], list[Refused]]
     return records, unreadable
 
 
-def in_ledger_order(records: Sequence[StreamRecord]) -> list[StreamRecord]:
-    """The same records. Each mandate's records keep their places, but sorted by ledger number."""
-    by_mandate: dict[str, list[StreamRecord]] = defaultdict(list)
-    for record in sorted(records, key=lambda record: record.entry.number):
-        by_mandate[record.entry.mandate_id].append(record)
-    next_of = {mandate_id: iter(of_mandate) for mandate_id, of_mandate in by_mandate.items()}
-    return [next(next_of[record.entry.mandate_id]) for record in records]
+def in_ledger_order(records: Iterable[StreamRecord]) -> list[StreamRecord]:
+    """Lower numbers first, so each mandate's entries are in order. A stream keeps the order of the changes of
+    one item, but each entry is an item of its own."""
+    return sorted(records, key=lambda record: record.entry.number)
 
 
 def calls(records: Iterable[StreamRecord]) -> Iterator[list[StreamRecord]]:
