@@ -194,7 +194,7 @@ def test_values_that_no_erasure_took_are_missed(mandate_id: str, capsys: pytest.
     del values["user_agent"]
     put({**item, "values": {"S": json.dumps(values)}})
     assert verify(mandate_id) == 1
-    assert "missing beside entry 1, without an erasure: user_agent" in capsys.readouterr().err
+    assert "gone beside entry 1, without an erasure: user_agent" in capsys.readouterr().err
     delete_personal(mandate_id)
     assert verify(mandate_id) == 1
     assert "without an erasure: issuer, source_ip, subject, user_agent" in capsys.readouterr().err

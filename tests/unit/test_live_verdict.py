@@ -98,7 +98,7 @@ def lose_the_mandate(world: Stored) -> None:
         (alter_an_entry, "entry 2 is the first that was altered"),
         (remove_the_last_entry, "entry 4 is the first that was altered, removed"),
         (alter_the_head, "head: `facts` does not follow from the ledger"),
-        (forget_the_customer, "missing beside entry 1, without an erasure"),
+        (forget_the_customer, "gone beside entry 1, without an erasure"),
         (lose_the_mandate, "is not there"),
     ],
 )
