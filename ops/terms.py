@@ -13,13 +13,7 @@ from mandates.core.canonical import canonical_json
 from mandates.core.clock import Instant
 from mandates.core.terms import Terms, checked
 from mandates.store.conflicts import Conflict
-from mandates.store.published_terms import (
-    all_terms,
-    current_terms,
-    publish_terms,
-    read_terms,
-    retire_terms,
-)
+from mandates.store.published_terms import all_terms, current_terms, publish_terms, read_terms, retire_terms
 from ops.arguments import an_id
 from ops.printing import complain, say, show
 from ops.stack import Stack

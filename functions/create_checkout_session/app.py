@@ -13,18 +13,8 @@ from mandates.api.responses import Response
 from mandates.core import locales
 from mandates.core.checkout import CheckoutRequest
 from mandates.core.clock import rfc3339
-from mandates.core.errors import (
-    ConsentRequired,
-    NoTerms,
-    RedirectNotAllowed,
-    TermsChanged,
-)
-from mandates.core.redirects import (
-    MAX_URL_LENGTH,
-    RedirectRefused,
-    checked_redirect,
-    checked_success_url,
-)
+from mandates.core.errors import ConsentRequired, NoTerms, RedirectNotAllowed, TermsChanged
+from mandates.core.redirects import MAX_URL_LENGTH, RedirectRefused, checked_redirect, checked_success_url
 from mandates.core.terms import Terms
 from mandates.gateway.access import Stripe, StripeAccess
 from mandates.gateway.politeness import REQUEST_SECONDS

@@ -11,13 +11,7 @@ from mandates.core.formats import NewerFormat
 from mandates.core.messages import EVENT
 from mandates.core.stripe_events.projection import METADATA_MANDATE
 from mandates.runtime import settings
-from mandates.runtime.telemetry import (
-    count,
-    instrumented,
-    logger,
-    measure,
-    well_formed,
-)
+from mandates.runtime.telemetry import count, instrumented, logger, measure, well_formed
 from mandates.store import tables
 from mandates.store.events import APPLIED
 from mandates.webhooks.applying import Results, apply_events

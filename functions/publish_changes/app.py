@@ -11,12 +11,7 @@ from mandates.ledger.publishing import Publisher, Refused
 from mandates.ledger.stream import added_entries
 from mandates.runtime import aws, settings
 from mandates.runtime.queues import Queue
-from mandates.runtime.telemetry import (
-    correlated,
-    count,
-    instrumented,
-    logger,
-)
+from mandates.runtime.telemetry import correlated, count, instrumented, logger
 
 
 class Settings(msgspec.Struct, frozen=True):

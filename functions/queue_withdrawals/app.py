@@ -13,12 +13,7 @@ from mandates.core.work_messages import RELEASE
 from mandates.ledger.stream import added_entries
 from mandates.runtime import aws, settings
 from mandates.runtime.queues import Queue
-from mandates.runtime.telemetry import (
-    correlated,
-    count,
-    instrumented,
-    logger,
-)
+from mandates.runtime.telemetry import correlated, count, instrumented, logger
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -7,12 +7,7 @@ from mandates.api.callers import NOT_YOURS, caller_of
 from mandates.api.requests import Request, api
 from mandates.api.responses import Response
 from mandates.api.views import mandate_view
-from mandates.core.errors import (
-    NotFound,
-    StripeRefused,
-    StripeUnavailable,
-    UnknownAtStripe,
-)
+from mandates.core.errors import NotFound, StripeRefused, StripeUnavailable, UnknownAtStripe
 from mandates.gateway.access import Stripe, StripeAccess
 from mandates.gateway.politeness import REQUEST_SECONDS
 from mandates.ledger.contributing import statuses

@@ -6,12 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from mandates.api.callers import (
-    NOT_YOURS,
-    Caller,
-    Scope,
-    caller_of,
-)
+from mandates.api.callers import NOT_YOURS, Caller, Scope, caller_of
 from mandates.api.cursors import from_cursor, to_cursor
 from mandates.api.ownership import ledger_status, mandate_for
 from mandates.api.requests import Request, api

@@ -14,13 +14,7 @@ from mandates.core.errors import InvalidRequest
 from mandates.runtime import aws, settings
 from mandates.runtime.secret_values import Secret
 from mandates.runtime.telemetry import count, instrumented, logger
-from mandates.webhooks.receiving import (
-    BodyTooLarge,
-    EventRefused,
-    SignatureRefused,
-    accept,
-    webhook_secrets,
-)
+from mandates.webhooks.receiving import BodyTooLarge, EventRefused, SignatureRefused, accept, webhook_secrets
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -13,12 +13,7 @@ from mandates.gateway.access import Stripe, StripeAccess
 from mandates.gateway.politeness import BACKGROUND_PER_SECOND
 from mandates.runtime import aws, settings
 from mandates.runtime.queues import Queue
-from mandates.runtime.telemetry import (
-    count,
-    instrumented,
-    logger,
-    measure,
-)
+from mandates.runtime.telemetry import count, instrumented, logger, measure
 from mandates.setup.sweep import Sweeper, Swept
 from mandates.store import tables
 from mandates.store.unreleased import all_unreleased

@@ -22,13 +22,7 @@ from mandates.gateway.access import Stripe, StripeAccess
 from mandates.gateway.politeness import BACKGROUND_PER_SECOND, BACKGROUND_SECONDS, put_off
 from mandates.revocation.releasing import release
 from mandates.runtime import aws, settings
-from mandates.runtime.telemetry import (
-    correlated,
-    count,
-    instrumented,
-    logger,
-    measure,
-)
+from mandates.runtime.telemetry import correlated, count, instrumented, logger, measure
 from mandates.store import tables
 
 

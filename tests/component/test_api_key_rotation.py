@@ -15,12 +15,7 @@ from mandates.core.errors import StripeRefused, StripeUnavailable
 from mandates.gateway.client import Gateway
 from mandates.gateway.error_mapping import KeyRefused, RequestRejected
 from mandates.gateway.politeness import ATTEMPT_SECONDS, REQUEST_SECONDS
-from mandates.runtime.secret_values import (
-    KEPT_SECONDS,
-    SOONEST_REFETCH_SECONDS,
-    Secret,
-    plain,
-)
+from mandates.runtime.secret_values import KEPT_SECONDS, SOONEST_REFETCH_SECONDS, Secret, plain
 from mandates.store.mandates import read_ledger
 from tests.component.passing_time import PassingTime
 from tests.component.virtual_time import TimedClient, VirtualTime

@@ -15,15 +15,7 @@ from mandates.store.customers import read_slot
 from mandates.store.mandates import commit as store_commit
 from mandates.store.mandates import read_heads, read_ledger
 from tests.component.test_privacy import everything_stored, run
-from tests.component.world import (
-    CUSTOMER,
-    ORIGIN,
-    STRANGER,
-    World,
-    customer,
-    metrics,
-    service,
-)
+from tests.component.world import CUSTOMER, ORIGIN, STRANGER, World, customer, metrics, service
 
 WRONG = "t" * 43
 THIRD = "auth0|carol"

@@ -7,12 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import (
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ReadTimeoutError,
-)
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from jsonschema import Draft202012Validator, FormatChecker
 
 from mandates.core.ledger import first_broken

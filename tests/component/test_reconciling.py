@@ -18,13 +18,7 @@ from mandates.store import tables
 from mandates.store.event_cursors import advance, read_position
 from mandates.store.events import record_outcome
 from mandates.webhooks import reconciling
-from mandates.webhooks.reconciling import (
-    MOST_WAITING,
-    OVERLAP_SECONDS,
-    Found,
-    Reconciler,
-    group_of,
-)
+from mandates.webhooks.reconciling import MOST_WAITING, OVERLAP_SECONDS, Found, Reconciler, group_of
 from tests.component.world import TABLES, create_tables
 
 pytestmark = pytest.mark.usefixtures("dynamodb")

@@ -29,14 +29,7 @@ from mandates.store import customers, events, mandates, sessions
 from mandates.store.batch_reads import ReadTogether
 from mandates.store.dynamodb import Transaction, delete, read_rows
 from mandates.store.item_formats import Item
-from mandates.store.tables import (
-    CheckoutRow,
-    CustomerRow,
-    EntryRow,
-    HeadRow,
-    SessionRow,
-    SubjectRow,
-)
+from mandates.store.tables import CheckoutRow, CustomerRow, EntryRow, HeadRow, SessionRow, SubjectRow
 from mandates.webhooks import applying
 
 Removal = Callable[[pytest.MonkeyPatch], None]

@@ -17,12 +17,7 @@ from mandates.api.issuer_keys import fetch_json
 from mandates.api.tokens import Tokens
 from mandates.core.redirects import RedirectRefused, origin_of
 from mandates.gateway.access import StripeAccess
-from mandates.runtime.addresses import (
-    ORIGIN,
-    SERVER,
-    URL,
-    normalised_origins,
-)
+from mandates.runtime.addresses import ORIGIN, SERVER, URL, normalised_origins
 from mandates.runtime.settings import SettingsError, read_settings
 from tests.template.stack import raw
 from tests.unit.laws import law

@@ -4,12 +4,7 @@ from typing import Any
 
 import pytest
 
-from mandates.api.callers import (
-    Caller,
-    Scope,
-    caller_of,
-    to_context,
-)
+from mandates.api.callers import Caller, Scope, caller_of, to_context
 from mandates.core.errors import InsufficientScope, NotFound, Unauthenticated
 
 NOW = 1_790_000_000

@@ -9,14 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mandates.core.changes import (
-    Change,
-    Contribution,
-    EventRecord,
-    Subject,
-    change,
-    stands_on_after,
-)
+from mandates.core.changes import Change, Contribution, EventRecord, Subject, change, stands_on_after
 from mandates.core.facts import NO_FACTS, Fact, Kind, ids, merge
 from mandates.core.ledger import PersonalValue, first_broken
 from mandates.core.mandate import Mandate, Status

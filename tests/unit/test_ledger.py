@@ -10,15 +10,7 @@ from typing import Any
 import pytest
 
 from mandates.core.facts import Fact, Kind
-from mandates.core.ledger import (
-    GENESIS,
-    SALT_BYTES,
-    Entry,
-    PersonalValue,
-    append,
-    first_broken,
-    keep_beside,
-)
+from mandates.core.ledger import GENESIS, SALT_BYTES, Entry, PersonalValue, append, first_broken, keep_beside
 from tests.unit.examples import (
     CONSENT,
     DETACHED,

@@ -6,15 +6,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from ops.account import (
-    LOGGING_PARAMETER,
-    OWNER_MARK,
-    Account,
-    kept_mark,
-    look_at,
-    manages_logging,
-    warnings,
-)
+from ops.account import LOGGING_PARAMETER, OWNER_MARK, Account, kept_mark, look_at, manages_logging, warnings
 
 STACK_ID = "arn:aws:cloudformation:us-east-1:111122223333:stack/mandates-dev/0a1b2c3d-unique"
 ROLE = "arn:aws:iam::111122223333:role/api-gateway-logs"

@@ -11,13 +11,7 @@ import pytest
 from mandates.core.signature import NoMatchingSignature, SignatureRefused
 from mandates.core.stripe_events.projection import project
 from mandates.runtime.secret_values import Secret
-from mandates.webhooks.receiving import (
-    MAX_BODY_BYTES,
-    BodyTooLarge,
-    EventRefused,
-    accept,
-    webhook_secrets,
-)
+from mandates.webhooks.receiving import MAX_BODY_BYTES, BodyTooLarge, EventRefused, accept, webhook_secrets
 from tests.unit.examples import EVERY_EVENT
 from tests.unit.test_signature import NOW, OTHER, SECRET, header
 

@@ -4,12 +4,7 @@ from typing import Any
 
 import pytest
 
-from mandates.runtime.secret_values import (
-    KEPT_SECONDS,
-    SOONEST_REFETCH_SECONDS,
-    Secret,
-    plain,
-)
+from mandates.runtime.secret_values import KEPT_SECONDS, SOONEST_REFETCH_SECONDS, Secret, plain
 
 
 class SecretsManager:

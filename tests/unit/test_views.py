@@ -4,12 +4,7 @@ import json
 
 import pytest
 
-from mandates.api.views import (
-    label,
-    ledger_view,
-    mandate_view,
-    terms_view,
-)
+from mandates.api.views import label, ledger_view, mandate_view, terms_view
 from mandates.core.clock import Instant, rfc3339
 from mandates.core.facts import NO_FACTS, merge
 from mandates.core.ledger import GENESIS, append

@@ -36,15 +36,7 @@ from tests.component.formats.journey import write_everything
 from tests.component.formats.samples import RELEASES, Written, kind_of
 from tests.component.operating import main
 from tests.component.test_evidence import kms_signs_digests
-from tests.component.test_publish_changes import (
-    BUS,
-    VALIDATOR,
-    bus,
-    entry,
-    publish,
-    stream_event,
-    who,
-)
+from tests.component.test_publish_changes import BUS, VALIDATOR, bus, entry, publish, stream_event, who
 from tests.component.world import CUSTOMER, TABLES, World, customer, metrics, sqs_event, template
 
 __all__ = ["bus", "kms_signs_digests"]

@@ -12,12 +12,7 @@ from mandates.api.problems import UNEXPECTED, problem
 from mandates.api.responses import Response, cors_headers, to_gateway
 from mandates.core import errors, strict_json
 from mandates.core.ids import MAX_ID_LENGTH, is_printable_id
-from mandates.runtime.telemetry import (
-    correlate,
-    count,
-    instrumented,
-    logger,
-)
+from mandates.runtime.telemetry import correlate, count, instrumented, logger
 
 MAX_BODY_BYTES = 64 * 1024
 

@@ -11,12 +11,7 @@ import jwt
 import msgspec
 
 from mandates.api.callers import Caller, Scope
-from mandates.api.issuer_keys import (
-    ALGORITHMS,
-    FetchJson,
-    IssuerKey,
-    Keys,
-)
+from mandates.api.issuer_keys import ALGORITHMS, FetchJson, IssuerKey, Keys
 from mandates.core.clock import Clock
 from mandates.core.ids import MAX_ID_LENGTH, is_printable_id
 from mandates.core.token_claims import (

@@ -7,12 +7,7 @@ import msgspec
 
 from mandates.api.callers import NOT_YOURS, Caller, Scope
 from mandates.core.clock import Clock, Instant
-from mandates.core.errors import (
-    InsufficientScope,
-    InvalidRequest,
-    LedgerUnreadable,
-    NotFound,
-)
+from mandates.core.errors import InsufficientScope, InvalidRequest, LedgerUnreadable, NotFound
 from mandates.core.evidence_pack import build_pack
 from mandates.evidence.signing import Signer
 from mandates.ledger.snapshot import altered_is_unreadable, read_record

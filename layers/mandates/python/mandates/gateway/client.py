@@ -16,12 +16,7 @@ from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.gateway.customers import StripeCustomers
 from mandates.gateway.events import StripeEvents
 from mandates.gateway.payment_methods import StripePaymentMethods
-from mandates.gateway.politeness import (
-    CONNECT_TIMEOUT_SECONDS,
-    READ_TIMEOUT_SECONDS,
-    Chance,
-    Pacer,
-)
+from mandates.gateway.politeness import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, Chance, Pacer
 from mandates.gateway.transport import PoliteClient
 from mandates.gateway.webhook_endpoints import StripeWebhookEndpoints
 

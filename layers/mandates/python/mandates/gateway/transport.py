@@ -9,12 +9,7 @@ import stripe
 
 from mandates.core.clock import Clock, Sleep
 from mandates.gateway.api_keys import ApiKey
-from mandates.gateway.politeness import (
-    Chance,
-    Pacer,
-    Tries,
-    is_worth_repeating,
-)
+from mandates.gateway.politeness import Chance, Pacer, Tries, is_worth_repeating
 
 
 class PoliteClient(stripe.HTTPClient):

@@ -32,9 +32,7 @@ from mandates.privacy.holdings import Holdings, holdings
 from mandates.store.conflicts import Conflict
 from mandates.store.customers import delete_customer, delete_slot
 from mandates.store.erasing import delete_personal, disown, release_stripe_customer
-from mandates.store.mandates import (
-    read_ledger,
-)
+from mandates.store.mandates import read_ledger
 
 PSEUDONYM_PREFIX = "erased:"
 

@@ -9,11 +9,7 @@ from mandates.core.clock import Clock, Instant
 from mandates.core.facts import Facts, to_plain
 from mandates.ledger.contributing import statuses
 from mandates.privacy.holdings import Holdings
-from mandates.store.mandates import (
-    read_ledger,
-    read_personal,
-    read_subjects,
-)
+from mandates.store.mandates import read_ledger, read_personal, read_subjects
 
 
 def export(held: Holdings, clock: Clock) -> dict[str, Any]:

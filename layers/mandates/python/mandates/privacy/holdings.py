@@ -7,11 +7,7 @@ from typing import Any
 from mandates.core.mandate import Mandate
 from mandates.core.subjects import stripe_customer_subject
 from mandates.store.customers import Customer, read_customer, read_slot
-from mandates.store.mandates import (
-    mandates_of,
-    read_heads,
-    read_subjects,
-)
+from mandates.store.mandates import mandates_of, read_heads, read_subjects
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,7 @@ from mandates.core.release import ToRelease, to_release
 from mandates.gateway.checkout_sessions import SessionNotOpen, StripeCheckoutSessions
 from mandates.gateway.client import Gateway
 from mandates.store.mandates import read_heads, read_subjects
-from mandates.store.unreleased import (
-    Unreleased,
-    add_unreleased,
-    read_unreleased,
-    remove_unreleased,
-)
+from mandates.store.unreleased import Unreleased, add_unreleased, read_unreleased, remove_unreleased
 
 
 def release(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
