@@ -1,1 +1,2 @@
-"""DynamoDB, and the only importer of pynamodb. Every write is conditional, and each condition is named."""
+"""DynamoDB: the only room that imports pynamodb. Every write is conditional, and each condition has a
+name."""

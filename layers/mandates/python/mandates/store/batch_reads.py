@@ -1,4 +1,4 @@
-"""What a batch of events needs to know, in one request where each table by itself would be one."""
+"""Reads what a batch of events needs in one request, instead of one for each table."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ from mandates.store.tables import EventRow, HeadRow, SubjectRow
 
 @dataclass(frozen=True, slots=True)
 class ReadTogether:
-    """Strongly consistent, but of no single moment: every write is conditional on what was read here.
+    """Read strongly consistently, but not at a single moment: every write is conditional on what was read
+    here.
 
-    `applied` as in store/events.py. Subjects that were asked for and never written are without facts.
+    `applied` as in store/events.py. Requested subjects that were never written have no facts.
     """
 
     applied: frozenset[EventRecord]
@@ -27,7 +28,7 @@ class ReadTogether:
 def read_together(
     records: Iterable[EventRecord], mandate_ids: Iterable[str], subject_keys: Iterable[str]
 ) -> ReadTogether:
-    """The event records, heads and subjects there are of these. Raises StoreError."""
+    """Those of these event records, heads and subjects that exist. Raises StoreError."""
     applied: set[EventRecord] = set()
     heads: dict[str, Mandate] = {}
     subjects = {key: Subject(key) for key in subject_keys}

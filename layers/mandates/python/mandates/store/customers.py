@@ -1,4 +1,4 @@
-"""Customers: the claim that makes their Stripe customer one, and their checkout slot."""
+"""Customers: the claim that gives each only one Stripe customer, and their checkout slot."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -17,7 +17,7 @@ from mandates.store.tables import CheckoutRow, CustomerRow, SubjectRow
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """`stripe_customer_id` is None while the claim is unresolved: somebody set out to create it.
+    """`stripe_customer_id` is None while the claim is unresolved: somebody has begun to create it.
 
     `generation` counts the Stripe customers this customer has had. `claimed_at` is epoch seconds, and so is
     `failed_at`: when Stripe last failed to say whether it made the customer of this claim. `earlier` are the
@@ -57,7 +57,7 @@ def claim_customer(claim: Customer) -> None:
 
 
 def renew_claim(before: Customer, claim_id: str, generation: int, now: int) -> Customer:
-    """Begin anew: after Stripe's customer was deleted, or when a claim is too old to be repeated.
+    """Begin again: after Stripe's customer was deleted, or if a claim is too old to be repeated.
 
     Raises Conflict if somebody renewed or resolved the claim meanwhile.
     """
@@ -95,7 +95,8 @@ def creation_failed(claim: Customer, now: int) -> None:
 def resolve_claim(claim: Customer, stripe_customer_id: str) -> None:
     """Link the claim to its Stripe customer, and that customer to this one alone.
 
-    Raises Conflict if the claim was resolved or renewed meanwhile, or the Stripe customer is another's.
+    Raises Conflict if the claim was resolved or renewed meanwhile, or if the Stripe customer is another
+    customer's.
     """
     still_our_claim = (
         CustomerRow.claim_id == claim.claim_id
@@ -117,22 +118,22 @@ def resolve_claim(claim: Customer, stripe_customer_id: str) -> None:
 
 
 def owner_of(stripe_customer_id: str) -> str | None:
-    """The customer id this Stripe customer belongs to, if any."""
+    """The customer id that this Stripe customer belongs to, if any."""
     row = read_row(SubjectRow, stripe_customer_subject(stripe_customer_id))
     return row.customer_id if row else None
 
 
 def delete_customer(customer: Customer) -> None:
-    """From then on no checkout can begin, until the customer is saved anew.
+    """Delete the customer. No checkout can begin then until the customer is saved again.
 
-    Raises Conflict if the claim was resolved or renewed since it was read; done before, it is done.
+    Raises Conflict if the claim was resolved or renewed since it was read. Deleting it twice does no harm.
     """
     gone_or_as_read = CustomerRow.claim_id.does_not_exist() | _still_as_read(customer)
     delete(CustomerRow, _key(customer), gone_or_as_read)
 
 
 def _still_as_read(customer: Customer) -> Condition:
-    """The claim is the one that was read, and so is the Stripe customer that it led to, if any."""
+    """Whether the claim is still the one that was read, and so is its Stripe customer, if any."""
     same_stripe_customer = (
         CustomerRow.stripe_customer_id.does_not_exist()
         if customer.stripe_customer_id is None
@@ -172,10 +173,10 @@ def read_slot(customer_id: str) -> Slot | None:
 
 
 def take_slot(customer: Customer, slot: Slot, replaces: Slot | None, consent: Change, now: Instant) -> None:
-    """Write the new mandate with its consent, and the slot, in one.
+    """Write the new mandate with its consent, and the slot, in one transaction.
 
     No two can begin from the same slot, so none of its `starts` is lost. Raises Conflict if the slot changed,
-    or if `customer` is no longer as it was read: erased meanwhile, say.
+    or if `customer` is no longer as it was read, for instance because it was erased meanwhile.
     """
     the_slot_we_read = (
         CheckoutRow.mandate_id.does_not_exist()
@@ -199,7 +200,7 @@ def take_slot(customer: Customer, slot: Slot, replaces: Slot | None, consent: Ch
 
 
 def fill_slot(customer_id: str, mandate_id: str, checkout_session_id: str, url: str) -> None:
-    """Record Stripe's answer and forget what it was sent. Raises Conflict if another mandate has the slot."""
+    """Record Stripe's answer and delete the parameters. Raises Conflict if another mandate has the slot."""
     still_this_mandates = CheckoutRow.mandate_id == mandate_id
     update(
         CheckoutRow,
@@ -214,7 +215,8 @@ def fill_slot(customer_id: str, mandate_id: str, checkout_session_id: str, url: 
 
 
 def refuse_slot(customer_id: str, mandate_id: str, refusal: Refusal) -> None:
-    """Record that Stripe won't create the session. Raises Conflict if it did, or if the slot is another's."""
+    """Record that Stripe refused to create the session. Raises Conflict if it did create it, or if another
+    mandate has the slot."""
     still_unresolved = (
         CheckoutRow.mandate_id == mandate_id
     ) & CheckoutRow.checkout_session_id.does_not_exist()
@@ -223,6 +225,6 @@ def refuse_slot(customer_id: str, mandate_id: str, refusal: Refusal) -> None:
 
 
 def delete_slot(customer_id: str, mandate_id: str) -> None:
-    """Raises Conflict if the slot is another mandate's by now; done before, it is done."""
+    """Delete the slot; twice does no harm. Raises Conflict if another mandate has it by now."""
     gone_or_this_mandates = CheckoutRow.mandate_id.does_not_exist() | (CheckoutRow.mandate_id == mandate_id)
     delete(CheckoutRow, (customer_id, CheckoutRow.RECORD), gone_or_this_mandates)

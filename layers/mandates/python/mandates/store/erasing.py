@@ -1,4 +1,4 @@
-"""Taking a person's data out of the tables. Each of these is safe to repeat."""
+"""Takes a person's data out of the tables. Each of these is safe to repeat."""
 
 from contextlib import suppress
 
@@ -9,7 +9,8 @@ from mandates.store.tables import HeadRow, PersonalRow, SubjectRow
 
 
 def delete_personal(mandate_id: str) -> int:
-    """Delete the personal values beside a mandate's ledger, with their salts. Returns of how many entries."""
+    """Delete the personal values beside a mandate's ledger, with their salts. Returns the number of
+    entries."""
     rows = list(query(PersonalRow, PersonalRow.of_mandate(mandate_id)))
     for row in rows:
         delete(PersonalRow, (mandate_id, row.record))
@@ -17,14 +18,14 @@ def delete_personal(mandate_id: str) -> int:
 
 
 def disown(mandate_id: str, customer_id: str, pseudonym: str) -> None:
-    """Put `pseudonym` where the mandate names its customer, unless that was done before."""
+    """Replace the mandate's customer id with `pseudonym`, unless that was already done."""
     still_names_them = HeadRow.customer_id == customer_id
     with suppress(Conflict):
         update(HeadRow, (mandate_id, HeadRow.RECORD), [HeadRow.customer_id.set(pseudonym)], still_names_them)
 
 
 def release_stripe_customer(stripe_customer_id: str, customer_id: str) -> None:
-    """Forget whose this Stripe customer is; what else is known of it, above all a withdrawal, stays."""
+    """Delete whose Stripe customer this is. Everything else known about it stays, above all a withdrawal."""
     is_theirs = SubjectRow.customer_id == customer_id
     with suppress(Conflict):
         key = (stripe_customer_subject(stripe_customer_id),)

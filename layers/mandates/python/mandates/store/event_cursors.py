@@ -1,4 +1,4 @@
-"""How far Stripe's list of events has been read. It only goes forward."""
+"""How far Stripe's list of events has been read. The position only moves forward."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,13 +10,13 @@ from mandates.store.tables import CursorRow
 
 
 def read_position(group: str) -> int | None:
-    """Epoch seconds, None if this group of types was never read."""
+    """In epoch seconds; None if this group of types was never read."""
     row = read_row(CursorRow, *_key(group))
     return int(row.position) if row else None
 
 
 def advance(group: str, position: int, types: Sequence[str], now: Instant) -> None:
-    """All before `position` (epoch seconds) has been read. Somebody who is further already stays there."""
+    """Record that everything before `position` (epoch seconds) has been read. A later position stays."""
     never_backwards = CursorRow.position.does_not_exist() | (CursorRow.position < position)
     with suppress(Conflict):
         update(

@@ -1,10 +1,10 @@
 """A record of every event seen: applied, ignored, foreign or quarantined.
 
-Kept for longer than Stripe could still send the event again (it retries for 3 days, lists for 30). The
+It is kept for longer than Stripe could still send the event again (it retries for 3 days, lists for 30). The
 records of applied events are not the only guard against applying twice: facts merge idempotently.
 
-A quarantined event has no time to live. Its record may be the last copy of what Stripe said, so it stays,
-and stays listed, until the event is applied after all or an operator dismisses it.
+A quarantined event has no time to live. Its record may be the last copy of what Stripe said. So it stays, and
+stays listed, until the event is applied after all or an operator dismisses it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,20 +32,21 @@ _MOST_TYPE_CHARACTERS = 255
 
 
 def already_applied(records: Iterable[EventRecord]) -> set[EventRecord]:
-    """Those already applied. What was found foreign, of the other mode, of no known type or impossible is
-    read again if it comes again: a setting may have been corrected, or a new version deployed."""
+    """The events already applied. An event that was foreign, of the other mode, of an unknown type or
+    impossible is read again if it comes again: a setting may have been corrected, or a new version
+    deployed."""
     rows = read_rows(EventRow, ((record.event_id, record.scope) for record in records))
     return {EventRecord(row.event_id, row.record) for row in rows if row.outcome == APPLIED}
 
 
 def recorded(event_ids: Iterable[str]) -> set[str]:
-    """Those that have been seen and done with, whatever came of it."""
+    """The events whose processing has ended, with whatever outcome."""
     return {row.event_id for row in read_rows(EventRow, ((event_id, WHOLE_EVENT) for event_id in event_ids))}
 
 
 @cache
 def not_applied_before() -> Condition:
-    """The condition of every event record: what was applied stays so."""
+    """The condition of every event record: an applied event stays applied."""
     condition: Condition = EventRow.event_id.does_not_exist() | (EventRow.outcome != APPLIED)
     return condition
 
@@ -72,10 +73,10 @@ def record_outcome(
     reason: str | None = None,
     subject: str | None = None,
 ) -> None:
-    """Record an event that changed no mandate by itself. Only if it is quarantined, its projection is kept.
+    """Record an event that changed no mandate by itself. Its projection is kept only if it is quarantined.
 
-    Whatever the event's shape (its id aside: `is_stripe_id`), this makes an item that DynamoDB takes: an
-    event that can be told apart must not end among the dead letters because something else in it is odd.
+    Whatever the event's shape (except its id: `is_stripe_id`), this makes an item that DynamoDB accepts. An
+    event that can be identified must not end among the dead letters because something else in it is odd.
     """
     created = event.get("created")
     quarantined = outcome == QUARANTINED
@@ -107,7 +108,8 @@ def _as_text(value: Any) -> str:
 class Seen:
     """One record of an event. `created` is Stripe's time in epoch seconds, `recorded_at` ours.
 
-    `scope` is `event`; or, for an event about a payment method or customer, a mandate whose ledger was told.
+    `scope` is `event`; or, for an event about a payment method or customer, a mandate whose ledger records
+    it.
     """
 
     event_id: str
@@ -123,16 +125,16 @@ class Seen:
 
 
 def seen(event_id: str) -> list[Seen]:
-    """All records of an event, the event's own first; strongly consistent. Empty if there are none."""
+    """All records of an event, its own first; read strongly consistently. Empty if there are none."""
     records = map(_seen, query(EventRow, EventRow.event_id == event_id))
     return sorted(records, key=lambda record: (record.scope != WHOLE_EVENT, record.scope))
 
 
 def quarantined(limit: int | None = None) -> Iterator[Seen]:
-    """What lies in quarantine, the last recorded first, without bodies.
+    """The events in quarantine, newest first, without bodies.
 
-    Found through the index, so what was quarantined or applied in the last moments may be missing or still
-    there. Read page by page, as it is asked for.
+    They are found through the index. So an event that was just quarantined may be missing, and one that was
+    just applied may still be there. They are read page by page, as they are needed.
     """
     listed = EventRow.quarantined == EventRow.IN_QUARANTINE
     for row in query(EventRow, listed, index=EventRow.by_quarantine, newest_first=True, limit=limit):
@@ -148,7 +150,7 @@ def quarantined(limit: int | None = None) -> Iterator[Seen]:
 
 
 def dismiss(event_id: str, reason: str, now: Instant) -> None:
-    """Take an event out of quarantine without applying it; its record then ends like every other.
+    """Take an event out of quarantine without applying it. Its record then expires like every other.
 
     Raises Conflict if it is not (or no longer) in quarantine.
     """

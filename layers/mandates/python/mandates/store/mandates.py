@@ -32,15 +32,15 @@ from mandates.store.sessions import add_sessions
 from mandates.store.tables import EntryRow, EventRow, HeadRow, PersonalRow, SubjectRow
 
 MANDATES_PER_PAGE = 50
-"""How many are read at a time where all of a customer's are wanted."""
+"""How many are read at a time if all of a customer's mandates are needed."""
 
 SWEPT_AFTER_SECONDS = 30 * 60
-"""Stripe says within seconds that a session has ended. What has not come this long after is asked for."""
+"""Stripe reports within seconds that a session has ended. If that has not come after this time, we ask."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a customer's list of mandates: after this one. Keys of DynamoDB can't be empty."""
+    """A place in a customer's list of mandates: after this one. DynamoDB keys can't be empty."""
 
     created_at: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     mandate_id: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
@@ -62,13 +62,13 @@ class Due:
 
 
 def read_heads(mandate_ids: Iterable[str]) -> dict[str, Mandate]:
-    """The heads there are, by id; strongly consistent."""
+    """The existing heads, by id; read strongly consistently."""
     rows = read_rows(HeadRow, ((mandate_id, HeadRow.RECORD) for mandate_id in mandate_ids))
     return {row.mandate_id: mandate_of(row) for row in rows}
 
 
 def read_subjects(keys: Iterable[str]) -> dict[str, Subject]:
-    """Every subject asked for, by key; one that was never written is a Subject without facts."""
+    """Every requested subject, by key. One that was never written is a Subject without facts."""
     subjects = {key: Subject(key) for key in keys}
     for row in read_rows(SubjectRow, ((key,) for key in subjects)):
         subjects[row.subject] = subject_of(row)
@@ -88,9 +88,9 @@ def last_entry(mandate: Mandate) -> Entry | None:
 def page_of_ledger(
     mandate: Mandate, limit: int, after: LedgerPosition | None
 ) -> tuple[list[Entry], LedgerPosition | None]:
-    """Up to `limit` entries of a mandate's ledger, oldest first, and where to go on (None at the end).
+    """Up to `limit` entries of a mandate's ledger, oldest first, and where to continue (None at the end).
 
-    It ends where the mandate that was read does: entries added since never say more than its status.
+    It ends where the ledger of the mandate that was read ends: later entries would not fit its status.
     """
     first = after.entry + 1 if after else 1
     last = min(first + limit - 1, mandate.entries)
@@ -124,9 +124,10 @@ def mandates_of(customer_id: str) -> Iterator[Mandate]:
 def page_of_mandates(
     customer_id: str, limit: int, after: Position | None
 ) -> tuple[list[Mandate], Position | None]:
-    """Up to `limit` of a customer's mandates, newest first, and where to go on (None at the end).
+    """Up to `limit` of a customer's mandates, newest first, and where to continue (None at the end).
 
-    Found through the index, where one made in the last moments may be missing; read strongly consistent.
+    They are found through the index, which may lack one that was just made, and then read strongly
+    consistently.
     """
     found, last = query_page(
         HeadRow,
@@ -144,7 +145,7 @@ def page_of_mandates(
 
 def due_to_be_swept(now: int, limit: int) -> list[Due]:
     """Up to `limit` mandates that were pending when the index was written and whose session must have ended
-    by `now` (epoch seconds), the longest due first. What they are now, only their head says."""
+    by `now` (epoch seconds), longest due first. Only their head says what they are now."""
     pending_until_now = (HeadRow.pending == HeadRow.PENDING) & (HeadRow.sweep_at <= now)
     found = query(HeadRow, pending_until_now, index=HeadRow.by_sweep_time, limit=limit)
     return [Due(row.mandate_id, int(row.sweep_at)) for row in found]
@@ -169,8 +170,8 @@ _NO_FACTS_YET: Condition = SubjectRow.version.does_not_exist()
 def transaction_groups(changes: Sequence[Change]) -> Iterable[list[Change]]:
     """Changes of different mandates, in groups that each fit one transaction.
 
-    No item may stand in a transaction twice, so the link to a subject that two mandates share is
-    written once, and counted for each: a group is at worst smaller than it could be.
+    No item may be in a transaction twice. So the link to a subject that two mandates share is written once,
+    but counted for each: at worst a group is smaller than it could be.
     """
     group: list[Change] = []
     size = 0
@@ -195,9 +196,9 @@ def commit(changes: Sequence[Change], now: Instant) -> None:
 
 
 def add_change(writing: Transaction, change: Change, now: Instant) -> None:
-    """The head, the ledger entries, the personal values and the event records of one change.
+    """Add the head, the ledger entries, the personal values and the event records of one change.
 
-    All but the links to its session and to the subjects it stands on, which are `commit`'s.
+    `commit` adds the links to its session and to the subjects that it stands on.
     """
     if change.before.entries == 0:
         nobody_has_this_id = HeadRow.mandate_id.does_not_exist()
@@ -229,7 +230,7 @@ def add_change(writing: Transaction, change: Change, now: Instant) -> None:
 
 
 def sweep_later(due: Due, at: int) -> None:
-    """Have a pending mandate found again at `at` (epoch seconds), behind those that are due before."""
+    """Make a pending mandate due again at `at` (epoch seconds), after those that are due before."""
     still_pending_and_as_found = HeadRow.sweep_at == due.sweep_at
     with suppress(Conflict):
         update(
@@ -252,7 +253,7 @@ def sweep_no_more(due: Due) -> None:
 def add_subject_facts(key: str, new: Iterable[Fact]) -> Subject:
     """Merge facts into a subject, in one write, and return it with the mandates that stand on it.
 
-    That one write withdraws every one of those mandates: they are told (in their ledgers) afterwards.
+    That one write withdraws every one of those mandates. Their ledgers record it afterwards.
     """
     facts = tuple(new)
 
@@ -275,8 +276,8 @@ def add_subject_facts(key: str, new: Iterable[Fact]) -> Subject:
 
 
 def _link(writing: Transaction, changes: Sequence[Change]) -> None:
-    """Each subject learns which mandates stand on it, and must be as it was read: not withdrawn meanwhile,
-    and if it was before, without a further withdrawal that the ledgers would then miss."""
+    """Record on each subject which mandates stand on it. The subject must be as it was read: not withdrawn
+    meanwhile, or, if it already was, without a further withdrawal, which the ledgers would then miss."""
     linked: dict[str, tuple[Subject, set[str]]] = {}
     for change in changes:
         for subject in change.stands_on:
@@ -294,8 +295,8 @@ def _nobody_wrote_since(subject: Subject) -> Condition:
 
 
 def _is_pending(mandate: Mandate) -> bool:
-    """By its own facts. One that is withdrawn through what it stands on is swept all the same: only its
-    session's end says that nothing more can come of it."""
+    """Whether it is pending by its own facts. One that was withdrawn through what it stands on is swept all
+    the same: only its session's end says that nothing more can happen to it."""
     return status(mandate.facts) is Status.PENDING
 
 
@@ -312,7 +313,7 @@ def _plain(facts: Facts) -> dict[str, Any]:
 
 
 def _whole(number: Any) -> int:
-    return index(number)  # TypeError for a fraction, which int() would take and no release writes
+    return index(number)  # TypeError for a fraction, which int() would accept and no release writes
 
 
 def mandate_of(row: HeadRow) -> Mandate:

@@ -1,6 +1,6 @@
 """Published terms: each version written once, and a pointer to the current one.
 
-Superseded and retired versions stay: they go on governing the mandates that were given under them.
+Superseded and retired versions stay: they still govern the mandates that were given under them.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _POINTERS, _CURRENT = "pointer", "current"
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A version with its history; times are RFC 3339. `digest` is what was computed when it was published."""
+    """A version with its history. Times are RFC 3339. `digest` was computed when it was published."""
 
     terms: Terms
     digest: str
@@ -53,7 +53,7 @@ def publish_terms(terms: Terms, now: Instant) -> None:
 
 
 def retire_terms(version: str, now: Instant) -> None:
-    """Stop offering a version. Raises Conflict if it was never published or is retired already."""
+    """Stop offering a version. Raises Conflict if it was never published or is already retired."""
     published_and_offered = TermsRow.record.exists() & TermsRow.retired_at.does_not_exist()
     update(TermsRow, (_VERSIONS, version), [TermsRow.retired_at.set(now.text)], published_and_offered)
 
@@ -64,7 +64,7 @@ def read_terms(version: str) -> Published | None:
 
 
 def current_terms() -> Terms | None:
-    """The terms to offer: the version published last, unless it is retired."""
+    """The terms to offer: the last published version, unless it is retired."""
     pointer = read_row(TermsRow, _POINTERS, _CURRENT)
     published = read_terms(pointer.document["version"]) if pointer else None
     return published.terms if published and not published.retired_at else None

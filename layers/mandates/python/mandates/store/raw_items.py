@@ -1,8 +1,8 @@
-"""A mandate's items as they lie in the table, each by itself, when some may have been altered.
+"""A mandate's items as they are in the table, each read separately, since some may have been altered.
 
-Reading a ledger as usual fails at the first item that can't be read. Here each item stands for itself, so
-that it can be named; and one that is not byte for byte what we would have written counts as unreadable,
-even where it reads the same (a space more, another order).
+Reading a ledger as usual fails at the first unreadable item. Here each item is read separately, so that it
+can be named. An item that is not byte for byte what we would have written counts as unreadable, even if it
+reads the same (an additional space, another order).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,15 @@ from mandates.store.mandates import entry_from_row
 from mandates.store.tables import EntryRow, PersonalRow
 
 ALTERED_ITEMS_RAISE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
-"""What reading an item raises that is not as we wrote it: a time beyond the calendar, a thousand brackets."""
+"""What reading an item may raise if it is not as we wrote it: a time beyond the calendar, a thousand
+brackets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """`entries` in the order of their keys: the number in the key (0 if it has none), and the entry or None.
 
-    `personal` by entry number; None for an item that can't be read.
+    `personal` by entry number; None for an unreadable item.
     """
 
     entries: Sequence[tuple[int, Entry | None]]

@@ -1,4 +1,4 @@
-"""Checkout Sessions: whose mandate each is for, and when Stripe was last asked for it."""
+"""Checkout Sessions: the mandate that each is for, and when Stripe was last asked about it."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,7 +11,7 @@ from mandates.store.tables import SessionRow
 
 
 def add_sessions(writing: Transaction, changes: Sequence[Change]) -> None:
-    """Have each session found that a mandate's facts name from now on, whoever told us of it first."""
+    """Make each session findable that a mandate's facts newly name, whoever reported it first."""
     named: dict[str, set[str]] = {}
     for change in changes:
         for session_id in change.sessions:
@@ -23,17 +23,17 @@ def add_sessions(writing: Transaction, changes: Sequence[Change]) -> None:
 
 
 def mandates_naming(checkout_session_id: str) -> frozenset[str]:
-    """The ids of the mandates whose facts name the session; strongly consistent. Whose they are, only their
-    heads say."""
+    """The ids of the mandates whose facts name the session; read strongly consistently. Only their heads say
+    whose they are."""
     row = read_row(SessionRow, checkout_session_subject(checkout_session_id))
     return frozenset(row.mandates or ()) if row else frozenset()
 
 
 def may_ask(checkout_session_id: str, now: int, every: int) -> bool:
-    """Whether Stripe may be asked for the session now (epoch seconds), and if so, note that it is.
+    """Whether Stripe may be asked about the session now (epoch seconds). If so, it is noted as asked.
 
     True at most once in `every` seconds, however many ask at once. A clock that was set back delays that by
-    no more than `every` seconds.
+    at most `every` seconds.
     """
     long_enough_ago = (
         SessionRow.asked_at.does_not_exist()

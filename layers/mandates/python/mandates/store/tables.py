@@ -1,4 +1,4 @@
-"""The items as they lie in DynamoDB: tables by aggregate, several kinds of item in one by sort key.
+"""The items as they are in DynamoDB: tables by aggregate, several kinds of item in one table by sort key.
 
 | table           | partition key  | sort key                                            |
 |-----------------|----------------|-----------------------------------------------------|
@@ -8,7 +8,7 @@
 | events          | event_id       | `event`, or a mandate's id; `cursor` (below); index `quarantined` |
 | terms           | record         | version: `version` + each version, `pointer` + `current` |
 
-Each kind of item says in `format` which form its attributes have (docs/versions.md).
+Each item has in `format` the number of its format (docs/versions.md).
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ class _Table:
 
 class CustomerRow(Item):
     """One per customer id: the claim on creating their Stripe customer, then that customer's id; and the ids
-    of those they had `earlier`, which were deleted at Stripe."""
+    of their `earlier` ones, which were deleted at Stripe."""
 
     RECORD = "customer"
 
@@ -54,7 +54,7 @@ class CustomerRow(Item):
 
 
 class CheckoutRow(Item):
-    """The customer's one checkout slot."""
+    """The customer's only checkout slot."""
 
     RECORD = "checkout"
 
@@ -76,7 +76,7 @@ class CheckoutRow(Item):
 
 
 class ByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Finds a customer's mandates; only heads carry `customer_id`. Never read to decide anything."""
+    """Finds a customer's mandates. Only heads carry `customer_id`. It is never read to decide anything."""
 
     class Meta:
         index_name = "by_customer"
@@ -87,9 +87,9 @@ class ByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 
 
 class BySweepTime(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Finds pending mandates whose session must have ended by now; only pending heads carry its keys.
+    """Finds pending mandates whose session must have ended by now. Only pending heads carry its keys.
 
-    All lie in one partition, which takes 1,000 writes a second: Stripe lets us create 25 sessions in one.
+    All are in one partition, which accepts 1,000 writes a second. Stripe lets us create 25 sessions a second.
     """
 
     class Meta:
@@ -101,7 +101,7 @@ class BySweepTime(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 
 
 class HeadRow(Item):
-    """`pending` and `sweep_at` (epoch seconds) go with the first fact that makes it anything else."""
+    """The first fact that makes it anything but pending removes `pending` and `sweep_at` (epoch seconds)."""
 
     RECORD = "head"
     PENDING = "pending"
@@ -161,7 +161,7 @@ class EntryRow(Item):
 
 
 class PersonalRow(Item):
-    """The personal values that an entry only commits to. Erasing this item leaves the chain whole."""
+    """The personal values to which an entry commits. Erasing this item leaves the chain whole."""
 
     PREFIX = "personal#"
 
@@ -191,11 +191,12 @@ class UnreleasedIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-cal
 
 
 class UnreleasedRow(Item):
-    """What a withdrawn mandate still has at Stripe, since Stripe would not release it; its key ends in
-    Stripe's id for it.
+    """Something that a withdrawn mandate still has at Stripe, because Stripe did not release it. Its key ends
+    in its Stripe id.
 
-    `since` is in epoch seconds, `code` says why, the last time. It goes with the release. What an operator
-    dismisses stays, with who and why, and leaves the index. The ledger knows nothing of it.
+    `since` is in epoch seconds; `code` says why the last attempt failed. The item is deleted with the
+    release. If an operator dismisses it, it stays, with who and why, and leaves the index. The ledger knows
+    nothing about it.
     """
 
     PREFIX = "unsettled#"
@@ -218,7 +219,7 @@ class UnreleasedRow(Item):
 
 
 class SubjectRow(Item):
-    """`version` grows with the facts: what an activation that read them is conditional on. `withdrawn` is
+    """`version` grows with the facts; an activation that read them is conditional on it. `withdrawn` is
     present once any withdrawing fact is, for people to see.
 
     `customer_id` is set on a Stripe customer that belongs to one of our customers: no two can share it.
@@ -237,10 +238,10 @@ class SubjectRow(Item):
 
 
 class SessionRow(Item):
-    """Which mandates name this Checkout Session: one, unless somebody edited metadata at Stripe. It holds
-    nothing of the customer, so it may outlive them.
+    """The mandates that name this Checkout Session: one, unless somebody edited metadata at Stripe. It holds
+    nothing about the customer, so it may outlive them.
 
-    `asked_at` (epoch seconds) is when Stripe was last asked for the session because its customer came back.
+    `asked_at` (epoch seconds) is when Stripe was last asked about the session because its customer came back.
     """
 
     class Meta(_Table):
@@ -253,7 +254,7 @@ class SessionRow(Item):
 
 
 class Quarantined(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Lists the events that could not be applied: no other carries `quarantined`."""
+    """Lists the events that could not be applied. No other carries `quarantined`."""
 
     class Meta:
         index_name = "quarantined"
@@ -264,10 +265,10 @@ class Quarantined(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 
 
 class EventRow(Item):
-    """One per event seen, whatever became of it.
+    """One per event seen, whatever its outcome.
 
-    `expires_at` is DynamoDB's time to live. A quarantined event has none: it stays until somebody has dealt
-    with it.
+    `expires_at` is DynamoDB's time to live. A quarantined event has none: it stays until somebody deals with
+    it.
     """
 
     IN_QUARANTINE = "yes"

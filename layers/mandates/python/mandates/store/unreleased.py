@@ -1,6 +1,6 @@
-"""What Stripe would not release of a withdrawn mandate: listed until it does, or an operator dismisses it.
+"""What Stripe did not release of a withdrawn mandate: listed until it does, or an operator dismisses it.
 
-The message that asks for the release ends after 14 days. This does not.
+The message that asks for the release expires after 14 days. This list does not.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,9 +15,9 @@ from mandates.store.tables import UnreleasedRow
 
 @dataclass(frozen=True, slots=True)
 class Unreleased:
-    """A payment method or a Checkout Session. `since` in epoch seconds; `code` of the last error.
+    """A payment method or a Checkout Session. `since` is in epoch seconds; `code` is that of the last error.
 
-    The last three are there once an operator has dismissed it.
+    The last three are set once an operator has dismissed it.
     """
 
     mandate_id: str
@@ -34,13 +34,13 @@ class Unreleased:
 
 
 def read_unreleased(mandate_id: str, stripe_ids: Iterable[str]) -> dict[str, Unreleased]:
-    """Those of these that are listed or dismissed, by Stripe's id; strongly consistent."""
+    """Those of these that are listed or dismissed, by Stripe id; read strongly consistently."""
     found = map(_listed, read_rows(UnreleasedRow, (_key(mandate_id, stripe_id) for stripe_id in stripe_ids)))
     return {one.stripe_id: one for one in found}
 
 
 def add_unreleased(mandate_id: str, stripe_id: str, code: str, now: int) -> None:
-    """List it, or note why it is still listed. What was dismissed stays so."""
+    """List it, or note why it is still listed. A dismissed one stays dismissed."""
     nobody_dismissed_it = UnreleasedRow.dismissed_at.does_not_exist()
     with suppress(Conflict):
         update(
@@ -57,7 +57,7 @@ def add_unreleased(mandate_id: str, stripe_id: str, code: str, now: int) -> None
 
 
 def remove_unreleased(one: Unreleased) -> None:
-    """It is released, or was. A dismissal stays on record."""
+    """Remove it, since it is released, or was. A dismissal stays on record."""
     still_listed = UnreleasedRow.unreleased.exists()
     with suppress(Conflict):
         delete(UnreleasedRow, _key(one.mandate_id, one.stripe_id), still_listed)
@@ -73,7 +73,7 @@ def all_unreleased(limit: int | None = None) -> Iterator[Unreleased]:
 
 
 def dismiss_unreleased(one: Unreleased, *, by: str, reason: str, now: Instant) -> None:
-    """Take it off the list unreleased. Raises Conflict if it is not (or no longer) listed."""
+    """Take it off the list without releasing it. Raises Conflict if it is not (or no longer) listed."""
     still_listed = UnreleasedRow.unreleased.exists()
     update(
         UnreleasedRow,
