@@ -152,7 +152,7 @@ def test_a_font_that_is_not_the_listed_one_stops_the_build(
     assert not (tmp_path / "target").exists()
 
 
-@pytest.mark.parametrize("package", ["botocore", "stripe", "pynamodb", "msgspec", "pyjwt"])
+@pytest.mark.parametrize("package", ["botocore", "stripe", "pynamodb", "msgspec", "pyjwt", "tzdata"])
 def test_the_layer_has_what_the_functions_import(package: str) -> None:
     assert package in blocks(LAYER_LOCK)
     assert importlib.metadata.version(package) == blocks(LAYER_LOCK)[package].partition("==")[2].split()[0]
