@@ -516,6 +516,11 @@ export interface components {
             notice?: {
                 hours: number;
             };
+            /**
+             * @description The IANA name of the zone whose calendar counts. Without it, that is the zone of `limits.per_period`, or UTC.
+             * @example America/New_York
+             */
+            time_zone?: string;
             /** @description The language of `text` and `sections`. Send it back with the consent. */
             locale: components["schemas"]["Locale"];
             /** @description The digest of what is shown: of the RFC 8785 form of `{"version": …, "locale": …, "sections": …}`. Send it back with the consent. */

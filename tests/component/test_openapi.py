@@ -20,9 +20,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from mandates.api.problems import STATUSES
 from mandates.core import errors
 from mandates.core.clock import Instant
+from mandates.core.currencies import CURRENCIES
 from mandates.core.facts import Kind
 from mandates.core.mandate import Mandate, Status
-from mandates.core.terms import CURRENCIES, Frequency, FrequencyKind, Limits, Period
+from mandates.core.terms import Frequency, FrequencyKind, Limits, Period
 from mandates.store.conflicts import Conflict
 from mandates.store.mandates import read_heads
 from mandates.store.published_terms import publish_terms
@@ -274,6 +275,7 @@ def terms_that_say_all(world: World, me: str) -> Answer:
     full = replace(
         world.terms, version="full", frequency=monthly, amount=1299, limits=limits, notice_hours=48
     )
+    full = replace(full, time_zone="America/New_York")
     publish_terms(full, Instant(time.time()))
     return send(world, TERMS)
 

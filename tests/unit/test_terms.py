@@ -25,6 +25,8 @@ from mandates.core.terms import (
 
 EXAMPLE = Path(__file__).parents[2] / "terms" / "example.yaml"
 
+DIGEST_OF_EXAMPLE = "fc3d0ee85003c02a1544c9e9f20c29ec990739275d794c91d585e9d5838226ff"
+
 TEXT = {
     "permission": "You permit us to debit your account.",
     "frequency": "Once an order.",
@@ -103,6 +105,19 @@ def test_the_least_that_can_be_promised() -> None:
     terms = checked(least)
     assert (terms.limits, terms.amount, terms.notice_hours) == (Limits("jpy", 1), 1, None)
     assert terms.to_plain() == least
+
+
+def test_the_zone_is_the_documents_else_its_periods_else_utc() -> None:
+    alone = {**PLAIN, "limits": {"currency": "usd", "per_charge": 1}}
+    zones = [checked(one).zone.key for one in ({**alone, "time_zone": "Asia/Tokyo"}, PLAIN, alone)]
+    assert zones == ["Asia/Tokyo", "America/New_York", "UTC"]
+
+
+def test_a_document_of_0_1_0_keeps_its_bytes_and_its_digest() -> None:
+    """Computed before terms knew a time_zone of their own."""
+    terms = checked(yaml.safe_load(EXAMPLE.read_text(encoding="utf-8")))
+    assert "time_zone" not in terms.to_plain()
+    assert terms.digest == DIGEST_OF_EXAMPLE
 
 
 def test_a_recurring_promise_says_how_often() -> None:
@@ -195,6 +210,13 @@ def test_each_part_must_be_there(name: str) -> None:
         ("limits/per_period/time_zone", "../UTC", "limits.per_period.time_zone must be an IANA name"),
         ("limits/per_period/time_zone", "Mars/Base", "limits.per_period.time_zone must be an IANA name"),
         ("limits/per_period/time_zone", 5, "limits.per_period.time_zone must be an IANA name"),
+        ("time_zone", "Mars/Base", "time_zone must be an IANA name"),
+        ("time_zone", "america/new_york", "time_zone must be an IANA name"),
+        ("time_zone", "right/UTC", "time_zone must be an IANA name"),  # it counts leap seconds
+        ("time_zone", "localtime", "time_zone must be an IANA name"),
+        ("time_zone", None, "time_zone must be an IANA name"),
+        ("time_zone", ["UTC"], "time_zone must be an IANA name"),
+        ("time_zone", "Europe/Berlin", "time_zone must be the same as limits.per_period.time_zone"),
         ("limits/first_date", None, "must be dates in quotes"),
         ("limits/first_date", "2026-02-30", "must be dates in quotes"),
         ("limits/first_date", "20261101", "must be dates in quotes"),
@@ -315,6 +337,7 @@ def test_the_digest_does_not_depend_on_the_order_of_anything() -> None:
         ("limits/last_date", "2027-10-30"),
         ("notice", ...),
         ("notice/hours", 24),
+        ("time_zone", "America/New_York"),
         ("texts/de", ...),
         ("texts/de/cancellation", ...),
         *((f"texts/de/{section}", "Something else.") for section in SECTIONS),
@@ -331,6 +354,7 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "fixed": lambda: changed("amount", FIXED),
     "without notice": lambda: changed("notice"),
     "without period": lambda: changed("limits/per_period"),
+    "with a zone": lambda: changed("time_zone", "America/New_York"),
     "without dates": lambda: changed("limits", {"currency": "eur", "per_charge": 1}),
 }
 

@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, available_timezones
 
 from mandates.core.canonical import digest
+from mandates.core.currencies import CURRENCIES, is_amount
 from mandates.core.locales import is_locale, lookup
 
 SECTIONS = ("permission", "frequency", "timing", "amount", "cancellation")
@@ -25,10 +26,18 @@ SECTIONS = ("permission", "frequency", "timing", "amount", "cancellation")
 MAX_TEXT_LENGTH = 4000
 """Per section. The wording is kept in a ledger entry, and a DynamoDB item holds 400 KB."""
 
-CURRENCIES = frozenset("usd aud gbp dkk eur hkd jpy nzd nok zar sek chf".split())  # noqa: SIM905
-"""The currencies that Amazon Pay accepts on Stripe: https://docs.stripe.com/payments/amazon-pay"""
-
-_KEYS = {"version", "business_name", "default_locale", "frequency", "amount", "limits", "notice", "texts"}
+_KEYS = {
+    "version",
+    "business_name",
+    "default_locale",
+    "frequency",
+    "amount",
+    "limits",
+    "notice",
+    "time_zone",
+    "texts",
+}
+_OPTIONAL = {"notice", "time_zone"}
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -81,7 +90,8 @@ class Terms:
     """A version, as published.
 
     `amount` is the fixed amount in minor units; None if it varies. `notice_hours` is how long before a charge
-    of a varying amount the customer is notified.
+    of a varying amount the customer is notified. `time_zone` (IANA) is as the document gives it; `zone`
+    is the one whose calendar counts.
     """
 
     version: str
@@ -92,6 +102,13 @@ class Terms:
     limits: Limits
     notice_hours: int | None
     texts: Mapping[str, Mapping[str, str]]
+    time_zone: str | None = None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of every date, period and window: the document's, else its period's, else UTC."""
+        period = self.limits.per_period
+        return ZoneInfo(self.time_zone or (period.time_zone if period else "UTC"))
 
     @property
     def digest(self) -> str:
@@ -110,6 +127,7 @@ class Terms:
             else {"kind": "fixed", "amount": self.amount},
             "limits": _given(asdict(self.limits)),
             **({} if self.notice_hours is None else {"notice": {"hours": self.notice_hours}}),
+            **({} if self.time_zone is None else {"time_zone": self.time_zone}),
             "texts": {locale: dict(text) for locale, text in self.texts.items()},
         }
 
@@ -175,6 +193,7 @@ def terms_from_plain(plain: Mapping[str, Any]) -> Terms:
         ),
         notice_hours=notice["hours"] if notice else None,
         texts={locale: dict(text) for locale, text in plain["texts"].items()},
+        time_zone=plain.get("time_zone"),
     )
 
 
@@ -190,7 +209,7 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _problems(plain: Mapping[str, Any]) -> Iterator[str]:
-    yield from _keys("", plain, _KEYS, optional={"notice"})
+    yield from _keys("", plain, _KEYS, _OPTIONAL)
     for name in ("business_name", "default_locale"):
         if name in plain and not _is_text(plain[name]):
             yield f"{name} must be a text"
@@ -201,6 +220,7 @@ def _problems(plain: Mapping[str, Any]) -> Iterator[str]:
     yield from _frequency_problems(plain.get("frequency", {}))
     yield from _amount_problems(plain.get("amount", {}), plain.get("limits", {}))
     yield from _limits_problems(plain.get("limits", {}))
+    yield from _zone_problems(plain)
     if "notice" in plain:
         yield from _keys("notice", plain["notice"], {"hours"})
         yield from _positive("notice", plain["notice"], "hours")
@@ -250,10 +270,30 @@ def _period_problems(per_period: Any) -> Iterator[str]:
     yield from _positive(where, per_period, "amount")
     yield from _one_of(where, per_period, "period", Period)
     if isinstance(per_period, Mapping) and "time_zone" in per_period:
-        try:
-            ZoneInfo(str(per_period["time_zone"]))
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            yield f"{where}.time_zone must be an IANA name, such as Europe/Berlin"
+        yield from _zone_name_problems(f"{where}.time_zone", per_period["time_zone"])
+
+
+def _zone_problems(plain: Mapping[str, Any]) -> Iterator[str]:
+    """One consent has one calendar: two zones would have two answers to which month a charge is in."""
+    if "time_zone" not in plain:
+        return
+    yield from _zone_name_problems("time_zone", plain["time_zone"])
+    limits = plain.get("limits")
+    per_period = limits.get("per_period") if isinstance(limits, Mapping) else None
+    if (
+        isinstance(per_period, Mapping)
+        and per_period.get("time_zone", plain["time_zone"]) != plain["time_zone"]
+    ):
+        yield "time_zone must be the same as limits.per_period.time_zone"
+
+
+_OF_THE_MACHINE = {"localtime", "Factory"}
+"""Names that a zone database may have, and that say nothing outside the machine."""
+
+
+def _zone_name_problems(where: str, name: Any) -> Iterator[str]:
+    if not isinstance(name, str) or name not in available_timezones() - _OF_THE_MACHINE:
+        yield f"{where} must be an IANA name, such as Europe/Berlin"
 
 
 def _texts_problems(plain: Mapping[str, Any]) -> Iterator[str]:
@@ -297,7 +337,7 @@ def _positive(where: str, value: Any, name: str) -> Iterator[str]:
 
 
 def _is_positive(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 99_999_999
+    return is_amount(value)
 
 
 def _is_text(value: Any) -> bool:
