@@ -10,6 +10,7 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from mandates.core.canonical import canonical_json
+from mandates.core.charging.amazon_caps import limits_above_amazons
 from mandates.core.clock import Instant
 from mandates.core.terms import Terms, checked
 from mandates.store.conflicts import Conflict
@@ -45,6 +46,8 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         complain(f"{chosen.file} can't be published: {error}")
         return 1
+    for warning in limits_above_amazons(terms):
+        complain(f"warning: {warning}; Amazon may refuse charges that these terms permit")
     stack.use_tables()
     try:
         publish_terms(terms, Instant(time.time()))

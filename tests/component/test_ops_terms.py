@@ -58,6 +58,19 @@ def test_publishing_what_is_no_longer_offered_fails(
     assert current_terms() is None
 
 
+def test_a_limit_above_amazons_own_is_published_with_a_warning(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which cap applies is Amazon's to say: the lower one is no reason to refuse."""
+    assert main(["terms", "publish", document(tmp_path, version="low")]) == 0
+    assert capsys.readouterr().err == ""
+    limits = {"currency": "usd", "per_charge": 100_001}
+    assert main(["terms", "publish", document(tmp_path, version="high", limits=limits)]) == 0
+    said = capsys.readouterr()
+    assert "warning: limits.per_charge (100001) is above" in said.err
+    assert "published version high" in said.out
+
+
 def test_what_is_missing_is_said_all_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     texts = {"en": {"permission": "May we?"}}
     recurring = {"kind": "recurring", "interval": "month", "every": 1}
