@@ -6,7 +6,7 @@ commutative, associative and idempotent: the same set of facts gives the same re
 however often they arrive.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -52,8 +52,10 @@ class UnknownKind(NewerFormat):
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class Fact[K: str = Kind]:
     """One thing we were told.
+
+    `Fact` alone is about a mandate or what it stands on. A charge has its own kinds (charging/facts.py).
 
     `at` is in epoch seconds: Stripe's `created` for what Stripe reported, otherwise our own clock.
     `source` says who reported it: an event id, or a word for our own calls after `api:` (OUR_OWN), or for an
@@ -62,7 +64,7 @@ class Fact:
     `qualifier` distinguishes facts of one kind if several are kept.
     """
 
-    kind: Kind
+    kind: K
     at: int
     source: str
     ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -82,6 +84,8 @@ class Fact:
         return self.at, self.source, tuple(sorted(self.detail.items()))
 
 
+type FactsOf[K: str] = Mapping[str, Fact[K]]
+
 Facts = Mapping[str, Fact]
 """The facts of one subject, by key."""
 
@@ -93,20 +97,20 @@ def ids(**named: str | None) -> dict[str, frozenset[str]]:
     return {name: frozenset({value}) for name, value in named.items() if value is not None}
 
 
-def merge_fact(one: Fact, other: Fact) -> Fact:
+def merge_fact[K: str](one: Fact[K], other: Fact[K]) -> Fact[K]:
     """Two reports of the same fact as one: the union of the ids, and the earliest report.
 
     A customer may fail many times in one session. Of failures the latest is kept, since it is the one worth
     knowing; the ledger has them all. Union, minimum and maximum are commutative, associative and idempotent.
     """
-    choose = max if one.kind is Kind.SETUP_FAILED else min
+    choose = max if one.kind == Kind.SETUP_FAILED else min
     first = choose(one, other, key=lambda fact: fact._testimony)
     names = one.ids.keys() | other.ids.keys()
     united = {name: one.ids.get(name, frozenset()) | other.ids.get(name, frozenset()) for name in names}
     return Fact(first.kind, first.at, first.source, united, first.detail, first.qualifier)
 
 
-def merge(facts: Facts, new: Iterable[Fact]) -> Facts:
+def merge[K: str](facts: FactsOf[K], new: Iterable[Fact[K]]) -> FactsOf[K]:
     """All known and all new facts, merged."""
     merged = dict(facts)
     for fact in new:
@@ -119,12 +123,12 @@ def has(facts: Facts, *kinds: Kind) -> bool:
     return any(fact.kind in kinds for fact in facts.values())
 
 
-def all_ids(facts: Facts, name: str) -> frozenset[str]:
+def all_ids(facts: FactsOf[Any], name: str) -> frozenset[str]:
     """Every id with that name, whichever fact has it."""
     return frozenset[str]().union(*(fact.ids.get(name, frozenset()) for fact in facts.values()))
 
 
-def the_id(facts: Facts, name: str) -> str | None:
+def the_id(facts: FactsOf[Any], name: str) -> str | None:
     """The id with that name; None if no fact has one.
 
     In principle sources could disagree. Then it is the smallest, so that all readers get the same.
@@ -132,7 +136,7 @@ def the_id(facts: Facts, name: str) -> str | None:
     return min(all_ids(facts, name), default=None)
 
 
-def to_plain(fact: Fact) -> dict[str, Any]:
+def to_plain(fact: Fact[Any]) -> dict[str, Any]:
     """A fact as sorted JSON values, as it is stored and hashed in the ledger."""
     return {
         "kind": str(fact.kind),
@@ -145,7 +149,12 @@ def to_plain(fact: Fact) -> dict[str, Any]:
 
 
 def fact_from_plain(plain: Mapping[str, Any]) -> Fact:
-    """The fact of `to_plain`.
+    """The fact of `to_plain`. Raises what `read_fact` raises."""
+    return read_fact(plain, _known)
+
+
+def read_fact[K: str](plain: Mapping[str, Any], kind_of: Callable[[Any], K]) -> Fact[K]:
+    """The fact of `to_plain`; `kind_of` turns the stored word into a kind.
 
     Raises UnknownKind for a kind of a later release; ValueError, TypeError, KeyError or AttributeError if it
     is not a fact. Neither may be half understood.
@@ -156,7 +165,7 @@ def fact_from_plain(plain: Mapping[str, Any]) -> Fact:
     if not all(isinstance(values, list) for values in plain["ids"].values()):
         raise ValueError("the ids of a fact are lists")
     return Fact(
-        kind=_known(plain["kind"]),
+        kind=kind_of(plain["kind"]),
         at=plain["at"],
         source=plain["source"],
         ids={name: frozenset(values) for name, values in plain["ids"].items()},

@@ -1,0 +1,179 @@
+"""A charge's status, who holds room, and when somebody looks again: pure functions of its facts."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mandates.core.charging.decision import MOST_ATTEMPTS
+from mandates.core.charging.error_classes import ErrorClass
+from mandates.core.charging.facts import (
+    ChargeFact,
+    ChargeFacts,
+    ChargeKind,
+    EndReason,
+    attempts,
+    class_of,
+    counted_attempts,
+    newest_attempt,
+    of_attempt,
+    succeeded_attempt,
+)
+
+
+class ChargeStatus(StrEnum):
+    PENDING = "pending"
+    """Reserved, or an attempt has no outcome yet."""
+    PROCESSING = "processing"
+    """Stripe has not decided, or we are finding out, or the charge is ending and is not cancelled yet."""
+    RETRYING = "retrying"
+    NEEDS_CUSTOMER = "needs_customer"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+FINAL = frozenset({ChargeStatus.SUCCEEDED, ChargeStatus.FAILED, ChargeStatus.CANCELED})
+HOLD_ROOM = frozenset(ChargeStatus) - {ChargeStatus.FAILED, ChargeStatus.CANCELED}
+
+_OF_REASON = {
+    EndReason.DECLINED: ChargeStatus.FAILED,
+    EndReason.NOT_PERMITTED: ChargeStatus.FAILED,
+    EndReason.OVERDUE: ChargeStatus.FAILED,
+    EndReason.WITHDRAWN: ChargeStatus.CANCELED,
+    EndReason.CANCELED: ChargeStatus.CANCELED,
+}
+
+_OF_CLASS = {
+    ErrorClass.SOFT: ChargeStatus.RETRYING,
+    ErrorClass.CUSTOMER: ChargeStatus.NEEDS_CUSTOMER,
+    ErrorClass.FINAL: ChargeStatus.PROCESSING,
+    ErrorClass.MANDATE: ChargeStatus.PROCESSING,
+    ErrorClass.STATE: ChargeStatus.PROCESSING,
+    ErrorClass.OURS_TO_MEND: ChargeStatus.RETRYING,
+}
+
+
+def charge_status(facts: ChargeFacts) -> ChargeStatus:
+    """A success of any attempt beats all. Else the charge is over once Stripe has cancelled its intent, or
+    once it ended before any attempt. Else the newest attempt says how it stands."""
+    if succeeded_attempt(facts) is not None:
+        return ChargeStatus.SUCCEEDED
+    ending, newest = facts.get(ChargeKind.ENDING), newest_attempt(facts)
+    if ChargeKind.INTENT_CANCELED in facts or (ending and newest == 0):
+        return _ended(ending)
+    if ending:
+        return ChargeStatus.PROCESSING
+    if failed := of_attempt(facts, ChargeKind.ATTEMPT_FAILED, newest):
+        return _OF_CLASS[class_of(failed)]
+    if of_attempt(facts, ChargeKind.ATTEMPT_NEEDS_ACTION, newest):
+        return ChargeStatus.NEEDS_CUSTOMER
+    if of_attempt(facts, ChargeKind.ATTEMPT_PROCESSING, newest):
+        return ChargeStatus.PROCESSING
+    return ChargeStatus.PENDING
+
+
+def _ended(ending: ChargeFact | None) -> ChargeStatus:
+    """Without a reason of ours, somebody cancelled the intent at Stripe."""
+    reason = ending.detail.get("reason", "") if ending else ""
+    return _OF_REASON[EndReason(reason)] if reason in set(EndReason) else ChargeStatus.CANCELED
+
+
+# -------------------------------------------------------------------------------------------------- room
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a charge holds: `amount` minor units of the period, and the window. The keys are those of Span."""
+
+    amount: int
+    period: str | None
+    window: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoomChange:
+    """What a write does to the items of period and window.
+
+    `late`: the money was taken where room was no longer held. It counts all the same, even above the limit,
+    and raises an alarm.
+    """
+
+    freed: Room | None
+    taken: Room | None
+    late: bool
+
+
+def room(facts: ChargeFacts) -> Room | None:
+    """What the charge holds now; None if nothing.
+
+    An attempt counts in the period in which it was begun, and the window stays that of the reservation: a
+    weekly charge that is retried for days must not block the next week.
+    """
+    reserved = facts.get(ChargeKind.RESERVED)
+    if reserved is None or charge_status(facts) not in HOLD_ROOM:
+        return None
+    counts = succeeded_attempt(facts) or newest_attempt(facts)
+    begun = of_attempt(facts, ChargeKind.ATTEMPT_BEGUN, counts) or reserved
+    said = reserved.detail
+    return Room(int(said["amount"]), begun.detail.get("period"), said.get("window"))
+
+
+def room_change(before: ChargeFacts, after: ChargeFacts) -> RoomChange:
+    """What becomes of the room when facts are added. Nothing, if both sides are equal."""
+    held, holds = room(before), room(after)
+    if held == holds:
+        return RoomChange(None, None, late=False)
+    late = succeeded_attempt(after) is not None and bool(before)
+    return RoomChange(held, holds, late)
+
+
+# --------------------------------------------------------------------------------------------------- due
+
+SOON = 60
+LATEST_LOOK = 6 * 3600
+
+RETRY_AFTER = (3_600, 6 * 3_600, 24 * 3_600)
+"""Seconds after the first, second and every later soft decline. Our own choice: Stripe does not retry Amazon
+Pay by itself, and what usually passes (a card's daily limit, an outage) does so within hours or a day."""
+
+
+def due_at(facts: ChargeFacts, now: int) -> int | None:
+    """When somebody looks at the charge again (epoch seconds); None exactly if it is final.
+
+    To look may mean to begin the next attempt, to read the intent, to cancel it, or to end the charge.
+    """
+    status = charge_status(facts)
+    if status in FINAL:
+        return None
+    failed = of_attempt(facts, ChargeKind.ATTEMPT_FAILED, newest_attempt(facts))
+    charge_by = _charge_by(facts)
+    match status:
+        case ChargeStatus.NEEDS_CUSTOMER:
+            due = now + SOON if charge_by is None else charge_by
+        case ChargeStatus.RETRYING if failed:
+            due = failed.at + _pause(facts, class_of(failed))
+        case ChargeStatus.PENDING:
+            due = now + SOON
+        case _:
+            due = now + _backoff(facts, now)
+    return due if ChargeKind.ENDING in facts or charge_by is None else min(due, charge_by)
+
+
+def _pause(facts: ChargeFacts, failure: ErrorClass) -> int:
+    """What is ours to mend waits twice as long each time; those attempts don't count."""
+    counted = counted_attempts(facts)
+    if failure is ErrorClass.OURS_TO_MEND:
+        return min(SOON << min(len(attempts(facts)) - counted, 10), LATEST_LOOK)
+    if counted >= MOST_ATTEMPTS:
+        return 0  # the next one is refused, which ends the charge
+    return RETRY_AFTER[min(max(counted, 1), len(RETRY_AFTER)) - 1]
+
+
+def _backoff(facts: ChargeFacts, now: int) -> int:
+    """As long again as it has lasted already, so that nothing needs to be counted."""
+    since = max((fact.at for fact in facts.values()), default=now)
+    return min(max(now - since, SOON), LATEST_LOOK)
+
+
+def _charge_by(facts: ChargeFacts) -> int | None:
+    reserved = facts.get(ChargeKind.RESERVED)
+    return int(reserved.detail["charge_by"]) if reserved else None

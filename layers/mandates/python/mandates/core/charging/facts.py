@@ -1,0 +1,183 @@
+"""What we were told about a charge. Facts accumulate and merge as those of mandates do (core/facts.py).
+
+A fact about an attempt has the attempt's number as its qualifier. A reader keeps kinds that it does not know:
+the next release may write one, and this one may have to run beside it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+from mandates.core.charging.error_classes import ErrorClass, error_class
+from mandates.core.charging.ids import attempt_in
+from mandates.core.facts import Fact, FactsOf, ids, read_fact
+
+
+class ChargeKind(StrEnum):
+    """The kinds of fact. The value is what is stored and hashed: never change one."""
+
+    RESERVED = "reserved"
+    """Room is held. Detail: `amount`, `currency`, `charge_by`; `period` and `window`, if there are such."""
+    INTENT_CREATED = "intent_created"
+    """Id: `payment_intent`."""
+    ATTEMPT_BEGUN = "attempt_begun"
+    """Stripe may be told to confirm from now on. Detail: `period`, if there is such, and `day`."""
+    ATTEMPT_PROCESSING = "attempt_processing"
+    ATTEMPT_NEEDS_ACTION = "attempt_needs_action"
+    ATTEMPT_FAILED = "attempt_failed"
+    """Detail: `status`, `code`, `decline_code`, `advice`: Stripe's words, where it said them."""
+    ATTEMPT_SUCCEEDED = "attempt_succeeded"
+    """Id: `charge`, Stripe's own."""
+    ENDING = "ending"
+    """We decided to end the charge. Detail: `reason`, an EndReason."""
+    INTENT_CANCELED = "intent_canceled"
+    """Stripe can't take money for it any more."""
+
+
+class EndReason(StrEnum):
+    DECLINED = "declined"
+    """Stripe says that it can't succeed."""
+    NOT_PERMITTED = "not_permitted"
+    """Another attempt is refused until `charge_by`."""
+    OVERDUE = "overdue"
+    """`charge_by` has passed."""
+    WITHDRAWN = "withdrawn"
+    """The mandate was withdrawn."""
+    CANCELED = "canceled"
+    """The business cancelled it."""
+
+
+type ChargeFact = Fact[str]
+type ChargeFacts = FactsOf[str]
+
+OF_ATTEMPTS = frozenset(
+    {
+        ChargeKind.ATTEMPT_BEGUN,
+        ChargeKind.ATTEMPT_PROCESSING,
+        ChargeKind.ATTEMPT_NEEDS_ACTION,
+        ChargeKind.ATTEMPT_FAILED,
+        ChargeKind.ATTEMPT_SUCCEEDED,
+    }
+)
+
+
+_ATTEMPT = re.compile(r"[1-9][0-9]{0,3}")
+
+
+def charge_fact(
+    kind: ChargeKind,
+    at: int,
+    source: str,
+    *,
+    attempt: int | None = None,
+    charge: str | None = None,
+    **detail: str,
+) -> ChargeFact:
+    """A fact; `charge` is the id of Stripe's charge, where it is known. Empty details are left out."""
+    said = {name: value for name, value in detail.items() if value}
+    return Fact(kind, at, source, ids(charge=charge), said, "" if attempt is None else str(attempt))
+
+
+def charge_fact_from_plain(plain: Mapping[str, Any]) -> ChargeFact:
+    """The fact of `to_plain`, also of an unknown kind. Raises what `read_fact` raises, and ValueError for a
+    fact about an attempt without a number."""
+    fact = read_fact(plain, _kind)
+    if fact.kind in OF_ATTEMPTS and not _ATTEMPT.fullmatch(fact.qualifier):
+        raise ValueError("an attempt has a number")
+    return fact
+
+
+def _kind(word: Any) -> str:
+    if not isinstance(word, str) or not word or "#" in word:
+        raise ValueError("not the kind of a fact")
+    return ChargeKind(word) if word in set(ChargeKind) else word
+
+
+# ---------------------------------------------------------------------------------------------- attempts
+
+
+def of_attempt(facts: ChargeFacts, kind: ChargeKind, attempt: int) -> ChargeFact | None:
+    return facts.get(f"{kind}#{attempt}")
+
+
+def attempts(facts: ChargeFacts) -> list[int]:
+    """The numbers of all attempts that any fact is about, in order."""
+    return sorted({_number(fact) for fact in facts.values() if fact.kind in OF_ATTEMPTS})
+
+
+def newest_attempt(facts: ChargeFacts) -> int:
+    """Its number; 0 if none was begun."""
+    return max(attempts(facts), default=0)
+
+
+def succeeded_attempt(facts: ChargeFacts) -> int | None:
+    """The attempt that took the money. An intent succeeds once: two would be two reports of one success."""
+    return min(_of_kind(facts, ChargeKind.ATTEMPT_SUCCEEDED), default=None)
+
+
+def class_of(fact: ChargeFact) -> ErrorClass:
+    """The class of an ATTEMPT_FAILED. It is computed, not stored, so a code learnt later counts at once."""
+    said = fact.detail
+    return error_class(
+        status=said.get("status", ""),
+        code=said.get("code", ""),
+        decline_code=said.get("decline_code", ""),
+        advice=said.get("advice", ""),
+    )
+
+
+def declined_attempts(facts: ChargeFacts) -> frozenset[int]:
+    """The attempts that count as declined."""
+    return frozenset(
+        number
+        for number in _of_kind(facts, ChargeKind.ATTEMPT_FAILED)
+        if (fact := of_attempt(facts, ChargeKind.ATTEMPT_FAILED, number)) and _is_counted(fact)
+    )
+
+
+def counted_attempts(facts: ChargeFacts) -> int:
+    """How many attempts count towards the most that a charge may have."""
+    return len(attempts(facts)) - len(
+        set(_of_kind(facts, ChargeKind.ATTEMPT_FAILED)) - declined_attempts(facts)
+    )
+
+
+def attempt_of_event(
+    facts: ChargeFacts,
+    charge_id: str,
+    *,
+    idempotency_key: str | None,
+    stripe_charge: str | None,
+    created: int,
+) -> int | None:
+    """Which attempt an event is about; None if none was begun before it.
+
+    The key of the request that caused the event says it for sure. Stripe's charge says it only if it is
+    known: `latest_charge` is null or unchanged when a failure makes no charge. Otherwise it is the newest
+    attempt begun before the event's `created`.
+    """
+    named = attempt_in(charge_id, idempotency_key)
+    if named is not None:
+        return named
+    for fact in facts.values():
+        if fact.kind in OF_ATTEMPTS and stripe_charge in fact.ids.get("charge", ()):
+            return _number(fact)
+    begun = (
+        number
+        for number in _of_kind(facts, ChargeKind.ATTEMPT_BEGUN)
+        if (fact_ := of_attempt(facts, ChargeKind.ATTEMPT_BEGUN, number)) and fact_.at <= created
+    )
+    return max(begun, default=None)
+
+
+def _is_counted(fact: ChargeFact) -> bool:
+    return class_of(fact) is not ErrorClass.OURS_TO_MEND
+
+
+def _of_kind(facts: ChargeFacts, kind: ChargeKind) -> Iterator[int]:
+    return (_number(fact) for fact in facts.values() if fact.kind == kind)
+
+
+def _number(fact: ChargeFact) -> int:
+    return int(fact.qualifier)
