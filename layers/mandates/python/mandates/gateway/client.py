@@ -15,6 +15,8 @@ from mandates.gateway.api_keys import ApiKey, FixedKey, livemode_of
 from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.gateway.customers import StripeCustomers
 from mandates.gateway.events import StripeEvents
+from mandates.gateway.mandates import StripeMandates
+from mandates.gateway.payment_intents import StripePaymentIntents
 from mandates.gateway.payment_methods import StripePaymentMethods
 from mandates.gateway.politeness import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, Chance, Pacer
 from mandates.gateway.transport import PoliteClient
@@ -57,6 +59,8 @@ class Gateway:
         self.checkout_sessions = StripeCheckoutSessions(sdk)
         self.customers = StripeCustomers(sdk)
         self.events = StripeEvents(sdk)
+        self.mandates = StripeMandates(sdk)
+        self.payment_intents = StripePaymentIntents(sdk)
         self.payment_methods = StripePaymentMethods(sdk)
         self.webhook_endpoints = StripeWebhookEndpoints(sdk)
 

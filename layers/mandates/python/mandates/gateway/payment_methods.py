@@ -8,8 +8,21 @@ from mandates.gateway.error_mapping import RequestRejected, ResourceMissing, err
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentMethodState:
+    """`customer` is the Stripe customer it is attached to; None if it is detached, which is for good."""
+
+    customer: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StripePaymentMethods:
     sdk: stripe.StripeClient
+
+    def retrieve(self, payment_method_id: str) -> PaymentMethodState:
+        """The payment method as Stripe has it now. Raises ResourceMissing."""
+        with errors_ours():
+            found = self.sdk.v1.payment_methods.retrieve(payment_method_id)
+        return PaymentMethodState(found.customer if isinstance(found.customer, str) else None)
 
     def detach(self, payment_method_id: str) -> None:
         """Take the payment method from its customer for good. Nothing happens if that was done before.
@@ -24,7 +37,5 @@ class StripePaymentMethods:
             raise
         except RequestRejected:
             # Stripe has no code of its own for "not attached": only the payment method can tell.
-            with errors_ours():
-                found = payment_methods.retrieve(payment_method_id)
-            if found.customer is not None:
+            if self.retrieve(payment_method_id).customer is not None:
                 raise

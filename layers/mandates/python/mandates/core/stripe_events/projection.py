@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 METADATA_MANDATE = "mandate_id"
 METADATA_OWNER_MARK = "managed_by"
 METADATA_CUSTOMER = "customer_id"
+METADATA_CHARGE = "charge_id"
+METADATA_REFERENCE = "reference"
 
 
 class Kept(NamedTuple):

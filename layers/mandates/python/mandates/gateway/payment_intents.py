@@ -1,0 +1,245 @@
+"""Stripe's PaymentIntents: https://docs.stripe.com/api/payment_intents
+
+An intent is created without a confirm, so that it can be recorded before it can take money. In its life it
+makes at most one successful charge: https://docs.stripe.com/payments/paymentintents/lifecycle
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import stripe
+
+from mandates.core.errors import StripeRefused
+from mandates.core.stripe_events.projection import (
+    METADATA_CHARGE,
+    METADATA_MANDATE,
+    METADATA_OWNER_MARK,
+    METADATA_REFERENCE,
+)
+from mandates.gateway.error_mapping import RequestRejected, ResourceMissing, errors_ours
+
+if TYPE_CHECKING:  # thousands of lines of types, which would slow down every function's start
+    from stripe.params import PaymentIntentConfirmParams, PaymentIntentCreateParams
+
+CancellationReason = Literal["abandoned", "duplicate", "fraudulent", "requested_by_customer"]
+"""https://docs.stripe.com/api/payment_intents/cancel#cancel_payment_intent-cancellation_reason"""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentError:
+    """Why Stripe refused a payment, in its own words. Empty is what it did not say.
+
+    The members are the arguments of `error_class` (core/charging/error_classes.py). `status` is the HTTP
+    status; the error that an intent keeps of its newest attempt has none. `advice` is Stripe's `advice_code`.
+    """
+
+    status: str = ""
+    code: str = ""
+    decline_code: str = ""
+    advice: str = ""
+
+    @property
+    def said(self) -> Mapping[str, str]:
+        """The members that are not empty: the detail of a fact."""
+        return {name: word for name, word in asdict(self).items() if word}
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A PaymentIntent. `amount` in minor units; `status` is Stripe's word.
+
+    `latest_charge` is null or unchanged after an attempt that failed without making a charge. `last_error` is
+    about the newest attempt, and null unless it failed.
+    https://docs.stripe.com/api/payment_intents/object
+    """
+
+    payment_intent_id: str
+    status: str
+    amount: int
+    currency: str
+    latest_charge: str | None = None
+    last_error: PaymentError | None = None
+
+
+class PaymentRefused(StripeRefused):
+    """Stripe answered, and the answer is no: an outcome, which a repeat under the same key would not change.
+
+    Every 4xx is one, except 409 and 429: those say "not now". They raise StripeUnavailable, as a time-out and
+    a 5xx do (AnswerReplayed, if Stripe repeats the 5xx under the key). Then nobody knows the outcome.
+    """
+
+    def __init__(self, error: PaymentError, intent: Intent | None, **extra: Any) -> None:
+        """`intent` is the intent after the refusal, if Stripe's answer has it."""
+        super().__init__("Stripe refused the payment", **extra)
+        self.error = error
+        self.intent = intent
+
+
+class IntentNotCancelable(Exception):
+    """Stripe does not cancel the intent in its present state: it has succeeded, or is processing."""
+
+    def __init__(self, intent: Intent) -> None:
+        super().__init__(f"the intent is {intent.status}")
+        self.intent = intent
+
+
+@dataclass(frozen=True, slots=True)
+class StripePaymentIntents:
+    sdk: stripe.StripeClient
+
+    def create(self, params: Mapping[str, Any], *, idempotency_key: str) -> Intent:
+        """Create an intent from the stored parameters of `create_params`. Raises PaymentRefused."""
+        with _payment_errors_ours():
+            intent = self.sdk.v1.payment_intents.create(
+                cast("PaymentIntentCreateParams", dict(params)), {"idempotency_key": idempotency_key}
+            )
+        return _intent(intent.to_dict())
+
+    def confirm(self, payment_intent_id: str, params: Mapping[str, Any], *, idempotency_key: str) -> Intent:
+        """Take the money, with the stored parameters of `confirm_params`. Raises PaymentRefused.
+
+        The intent that returns need not have succeeded: `status` may be `processing`.
+        """
+        with _payment_errors_ours():
+            intent = self.sdk.v1.payment_intents.confirm(
+                payment_intent_id,
+                cast("PaymentIntentConfirmParams", dict(params)),
+                {"idempotency_key": idempotency_key},
+            )
+        return _intent(intent.to_dict())
+
+    def retrieve(self, payment_intent_id: str) -> Intent:
+        """The intent as Stripe has it now. Raises ResourceMissing, which says nothing about the money: a key
+        of another account does not know the intent either."""
+        with errors_ours():
+            return _intent(self.sdk.v1.payment_intents.retrieve(payment_intent_id).to_dict())
+
+    def cancel(self, payment_intent_id: str, *, reason: CancellationReason) -> Intent:
+        """Make sure that the intent can't take money any more. Nothing happens if it was cancelled before.
+
+        Raises IntentNotCancelable. After RequestRejected it is as it was. After ResourceMissing nobody knows.
+        """
+        intents = self.sdk.v1.payment_intents
+        try:
+            with errors_ours():
+                canceled = intents.cancel(payment_intent_id, {"cancellation_reason": reason})
+                return _intent(canceled.to_dict())
+        except ResourceMissing:
+            raise
+        except RequestRejected as refused:
+            if refused.extra["stripe_code"] != "payment_intent_unexpected_state":
+                raise
+            found = self.retrieve(payment_intent_id)
+            if found.status == "canceled":
+                return found
+            raise IntentNotCancelable(found) from None
+
+
+class _payment_errors_ours(errors_ours):  # noqa: N801 - reads as a word after `with`
+    """`errors_ours`, with PaymentRefused for every answer that is an outcome."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        match error:
+            case (
+                stripe.CardError()
+                | stripe.InvalidRequestError()
+                | stripe.IdempotencyError()
+                | stripe.AuthenticationError()
+                | stripe.PermissionError()
+            ):
+                raise _refusal(error) from error
+            case _:
+                super().__exit__(kind, error, trace)
+
+
+def _refusal(error: stripe.StripeError) -> PaymentRefused:
+    answer = error.error.to_dict() if error.error else {}
+    refused = _payment_error(answer, status=str(error.http_status or ""))
+    about = {"stripe_code": refused.code or None, "stripe_request_id": error.request_id}
+    intent = answer.get("payment_intent")
+    return PaymentRefused(refused, _intent(intent) if intent else None, **about)
+
+
+def _payment_error(answer: Mapping[str, Any], status: str = "") -> PaymentError:
+    """A key that was used with other parameters has a type of error of its own, and no code."""
+    without_code = _IDEMPOTENCY_ERROR if answer.get("type") == _IDEMPOTENCY_ERROR else ""
+    return PaymentError(
+        status=status,
+        code=answer.get("code") or without_code,
+        decline_code=answer.get("decline_code") or "",
+        advice=answer.get("advice_code") or "",
+    )
+
+
+_IDEMPOTENCY_ERROR = "idempotency_error"
+
+
+def _intent(intent: Mapping[str, Any]) -> Intent:
+    charge, error = intent.get("latest_charge"), intent.get("last_payment_error")
+    return Intent(
+        payment_intent_id=intent["id"],
+        status=intent["status"],
+        amount=intent["amount"],
+        currency=intent["currency"],
+        latest_charge=charge["id"] if isinstance(charge, Mapping) else charge,
+        last_error=_payment_error(error) if error else None,
+    )
+
+
+# ---------------------------------------------------------------------------------------- parameters
+
+
+def create_params(
+    *,
+    charge_id: str,
+    mandate_id: str,
+    owner_mark: str,
+    stripe_customer_id: str,
+    amount: int,
+    currency: str,
+    reference: str,
+    description: str,
+    statement_descriptor: str | None,
+) -> "PaymentIntentCreateParams":
+    """All that Stripe is sent to create a charge's intent. It has no payment method: it can't take money.
+
+    `amount` in minor units. `statement_descriptor` has at most 22 characters; without one Stripe takes the
+    account's. Only Amazon Pay is allowed, so that no other type that the account has enabled gets in the way.
+    """
+    params: PaymentIntentCreateParams = {
+        "amount": amount,
+        "currency": currency,
+        "customer": stripe_customer_id,
+        "allowed_payment_method_types": ["amazon_pay"],
+        "description": description,
+        "metadata": {
+            METADATA_OWNER_MARK: owner_mark,
+            METADATA_MANDATE: mandate_id,
+            METADATA_CHARGE: charge_id,
+            METADATA_REFERENCE: reference,
+        },
+    }
+    if statement_descriptor:
+        params["statement_descriptor"] = statement_descriptor
+    return params
+
+
+def confirm_params(
+    *, payment_method_id: str, stripe_mandate_id: str | None = None
+) -> "PaymentIntentConfirmParams":
+    """All that Stripe is sent for one attempt at a charge, while the customer is away.
+
+    With `error_on_requires_action` an attempt that needs the customer fails, and the intent waits for another
+    attempt; without it the intent would wait for a customer that nobody has told. Stripe's sample for Amazon
+    Pay sends no mandate, so pass one only if the deployment asks for it.
+    https://docs.stripe.com/api/payment_intents/confirm
+    """
+    params: PaymentIntentConfirmParams = {
+        "payment_method": payment_method_id,
+        "off_session": True,
+        "error_on_requires_action": True,
+    }
+    if stripe_mandate_id:
+        params["mandate"] = stripe_mandate_id
+    return params
