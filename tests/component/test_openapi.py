@@ -828,7 +828,7 @@ NOT_FROM_A_HANDLER: dict[tuple[int, str], str] = {
     (502, "internal_error"): NO_HANDLER + ": a function that crashed or ran out of time",
 }
 
-NO_ROUTE_YET: set[str] = set()
+NO_ROUTE_YET = {"charge_not_permitted", "idempotency_key_reused"}
 """Codes of errors that only routes still to come can raise."""
 
 

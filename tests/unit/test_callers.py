@@ -52,6 +52,15 @@ def test_a_service_cannot_consent_for_a_customer() -> None:
         service(*Scope).must_be_customer()
 
 
+@pytest.mark.parametrize("scope", Scope)
+def test_what_only_the_business_may_do_takes_a_service_with_the_scope(scope: Scope) -> None:
+    service(scope).must_be_service(scope)
+    with pytest.raises(InsufficientScope, match=f"use a service token with {scope}"):
+        ANN.must_be_service(scope)
+    with pytest.raises(InsufficientScope, match=f"lacks the scope {scope}"):
+        service(*(other for other in Scope if other is not scope)).must_be_service(scope)
+
+
 # --------------------------------------------------------------------------------- authorizer's context
 
 

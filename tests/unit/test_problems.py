@@ -65,9 +65,11 @@ def test_each_status_in_the_table_is_used_as_meant() -> None:
         "TermsChanged": 409,
         "CustomerRequired": 409,
         "CustomerAlreadyLinked": 409,
+        "ChargeRefused": 409,
         "RequestTooLarge": 413,
         "UnsupportedMediaType": 415,
         "ConsentRequired": 422,
+        "KeyReused": 422,
         "RedirectNotAllowed": 422,
         "StripeCustomerUnknown": 422,
         "TooManyCheckouts": 429,
@@ -115,6 +117,17 @@ def test_an_unexpected_error_is_a_500_that_tells_nothing(capsys: pytest.CaptureF
 def test_an_errors_message_goes_to_the_caller_and_its_extras_too() -> None:
     _, _, body = answered(raising(errors.TermsChanged("ask again", current_version="2", current_digest="ab")))
     assert (body["detail"], body["current_version"], body["current_digest"]) == ("ask again", "2", "ab")
+
+
+def test_the_log_says_why_a_charge_was_refused_and_not_how_much_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    logged: list[dict[str, object]] = []
+    monkeypatch.setattr("mandates.api.requests.logger.info", lambda _, extra: logged.append(extra))
+    refused = errors.ChargeRefused("no", reasons=["too_frequent"], left=5, currency="usd", earliest=None)
+    status, _, body = answered(raising(refused))
+    assert logged == [{"code": "charge_not_permitted", "reasons": ["too_frequent"]}]
+    assert (status, body["reasons"], body["left"]) == (409, ["too_frequent"], 5)
 
 
 def test_errors_that_carry_a_body_keep_their_content_type() -> None:

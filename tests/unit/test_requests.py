@@ -285,3 +285,42 @@ def test_no_authorizer_context_is_none(context: Any) -> None:
 
 def test_the_authorizers_context() -> None:
     assert Request(event(requestContext={"authorizer": {"subject": "a"}})).authorizer == {"subject": "a"}
+
+
+# ------------------------------------------------------------------------- a header that may come once
+
+
+def key_of(headers: dict[str, str] | None, every: dict[str, list[str]] | None) -> str | None:
+    request = Request(event(headers=headers, multiValueHeaders=every))
+    return request.only_header("Idempotency-Key")
+
+
+@pytest.mark.parametrize(
+    ("headers", "every", "expected"),
+    [
+        (None, None, None),
+        ({"Accept": "*/*"}, {"Accept": ["*/*"]}, None),
+        ({"idempotency-key": "a"}, None, "a"),
+        ({"IDEMPOTENCY-KEY": "a"}, {"IDEMPOTENCY-KEY": ["a"]}, "a"),
+        ({"Idempotency-Key": ""}, {"Idempotency-Key": [""]}, ""),
+        ({"Idempotency-Key": "a, b"}, {"Idempotency-Key": ["a, b"]}, "a, b"),
+    ],
+)
+def test_a_header_is_found_in_any_case(
+    headers: dict[str, str] | None, every: dict[str, list[str]] | None, expected: str | None
+) -> None:
+    assert key_of(headers, every) == expected
+
+
+@pytest.mark.parametrize(
+    "every",
+    [
+        {"Idempotency-Key": ["a", "b"]},
+        {"Idempotency-Key": ["a", "a"]},
+        {"Idempotency-Key": ["a"], "idempotency-key": ["b"]},
+    ],
+)
+def test_a_header_that_is_given_twice_is_refused_by_its_name(every: dict[str, list[str]]) -> None:
+    """The gateway's `headers` would have the last one only."""
+    with pytest.raises(errors.InvalidRequest, match="the header Idempotency-Key is given twice"):
+        key_of({"Idempotency-Key": "b"}, every)

@@ -102,6 +102,17 @@ def test_what_is_no_mandate_id_is_never_logged_as_one(log: io.StringIO, odd: Any
     assert "mandate_id" not in logged(log)[0]
 
 
+CHARGE = f"chg_{'a' * 24}_{'b' * 16}"
+
+
+@pytest.mark.parametrize("odd", [CHARGE[:-1], f"{CHARGE}\n", CHARGE.upper(), "ann@shop.example"])
+def test_only_the_id_of_a_charge_is_logged_as_one(log: io.StringIO, odd: str) -> None:
+    for charge_id in (CHARGE, odd):
+        with telemetry.correlated(charge_id=charge_id):
+            telemetry.logger.warning("line")
+    assert [line.get("charge_id") for line in logged(log)] == [CHARGE, None]
+
+
 def test_counts_and_measures_are_sent_when_the_invocation_ends(capsys: pytest.CaptureFixture[str]) -> None:
     @telemetry.instrumented
     def handler(_event: Any, _context: Any) -> None:

@@ -32,8 +32,7 @@ class Caller:
         Another customer gets NotFound: they must not learn whether the id exists.
         """
         if self.is_service:
-            if scope not in self.scopes:
-                raise InsufficientScope(f"the token lacks the scope {scope}")
+            self._must_have(scope)
         elif self.subject != customer_id:
             raise NotFound(NOT_YOURS)
 
@@ -47,6 +46,16 @@ class Caller:
         if self.is_service:
             raise InsufficientScope("only the customer themselves can do this: use their token")
         return self.subject
+
+    def must_be_service(self, scope: Scope) -> None:
+        """Let only a service with that scope pass. A customer can't do it even with what is their own."""
+        if not self.is_service:
+            raise InsufficientScope(f"only the business can do this: use a service token with {scope}")
+        self._must_have(scope)
+
+    def _must_have(self, scope: Scope) -> None:
+        if scope not in self.scopes:
+            raise InsufficientScope(f"the token lacks the scope {scope}")
 
 
 def to_context(caller: Caller, expires_at: int) -> dict[str, str]:

@@ -21,6 +21,17 @@ def mandate_for(caller: Caller, mandate_id: str, scope: Scope) -> Mandate:
     return mandate
 
 
+def mandate_for_service(caller: Caller, mandate_id: str, scope: Scope) -> Mandate:
+    """The mandate, if the caller is a service with that scope.
+
+    Raises InsufficientScope for any other service, and for the mandate's own customer. Raises NotFound in the
+    same words for another customer and for a mandate that does not exist.
+    """
+    mandate = mandate_for(caller, mandate_id, scope)
+    caller.must_be_service(scope)
+    return mandate
+
+
 def ledger_status(mandate: Mandate, status: Status, last: Entry | None) -> str | None:
     """The mandate's status in the last entry, shown beside the status that follows from what it stands on.
 

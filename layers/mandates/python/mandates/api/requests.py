@@ -23,6 +23,7 @@ class Request:
     def __init__(self, event: Mapping[str, Any]) -> None:
         self._event = event
         self.headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        self.path: Mapping[str, str] = event.get("pathParameters") or {}
         self.query: Mapping[str, str] = event.get("queryStringParameters") or {}
 
     @property
@@ -47,7 +48,7 @@ class Request:
 
     def path_id(self, name: str) -> str:
         """A path parameter, percent-decoded once: REST APIs pass it on as it was sent."""
-        raw = str((self._event.get("pathParameters") or {}).get(name) or "")
+        raw = str(self.path.get(name) or "")
         try:
             value = unquote_to_bytes(raw).decode()
         except UnicodeError:
@@ -57,6 +58,17 @@ class Request:
                 f"{name} in the path must be 1 to {MAX_ID_LENGTH} printable characters"
             )
         return value
+
+    def only_header(self, name: str) -> str | None:
+        """A header that means nothing if it is given twice; None if it is not given.
+
+        The gateway's `headers` has only the last one. Raises an InvalidRequest that names the header.
+        """
+        every = self._event.get("multiValueHeaders") or {}
+        given = [value for key, values in every.items() if key.lower() == name.lower() for value in values]
+        if len(given) > 1:
+            raise errors.InvalidRequest(f"the header {name} is given twice: give it once")
+        return given[0] if given else self.headers.get(name.lower())
 
     def raw_body(self) -> bytes:
         """The bytes exactly as they were sent."""
@@ -113,7 +125,7 @@ def api(allowed_origins: frozenset[str]) -> Callable[[Route], LambdaHandler]:
         @instrumented
         def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
             request = Request(event)
-            correlate(mandate_id=(event.get("pathParameters") or {}).get("mandate_id"))
+            correlate(**{name: request.path.get(name) for name in ("mandate_id", "charge_id")})
             try:
                 response = route(request)
             except errors.MandatesError as error:
@@ -141,5 +153,6 @@ def _count(error: errors.MandatesError, status: int) -> None:
 
 
 def _loggable(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Stripe's request id and code, which help an operator. The rest may be the customer's data."""
-    return {name: value for name, value in extra.items() if name.startswith("stripe_")}
+    """Stripe's request id and code, and why a charge was refused, which help an operator. The rest may be the
+    customer's data."""
+    return {name: value for name, value in extra.items() if name.startswith("stripe_") or name == "reasons"}

@@ -110,6 +110,23 @@ class TooManyCheckouts(MandatesError):
         self.retry_after = retry_after
 
 
+class ChargeRefused(MandatesError):
+    """The mandate does not permit the charge. Nothing was written, and the Idempotency-Key may be used again.
+
+    `extra`: `reasons` (words), `left` (minor units; None without a limit for a period), `currency` (that of
+    the limit), `earliest` (RFC 3339; None if time alone does not help), and `charge_id` if another charge has
+    the reference.
+    """
+
+    code = "charge_not_permitted"
+
+
+class KeyReused(MandatesError):
+    """The Idempotency-Key is that of a charge which was requested with another body."""
+
+    code = "idempotency_key_reused"
+
+
 class Busy(MandatesError):
     """Others kept changing the same thing; nothing was done."""
 

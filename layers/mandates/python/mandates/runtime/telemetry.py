@@ -14,6 +14,7 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
+from mandates.core.charging.ids import CHARGE_ID
 from mandates.core.ids import MANDATE_ID
 from mandates.core.visible import visible
 from mandates.runtime.deadline import TimeLeft, invocation
@@ -37,6 +38,7 @@ Handler = Callable[[Any, Any], Any]
 _IDS = {
     "event_id": re.compile(r"evt_[A-Za-z0-9_]{1,251}"),
     "mandate_id": MANDATE_ID,
+    "charge_id": CHARGE_ID,
 }
 """The keys by which log lines are found, and the only form of each. A path may hold anything, even a name."""
 
@@ -55,7 +57,8 @@ def measure(name: str, value: float, unit: MetricUnit) -> None:
 
 
 def correlate(**ids: Any) -> None:
-    """Name what the rest of this invocation is about: every log line carries `event_id` or `mandate_id`.
+    """Name what the rest of this invocation is about: every log line carries `event_id`, `mandate_id`
+    or `charge_id`.
 
     Anything that does not have the form of such an id is left out of the log.
     """
@@ -70,7 +73,7 @@ def correlated(**ids: Any) -> Iterator[None]:
 
 
 def well_formed(ids: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `event_id` and `mandate_id` that may be logged. The others are not ids."""
+    """Those of `event_id`, `mandate_id` and `charge_id` that may be logged. The others are not ids."""
     return {
         name: value for name, value in ids.items() if isinstance(value, str) and _IDS[name].fullmatch(value)
     }
