@@ -53,6 +53,7 @@ def run_reconcile(stack: Stack, chosen: argparse.Namespace) -> int:
     stack.use_tables()
     queue = Queue(boto3.client("sqs"), stack.output("WebhookQueueUrl"))
     livemode = stack.parameter("StripeLivemode") == "true"
+    owner_mark = stack.output("OwnerMark")
     oldest = int(time.time()) - EVENTS_LISTED_SECONDS
     if chosen.since is not None and chosen.since < oldest:
         say(f"Stripe lists only 30 days: beginning at {rfc3339(oldest)}")
@@ -60,6 +61,7 @@ def run_reconcile(stack: Stack, chosen: argparse.Namespace) -> int:
         stack.gateway,
         queue,
         livemode,
+        owner_mark,
         time.time,
         _unlimited,
         since=chosen.since,
@@ -68,7 +70,7 @@ def run_reconcile(stack: Stack, chosen: argparse.Namespace) -> int:
     ).run()
     swept = Sweeper(
         stack.gateway.checkout_sessions,
-        stack.output("OwnerMark"),
+        owner_mark,
         time.time,
         _unlimited,
         dry_run=chosen.dry_run,
@@ -89,6 +91,8 @@ def told(found: Found, swept: Swept, *, dry_run: bool) -> list[str]:
     would_be = "to be queued" if dry_run else "queued"
     queued = found.missing if dry_run else found.queued
     lines = [f"events: {found.listed} listed, {found.missing} not recorded, {queued} {would_be}"]
+    if found.foreign:
+        lines.append(f"of those listed, {found.foreign} are about other payments of the account: passed over")
     if dry_run:
         return [*lines, f"pending mandates past their session's life: {swept.due} to ask Stripe about"]
     return [

@@ -1,4 +1,6 @@
-"""POST /webhooks/stripe: verify, queue, answer. 200 means it is stored; after 5xx Stripe sends it again."""
+"""POST /webhooks/stripe: verify, queue, answer. 200 means it is stored; after 5xx Stripe sends it again.
+
+Events about payments that this stack did not make are answered and counted, and nothing else."""
 
 import os
 import time
@@ -18,6 +20,7 @@ from mandates.webhooks.receiving import BodyTooLarge, EventRefused, SignatureRef
 
 
 class Settings(msgspec.Struct, frozen=True):
+    owner_mark: str
     webhook_queue_url: str
     stripe_webhook_secrets_arn: str
 
@@ -36,8 +39,11 @@ secrets.prefetch()
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     try:
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-        message = accept(raw_body(event), headers, secrets, time.time)
-        sqs.send_message(QueueUrl=configured.webhook_queue_url, MessageBody=message)
+        message = accept(raw_body(event), headers, secrets, time.time, owner_mark=configured.owner_mark)
+        if message is None:
+            count("ForeignPayments")
+        else:
+            sqs.send_message(QueueUrl=configured.webhook_queue_url, MessageBody=message)
     except SignatureRefused as refused:
         count("SignatureFailures")
         logger.warning("webhook refused", extra={"reason": str(refused)})

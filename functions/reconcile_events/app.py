@@ -42,13 +42,15 @@ def handler(_event: Any, context: Any) -> None:
 
     measure_unreleased()
     gateway = stripe.gateway()
-    found = Reconciler(gateway, queue, configured.stripe_livemode, time.time, time_left).run()
-    swept = Sweeper(gateway.checkout_sessions, configured.owner_mark, time.time, time_left).run()
+    mark = configured.owner_mark
+    found = Reconciler(gateway, queue, configured.stripe_livemode, mark, time.time, time_left).run()
+    swept = Sweeper(gateway.checkout_sessions, mark, time.time, time_left).run()
     if found.stopped is None or found.gap:  # the gap of a list that was not read is unknown
         count("EventGap", found.gap)
     if found.lag_seconds is not None:
         measure("ReconciliationLagSeconds", found.lag_seconds, MetricUnit.Seconds)
     count("EventsRecovered", found.queued)
+    count("ForeignPaymentsListed", found.foreign)
     count("MandatesSwept", swept.decided)
     count("MandatesStuckPending", stuck(swept))
     if found.out_of_reach:

@@ -224,8 +224,15 @@ def refuses(*_: Any) -> None:
     raise StripeRefused("no", stripe_code=None, stripe_request_id=None)
 
 
+def a_payment_of_somebody_elses(world: World) -> None:
+    payment = {"id": "pi_1", "object": "payment_intent", "metadata": {}}
+    event = {"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": payment}}
+    assert world.post_webhook(json.dumps(event)).status == 200
+
+
 SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (a_forged_webhook, {"SignatureFailures"}),
+    (a_payment_of_somebody_elses, {"ForeignPayments"}),
     (an_event_of_a_mandate_that_is_not_there, {"EventsQuarantined"}),
     (a_set_up, {"SetupsStarted", "EventsApplied", "EventLag"}),
     (a_withdrawal_while_stripe_is_down, {"MandatesRevoked", "WithdrawalsNotReleased", "UnreleasedFor"}),

@@ -3,7 +3,10 @@
 import pytest
 
 from mandates.runtime.queues import Queue
+from mandates.setup.sweep import Swept
+from mandates.webhooks.reconciling import Found
 from ops import __main__ as ops
+from ops.reconcile import told
 from ops.stack import Stack
 from tests.component.world import OWNER_MARK, World
 
@@ -43,6 +46,12 @@ def test_it_says_what_it_finds_and_queues_it(world: World, capsys: pytest.Captur
     assert world.get_mandate(mandate_id).body["status"] == "active"
     assert reconcile() == 0
     assert "events: 2 listed, 0 not recorded, 0 queued" in capsys.readouterr().out
+
+
+def test_it_says_how_many_payments_are_somebody_elses() -> None:
+    passed_over = "of those listed, 2 are about other payments of the account: passed over"
+    assert passed_over in told(Found(listed=3, foreign=2, missing=1), Swept(), dry_run=True)
+    assert passed_over not in told(Found(listed=3, missing=1), Swept(), dry_run=True)
 
 
 def test_it_sweeps_too(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -159,6 +159,20 @@ def test_a_secret_added_later_is_found_at_once_and_looked_for_once_a_minute(
     assert len(fetched) == 2
 
 
+def test_somebody_elses_payment_is_answered_and_counted_and_nothing_else(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    payment = {"id": "pi_1", "object": "payment_intent", "metadata": {"managed_by": "another-stack"}}
+    event = {**EVENT, "type": "payment_intent.succeeded", "data": {"object": payment}}
+    assert world.post_webhook(json.dumps(event)).status == 200
+    assert world.queued() == []
+    assert '"ForeignPayments":[1.0]' in capsys.readouterr().out
+    payment["metadata"] = {"managed_by": "test-stack"}
+    assert world.post_webhook(json.dumps(event)).status == 200
+    assert len(world.queued()) == 1
+    assert "ForeignPayments" not in capsys.readouterr().out
+
+
 def test_500_when_it_could_not_be_queued(world: World) -> None:
     world.function("receive_webhook")
     world.sqs.delete_queue(QueueUrl=world.queue_url)

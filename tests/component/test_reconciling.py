@@ -97,6 +97,7 @@ NOW = int(time.time())
 def reconciler(listed: Listed, queue: Queue, **changes: Any) -> Reconciler:
     usual: dict[str, Any] = {
         "livemode": False,
+        "owner_mark": "test-stack",
         "clock": lambda: NOW,
         "time_left": lambda: 300.0,
     }
@@ -116,6 +117,20 @@ def test_what_is_recorded_is_not_queued_whatever_came_of_it() -> None:
     assert (found.listed, found.missing, found.queued) == (6, 1, 1)
     assert len(queue.taken) == 1
     assert "evt_9" in queue.taken[0]
+
+
+def payment(number: int, mark: str) -> dict[str, Any]:
+    intent = {"id": f"pi_{number}", "object": "payment_intent", "metadata": {"managed_by": mark}}
+    return {**event(number, NOW - 3600, "payment_intent.succeeded"), "data": {"object": intent}}
+
+
+def test_somebody_elses_payments_are_neither_queued_nor_missing() -> None:
+    listed = Listed([payment(1, "another-stack"), payment(2, ""), payment(3, "test-stack"), event(4, NOW)])
+    queue = FakeQueue()
+    found = reconciler(listed, queue).run([*HANDLED_TYPES, "payment_intent.succeeded"])
+    assert (found.listed, found.foreign, found.missing, found.gap, found.queued) == (4, 2, 2, 1, 2)
+    assert found.is_complete
+    assert [json.loads(message)["id"] for message in queue.taken] == ["evt_3", "evt_4"]
 
 
 # ------------------------------------------------------------------------------------- the cursor

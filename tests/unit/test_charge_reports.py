@@ -87,6 +87,11 @@ def test_requires_payment_method_is_a_failure_and_not_processing_for_ever() -> N
         assert then(PROCESSING, facts) == status
 
 
+def test_the_answer_to_a_confirm_is_about_its_attempt_whatever_was_begun_meanwhile() -> None:
+    facts = facts_of_intent(SECOND, intent("processing"), AT, "api:x", attempt=1, confirm_in_flight=False)
+    assert [fact.key for fact in facts] == ["attempt_processing#1"]
+
+
 def test_a_refused_confirm_and_its_event_and_a_read_are_the_same_failure() -> None:
     answer = facts_of_refusal(1, PaymentError(**{**as_texts(DECLINED), "status": "402"}), AT, "api:x")
     event = facts_of_report(FIRST, Report(ChargeKind.ATTEMPT_FAILED, AT, "evt_1", error=DECLINED), 1)

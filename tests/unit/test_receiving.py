@@ -12,7 +12,7 @@ from mandates.core.signature import NoMatchingSignature, SignatureRefused
 from mandates.core.stripe_events.projection import project
 from mandates.runtime.secret_values import Secret
 from mandates.webhooks.receiving import MAX_BODY_BYTES, BodyTooLarge, EventRefused, accept, webhook_secrets
-from tests.unit.examples import EVERY_EVENT
+from tests.unit.examples import EVERY_EVENT, OWNER_MARK
 from tests.unit.test_signature import NOW, OTHER, SECRET, header
 
 EVENT = json.dumps(EVERY_EVENT["customer.deleted"])
@@ -38,10 +38,11 @@ class Endpoint:
         payload = body if isinstance(body, bytes) else body.encode()
         if headers is None:
             headers = {"stripe-signature": signed(payload, secret, int(self.now))}
-        return json.loads(self.accept(payload, headers))
+        message = self.accept(payload, headers)
+        return message and json.loads(message)
 
-    def accept(self, payload: bytes, headers: Mapping[str, str]) -> str:
-        return accept(payload, headers, self._secrets, lambda: self.now)
+    def accept(self, payload: bytes, headers: Mapping[str, str]) -> str | None:
+        return accept(payload, headers, self._secrets, lambda: self.now, owner_mark=OWNER_MARK)
 
 
 def signed(payload: bytes, secret: str = SECRET, at: int = NOW) -> str:
@@ -84,6 +85,32 @@ def test_a_request_without_a_signature_is_refused(endpoint: Endpoint, headers: d
 def test_a_body_that_was_not_signed_is_refused_before_it_is_read(endpoint: Endpoint) -> None:
     with pytest.raises(NoMatchingSignature):
         endpoint.post("not json", secret=OTHER)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [..., None, [], "managed_by", {}, {"managed_by": "another-stack"}, {"managed_by": [OWNER_MARK]}],
+)
+@pytest.mark.parametrize("kind", ["payment_intent.succeeded", "payment_intent.created"])
+def test_somebody_elses_payment_has_no_message(endpoint: Endpoint, kind: str, metadata: Any) -> None:
+    payment = {"id": "pi_1", "object": "payment_intent"} | ({} if metadata is ... else {"metadata": metadata})
+    event = {"id": "evt_1", "type": kind, "data": {"object": payment}}
+    assert endpoint.post(json.dumps(event)) is None
+    with pytest.raises(NoMatchingSignature):
+        endpoint.post(json.dumps(event), secret=OTHER)
+
+
+def test_a_payment_of_ours_has_one_and_so_has_whatever_is_no_payment(endpoint: Endpoint) -> None:
+    for kind, mark in (("payment_intent.created", OWNER_MARK), ("customer.deleted", "another-stack")):
+        event = {"id": "evt_1", "type": kind, "data": {"object": {"metadata": {"managed_by": mark}}}}
+        assert endpoint.post(json.dumps(event))["id"] == "evt_1"
+
+
+@pytest.mark.parametrize("data", [None, 5, [], {}, {"object": None}, {"object": []}])
+def test_a_payment_that_does_not_say_whose_it_is_has_no_message(endpoint: Endpoint, data: Any) -> None:
+    assert (
+        endpoint.post(json.dumps({"id": "evt_1", "type": "payment_intent.succeeded", "data": data})) is None
+    )
 
 
 # --------------------------------------------------------------------------------- rolling a secret

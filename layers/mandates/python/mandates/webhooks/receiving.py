@@ -13,7 +13,12 @@ from mandates.core.clock import Clock
 from mandates.core.ids import MAX_ID_LENGTH, is_stripe_id
 from mandates.core.messages import EVENT
 from mandates.core.signature import NoMatchingSignature, SignatureRefused, valid_secrets, verify
-from mandates.core.stripe_events.projection import MAX_TYPE_LENGTH, is_event_type, project
+from mandates.core.stripe_events.projection import (
+    MAX_TYPE_LENGTH,
+    is_event_type,
+    is_foreign_payment,
+    project,
+)
 from mandates.runtime.secret_values import Secret
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -37,8 +42,17 @@ def webhook_secrets(text: str) -> tuple[str, ...]:
     return valid_secrets(json.loads(text))
 
 
-def accept(payload: bytes, headers: Mapping[str, str], secrets: Secret[tuple[str, ...]], clock: Clock) -> str:
-    """The message to queue for a webhook request. Header names must be in lower case.
+def accept(
+    payload: bytes,
+    headers: Mapping[str, str],
+    secrets: Secret[tuple[str, ...]],
+    clock: Clock,
+    *,
+    owner_mark: str,
+) -> str | None:
+    """The message to queue for a webhook request; None if it is about somebody else's payment.
+
+    Header names must be in lower case. `owner_mark` is the stack's.
 
     Raises SignatureRefused or EventRefused, or whatever reading the secret raises.
     """
@@ -50,7 +64,8 @@ def accept(payload: bytes, headers: Mapping[str, str], secrets: Secret[tuple[str
         verify(payload, header, known, clock())
     except NoMatchingSignature:  # a secret may have been added since they were last read
         verify(payload, header, secrets.newer_than(known) or (), clock())
-    return message_of(_event(payload))
+    event = _event(payload)
+    return None if is_foreign_payment(event, owner_mark) else message_of(event)
 
 
 def message_of(event: Mapping[str, Any]) -> str:

@@ -2,9 +2,10 @@
 
 Stripe gives up a webhook after three days, and stops at once if its endpoint is disabled. Its list of events
 goes back 30 days. So the list is read from a durable cursor, in slices of time, oldest first. Any event
-without a record here is queued, reduced exactly as receive_webhook does it. The cursor moves on after each
-slice whose events are all recorded or queued. So a crash, a time-out or a refusal anywhere means that the
-slice is read again, but never loses an event. Everything may be done twice, and by two runs at once.
+without a record here is queued, reduced exactly as receive_webhook does it. Events about payments that this
+stack did not make are passed over, since they never get a record. The cursor moves on after each slice whose
+events are all recorded or queued. So a crash, a time-out or a refusal anywhere means that the slice is read
+again, but never loses an event. Everything may be done twice, and by two runs at once.
 
 A cursor belongs to a group of event types, by their digest. A newly handled type makes another group, which
 begins where Stripe's list begins.
@@ -17,7 +18,7 @@ from itertools import batched
 from typing import Any
 
 from mandates.core.clock import Clock, Instant, rfc3339
-from mandates.core.stripe_events.projection import HANDLED_TYPES
+from mandates.core.stripe_events.projection import HANDLED_TYPES, is_foreign_payment
 from mandates.gateway.client import Gateway
 from mandates.gateway.events import EVENTS_LISTED_SECONDS, EVENTS_PER_PAGE
 from mandates.runtime.deadline import TimeLeft
@@ -68,11 +69,13 @@ class WrongMode(Exception):
 
 @dataclass(slots=True)
 class Found:
-    """`gap` counts those of `missing` that are older than ten minutes. `out_of_reach` counts the groups whose
-    cursor was older than Stripe's list. `lag_seconds` is how far the last cursor is behind now; None if none
-    could be read. `stopped` says why the list was not read to its end, with the error if there was one."""
+    """`foreign` counts those of `listed` that are about somebody else's payments, and `gap` those of
+    `missing` that are older than ten minutes. `out_of_reach` counts the groups whose cursor was older than
+    Stripe's list. `lag_seconds` is how far the last cursor is behind now; None if none could be read.
+    `stopped` says why the list was not read to its end, with the error if there was one."""
 
     listed: int = 0
+    foreign: int = 0
     missing: int = 0
     gap: int = 0
     queued: int = 0
@@ -93,13 +96,14 @@ class _Stop(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """With `since` (epoch seconds) it begins there instead of at the cursor. The cursor then moves only if
-    nothing is left out between the two. With `dry_run` nothing is queued and no cursor moves. `say` gets a
-    line for each slice."""
+    """`livemode` and `owner_mark` are the stack's. With `since` (epoch seconds) it begins there instead of at
+    the cursor. The cursor then moves only if nothing is left out between the two. With `dry_run` nothing is
+    queued and no cursor moves. `say` gets a line for each slice."""
 
     gateway: Gateway
     queue: Queue
     livemode: bool
+    owner_mark: str
     clock: Clock
     time_left: TimeLeft
     since: int | None = None
@@ -180,9 +184,11 @@ class Reconciler:
 
     def _take(self, part: Slice, now: int, found: Found) -> bool:
         """Queue the events without a record. False if the queue did not accept all of them."""
-        known = recorded(event["id"] for event in part.events)
-        missing = [event for event in part.events if event["id"] not in known]
+        ours = [event for event in part.events if not is_foreign_payment(event, self.owner_mark)]
+        known = recorded(event["id"] for event in ours)
+        missing = [event for event in ours if event["id"] not in known]
         found.listed += len(part.events)
+        found.foreign += len(part.events) - len(ours)
         found.missing += len(missing)
         found.gap += sum(event["created"] < now - ON_THEIR_WAY_SECONDS for event in missing)
         until = rfc3339(min(part.stop, now))

@@ -94,14 +94,23 @@ def facts_of_refusal(attempt: int, error: PaymentError, at: int, source: str) ->
 
 
 def facts_of_intent(
-    known: ChargeFacts, intent: Intent, at: int, source: str, *, confirm_in_flight: bool
+    known: ChargeFacts,
+    intent: Intent,
+    at: int,
+    source: str,
+    *,
+    attempt: int | None = None,
+    confirm_in_flight: bool,
 ) -> tuple[ChargeFact, ...]:
-    """The facts of an intent in Stripe's answer to us, about the newest attempt. Empty if it proves nothing.
+    """The facts of an intent in Stripe's answer to us; `known` are those of its charge. Empty if it proves
+    nothing.
 
+    `attempt` is the one whose confirm Stripe answered; None for any other call: then it is the newest.
     `confirm_in_flight`: whether a confirm whose outcome is not known may still reach Stripe or be carried out
-    there. Always False for the answer to the newest attempt's confirm.
+    there. False for the answer to a confirm.
     """
-    attempt = newest_attempt(known)
+    if attempt is None:
+        attempt = newest_attempt(known)
     happened = _happened(known, intent, attempt, confirm_in_flight)
     if happened is None:
         return ()

@@ -71,6 +71,8 @@ HANDLED_TYPES = tuple(sorted(event_type for kept in KEPT.values() for event_type
 
 MAX_TYPE_LENGTH = 255
 
+_PAYMENTS = "payment_intent."
+
 _MAX_VALUE_LENGTH = 500  # the longest metadata value Stripe takes, and longer than any id
 _MAX_TYPES = 20  # payment method types on one object
 
@@ -83,6 +85,18 @@ def project(event: Mapping[str, Any]) -> dict[str, Any]:
     if event.get("type") in HANDLED_TYPES and isinstance(subject, dict):
         kept["data"] = {"object": _pick_object(subject)}
     return kept
+
+
+def is_foreign_payment(event: Mapping[str, Any], owner_mark: str) -> bool:
+    """Whether it is about a payment that the stack with this mark did not make. It never raises.
+
+    A business takes other payments through the same account, perhaps thousands a day. Their events are only
+    counted: nobody queues or records them.
+    """
+    found: Any = event
+    for name in ("data", "object", "metadata", METADATA_OWNER_MARK):
+        found = found.get(name) if isinstance(found, dict) else None
+    return str(event.get("type")).startswith(_PAYMENTS) and found != owner_mark
 
 
 def _pick_object(subject: Mapping[str, Any]) -> dict[str, Any]:
