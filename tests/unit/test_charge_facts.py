@@ -27,6 +27,7 @@ from mandates.core.charging.facts import (
     ChargeFacts,
     ChargeKind,
     EndReason,
+    Found,
     attempt_of_event,
     charge_fact,
     charge_fact_from_plain,
@@ -78,6 +79,12 @@ def told(kind: ChargeKind, attempt: int, at: int = 3_000) -> ChargeFact:
     return charge_fact(kind, at, f"evt_{attempt}", attempt=attempt, charge=f"ch_{attempt}")
 
 
+def examined(attempt: int, found: Found) -> ChargeFact:
+    return charge_fact(
+        ChargeKind.ATTEMPT_EXAMINED, 4_000 + attempt, "api:charge", attempt=attempt, found=found
+    )
+
+
 def ending(reason: EndReason) -> ChargeFact:
     return charge_fact(ChargeKind.ENDING, 8_000, "api:sweep", reason=reason)
 
@@ -87,6 +94,7 @@ def of(*facts: ChargeFact) -> ChargeFacts:
 
 
 SUCCEEDED, PROCESSING = ChargeKind.ATTEMPT_SUCCEEDED, ChargeKind.ATTEMPT_PROCESSING
+INVALID = "payment_intent_mandate_invalid"
 SOFT, CUSTOMER, TOO_SMALL = "payment_method_provider_decline", "authentication_required", "amount_too_small"
 
 
@@ -105,6 +113,8 @@ SOFT, CUSTOMER, TOO_SMALL = "payment_method_provider_decline", "authentication_r
         ([RESERVED, begun(1), failed(1, TOO_SMALL)], "processing"),  # to be cancelled
         ([RESERVED, begun(1), failed(1, "payment_intent_mandate_invalid")], "processing"),
         ([RESERVED, begun(1), failed(1, "payment_method_unexpected_state")], "processing"),
+        ([RESERVED, begun(1), failed(1, INVALID), examined(1, Found.NOTHING)], "retrying"),
+        ([RESERVED, begun(1), failed(1, INVALID), examined(1, Found.WITHDRAWN)], "processing"),
         ([RESERVED, begun(1), failed(1, "parameter_unknown", "400")], "retrying"),
         ([RESERVED, begun(1), failed(1, SOFT), begun(2), told(SUCCEEDED, 1)], "succeeded"),
         ([RESERVED, begun(1), failed(1, SOFT), ending(EndReason.OVERDUE)], "processing"),
@@ -143,6 +153,7 @@ any_fact = st.one_of(
         _numbers,
         st.integers(1, 9),
     ),
+    st.builds(examined, _numbers, st.sampled_from(Found)),
     st.builds(ending, st.sampled_from(EndReason)),
     st.just(CANCELED),
     st.just(charge_fact(ChargeKind.INTENT_CREATED, 1, "evt_x")).map(
@@ -252,8 +263,11 @@ def due_after(*facts: ChargeFact, now: int = 4_000) -> int | None:
     return due_at(of(RESERVED, *facts), now)
 
 
-def test_what_is_pending_is_looked_at_in_a_minute() -> None:
-    assert due_after() == due_after(begun(1)) == 4_000 + SOON
+def test_what_is_pending_is_looked_at_in_a_minute_and_then_less_and_less_often() -> None:
+    assert due_after(now=1_010) == 1_010 + SOON
+    assert due_after(begun(1), now=1_060) == 1_060 + SOON
+    assert due_after(begun(1), now=1_601) == 1_601 + 600
+    assert due_after(begun(1), now=100_000) == 100_000 + LATEST_LOOK
 
 
 def test_each_soft_decline_waits_longer() -> None:
@@ -276,6 +290,15 @@ def test_what_is_ours_to_mend_backs_off_and_does_not_count() -> None:
     assert found == [120, 240, 480, 960, 1_920, 3_840, 7_680, 15_360, *[LATEST_LOOK] * 4]
     assert counted_attempts(of(*many)) == 0
     assert declined_attempts(of(*many)) == frozenset()
+
+
+def test_a_failure_that_stripe_does_not_bear_out_is_ours_to_mend_and_does_not_count() -> None:
+    told_so = [begun(1), failed(1, INVALID)]
+    assert due_after(*told_so, now=2_001) == 2_001 + SOON  # somebody has to examine it
+    assert declined_attempts(of(*told_so)) == {1}
+    told_so.append(examined(1, Found.NOTHING))
+    assert due_after(*told_so) == 2_001 + 120
+    assert declined_attempts(of(*told_so)) == frozenset()
 
 
 def test_processing_is_looked_at_less_and_less_often() -> None:
@@ -362,10 +385,12 @@ def test_the_stored_words_never_change() -> None:
         "attempt_processing",
         "attempt_needs_action",
         "attempt_failed",
+        "attempt_examined",
         "attempt_succeeded",
         "ending",
         "intent_canceled",
     ]
+    assert [found.value for found in Found] == ["withdrawn", "nothing"]
     assert [reason.value for reason in EndReason] == [
         "declined",
         "not_permitted",

@@ -11,8 +11,8 @@ from mandates.core.charging.facts import (
     ChargeKind,
     EndReason,
     attempts,
-    class_of,
     counted_attempts,
+    failure_class,
     newest_attempt,
     of_attempt,
     succeeded_attempt,
@@ -62,8 +62,8 @@ def charge_status(facts: ChargeFacts) -> ChargeStatus:
         return _ended(ending)
     if ending:
         return ChargeStatus.PROCESSING
-    if failed := of_attempt(facts, ChargeKind.ATTEMPT_FAILED, newest):
-        return _OF_CLASS[class_of(failed)]
+    if failure := failure_class(facts, newest):
+        return _OF_CLASS[failure]
     if of_attempt(facts, ChargeKind.ATTEMPT_NEEDS_ACTION, newest):
         return ChargeStatus.NEEDS_CUSTOMER
     if of_attempt(facts, ChargeKind.ATTEMPT_PROCESSING, newest):
@@ -139,23 +139,28 @@ Pay by itself, and what usually passes (a card's daily limit, an outage) does so
 def due_at(facts: ChargeFacts, now: int) -> int | None:
     """When somebody looks at the charge again (epoch seconds); None exactly if it is final.
 
-    To look may mean to begin the next attempt, to read the intent, to cancel it, or to end the charge.
+    To look may mean any step of `next_step` (core/charging/steps.py).
     """
     status = charge_status(facts)
     if status in FINAL:
         return None
-    failed = of_attempt(facts, ChargeKind.ATTEMPT_FAILED, newest_attempt(facts))
     charge_by = _charge_by(facts)
     match status:
         case ChargeStatus.NEEDS_CUSTOMER:
             due = now + SOON if charge_by is None else charge_by
-        case ChargeStatus.RETRYING if failed:
-            due = failed.at + _pause(facts, class_of(failed))
-        case ChargeStatus.PENDING:
-            due = now + SOON
+        case ChargeStatus.RETRYING:
+            due = retry_at(facts)
         case _:
             due = now + _backoff(facts, now)
     return due if ChargeKind.ENDING in facts or charge_by is None else min(due, charge_by)
+
+
+def retry_at(facts: ChargeFacts) -> int:
+    """When the attempt after a newest one that failed is due, without regard to `charge_by`. 0 if it did not
+    fail."""
+    newest = newest_attempt(facts)
+    failed, failure = of_attempt(facts, ChargeKind.ATTEMPT_FAILED, newest), failure_class(facts, newest)
+    return failed.at + _pause(facts, failure) if failed and failure else 0
 
 
 def _pause(facts: ChargeFacts, failure: ErrorClass) -> int:
@@ -169,7 +174,7 @@ def _pause(facts: ChargeFacts, failure: ErrorClass) -> int:
 
 
 def _backoff(facts: ChargeFacts, now: int) -> int:
-    """As long again as it has lasted already, so that nothing needs to be counted."""
+    """As long again as nothing new was heard, so that nothing needs to be counted. At first a minute."""
     since = max((fact.at for fact in facts.values()), default=now)
     return min(max(now - since, SOON), LATEST_LOOK)
 

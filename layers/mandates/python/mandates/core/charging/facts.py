@@ -27,12 +27,23 @@ class ChargeKind(StrEnum):
     ATTEMPT_NEEDS_ACTION = "attempt_needs_action"
     ATTEMPT_FAILED = "attempt_failed"
     """Detail: `status`, `code`, `decline_code`, `advice`: Stripe's words, where it said them."""
+    ATTEMPT_EXAMINED = "attempt_examined"
+    """We read at Stripe what a failed attempt is said to have failed at. Detail: `found`, a Found."""
     ATTEMPT_SUCCEEDED = "attempt_succeeded"
     """Id: `charge`, Stripe's own."""
     ENDING = "ending"
     """We decided to end the charge. Detail: `reason`, an EndReason."""
     INTENT_CANCELED = "intent_canceled"
     """Stripe can't take money for it any more."""
+
+
+class Found(StrEnum):
+    """What became of Stripe's Mandate or payment method, according to Stripe."""
+
+    WITHDRAWN = "withdrawn"
+    """It can't be charged any more, and our mandate has been withdrawn."""
+    NOTHING = "nothing"
+    """It is as it should be. Then the failure is ours to mend."""
 
 
 class EndReason(StrEnum):
@@ -57,6 +68,7 @@ OF_ATTEMPTS = frozenset(
         ChargeKind.ATTEMPT_PROCESSING,
         ChargeKind.ATTEMPT_NEEDS_ACTION,
         ChargeKind.ATTEMPT_FAILED,
+        ChargeKind.ATTEMPT_EXAMINED,
         ChargeKind.ATTEMPT_SUCCEEDED,
     }
 )
@@ -127,12 +139,31 @@ def class_of(fact: ChargeFact) -> ErrorClass:
     )
 
 
+def failure_class(facts: ChargeFacts, attempt: int) -> ErrorClass | None:
+    """The class of the attempt's failure; None if it has not failed.
+
+    Where Stripe's own objects don't bear out what the failure says about them, it is ours to mend.
+    """
+    failed = of_attempt(facts, ChargeKind.ATTEMPT_FAILED, attempt)
+    if failed is None:
+        return None
+    if found(facts, attempt) == Found.NOTHING:
+        return ErrorClass.OURS_TO_MEND
+    return class_of(failed)
+
+
+def found(facts: ChargeFacts, attempt: int) -> str | None:
+    """What was found when the attempt's failure was examined; None if it was not yet."""
+    examined = of_attempt(facts, ChargeKind.ATTEMPT_EXAMINED, attempt)
+    return examined.detail.get("found") if examined else None
+
+
 def declined_attempts(facts: ChargeFacts) -> frozenset[int]:
     """The attempts that count as declined."""
     return frozenset(
         number
         for number in _of_kind(facts, ChargeKind.ATTEMPT_FAILED)
-        if (fact := of_attempt(facts, ChargeKind.ATTEMPT_FAILED, number)) and _is_counted(fact)
+        if failure_class(facts, number) is not ErrorClass.OURS_TO_MEND
     )
 
 
@@ -169,10 +200,6 @@ def attempt_of_event(
         if (fact_ := of_attempt(facts, ChargeKind.ATTEMPT_BEGUN, number)) and fact_.at <= created
     )
     return max(begun, default=None)
-
-
-def _is_counted(fact: ChargeFact) -> bool:
-    return class_of(fact) is not ErrorClass.OURS_TO_MEND
 
 
 def _of_kind(facts: ChargeFacts, kind: ChargeKind) -> Iterator[int]:

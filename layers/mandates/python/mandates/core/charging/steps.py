@@ -1,0 +1,137 @@
+"""What is to be done next about a charge: a pure function of its facts and the time.
+
+Requests, the queue's consumer and releases all ask it, so they go on wherever the last one stopped.
+"""
+
+from dataclasses import dataclass
+
+from mandates.core.charging.charge import FINAL, ChargeStatus, charge_status, retry_at
+from mandates.core.charging.error_classes import ErrorClass
+from mandates.core.charging.facts import (
+    ChargeFacts,
+    ChargeKind,
+    EndReason,
+    Found,
+    failure_class,
+    found,
+    newest_attempt,
+    of_attempt,
+)
+
+KEY_SECONDS = 23 * 3600
+"""How long a confirm is repeated under its idempotency key. Stripe keeps keys for at least 24 hours; after
+that the same key is a new request: https://docs.stripe.com/api/idempotent_requests"""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """It is final, or it is not time yet, or only the customer or Stripe can change anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Create the intent at Stripe, and record its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Begin the attempt with this number, if it is permitted, and confirm the intent."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmAgain:
+    """Nobody knows how the attempt ended. If it is still permitted, make the same call under the same key."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindOut:
+    """Nobody knows how the attempt ended, and its key is too old. Read the intent; if that proves nothing,
+    begin the next attempt."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Stripe had not decided on the attempt. Read the intent."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Examine:
+    """Stripe says that something is wrong with its Mandate, the payment method or the intent. Read them."""
+
+    attempt: int
+    failure: ErrorClass
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Cancel the intent at Stripe; if Stripe does not, what it says instead is the outcome."""
+
+
+type Step = Nothing | Create | Begin | ConfirmAgain | FindOut | Read | Examine | End | Cancel
+
+
+def next_step(facts: ChargeFacts, now: int) -> Step:
+    """The step that is due at `now` (epoch seconds).
+
+    It does not know the mandate: whoever begins or repeats an attempt decides whether it is permitted.
+    """
+    status = charge_status(facts)
+    if status in FINAL or ChargeKind.ENDING in facts:
+        return Cancel() if _may_be_canceled(facts, status) else Nothing()
+    newest = newest_attempt(facts)
+    failure = failure_class(facts, newest)
+    if failure is ErrorClass.FINAL:
+        return End(EndReason.DECLINED)
+    if found(facts, newest) == Found.WITHDRAWN:
+        return End(EndReason.WITHDRAWN)
+    if now >= int(facts[ChargeKind.RESERVED].detail["charge_by"]):
+        return End(EndReason.OVERDUE)
+    match status:
+        case ChargeStatus.PENDING:
+            return _pending(facts, newest, now)
+        case ChargeStatus.RETRYING:
+            return Begin(newest + 1) if now >= retry_at(facts) else Nothing()
+        case ChargeStatus.PROCESSING if failure:
+            return Examine(newest, failure)
+        case ChargeStatus.PROCESSING:
+            return Read(newest)
+    return Nothing()
+
+
+def not_before(facts: ChargeFacts) -> int:
+    """The earliest instant (epoch seconds) at which another attempt may be decided on. A clock that was set
+    back must not bring back a period that our own facts have left."""
+    return max((fact.at for fact in facts.values() if fact.is_our_own), default=0)
+
+
+def _may_be_canceled(facts: ChargeFacts, status: ChargeStatus) -> bool:
+    """Even if the charge ended before any attempt. Its intent can't take money, but nobody will need it."""
+    return (
+        status is not ChargeStatus.SUCCEEDED
+        and ChargeKind.INTENT_CREATED in facts
+        and ChargeKind.INTENT_CANCELED not in facts
+    )
+
+
+def _pending(facts: ChargeFacts, newest: int, now: int) -> Step:
+    if ChargeKind.INTENT_CREATED not in facts:
+        return Create()
+    if newest == 0:
+        return Begin(1)
+    begun = of_attempt(facts, ChargeKind.ATTEMPT_BEGUN, newest)
+    if begun and now - begun.at < KEY_SECONDS:
+        return ConfirmAgain(newest)
+    return FindOut(newest)
