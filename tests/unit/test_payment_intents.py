@@ -8,12 +8,12 @@ import pytest
 import stripe
 
 from mandates.core.charging.error_classes import CLASS_OF_CODE, ErrorClass, error_class
+from mandates.core.charging.reports import PaymentError
 from mandates.core.errors import StripeUnavailable
 from mandates.gateway.client import Gateway
 from mandates.gateway.error_mapping import AnswerReplayed, KeyRefused, ResourceMissing
 from mandates.gateway.payment_intents import (
     IntentNotCancelable,
-    PaymentError,
     PaymentRefused,
     confirm_params,
     create_params,
@@ -24,6 +24,7 @@ INTENT: Mapping[str, Any] = {
     "object": "payment_intent",
     "status": "requires_payment_method",
     "amount": 4200,
+    "amount_received": 0,
     "currency": "usd",
     "latest_charge": None,
     "last_payment_error": None,
@@ -197,9 +198,11 @@ def test_a_replayed_500_is_told_apart_and_a_replayed_refusal_is_an_outcome() -> 
 
 def test_an_intent_becomes_ours() -> None:
     charge = {"id": "py_1", "object": "charge"}
-    client = Answers((200, {**INTENT, "status": "succeeded", "latest_charge": charge}))
-    intent = gateway_on(client).payment_intents.retrieve("pi_1")
-    assert (intent.status, intent.amount, intent.currency) == ("succeeded", 4200, "usd")
+    succeeded = {**INTENT, "status": "succeeded", "amount_received": 4100, "latest_charge": charge}
+    client = gateway_on(Answers((200, INTENT), (200, succeeded)))
+    assert client.payment_intents.retrieve("pi_1").amount == 4200
+    intent = client.payment_intents.retrieve("pi_1")
+    assert (intent.status, intent.amount, intent.currency) == ("succeeded", 4100, "usd")
     assert (intent.latest_charge, intent.last_error) == ("py_1", None)
 
 

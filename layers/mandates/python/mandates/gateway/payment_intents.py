@@ -5,11 +5,12 @@ makes at most one successful charge: https://docs.stripe.com/payments/paymentint
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import stripe
 
+from mandates.core.charging.reports import Intent, PaymentError
 from mandates.core.errors import StripeRefused
 from mandates.core.stripe_events.projection import (
     METADATA_CHARGE,
@@ -24,42 +25,6 @@ if TYPE_CHECKING:  # thousands of lines of types, which would slow down every fu
 
 CancellationReason = Literal["abandoned", "duplicate", "fraudulent", "requested_by_customer"]
 """https://docs.stripe.com/api/payment_intents/cancel#cancel_payment_intent-cancellation_reason"""
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentError:
-    """Why Stripe refused a payment, in its own words. Empty is what it did not say.
-
-    The members are the arguments of `error_class` (core/charging/error_classes.py). `status` is the HTTP
-    status; the error that an intent keeps of its newest attempt has none. `advice` is Stripe's `advice_code`.
-    """
-
-    status: str = ""
-    code: str = ""
-    decline_code: str = ""
-    advice: str = ""
-
-    @property
-    def said(self) -> Mapping[str, str]:
-        """The members that are not empty: the detail of a fact."""
-        return {name: word for name, word in asdict(self).items() if word}
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A PaymentIntent. `amount` in minor units; `status` is Stripe's word.
-
-    `latest_charge` is null or unchanged after an attempt that failed without making a charge. `last_error` is
-    about the newest attempt, and null unless it failed.
-    https://docs.stripe.com/api/payment_intents/object
-    """
-
-    payment_intent_id: str
-    status: str
-    amount: int
-    currency: str
-    latest_charge: str | None = None
-    last_error: PaymentError | None = None
 
 
 class PaymentRefused(StripeRefused):
@@ -177,10 +142,11 @@ _IDEMPOTENCY_ERROR = "idempotency_error"
 
 def _intent(intent: Mapping[str, Any]) -> Intent:
     charge, error = intent.get("latest_charge"), intent.get("last_payment_error")
+    succeeded = intent["status"] == "succeeded"
     return Intent(
         payment_intent_id=intent["id"],
         status=intent["status"],
-        amount=intent["amount"],
+        amount=intent["amount_received" if succeeded else "amount"],
         currency=intent["currency"],
         latest_charge=charge["id"] if isinstance(charge, Mapping) else charge,
         last_error=_payment_error(error) if error else None,

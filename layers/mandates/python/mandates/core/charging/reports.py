@@ -5,7 +5,7 @@ whatever order they come: https://docs.stripe.com/payments/paymentintents/lifecy
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from mandates.core.charging.facts import (
     OF_ATTEMPTS,
@@ -26,10 +26,15 @@ class PaymentError:
     that was read has none.
     """
 
+    status: str = ""
     code: str = ""
     decline_code: str = ""
     advice: str = ""
-    status: str = ""
+
+    @property
+    def said(self) -> Mapping[str, str]:
+        """The members that are not empty: the detail of a fact."""
+        return {name: word for name, word in asdict(self).items() if word}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +168,7 @@ def _happened(known: ChargeFacts, intent: Intent, attempt: int, confirm_in_fligh
 def _detail(known: ChargeFacts, report: Report) -> Mapping[str, str]:
     match report.happened:
         case ChargeKind.ATTEMPT_FAILED:
-            error = report.error
-            return {
-                "code": error.code,
-                "decline_code": error.decline_code,
-                "advice": error.advice,
-                "status": error.status,
-            }
+            return report.error.said
         case ChargeKind.ATTEMPT_SUCCEEDED:
             return _taken(known, report)
     return {}
