@@ -88,7 +88,7 @@ def check_existing_tables(session: Any, values: Mapping[str, str]) -> None:
             session.client("dynamodb"),
             existing,
             protected=table_settings.is_protected(values["Stage"]),
-            stream=values[existing_tables.STREAM_PARAMETER],
+            streams=existing_tables.named_streams(values),
         )
     except (BotoCoreError, ClientError) as error:
         raise DeploymentRefused(f"can't look at the tables in samconfig.toml: {error}") from None

@@ -14,11 +14,18 @@ from ops.parameters import ParametersRefused
 
 Json = dict[str, Any]
 
-Table = Literal["CustomersTable", "MandatesTable", "StripeSubjectsTable", "EventsTable", "TermsTable"]
+Table = Literal[
+    "CustomersTable", "MandatesTable", "StripeSubjectsTable", "EventsTable", "TermsTable", "ChargesTable"
+]
 TABLES: tuple[Table, ...] = get_args(Table)
 """The logical ids of the tables, which are also the names of the stack's outputs."""
 
-STREAM_PARAMETER: Literal["MandatesStreamArn"] = "MandatesStreamArn"
+STREAMS: Mapping[str, Literal["MandatesStreamArn", "ChargesStreamArn"]] = {
+    "MandatesTable": "MandatesStreamArn",
+    "ChargesTable": "ChargesStreamArn",
+}
+"""The tables that have a stream, each with the parameter that names the stream of an existing table."""
+
 RULE = "TablesOfItsOwn"
 
 _IN_TEXT = re.compile(r"\$\{(\w+)(?:\.(\w+))?\}")
@@ -39,6 +46,11 @@ def named(values: Mapping[str, str]) -> dict[Table, str]:
     return {table: values[name_parameter(table)] for table in TABLES if values[name_parameter(table)]}
 
 
+def named_streams(values: Mapping[str, str]) -> dict[str, str]:
+    """The ARNs of those tables' streams, by the table's logical id. Empty if the stack makes the table."""
+    return {table: values[parameter] for table, parameter in STREAMS.items()}
+
+
 def pointed_at(template: Mapping[str, Any], values: Mapping[str, str]) -> Json:
     """The template, changed to use the tables that these parameter values name, and not to make them.
 
@@ -55,14 +67,20 @@ def pointed_at(template: Mapping[str, Any], values: Mapping[str, str]) -> Json:
 
 
 def check(values: Mapping[str, str]) -> None:
-    """Raise ParametersRefused unless the mandates' table and its stream belong together."""
-    table, stream = values[name_parameter("MandatesTable")], values[STREAM_PARAMETER]
-    if bool(table) != bool(stream) or (stream and f":table/{table}/stream/" not in stream):
-        raise ParametersRefused(
-            f"parameter_overrides in samconfig.toml: MandatesTableName ({table or 'empty'}) and"
-            f" {STREAM_PARAMETER} ({stream or 'empty'}) must belong to the same table. `ops tables restore`"
-            " prints both"
-        )
+    """Raise ParametersRefused unless each table and its stream belong together."""
+    for table, stream in named_streams(values).items():
+        name = values[name_parameter(table)]
+        if bool(name) != bool(stream) or (stream and not is_of(stream, name)):
+            raise ParametersRefused(
+                f"parameter_overrides in samconfig.toml: {name_parameter(table)} ({name or 'empty'}) and"
+                f" {STREAMS[table]} ({stream or 'empty'}) must belong to the same table."
+                " `ops tables restore` prints both"
+            )
+
+
+def is_of(stream: str, name: str) -> bool:
+    """Whether the stream with that ARN belongs to the table with that name."""
+    return f":table/{name}/stream/" in stream
 
 
 def keep(deployed: Mapping[str, str], values: Mapping[str, str]) -> None:
@@ -104,7 +122,7 @@ def _replaced(part: Any, existing: set[str]) -> Any:
 
 def _attribute(table: str, attribute: str) -> Json:
     if attribute == "StreamArn":
-        return {"Ref": STREAM_PARAMETER}
+        return {"Ref": STREAMS[table]}
     return {"Fn::Sub": _arn(table)}
 
 
@@ -114,7 +132,7 @@ def _in_text(found: re.Match[str], existing: set[str]) -> str:
         return found[0]
     if attribute is None:
         return f"${{{name_parameter(table)}}}"
-    return f"${{{STREAM_PARAMETER}}}" if attribute == "StreamArn" else _arn(table)
+    return f"${{{STREAMS[table]}}}" if attribute == "StreamArn" else _arn(table)
 
 
 def _arn(table: str) -> str:

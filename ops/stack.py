@@ -25,7 +25,14 @@ Output = Literal[
     "UnpublishedEntriesUrl",
     "StripeWebhookSecretsArn",
 ]
-Parameter = Literal["Stage", "StripeApiBase", "StripeApiKeySecretArn", "StripeLivemode", "MandatesStreamArn"]
+Parameter = Literal[
+    "Stage",
+    "StripeApiBase",
+    "StripeApiKeySecretArn",
+    "StripeLivemode",
+    "MandatesStreamArn",
+    "ChargesStreamArn",
+]
 
 
 class StackError(Exception):

@@ -8,9 +8,10 @@ from typing import Any, Self
 
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
-from ops.existing_tables import STREAM_PARAMETER, Table
+from ops.existing_tables import STREAMS, Table, is_of
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
+NO_STREAMS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,12 @@ class Settings:
 
 
 def problems(
-    dynamodb: Any, names: Mapping[Table, str], *, protected: bool, stream: str | None = None
+    dynamodb: Any, names: Mapping[Table, str], *, protected: bool, streams: Mapping[str, str] = NO_STREAMS
 ) -> list[str]:
     """Where the tables with these names differ from what template.yaml asks for.
 
-    `stream` is the ARN from which the stack reads the mandates' changes; None or empty if it made the table.
-    Raises botocore's BotoCoreError and ClientError.
+    `streams` are the ARNs from which the stack reads changes, by the table's logical id; empty if it made the
+    table. Raises botocore's BotoCoreError and ClientError.
     """
     lacking = [
         f"{name}: {difference}"
@@ -87,11 +88,10 @@ def problems(
             Settings.wanted(table, protected=protected)
         )
     ]
-    mandates = names.get("MandatesTable")
-    if stream and f":table/{mandates}/stream/" in stream:
-        latest = latest_stream(dynamodb, str(mandates))
-        if stream != latest:
-            lacking.append(f"{mandates}: its stream is {latest or 'off'}, but {STREAM_PARAMETER} is {stream}")
+    for table, name in names.items():
+        stream = streams.get(table, "")
+        if is_of(stream, name) and stream != (latest := latest_stream(dynamodb, name)):
+            lacking.append(f"{name}: its stream is {latest or 'off'}, but {STREAMS[table]} is {stream}")
     return lacking
 
 

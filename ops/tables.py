@@ -1,4 +1,4 @@
-"""Restores the five tables to a point in time, and checks that they are as template.yaml asks."""
+"""Restores the six tables to a point in time, and checks that they are as template.yaml asks."""
 
 import argparse
 import time
@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.existing_tables import STREAM_PARAMETER, TABLES, name_parameter
+from ops.existing_tables import STREAMS, TABLES, name_parameter
 from ops.printing import complain, say
 from ops.stack import Stack, StackError
 from ops.table_settings import Settings, is_protected, latest_stream, problems
@@ -23,10 +23,15 @@ def add_commands(commands: Any) -> None:
         required=True, metavar="ACTION"
     )
     restore = actions.add_parser(
-        "restore", help="make copies of all five as they were at a time; an interrupted run can be repeated"
+        "restore", help="make copies of all six as they were at a time; an interrupted run can be repeated"
     )
     restore.add_argument(
         "--at", required=True, type=point_in_time, metavar="TIME", help="such as 2026-11-27T09:00:00Z"
+    )
+    restore.add_argument(
+        "--keep-charges",
+        action="store_true",
+        help="restore the other five: nothing takes back what was charged",
     )
     restore.set_defaults(run=run_restore)
     actions.add_parser("check", help="check that the stack's tables are as template.yaml asks").set_defaults(
@@ -46,13 +51,14 @@ def point_in_time(text: str) -> datetime:
 
 
 def run_restore(stack: Stack, chosen: argparse.Namespace) -> int:
-    """0 if all five are restored and as template.yaml asks.
+    """0 if all six, or all but the charges, are restored and as template.yaml asks.
 
     The stack keeps using its own tables until it is deployed with the parameters that this prints.
     """
     dynamodb: Any = boto3.client("dynamodb")
-    sources = {table: stack.output(table) for table in TABLES}
-    made = {table: f"{stack.name}-{table}-{chosen.at:%Y%m%dT%H%M%SZ}" for table in TABLES}
+    kept = {"ChargesTable"} if chosen.keep_charges else set()
+    sources = {table: stack.output(table) for table in TABLES if table not in kept}
+    made = {table: f"{stack.name}-{table}-{chosen.at:%Y%m%dT%H%M%SZ}" for table in sources}
     try:
         _check_reach(dynamodb, sources.values(), chosen.at)
         for table, name in made.items():
@@ -61,7 +67,9 @@ def run_restore(stack: Stack, chosen: argparse.Namespace) -> int:
             _wait(dynamodb, name)
             _set(dynamodb, name, Settings.wanted(table, protected=_protected(stack)))
         lacking = problems(dynamodb, made, protected=_protected(stack))
-        stream = latest_stream(dynamodb, made["MandatesTable"])
+        streams = {
+            STREAMS[table]: latest_stream(dynamodb, name) for table, name in made.items() if table in STREAMS
+        }
     except (BotoCoreError, ClientError) as error:
         raise StackError(
             f"not everything is restored: {error}; run it again, it goes on from there"
@@ -73,20 +81,21 @@ def run_restore(stack: Stack, chosen: argparse.Namespace) -> int:
     say("To go on with them, add to parameter_overrides in samconfig.toml, and deploy:")
     for table, name in made.items():
         say(f'  "{name_parameter(table)}={name}",')
-    say(f'  "{STREAM_PARAMETER}={stream}",')
+    for parameter, stream in streams.items():
+        say(f'  "{parameter}={stream}",')
     return 0
 
 
 def run_check(stack: Stack, _chosen: argparse.Namespace) -> int:
     """0 if every table of the stack has what template.yaml asks for; 1 if not, with what it lacks."""
     names = {table: stack.output(table) for table in TABLES}
-    stream = stack.parameter(STREAM_PARAMETER)
+    streams = {table: stack.parameter(parameter) for table, parameter in STREAMS.items()}
     try:
-        lacking = problems(boto3.client("dynamodb"), names, protected=_protected(stack), stream=stream)
+        lacking = problems(boto3.client("dynamodb"), names, protected=_protected(stack), streams=streams)
     except (BotoCoreError, ClientError) as error:
         raise StackError(f"can't look at the tables: {error}") from None
     if not lacking:
-        say("all five tables are as template.yaml asks")
+        say("all six tables are as template.yaml asks")
     return _told(lacking)
 
 
@@ -111,7 +120,7 @@ def _check_reach(dynamodb: Any, sources: Iterable[str], at: datetime) -> None:
     latest = min((one["LatestRestorableDateTime"] for one in windows), default=at)
     if not earliest <= at <= latest:
         first, last = (f"{end.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for end in (earliest, latest))
-        raise StackError(f"the five tables can be restored to a time from {first} to {last}")
+        raise StackError(f"the tables can be restored to a time from {first} to {last}")
 
 
 def _begin(dynamodb: Any, source: str, name: str, at: datetime) -> None:

@@ -9,7 +9,7 @@ import pytest
 from moto.dynamodb.exceptions import DynamodbException
 from moto.dynamodb.models import DynamoDBBackend
 
-from ops.existing_tables import STREAM_PARAMETER, TABLES, name_parameter
+from ops.existing_tables import STREAMS, TABLES, Table, name_parameter
 from ops.table_settings import Settings
 from tests.component.operating import STACK, main
 from tests.component.world import TABLES as NAMES
@@ -17,12 +17,13 @@ from tests.component.world import World
 
 AT = "2026-11-27T09:00:00Z"
 RESTORED = {table: f"{STACK}-{table}-20261127T090000Z" for table in TABLES}
+NO_STREAMS = {"Stage": "prod", "MandatesStreamArn": "", "ChargesStreamArn": ""}
 
 
 @pytest.fixture(autouse=True)
 def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.stack.Stack.outputs", {logical_id: name for name, logical_id in NAMES.items()})
-    monkeypatch.setattr("ops.stack.Stack.parameters", {"Stage": "prod", STREAM_PARAMETER: ""})
+    monkeypatch.setattr("ops.stack.Stack.parameters", NO_STREAMS)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def dynamodb(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
             client.delete_table(TableName=name)
 
 
-def test_all_five_are_restored_and_get_what_a_restored_table_lacks(
+def test_all_six_are_restored_and_get_what_a_restored_table_lacks(
     world: World, dynamodb: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     begun = world.begun()
@@ -60,10 +61,21 @@ def test_all_five_are_restored_and_get_what_a_restored_table_lacks(
     for table, name in RESTORED.items():
         assert f'"{name_parameter(table)}={name}"' in printed
         assert list(Settings.found(dynamodb, name).differences(Settings.wanted(table, protected=True))) == []
-    stream = dynamodb.describe_table(TableName=RESTORED["MandatesTable"])["Table"]["LatestStreamArn"]
-    assert f'"{STREAM_PARAMETER}={stream}"' in printed
+    for table, name in RESTORED.items():
+        stream = dynamodb.describe_table(TableName=name)["Table"].get("LatestStreamArn")
+        assert (stream is not None) == (table in STREAMS)
+        if stream:
+            assert f'"{STREAMS[table]}={stream}"' in printed
     items = dynamodb.scan(TableName=RESTORED["MandatesTable"])["Items"]
     assert begun["mandate_id"] in {item["mandate_id"]["S"] for item in items}
+
+
+def test_what_was_charged_can_be_left_as_it_is(dynamodb: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tables", "restore", "--at", AT, "--keep-charges"]) == 0
+    assert RESTORED["ChargesTable"] not in dynamodb.list_tables()["TableNames"]
+    printed = capsys.readouterr().out
+    assert "MandatesStreamArn" in printed
+    assert "Charges" not in printed
 
 
 def test_run_again_it_goes_on(world: World, dynamodb: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +111,7 @@ def test_a_table_that_lacks_something_is_named(
     assert main(["tables", "restore", "--at", AT]) == 0
     monkeypatch.setattr("ops.stack.Stack.outputs", RESTORED)
     assert main(["tables", "check"]) == 0
-    assert "all five tables are as template.yaml asks" in capsys.readouterr().out
+    assert "all six tables are as template.yaml asks" in capsys.readouterr().out
     dynamodb.update_table(TableName=RESTORED["MandatesTable"], **spoil)
     assert main(["tables", "check"]) == 1
     assert capsys.readouterr().err.splitlines() == [f"{RESTORED['MandatesTable']}: {said}"]
@@ -149,23 +161,24 @@ def test_a_time_that_one_table_can_not_go_back_to_restores_none(
         TableName="terms", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
     )
     assert main(["tables", "restore", "--at", AT]) == 1
-    assert "the five tables can be restored to a time from 20" in capsys.readouterr().err
+    assert "the tables can be restored to a time from 20" in capsys.readouterr().err
     assert not set(RESTORED.values()) & set(dynamodb.list_tables()["TableNames"])
 
 
+@pytest.mark.parametrize("table", STREAMS)
 def test_a_stream_that_was_turned_on_anew_is_told(
-    dynamodb: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    table: Table, dynamodb: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["tables", "restore", "--at", AT]) == 0
-    name = RESTORED["MandatesTable"]
+    name, parameter = RESTORED[table], STREAMS[table]
     read = dynamodb.describe_table(TableName=name)["Table"]["LatestStreamArn"]
     monkeypatch.setattr("ops.stack.Stack.outputs", RESTORED)
-    monkeypatch.setattr("ops.stack.Stack.parameters", {"Stage": "prod", STREAM_PARAMETER: read})
+    monkeypatch.setattr("ops.stack.Stack.parameters", {**NO_STREAMS, parameter: read})
     assert main(["tables", "check"]) == 0
     before = f"{read.rpartition('/')[0]}/2020-01-01T00:00:00.000"
-    monkeypatch.setattr("ops.stack.Stack.parameters", {"Stage": "prod", STREAM_PARAMETER: before})
+    monkeypatch.setattr("ops.stack.Stack.parameters", {**NO_STREAMS, parameter: before})
     assert main(["tables", "check"]) == 1
-    assert capsys.readouterr().err == f"{name}: its stream is {read}, but {STREAM_PARAMETER} is {before}\n"
+    assert capsys.readouterr().err == f"{name}: its stream is {read}, but {parameter} is {before}\n"
 
 
 def test_an_index_more_than_asked_for_is_no_fault(dynamodb: Any) -> None:

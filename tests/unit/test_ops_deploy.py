@@ -129,8 +129,8 @@ def test_restored_tables_that_lack_something_are_not_deployed_on(
     """Half set, another's, or without an index that this version of the template has."""
     asked = []
 
-    def problems(_: Any, names: dict[str, str], *, protected: bool, stream: str) -> list[str]:
-        asked.append((names, protected, stream))
+    def problems(_: Any, names: dict[str, str], *, protected: bool, streams: dict[str, str]) -> list[str]:
+        asked.append((names, protected, streams))
         return ["restored: expiry is off, template.yaml asks for expires_at"]
 
     monkeypatch.setattr(table_settings, "problems", problems)
@@ -138,7 +138,7 @@ def test_restored_tables_that_lack_something_are_not_deployed_on(
     config.write_text(CONFIG.replace('"Stage=prod"', '"Stage=prod", "EventsTableName=restored"'))
     assert deploy.main(["prod", "--built", str(tmp_path)]) == 1
     assert "restored: expiry is off" in capsys.readouterr().err
-    assert asked == [({"EventsTable": "restored"}, True, "")]
+    assert asked == [({"EventsTable": "restored"}, True, {"MandatesTable": "", "ChargesTable": ""})]
     assert commands == []
 
 

@@ -334,6 +334,7 @@ ITEM_KINDS: dict[str, tuple[type[Item], ...]] = {
     "stripe_subjects": (SubjectRow, SessionRow),
     "events": (EventRow, CursorRow),
     "terms": (TermsRow,),
+    "charges": (),
 }
 TABLES = tuple(ITEM_KINDS)
 
