@@ -27,7 +27,7 @@ from mandates.core.charging.facts import (
     ChargeFacts,
     ChargeKind,
     EndReason,
-    Found,
+    Finding,
     attempt_of_event,
     charge_fact,
     charge_fact_from_plain,
@@ -79,7 +79,7 @@ def told(kind: ChargeKind, attempt: int, at: int = 3_000) -> ChargeFact:
     return charge_fact(kind, at, f"evt_{attempt}", attempt=attempt, charge=f"ch_{attempt}")
 
 
-def examined(attempt: int, found: Found) -> ChargeFact:
+def examined(attempt: int, found: Finding) -> ChargeFact:
     return charge_fact(
         ChargeKind.ATTEMPT_EXAMINED, 4_000 + attempt, "api:charge", attempt=attempt, found=found
     )
@@ -113,8 +113,8 @@ SOFT, CUSTOMER, TOO_SMALL = "payment_method_provider_decline", "authentication_r
         ([RESERVED, begun(1), failed(1, TOO_SMALL)], "processing"),  # to be cancelled
         ([RESERVED, begun(1), failed(1, "payment_intent_mandate_invalid")], "processing"),
         ([RESERVED, begun(1), failed(1, "payment_method_unexpected_state")], "processing"),
-        ([RESERVED, begun(1), failed(1, INVALID), examined(1, Found.NOTHING)], "retrying"),
-        ([RESERVED, begun(1), failed(1, INVALID), examined(1, Found.WITHDRAWN)], "processing"),
+        ([RESERVED, begun(1), failed(1, INVALID), examined(1, Finding.NOTHING)], "retrying"),
+        ([RESERVED, begun(1), failed(1, INVALID), examined(1, Finding.WITHDRAWN)], "processing"),
         ([RESERVED, begun(1), failed(1, "parameter_unknown", "400")], "retrying"),
         ([RESERVED, begun(1), failed(1, SOFT), begun(2), told(SUCCEEDED, 1)], "succeeded"),
         ([RESERVED, begun(1), failed(1, SOFT), ending(EndReason.OVERDUE)], "processing"),
@@ -153,7 +153,7 @@ any_fact = st.one_of(
         _numbers,
         st.integers(1, 9),
     ),
-    st.builds(examined, _numbers, st.sampled_from(Found)),
+    st.builds(examined, _numbers, st.sampled_from(Finding)),
     st.builds(ending, st.sampled_from(EndReason)),
     st.just(CANCELED),
     st.just(charge_fact(ChargeKind.INTENT_CREATED, 1, "evt_x")).map(
@@ -296,7 +296,7 @@ def test_a_failure_that_stripe_does_not_bear_out_is_ours_to_mend_and_does_not_co
     told_so = [begun(1), failed(1, INVALID)]
     assert due_after(*told_so, now=2_001) == 2_001 + SOON  # somebody has to examine it
     assert declined_attempts(of(*told_so)) == {1}
-    told_so.append(examined(1, Found.NOTHING))
+    told_so.append(examined(1, Finding.NOTHING))
     assert due_after(*told_so) == 2_001 + 120
     assert declined_attempts(of(*told_so)) == frozenset()
 
@@ -390,7 +390,7 @@ def test_the_stored_words_never_change() -> None:
         "ending",
         "intent_canceled",
     ]
-    assert [found.value for found in Found] == ["withdrawn", "nothing"]
+    assert [found.value for found in Finding] == ["withdrawn", "nothing"]
     assert [reason.value for reason in EndReason] == [
         "declined",
         "not_permitted",

@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 
 from mandates.core.charging.charge import FINAL, ChargeStatus, charge_status, due_at
 from mandates.core.charging.error_classes import ErrorClass
-from mandates.core.charging.facts import ChargeFact, ChargeKind, EndReason, Found, charge_fact
+from mandates.core.charging.facts import ChargeFact, ChargeKind, EndReason, Finding, charge_fact
 from mandates.core.charging.steps import (
     KEY_SECONDS,
     Begin,
-    Cancel,
+    CancelIntent,
     ConfirmAgain,
-    Create,
+    CreateIntent,
     End,
     Examine,
     FindOut,
     Nothing,
-    Read,
+    ReadIntent,
     Step,
     next_step,
     not_before,
@@ -53,10 +53,10 @@ NEEDS_ACTION = ChargeKind.ATTEMPT_NEEDS_ACTION
 @pytest.mark.parametrize(
     ("facts", "step"),
     [
-        ([], Create()),
+        ([], CreateIntent()),
         ([INTENT], Begin(1)),
         ([INTENT, begun(1)], ConfirmAgain(1)),
-        ([INTENT, begun(1), told(PROCESSING, 1)], Read(1)),
+        ([INTENT, begun(1), told(PROCESSING, 1)], ReadIntent(1)),
         ([INTENT, begun(1), told(NEEDS_ACTION, 1)], Nothing()),
         ([INTENT, begun(1), failed(1, SOFT)], Nothing()),  # it is not time yet
         ([INTENT, begun(1), failed(1, SOFT), begun(2)], ConfirmAgain(2)),
@@ -65,16 +65,16 @@ NEEDS_ACTION = ChargeKind.ATTEMPT_NEEDS_ACTION
         ([INTENT, begun(1), failed(1, TOO_SMALL)], End(EndReason.DECLINED)),
         ([INTENT, begun(1), failed(1, INVALID)], Examine(1, ErrorClass.MANDATE)),
         ([INTENT, begun(1), failed(1, STATE)], Examine(1, ErrorClass.STATE)),
-        ([INTENT, begun(1), failed(1, INVALID), examined(1, Found.WITHDRAWN)], End(EndReason.WITHDRAWN)),
-        ([INTENT, begun(1), failed(1, INVALID), examined(1, Found.NOTHING)], Begin(2)),
+        ([INTENT, begun(1), failed(1, INVALID), examined(1, Finding.WITHDRAWN)], End(EndReason.WITHDRAWN)),
+        ([INTENT, begun(1), failed(1, INVALID), examined(1, Finding.NOTHING)], Begin(2)),
         ([INTENT, begun(1), told(SUCCEEDED, 1)], Nothing()),
         ([INTENT, begun(1), ending(EndReason.OVERDUE), told(SUCCEEDED, 1)], Nothing()),
-        ([INTENT, begun(1), ending(EndReason.WITHDRAWN)], Cancel()),
-        ([INTENT, begun(1), told(PROCESSING, 1), ending(EndReason.WITHDRAWN)], Cancel()),
+        ([INTENT, begun(1), ending(EndReason.WITHDRAWN)], CancelIntent()),
+        ([INTENT, begun(1), told(PROCESSING, 1), ending(EndReason.WITHDRAWN)], CancelIntent()),
         ([INTENT, begun(1), ending(EndReason.WITHDRAWN), CANCELED], Nothing()),
         ([INTENT, begun(1), CANCELED], Nothing()),
         ([ending(EndReason.WITHDRAWN)], Nothing()),
-        ([ending(EndReason.WITHDRAWN), INTENT], Cancel()),  # recorded after the end
+        ([ending(EndReason.WITHDRAWN), INTENT], CancelIntent()),  # recorded after the end
     ],
 )
 def test_the_facts_say_what_is_next(facts: Sequence[ChargeFact], step: Step) -> None:
@@ -130,9 +130,9 @@ def test_nothing_is_begun_or_repeated_once_a_charge_ends(
     facts: list[ChargeFact], reason: EndReason, now: int
 ) -> None:
     known = of(RESERVED, *facts, ending(reason))
-    assert isinstance(next_step(known, now), Cancel | Nothing)
+    assert isinstance(next_step(known, now), CancelIntent | Nothing)
     if charge_status(known) not in FINAL and INTENT.key in known:
-        assert next_step(known, now) == Cancel()
+        assert next_step(known, now) == CancelIntent()
 
 
 def test_no_attempt_is_decided_on_at_an_instant_before_our_own_facts() -> None:

@@ -28,7 +28,7 @@ class ChargeKind(StrEnum):
     ATTEMPT_FAILED = "attempt_failed"
     """Detail: `status`, `code`, `decline_code`, `advice`: Stripe's words, where it said them."""
     ATTEMPT_EXAMINED = "attempt_examined"
-    """We read at Stripe what a failed attempt is said to have failed at. Detail: `found`, a Found."""
+    """We read at Stripe what a failed attempt is said to have failed at. Detail: `found`, a Finding."""
     ATTEMPT_SUCCEEDED = "attempt_succeeded"
     """Id: `charge`, Stripe's own."""
     ENDING = "ending"
@@ -37,7 +37,7 @@ class ChargeKind(StrEnum):
     """Stripe can't take money for it any more."""
 
 
-class Found(StrEnum):
+class Finding(StrEnum):
     """What became of Stripe's Mandate or payment method, according to Stripe."""
 
     WITHDRAWN = "withdrawn"
@@ -147,7 +147,7 @@ def failure_class(facts: ChargeFacts, attempt: int) -> ErrorClass | None:
     failed = of_attempt(facts, ChargeKind.ATTEMPT_FAILED, attempt)
     if failed is None:
         return None
-    if found(facts, attempt) == Found.NOTHING:
+    if found(facts, attempt) == Finding.NOTHING:
         return ErrorClass.OURS_TO_MEND
     return class_of(failed)
 

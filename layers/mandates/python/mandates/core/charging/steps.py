@@ -11,7 +11,7 @@ from mandates.core.charging.facts import (
     ChargeFacts,
     ChargeKind,
     EndReason,
-    Found,
+    Finding,
     failure_class,
     found,
     newest_attempt,
@@ -29,7 +29,7 @@ class Nothing:
 
 
 @dataclass(frozen=True, slots=True)
-class Create:
+class CreateIntent:
     """Create the intent at Stripe, and record its id."""
 
 
@@ -56,7 +56,7 @@ class FindOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadIntent:
     """Stripe had not decided on the attempt. Read the intent."""
 
     attempt: int
@@ -76,11 +76,13 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
+class CancelIntent:
     """Cancel the intent at Stripe; if Stripe does not, what it says instead is the outcome."""
 
 
-type Step = Nothing | Create | Begin | ConfirmAgain | FindOut | Read | Examine | End | Cancel
+type Step = (
+    Nothing | CreateIntent | Begin | ConfirmAgain | FindOut | ReadIntent | Examine | End | CancelIntent
+)
 
 
 def next_step(facts: ChargeFacts, now: int) -> Step:
@@ -90,12 +92,12 @@ def next_step(facts: ChargeFacts, now: int) -> Step:
     """
     status = charge_status(facts)
     if status in FINAL or ChargeKind.ENDING in facts:
-        return Cancel() if _may_be_canceled(facts, status) else Nothing()
+        return CancelIntent() if _may_be_canceled(facts, status) else Nothing()
     newest = newest_attempt(facts)
     failure = failure_class(facts, newest)
     if failure is ErrorClass.FINAL:
         return End(EndReason.DECLINED)
-    if found(facts, newest) == Found.WITHDRAWN:
+    if found(facts, newest) == Finding.WITHDRAWN:
         return End(EndReason.WITHDRAWN)
     if now >= int(facts[ChargeKind.RESERVED].detail["charge_by"]):
         return End(EndReason.OVERDUE)
@@ -107,7 +109,7 @@ def next_step(facts: ChargeFacts, now: int) -> Step:
         case ChargeStatus.PROCESSING if failure:
             return Examine(newest, failure)
         case ChargeStatus.PROCESSING:
-            return Read(newest)
+            return ReadIntent(newest)
     return Nothing()
 
 
@@ -128,7 +130,7 @@ def _may_be_canceled(facts: ChargeFacts, status: ChargeStatus) -> bool:
 
 def _pending(facts: ChargeFacts, newest: int, now: int) -> Step:
     if ChargeKind.INTENT_CREATED not in facts:
-        return Create()
+        return CreateIntent()
     if newest == 0:
         return Begin(1)
     begun = of_attempt(facts, ChargeKind.ATTEMPT_BEGUN, newest)
