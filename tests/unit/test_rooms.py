@@ -21,6 +21,7 @@ FLOORS = (
     ("runtime",),
     ("store", "gateway"),
     ("ledger", "api"),
+    ("charges",),
     ("setup", "revocation", "evidence", "privacy", "webhooks"),
 )
 """From the bottom up; docs/architecture.md says what each room is for."""

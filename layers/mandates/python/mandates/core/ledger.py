@@ -12,7 +12,7 @@ meaningless.
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 from mandates.core.canonical import canonical_json, digest
 from mandates.core.facts import Fact, to_plain
@@ -82,6 +82,18 @@ class Entry:
 _CONTENT = tuple(field.name for field in fields(Entry) if field.name != "hash")
 
 
+class Link(Protocol):
+    """An entry of any chain: a mandate's or a charge's."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def previous_hash(self) -> str: ...
+    @property
+    def hash(self) -> str: ...
+    def content(self) -> dict[str, Any]: ...
+
+
 def append(
     *,
     mandate_id: str,
@@ -110,10 +122,10 @@ def append(
     return Entry(**content, hash=digest(content))
 
 
-def first_broken(entries: Iterable[Entry], *, length: int, head_hash: str) -> int | None:
+def first_broken(entries: Iterable[Link], *, length: int, head_hash: str) -> int | None:
     """The number of the first entry that is altered, missing or out of place; None if the chain holds.
 
-    `length` and `head_hash` are those of the mandate's head. If the head names more entries than exist, the
+    `length` and `head_hash` are those of the head. If the head names more entries than exist, the
     chain is broken at the first missing one.
     """
     previous, number = GENESIS, 0
@@ -127,13 +139,13 @@ def first_broken(entries: Iterable[Entry], *, length: int, head_hash: str) -> in
     return None if previous == head_hash else number
 
 
-def first_unsound(stored: Sequence[tuple[int, Entry | None]], *, length: int, head_hash: str) -> int | None:
+def first_unsound(stored: Sequence[tuple[int, Link | None]], *, length: int, head_hash: str) -> int | None:
     """`first_broken` for a ledger that may hold unreadable entries.
 
     `stored` are the entries in the order of their keys: the number in the key, and the entry, or None if it
     can't be read.
     """
-    readable: list[Entry] = []
+    readable: list[Link] = []
     for position, (number, entry) in enumerate(stored, start=1):
         if entry is None or number != position:
             tip = readable[-1].hash if readable else GENESIS
@@ -143,7 +155,7 @@ def first_unsound(stored: Sequence[tuple[int, Entry | None]], *, length: int, he
     return first_broken(readable, length=length, head_hash=head_hash)
 
 
-def _unaltered(entry: Entry) -> bool:
+def _unaltered(entry: Link) -> bool:
     try:
         return digest(entry.content()) == entry.hash
     except ValueError:  # it holds something that no entry of ours ever held

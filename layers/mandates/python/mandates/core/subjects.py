@@ -14,3 +14,7 @@ def stripe_customer_subject(stripe_customer_id: str) -> str:
 
 def checkout_session_subject(checkout_session_id: str) -> str:
     return f"checkout_session#{checkout_session_id}"
+
+
+def payment_intent_subject(payment_intent_id: str) -> str:
+    return f"payment_intent#{payment_intent_id}"

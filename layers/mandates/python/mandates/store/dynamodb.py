@@ -72,17 +72,18 @@ def read_rows[Row: Item](kind: type[Row], keys: Iterable[Key]) -> list[Row]:
 
 
 def read_kinds(wanted: Iterable[tuple[type[Item], Key]]) -> Iterator[Item]:
-    """The items there are of these, of one kind per table, in any order; strongly consistent, but of no
-    single moment."""
+    """The items there are of these, in any order; strongly consistent, but of no single moment."""
     for some in batched(dict.fromkeys(wanted), _MOST_KEYS_PER_READ, strict=False):
-        kinds: dict[str, type[Item]] = {}
+        kinds: dict[tuple[str, Key], type[Item]] = {}
         asked: dict[str, Any] = {}
         for kind, key in some:
             table = kind.Meta.table_name
-            kinds[table] = kind
+            kinds[table, key] = kind
             asked.setdefault(table, {"ConsistentRead": True, "Keys": []})["Keys"].append(_raw_key(kind, key))
+        key_names = {table: _key_names(kind) for (table, _), kind in kinds.items()}
         for table, item in _all_of(asked):
-            yield kinds[table].from_raw_data(item)
+            key = tuple(item[name]["S"] for name in key_names[table])
+            yield kinds[table, key].from_raw_data(item)
 
 
 def _all_of(asked: dict[str, Any]) -> Iterator[tuple[str, RawItem]]:
@@ -190,6 +191,10 @@ class Transaction:
         self, kind: type[Item], key: Key, actions: Sequence[Action], condition: Condition | None
     ) -> None:
         self.writes.append({"Update": _update(kind, key, actions, condition)})
+
+    def delete(self, kind: type[Item], key: Key) -> None:
+        """Nothing happens to an item that does not exist."""
+        self.writes.append({"Delete": _named(kind, key)})
 
     def check(self, kind: type[Item], key: Key, condition: Condition) -> None:
         """Nothing is written unless the condition holds for that item."""

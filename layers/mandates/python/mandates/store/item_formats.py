@@ -11,6 +11,12 @@ from pynamodb.models import Model
 from mandates.core.formats import must_be_known
 
 
+class Table:
+    """Each kind's own `Meta`; its name is set by `tables.bind`."""
+
+    table_name = ""
+
+
 class Format(NumberAttribute):
     """`written` is what a new item gets, `known` the newest that this release reads."""
 

@@ -287,6 +287,15 @@ def _link(writing: Transaction, changes: Sequence[Change]) -> None:
         writing.update(SubjectRow, (subject.key,), link, _nobody_wrote_since(subject))
 
 
+def add_checks(writing: Transaction, mandate: Mandate, subjects: Iterable[Subject]) -> None:
+    """Make a transaction conditional on a mandate and everything it stands on, as they were read: a
+    withdrawal that is committed first refuses it."""
+    nobody_wrote_since = HeadRow.entries == mandate.entries
+    writing.check(HeadRow, (mandate.mandate_id, HeadRow.RECORD), nobody_wrote_since)
+    for subject in subjects:
+        writing.check(SubjectRow, (subject.key,), _nobody_wrote_since(subject))
+
+
 def _nobody_wrote_since(subject: Subject) -> Condition:
     if subject.version is None:
         return _NO_FACTS_YET
@@ -312,7 +321,7 @@ def _plain(facts: Facts) -> dict[str, Any]:
     return {key: to_plain(facts[key]) for key in sorted(facts)}
 
 
-def _whole(number: Any) -> int:
+def whole(number: Any) -> int:
     return index(number)  # TypeError for a fraction, which int() would accept and no release writes
 
 
@@ -327,7 +336,7 @@ def mandate_of(row: HeadRow) -> Mandate:
         locale=row.locale,
         wording_digest=row.wording_digest,
         facts=all_from_plain(row.facts or {}),
-        entries=_whole(row.entries),
+        entries=whole(row.entries),
         head_hash=row.head_hash,
     )
 
@@ -359,7 +368,7 @@ def entry_from_row(row: EntryRow) -> Entry:
     return Entry(
         format=int(row.format),
         mandate_id=row.mandate_id,
-        number=_whole(row.number),
+        number=whole(row.number),
         recorded_at=row.recorded_at,
         source=row.source,
         facts=tuple(row.facts),

@@ -4,7 +4,8 @@
 |-----------------|----------------|-----------------------------------------------------|
 | customers       | customer_id    | `customer`, `checkout`                              |
 | mandates        | mandate_id     | `head`, `entry#000001`…, `personal#000001`…; `unsettled#pm_…` (below) |
-| stripe_subjects | subject        | (none): `payment_method#…`, `stripe_customer#…`, `checkout_session#…` |
+| charges         | mandate_id     | charge_items.py                                     |
+| stripe_subjects | subject        | (none): `payment_method#…`, `stripe_customer#…`, and so on |
 | events          | event_id       | `event`, or a mandate's id; `cursor` (below); index `quarantined` |
 | terms           | record         | version: `version` + each version, `pointer` + `current` |
 
@@ -25,11 +26,8 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from mandates.core import ledger
 from mandates.store import dynamodb
-from mandates.store.item_formats import Format, Item
-
-
-class _Table:
-    table_name = ""  # set by `bind`
+from mandates.store.charge_items import ChargeEntryRow, ChargeRow, OpenChargeRow, SwitchRow, UsageRow
+from mandates.store.item_formats import Format, Item, Table
 
 
 class CustomerRow(Item):
@@ -38,7 +36,7 @@ class CustomerRow(Item):
 
     RECORD = "customer"
 
-    class Meta(_Table):
+    class Meta(Table):
         pass
 
     format = Format(1)
@@ -58,7 +56,7 @@ class CheckoutRow(Item):
 
     RECORD = "checkout"
 
-    class Meta(_Table):
+    class Meta(Table):
         pass
 
     format = Format(1)
@@ -106,7 +104,7 @@ class HeadRow(Item):
     RECORD = "head"
     PENDING = "pending"
 
-    class Meta(_Table):
+    class Meta(Table):
         pass
 
     format = Format(1)
@@ -132,7 +130,7 @@ class HeadRow(Item):
 class EntryRow(Item):
     PREFIX = "entry#"
 
-    class Meta(_Table):
+    class Meta(Table):
         pass
 
     format = Format(ledger.FORMAT)
@@ -165,7 +163,7 @@ class PersonalRow(Item):
 
     PREFIX = "personal#"
 
-    class Meta(_Table):
+    class Meta(Table):
         pass
 
     format = Format(1)
@@ -202,7 +200,7 @@ class UnreleasedRow(Item):
     PREFIX = "unsettled#"
     LISTED = "yes"
 
-    class Meta(_Table):
+    class Meta(Table):
         pass
 
     format = Format(1)
@@ -225,7 +223,7 @@ class SubjectRow(Item):
     `customer_id` is set on a Stripe customer that belongs to one of our customers: no two can share it.
     """
 
-    class Meta(_Table):
+    class Meta(Table):
         pass
 
     format = Format(1)
@@ -244,13 +242,24 @@ class SessionRow(Item):
     `asked_at` (epoch seconds) is when Stripe was last asked about the session because its customer came back.
     """
 
-    class Meta(_Table):
+    class Meta(Table):
         pass
 
     format = Format(1)
     subject = UnicodeAttribute(hash_key=True)
     mandates = UnicodeSetAttribute(null=True)
     asked_at = NumberAttribute(null=True)
+
+
+class IntentRow(Item):
+    """The charge that made a PaymentIntent: the first one recorded. Nothing ever changes it."""
+
+    class Meta(Table):
+        pass
+
+    format = Format(1)
+    subject = UnicodeAttribute(hash_key=True)
+    charge_id = UnicodeAttribute()
 
 
 class Quarantined(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
@@ -273,7 +282,7 @@ class EventRow(Item):
 
     IN_QUARANTINE = "yes"
 
-    class Meta(_Table):
+    class Meta(Table):
         pass
 
     format = Format(1)
@@ -302,7 +311,7 @@ class CursorRow(Item):
     RECORD = "cursor"
     PREFIX = "cursor#"  # no event's id has such a form
 
-    class Meta(_Table):
+    class Meta(Table):
         pass
 
     format = Format(1)
@@ -316,7 +325,7 @@ class CursorRow(Item):
 class TermsRow(Item):
     """A published version, or the pointer to the current one."""
 
-    class Meta(_Table):
+    class Meta(Table):
         pass
 
     format = Format(1)
@@ -331,10 +340,10 @@ class TermsRow(Item):
 ITEM_KINDS: dict[str, tuple[type[Item], ...]] = {
     "customers": (CustomerRow, CheckoutRow),
     "mandates": (HeadRow, EntryRow, PersonalRow, UnreleasedRow),
-    "stripe_subjects": (SubjectRow, SessionRow),
+    "stripe_subjects": (SubjectRow, SessionRow, IntentRow),
     "events": (EventRow, CursorRow),
     "terms": (TermsRow,),
-    "charges": (),
+    "charges": (ChargeRow, ChargeEntryRow, OpenChargeRow, UsageRow, SwitchRow),
 }
 TABLES = tuple(ITEM_KINDS)
 

@@ -1,0 +1,1 @@
+"""Charges: whether one is permitted, and from its reservation to its end."""

@@ -1,0 +1,52 @@
+"""Adds facts to a charge. Our own answers, Stripe's events and the sweeper all do it here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mandates.core.changes import EventRecord
+from mandates.core.charging.change import ChargeChange, charge_change
+from mandates.core.charging.facts import ChargeFact
+from mandates.core.charging.head import Charge
+from mandates.core.clock import Clock, Instant
+from mandates.core.errors import NotFound
+from mandates.store.charges import commit_charge, read_charge
+from mandates.store.conflicts import until_no_conflict
+from mandates.store.events import already_applied
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The charge as it is now. `change` is None if nothing was new."""
+
+    charge: Charge
+    change: ChargeChange | None
+
+
+def record(
+    charge_id: str,
+    facts: Callable[[Charge, int], Sequence[ChargeFact]],
+    *,
+    source: str,
+    clock: Clock,
+    event: EventRecord | None = None,
+) -> Recorded:
+    """Add `facts(charge, now)`, with the charge as just read and `now` in epoch seconds.
+
+    Safe to repeat and to run beside others: an event that was applied before changes nothing. Raises NotFound
+    or Busy.
+    """
+
+    def attempt() -> Recorded:
+        charge = read_charge(charge_id)
+        if charge is None:
+            raise NotFound(f"there is no charge {charge_id}")
+        if event and already_applied([event]):
+            return Recorded(charge, None)
+        now = Instant(clock())
+        change = charge_change(charge, facts(charge, now.seconds), source=source, now=now, event=event)
+        if change is None:
+            return Recorded(charge, None)
+        commit_charge(change, now)
+        return Recorded(change.after, change)
+
+    return until_no_conflict(attempt)

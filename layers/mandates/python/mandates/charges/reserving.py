@@ -1,0 +1,153 @@
+"""Reserves a charge: decides on it, and takes its room in the same write, before Stripe hears of it.
+
+Everything that the decision was made from is a condition of the write. So of many charges at once only as
+many are reserved as there is room for, and none after a withdrawal or a pause was committed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mandates.charges.standing import Situation, situation_of
+from mandates.core.charging.change import charge_change
+from mandates.core.charging.decision import ChargeRequest, Decision
+from mandates.core.charging.facts import ChargeFact, ChargeKind, charge_fact
+from mandates.core.charging.head import Charge, ChargeDetails, Params
+from mandates.core.charging.ids import charge_id
+from mandates.core.clock import Clock, Instant, rfc3339
+from mandates.core.errors import ChargeRefused, InvalidRequest, KeyReused
+from mandates.core.mandate import Mandate
+from mandates.store.charges import commit_charge
+from mandates.store.conflicts import until_no_conflict
+
+SOURCE = "api:create_charge"
+
+CHARGE_BY_SECONDS = 8 * 86_400
+"""How long attempts are made if the business does not say: a week's retries, and a day to spare."""
+
+MOST_CHARGE_BY_SECONDS = 30 * 86_400
+
+CreateParams = Callable[[Mandate, str, ChargeDetails], Params]
+"""The exact parameters of the PaymentIntent, by mandate, charge id and what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A charge that a business asks for, under its Idempotency-Key. `actor` is the client that asks."""
+
+    mandate_id: str
+    idempotency_key: str
+    details: ChargeDetails
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """`created` is false if the charge was there already."""
+
+    charge: Charge
+    created: bool
+
+
+def reserve(order: Order, create_params: CreateParams, clock: Clock, *, return_required: bool) -> Reserved:
+    """The charge of the order: the one that its key made before, or a new one that holds its room.
+
+    Raises ChargeRefused, and then the key is not used up; KeyReused if the key made another charge;
+    InvalidRequest for an impossible `charge_by`; NotFound or Busy. Nothing is reserved then.
+    """
+
+    def attempt() -> Reserved:
+        now, details = Instant(clock()), order.details
+        id_ = charge_id(order.mandate_id, order.idempotency_key)
+        situation = situation_of(
+            order.mandate_id,
+            now.seconds,
+            charge_id=id_,
+            reference=details.reference,
+            return_required=return_required,
+        )
+        if situation.charge:
+            return Reserved(_the_same(situation.charge, details), created=False)
+        charge_by = _charge_by(details, now.seconds)
+        decision = situation.decide(ChargeRequest(details.amount, details.currency))
+        if not decision.permitted:
+            raise not_permitted(decision, situation)
+        empty = Charge(
+            charge_id=id_,
+            created_at=now.text,
+            reference=details.reference,
+            description=details.description,
+            digest=details.digest,
+            actor=order.actor,
+            create_params=create_params(situation.mandate, id_, details),
+        )
+        change = charge_change(empty, [_reserved(details, charge_by, decision, now)], source=SOURCE, now=now)
+        if change is None:
+            raise AssertionError("a reservation is always new")
+        commit_charge(
+            change,
+            now,
+            guard=situation.guard(decision),
+            anchor=situation.anchor_to_freeze(decision),
+        )
+        return Reserved(change.after, created=True)
+
+    return until_no_conflict(attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `reserve` would decide at `at` (epoch seconds). Nothing is written, and nothing is promised."""
+
+    situation: Situation
+    decision: Decision
+
+
+def check(
+    mandate_id: str, details: ChargeDetails, at: int, clock: Clock, *, return_required: bool
+) -> Checked:
+    """`at` may be in the future: then it counts on today's usage. Raises InvalidRequest or NotFound."""
+    situation = situation_of(mandate_id, at, reference=details.reference, return_required=return_required)
+    _charge_by(details, Instant(clock()).seconds)
+    return Checked(situation, situation.decide(ChargeRequest(details.amount, details.currency)))
+
+
+def not_permitted(decision: Decision, situation: Situation) -> ChargeRefused:
+    """Names all reasons, what is left of the period in minor units, and when it would be permitted."""
+    named = {"charge_id": situation.reference.charge_id} if situation.reference.charge_id else {}
+    return ChargeRefused(
+        "the charge is not permitted: see reasons",
+        reasons=[str(reason) for reason in decision.reasons],
+        left=decision.left,
+        currency=situation.terms.limits.currency,
+        earliest=None if decision.earliest is None else rfc3339(decision.earliest),
+        **named,
+    )
+
+
+def _the_same(charge: Charge, details: ChargeDetails) -> Charge:
+    if charge.digest != details.digest:
+        raise KeyReused("this Idempotency-Key made another charge: send a new key, or the same body again")
+    return charge
+
+
+def _charge_by(details: ChargeDetails, now: int) -> int:
+    if details.charge_by is None:
+        return now + CHARGE_BY_SECONDS
+    if not now < details.charge_by <= now + MOST_CHARGE_BY_SECONDS:
+        raise InvalidRequest("charge_by must be in the future, and at most 30 days from now")
+    return details.charge_by
+
+
+def _reserved(details: ChargeDetails, charge_by: int, decision: Decision, now: Instant) -> ChargeFact:
+    """The digest proves what the business wrote, which the chain itself does not hold."""
+    return charge_fact(
+        ChargeKind.RESERVED,
+        now.seconds,
+        SOURCE,
+        amount=str(details.amount),
+        currency=details.currency,
+        charge_by=str(charge_by),
+        period=decision.period.key if decision.period else "",
+        window=decision.window.key if decision.window else "",
+        request=details.digest,
+    )

@@ -1,0 +1,122 @@
+"""Reads how a mandate stands for a charge, and what an attempt has to be conditional on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+
+from mandates.core.changes import Subject, stands_on
+from mandates.core.charging.calendar import Span, calendar_period, day_of, day_period, window
+from mandates.core.charging.decision import ChargeRequest, Decision, Standing, Usage, decide
+from mandates.core.charging.head import Charge
+from mandates.core.charging.reasons import Reason
+from mandates.core.errors import LedgerUnreadable, NotFound
+from mandates.core.facts import Kind, has
+from mandates.core.mandate import Mandate, status
+from mandates.core.terms import Terms
+from mandates.store.charges import Guard
+from mandates.store.charging_reads import Reference, Used, read_basics, read_used
+from mandates.store.published_terms import read_terms
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a decision at `now` (epoch seconds) is made from. `charge` is the one with the id asked for,
+    if there is one."""
+
+    mandate: Mandate
+    terms: Terms
+    standing: Standing
+    usage: Usage
+    reference: Reference
+    charge: Charge | None
+    subjects: tuple[Subject, ...]
+    now: int
+
+    def decide(self, request: ChargeRequest) -> Decision:
+        return decide(self.standing, self.terms, self.usage, request, self.now)
+
+    def guard(self, decision: Decision) -> Guard:
+        """What a write on the strength of this decision is conditional on."""
+        limit = self.terms.limits.per_period
+        return Guard(self.mandate, self.subjects, decision.day, limit.amount if limit else None)
+
+    def anchor_to_freeze(self, decision: Decision) -> date | None:
+        """The local day that windows count from, if no charge has frozen it yet. The set-up's own time may
+        still become earlier, when an earlier report of it arrives."""
+        recurs = self.terms.frequency.interval is not None
+        return decision.anchor if recurs and self.usage.anchor is None else None
+
+
+def situation_of(
+    mandate_id: str,
+    now: int,
+    *,
+    charge_id: str | None = None,
+    reference: str | None = None,
+    return_required: bool,
+) -> Situation:
+    """Read strongly consistently. `reference` is in the business's words, if it has to be free or the
+    charge's own. Raises NotFound; or LedgerUnreadable if the terms are not those that were agreed to."""
+    basics = read_basics(mandate_id, charge_id, reference)
+    mandate = basics.mandate
+    if mandate is None:
+        raise NotFound(f"there is no mandate {mandate_id}")
+    terms = _agreed_terms(mandate.terms_version, mandate.terms_digest)
+    setup = mandate.facts.get(Kind.SETUP_SUCCEEDED)
+    activated_at = setup.at if setup else None
+    anchor = date.fromisoformat(basics.anchor) if basics.anchor else None
+    used = _used(mandate, terms, anchor or _activation_day(activated_at, terms), now)
+    standing = Standing(
+        status=status(mandate.facts, *(subject.facts for subject in used.subjects)),
+        activated_at=activated_at,
+        returned=has(mandate.facts, Kind.RETURNED),
+        return_required=return_required,
+        paused=basics.pause is not None,
+    )
+    taken = basics.reference if basics.reference.charge_id != charge_id else Reference()
+    usage = Usage(
+        used=used.periods,
+        windows=used.windows,
+        declines=used.declines,
+        anchor=anchor,
+        reference=_taken(taken),
+    )
+    return Situation(mandate, terms, standing, usage, taken, basics.charge, used.subjects, now)
+
+
+@lru_cache(maxsize=64)
+def _agreed_terms(version: str, digest: str) -> Terms:
+    """Published terms never change, so a container reads each version once."""
+    published = read_terms(version)
+    if published is None or published.terms.digest != digest:
+        raise LedgerUnreadable(f"the terms {version} are not those that the customer agreed to")
+    return published.terms
+
+
+def _activation_day(activated_at: int | None, terms: Terms) -> date | None:
+    return None if activated_at is None else day_of(activated_at, terms.zone)
+
+
+def _used(mandate: Mandate, terms: Terms, anchor: date | None, now: int) -> Used:
+    """Of the current period, window and day, and of the next ones, which a refusal may have to wait for."""
+    zone, limit = terms.zone, terms.limits.per_period
+    return read_used(
+        mandate.mandate_id,
+        stands_on(mandate, mandate.facts),
+        periods=_this_and_next(lambda at: calendar_period(limit.period, at, zone) if limit else None, now),
+        windows=_this_and_next(lambda at: window(terms.frequency, anchor, at, zone) if anchor else None, now),
+        days=_this_and_next(lambda at: day_period(at, zone), now),
+    )
+
+
+def _this_and_next(span_at: Callable[[int], Span | None], now: int) -> list[str]:
+    this = span_at(now)
+    following = span_at(this.end) if this and this.end is not None else None
+    return [span.key for span in (this, following) if span]
+
+
+def _taken(reference: Reference) -> Reason | None:
+    if reference.charge_id is None:
+        return None
+    return Reason.ALREADY_CHARGED if reference.charged else Reason.IN_PROGRESS

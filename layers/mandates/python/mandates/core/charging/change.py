@@ -1,0 +1,110 @@
+"""What a charge, its chain and the room it holds become when facts are added. Pure: the store writes it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from mandates.core.changes import EventRecord
+from mandates.core.charging.chain import ChargeEntry, append_entry
+from mandates.core.charging.charge import ChargeStatus, RoomChange, charge_status, due_at, room_change
+from mandates.core.charging.facts import (
+    ChargeFact,
+    ChargeFacts,
+    ChargeKind,
+    declined_attempts,
+    of_attempt,
+)
+from mandates.core.charging.head import Charge, Confirm
+from mandates.core.clock import Instant
+from mandates.core.facts import merge
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeChange:
+    """A charge before and after. `before` has no entries if the charge is new.
+
+    `declines`: by local day, how many more attempts count as declined (fewer, if an earlier report of a
+    failure says that it was ours to mend). `intent` is the id of its Stripe PaymentIntent, if it is new.
+    """
+
+    before: Charge
+    after: Charge
+    entry: ChargeEntry
+    room: RoomChange
+    declines: Mapping[str, int]
+    event: EventRecord | None = None
+
+    @property
+    def is_new(self) -> bool:
+        return self.before.entries == 0
+
+    @property
+    def intent(self) -> str | None:
+        known, now = self.before.payment_intent_id, self.after.payment_intent_id
+        return now if known is None else None
+
+    @property
+    def ends(self) -> bool:
+        """Whether it is final now, and was not before."""
+        return self.after.is_final and (self.is_new or not self.before.is_final)
+
+    @property
+    def succeeds(self) -> bool:
+        succeeded = ChargeStatus.SUCCEEDED
+        return self.after.status is succeeded and (self.is_new or self.before.status is not succeeded)
+
+
+def charge_change(
+    charge: Charge,
+    new: Sequence[ChargeFact],
+    *,
+    source: str,
+    now: Instant,
+    event: EventRecord | None = None,
+    confirm: Confirm | None = None,
+) -> ChargeChange | None:
+    """The charge once `new` is added; None if nothing changes.
+
+    With an `event`, the facts get an entry even if they are not new, for the record of the event. `confirm`
+    belongs to an attempt that is begun.
+    """
+    facts = merge(charge.facts, new)
+    if facts == charge.facts and event is None:
+        return None
+    entry = append_entry(
+        charge_id=charge.charge_id,
+        length=charge.entries,
+        head_hash=charge.head_hash,
+        recorded_at=now.text,
+        source=source,
+        facts=new,
+        status=charge_status(facts),
+    )
+    after = replace(
+        charge,
+        facts=facts,
+        entries=entry.number,
+        head_hash=entry.hash,
+        confirm=confirm or charge.confirm,
+        due_at=due_at(facts, now.seconds),
+    )
+    return ChargeChange(
+        before=charge,
+        after=after,
+        entry=entry,
+        room=room_change(charge.facts, facts),
+        declines=_more_declines(charge.facts, facts),
+        event=event,
+    )
+
+
+def _more_declines(before: ChargeFacts, after: ChargeFacts) -> dict[str, int]:
+    known, now = declined_attempts(before), declined_attempts(after)
+    more = Counter(_day_of(after, attempt) for attempt in now - known)
+    more.subtract(_day_of(after, attempt) for attempt in known - now)
+    return {day: count for day, count in more.items() if day and count}
+
+
+def _day_of(facts: ChargeFacts, attempt: int) -> str:
+    begun = of_attempt(facts, ChargeKind.ATTEMPT_BEGUN, attempt)
+    return begun.detail.get("day", "") if begun else ""

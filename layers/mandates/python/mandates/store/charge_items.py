@@ -1,0 +1,194 @@
+"""The items of the charges' table: all about a mandate's money lies in one partition.
+
+| sort key | |
+|---|---|
+| `charge#chg_…` | a charge's head |
+| `entry#chg_…#000001` | its chain |
+| `open#chg_…` | while it is not final: what a withdrawal or an erasure has to look at |
+| `period#2026-11-01` | `used`: minor units that the charges of the calendar period hold |
+| `window#2026-11-14`, `window#once` | `charge_ids`: the one charge of that window, or of a one-time consent |
+| `anchor` | `day`: the local day that windows count from |
+| `reference#<sha256>` | `charge_ids`: the one charge with that reference, unless it failed or was cancelled |
+| `declines#2026-11-27` | `declined`: the declined attempts of the local day |
+
+A charge that succeeds after it was given up is added to its window and its reference, whoever has them by
+then. The partition `switch` has the one item `pause`.
+"""
+
+import hashlib
+from typing import Any
+
+from pynamodb.attributes import (
+    BooleanAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+)
+from pynamodb.expressions.condition import Condition
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
+
+from mandates.core.charging import chain
+from mandates.store.item_formats import Format, Item, Table
+
+
+class ByDue(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Finds the charges that somebody has to look at: only those that are not final carry its keys."""
+
+    class Meta:
+        index_name = "by_due"
+        projection = IncludeProjection(["format"])
+
+    due_shard = UnicodeAttribute(hash_key=True)
+    due_at = NumberAttribute(range_key=True)
+
+
+class ByCreated(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Lists a mandate's charges in the order of their creation. Only heads carry `created_order`."""
+
+    class Meta:
+        index_name = "by_created"
+        projection = IncludeProjection(["format"])
+
+    mandate_id = UnicodeAttribute(hash_key=True)
+    created_order = UnicodeAttribute(range_key=True)
+
+
+class ChargeRow(Item):
+    """`due_shard` and `due_at` (epoch seconds) are there while the charge is not final. `attempt` is the
+    newest, and `confirm_params` is how it is confirmed."""
+
+    PREFIX = "charge#"
+
+    class Meta(Table):
+        pass
+
+    format = Format(1)
+    mandate_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True)
+    created_at = UnicodeAttribute()
+    created_order = UnicodeAttribute()
+    reference = UnicodeAttribute()
+    description = UnicodeAttribute()
+    digest = UnicodeAttribute()
+    actor = UnicodeAttribute()
+    create_params = JSONAttribute()
+    facts = JSONAttribute()
+    entries = NumberAttribute()
+    head_hash = UnicodeAttribute()
+    attempt = NumberAttribute(null=True)
+    confirm_params = JSONAttribute(null=True)
+    due_shard = UnicodeAttribute(null=True)
+    due_at = NumberAttribute(null=True)
+
+    by_due = ByDue()
+    by_created = ByCreated()
+
+    @classmethod
+    def key(cls, charge_id: str) -> str:
+        return f"{cls.PREFIX}{charge_id}"
+
+
+class ChargeEntryRow(Item):
+    PREFIX = "entry#"
+
+    class Meta(Table):
+        pass
+
+    format = Format(chain.FORMAT)
+    mandate_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True)
+    charge_id = UnicodeAttribute()
+    number = NumberAttribute()
+    recorded_at = UnicodeAttribute()
+    source = UnicodeAttribute()
+    facts = JSONAttribute()
+    status = UnicodeAttribute()
+    previous_hash = UnicodeAttribute()
+    hash = UnicodeAttribute()
+
+    @classmethod
+    def of_charge(cls, mandate_id: str, charge_id: str) -> Condition:
+        """A charge's entries, oldest first."""
+        entries: Condition = (cls.mandate_id == mandate_id) & cls.record.startswith(
+            f"{cls.PREFIX}{charge_id}#"
+        )
+        return entries
+
+    @classmethod
+    def key(cls, charge_id: str, number: int) -> str:
+        """The sort key of the entry with this number. Keys sort as the numbers do."""
+        return f"{cls.PREFIX}{charge_id}#{number:06}"
+
+
+class OpenChargeRow(Item):
+    PREFIX = "open#"
+
+    class Meta(Table):
+        pass
+
+    format = Format(1)
+    mandate_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True)
+
+    @classmethod
+    def of_mandate(cls, mandate_id: str) -> Condition:
+        still_open: Condition = (cls.mandate_id == mandate_id) & cls.record.startswith(cls.PREFIX)
+        return still_open
+
+    @classmethod
+    def key(cls, charge_id: str) -> str:
+        return f"{cls.PREFIX}{charge_id}"
+
+
+class UsageRow(Item):
+    """What a mandate's charges hold of what was agreed to. Each sort key has the attributes of its kind.
+
+    `charged`: a charge with that reference succeeded.
+    """
+
+    PERIOD = "period#"
+    WINDOW = "window#"
+    REFERENCE = "reference#"
+    DECLINES = "declines#"
+    ANCHOR = "anchor"
+
+    class Meta(Table):
+        pass
+
+    format = Format(1)
+    mandate_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True)
+    used = NumberAttribute(null=True)
+    declined = NumberAttribute(null=True)
+    day = UnicodeAttribute(null=True)
+    charge_ids = UnicodeSetAttribute(null=True)
+    charged = BooleanAttribute(null=True)
+
+    @classmethod
+    def of_reference(cls, reference: str) -> str:
+        """The sort key for a reference of any length and alphabet."""
+        return f"{cls.REFERENCE}{hashlib.sha256(reference.encode()).hexdigest()}"
+
+
+class SwitchRow(Item):
+    """Stops all charging while `paused` is there. `by`, `why` and `at` (RFC 3339) are of the last change.
+
+    `mandate_errors` are the recent errors about mandates that nothing explains: by charge and attempt, the
+    time of each in epoch seconds.
+    """
+
+    PARTITION = "switch"
+    RECORD = "pause"
+
+    class Meta(Table):
+        pass
+
+    format = Format(1)
+    mandate_id = UnicodeAttribute(hash_key=True, default=PARTITION)
+    record = UnicodeAttribute(range_key=True, default=RECORD)
+    paused = BooleanAttribute(null=True)
+    by = UnicodeAttribute(null=True)
+    why = UnicodeAttribute(null=True)
+    at = UnicodeAttribute(null=True)
+    mandate_errors = JSONAttribute(null=True)

@@ -1,0 +1,367 @@
+"""Charges, their chains, and what they hold of a mandate's limits."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+import msgspec
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from mandates.core.changes import Subject
+from mandates.core.charging.chain import ChargeEntry
+from mandates.core.charging.change import ChargeChange
+from mandates.core.charging.charge import Room
+from mandates.core.charging.decision import MOST_DECLINES_A_DAY
+from mandates.core.charging.facts import ChargeFacts, charge_fact_from_plain
+from mandates.core.charging.head import Charge, Confirm
+from mandates.core.charging.ids import mandate_id_of_charge
+from mandates.core.clock import Instant
+from mandates.core.facts import to_plain
+from mandates.core.mandate import Mandate
+from mandates.core.subjects import payment_intent_subject
+from mandates.store.charge_items import ChargeEntryRow, ChargeRow, OpenChargeRow, SwitchRow, UsageRow
+from mandates.store.charging_switch import SWITCH, not_paused
+from mandates.store.conflicts import Conflict
+from mandates.store.dynamodb import (
+    RawItem,
+    Transaction,
+    query,
+    query_page,
+    read_row,
+    read_rows,
+    transaction,
+    update,
+)
+from mandates.store.events import applied_event_values, not_applied_before
+from mandates.store.mandates import add_checks, whole
+from mandates.store.tables import EventRow, IntentRow
+
+_SHARDS = "abcd"
+
+
+@dataclass(frozen=True, slots=True)
+class ChargePosition:
+    """A place in a mandate's list of charges: after this one."""
+
+    created_at: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    charge_id: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+@dataclass(frozen=True, slots=True)
+class DueCharge:
+    """A charge that is due since `due_at` (epoch seconds), as the index has it."""
+
+    charge_id: str
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a decision was made from, and what an attempt is conditional on: a mandate that nobody changed
+    since, and `subjects`, everything it stands on. `day` is the local day whose declines are counted.
+
+    `most` is the limit of a calendar period in minor units; None if there is none.
+    """
+
+    mandate: Mandate
+    subjects: tuple[Subject, ...]
+    day: str
+    most: int | None
+
+
+# ------------------------------------------------------------------------------------------ reading
+
+
+def read_charge(charge_id: str) -> Charge | None:
+    row = read_row(ChargeRow, *_key(charge_id))
+    return charge_of(row) if row else None
+
+
+def read_charge_ledger(charge_id: str) -> list[ChargeEntry]:
+    entries = ChargeEntryRow.of_charge(mandate_id_of_charge(charge_id), charge_id)
+    return [_entry_of(row) for row in query(ChargeEntryRow, entries)]
+
+
+def open_charges(mandate_id: str) -> list[str]:
+    """The ids of the mandate's charges that are not final; read strongly consistently."""
+    rows = query(OpenChargeRow, OpenChargeRow.of_mandate(mandate_id))
+    return [row.record.removeprefix(OpenChargeRow.PREFIX) for row in rows]
+
+
+def page_of_charges(
+    mandate_id: str, limit: int, after: ChargePosition | None
+) -> tuple[list[Charge], ChargePosition | None]:
+    """Up to `limit` of a mandate's charges, newest first, and where to continue (None at the end).
+
+    They are found through the index, which may lack one that was just made, and then read strongly
+    consistently.
+    """
+    found, last = query_page(
+        ChargeRow,
+        ChargeRow.mandate_id == mandate_id,
+        index=ChargeRow.by_created,
+        newest_first=True,
+        limit=limit,
+        after=_index_key(mandate_id, after) if after else None,
+    )
+    records = [ChargeRow.from_raw_data(item).record for item in found]
+    rows = {row.record: row for row in read_rows(ChargeRow, ((mandate_id, record) for record in records))}
+    charges = [charge_of(rows[record]) for record in records if record in rows]
+    if not last:
+        return charges, None
+    created_at, _, charge_id = last["created_order"]["S"].partition("#")
+    return charges, ChargePosition(created_at, charge_id)
+
+
+def due_charges(now: int, limit: int) -> list[DueCharge]:
+    """Up to `limit` charges of each shard that were due by `now` (epoch seconds) when the index was written,
+    longest due first. Only their head says how they are now."""
+    found: list[DueCharge] = []
+    for shard in _SHARDS:
+        due = (ChargeRow.due_shard == shard) & (ChargeRow.due_at <= now)
+        rows = query(ChargeRow, due, index=ChargeRow.by_due, limit=limit)
+        found += [DueCharge(row.record.removeprefix(ChargeRow.PREFIX), int(row.due_at)) for row in rows]
+    return sorted(found, key=lambda charge: charge.due_at)
+
+
+# ------------------------------------------------------------------------------------------ writing
+
+
+def commit_charge(
+    change: ChargeChange, now: Instant, *, guard: Guard | None = None, anchor: date | None = None
+) -> None:
+    """Write a charge, its next entry, and what becomes of the room it holds: all or nothing.
+
+    A reservation and the begin of an attempt need a guard. `anchor` is the local day that windows count
+    from, if a reservation freezes it. Raises Conflict if anything that the change was worked out from has
+    changed, if room, window or reference were taken meanwhile, or if the PaymentIntent is another charge's.
+    """
+    charge = change.after
+    with transaction() as writing:
+        _add_head(writing, change)
+        _add_record(writing, change, now)
+        _add_room(writing, change, guard.most if guard else None)
+        for day, count in change.declines.items():
+            _add_to(writing, charge, f"{UsageRow.DECLINES}{day}", [UsageRow.declined.add(count)])
+        if change.intent:
+            values = {"subject": payment_intent_subject(change.intent), "charge_id": charge.charge_id}
+            writing.put(IntentRow, values, IntentRow.subject.does_not_exist())
+        if anchor:
+            _add_to(
+                writing,
+                charge,
+                UsageRow.ANCHOR,
+                [UsageRow.day.set(anchor.isoformat())],
+                UsageRow.day.does_not_exist(),
+            )
+        if guard:
+            _add_guard(writing, guard)
+
+
+def look_later(due: DueCharge, at: int) -> None:
+    """Make a charge due at `at` (epoch seconds) instead, unless that changed meanwhile."""
+    as_found = ChargeRow.due_at == due.due_at
+    with suppress(Conflict):
+        update(ChargeRow, _key(due.charge_id), [ChargeRow.due_at.set(at)], as_found)
+
+
+def _add_head(writing: Transaction, change: ChargeChange) -> None:
+    charge = change.after
+    if change.is_new:
+        nobody_used_the_key = ChargeRow.record.does_not_exist()
+        writing.put(ChargeRow, _head_values(charge), nobody_used_the_key)
+        return
+    nobody_wrote_since = ChargeRow.entries == change.before.entries
+    actions: list[Action] = [
+        ChargeRow.facts.set(_plain(charge.facts)),
+        ChargeRow.entries.set(charge.entries),
+        ChargeRow.head_hash.set(charge.head_hash),
+    ]
+    if charge.confirm:
+        actions += [
+            ChargeRow.attempt.set(charge.confirm.attempt),
+            ChargeRow.confirm_params.set(dict(charge.confirm.params)),
+        ]
+    if charge.due_at is None:
+        actions += [ChargeRow.due_at.remove(), ChargeRow.due_shard.remove()]
+    else:
+        actions += [ChargeRow.due_at.set(charge.due_at), ChargeRow.due_shard.set(_shard(charge.charge_id))]
+    writing.update(ChargeRow, _key(charge.charge_id), actions, nobody_wrote_since)
+
+
+def _add_record(writing: Transaction, change: ChargeChange, now: Instant) -> None:
+    """The entry, the event's record, and whether the charge is open."""
+    charge, never_replaced = change.after, ChargeEntryRow.record.does_not_exist()
+    writing.put(ChargeEntryRow, _entry_values(change.entry), never_replaced)
+    if change.event:
+        applied = applied_event_values(change.event, charge.mandate_id, now)
+        writing.put(EventRow, applied, not_applied_before())
+    open_record = OpenChargeRow.key(charge.charge_id)
+    if change.is_new:
+        writing.put(OpenChargeRow, {"mandate_id": charge.mandate_id, "record": open_record}, None)
+    elif change.ends:
+        writing.delete(OpenChargeRow, (charge.mandate_id, open_record))
+
+
+def _add_room(writing: Transaction, change: ChargeChange, most: int | None) -> None:
+    """A success counts even where its room was given up: then no limit refuses it."""
+    charge, freed, taken = change.after, change.room.freed, change.room.taken
+    for period, amount in _by_period(freed, taken).items():
+        condition = None if most is None or amount < 0 or change.room.late else _leaves_room(amount, most)
+        _add_to(writing, charge, f"{UsageRow.PERIOD}{period}", [UsageRow.used.add(amount)], condition)
+    reference = UsageRow.of_reference(charge.reference)
+    itself = {charge.charge_id}
+    if freed and not taken:
+        for record in _held(charge, freed):
+            _add_to(writing, charge, record, [UsageRow.charge_ids.delete(itself)])
+    elif taken and not freed:
+        nobody_has_it = None if change.room.late else UsageRow.charge_ids.does_not_exist()
+        for record in _held(charge, taken):
+            charged = [UsageRow.charged.set(True)] if change.succeeds and record == reference else []
+            _add_to(writing, charge, record, [UsageRow.charge_ids.add(itself), *charged], nobody_has_it)
+    elif change.succeeds:
+        _add_to(writing, charge, reference, [UsageRow.charged.set(True)])
+
+
+def _by_period(freed: Room | None, taken: Room | None) -> dict[str, int]:
+    """How much more each period holds."""
+    more: Counter[str] = Counter()
+    if taken and taken.period:
+        more[taken.period] += taken.amount
+    if freed and freed.period:
+        more[freed.period] -= freed.amount
+    return {period: amount for period, amount in more.items() if amount}
+
+
+def _held(charge: Charge, room: Room) -> list[str]:
+    """The sort keys of what a charge has for itself."""
+    window = [f"{UsageRow.WINDOW}{room.window}"] if room.window else []
+    return [*window, UsageRow.of_reference(charge.reference)]
+
+
+def _leaves_room(amount: int, most: int) -> Condition:
+    """Raises ValueError for an amount above the limit, which an absent item would let pass."""
+    if amount > most:
+        raise ValueError("a charge above its period's limit was not refused")
+    room_is_left: Condition = UsageRow.used.does_not_exist() | (UsageRow.used <= most - amount)
+    return room_is_left
+
+
+def _add_to(
+    writing: Transaction,
+    charge: Charge,
+    record: str,
+    actions: Sequence[Action],
+    condition: Condition | None = None,
+) -> None:
+    writing.update(UsageRow, (charge.mandate_id, record), [UsageRow.in_its_format(), *actions], condition)
+
+
+def _add_guard(writing: Transaction, guard: Guard) -> None:
+    add_checks(writing, guard.mandate, guard.subjects)
+    writing.check(SwitchRow, SWITCH, not_paused())
+    few_declines = UsageRow.declined.does_not_exist() | (UsageRow.declined < MOST_DECLINES_A_DAY)
+    writing.check(UsageRow, (guard.mandate.mandate_id, f"{UsageRow.DECLINES}{guard.day}"), few_declines)
+
+
+# ------------------------------------------------------------------------------- items and objects
+
+
+def _key(charge_id: str) -> tuple[str, str]:
+    return mandate_id_of_charge(charge_id), ChargeRow.key(charge_id)
+
+
+def _shard(charge_id: str) -> str:
+    """A charge's id ends in a hash, so its last character spreads evenly."""
+    return _SHARDS[ord(charge_id[-1]) % len(_SHARDS)]
+
+
+def _created_order(created_at: str, charge_id: str) -> str:
+    return f"{created_at}#{charge_id}"
+
+
+def _index_key(mandate_id: str, position: ChargePosition) -> RawItem:
+    return {
+        "mandate_id": {"S": mandate_id},
+        "record": {"S": ChargeRow.key(position.charge_id)},
+        "created_order": {"S": _created_order(position.created_at, position.charge_id)},
+    }
+
+
+def _plain(facts: ChargeFacts) -> dict[str, Any]:
+    return {key: to_plain(facts[key]) for key in sorted(facts)}
+
+
+def charge_of(row: ChargeRow) -> Charge:
+    facts = {key: charge_fact_from_plain(fact) for key, fact in row.facts.items()}
+    if any(fact.key != key for key, fact in facts.items()):
+        raise ValueError("a fact lies under the key of another")
+    return Charge(
+        charge_id=row.record.removeprefix(ChargeRow.PREFIX),
+        created_at=row.created_at,
+        reference=row.reference,
+        description=row.description,
+        digest=row.digest,
+        actor=row.actor,
+        create_params=row.create_params,
+        facts=facts,
+        entries=whole(row.entries),
+        head_hash=row.head_hash,
+        confirm=None if row.attempt is None else Confirm(int(row.attempt), row.confirm_params or {}),
+        due_at=None if row.due_at is None else int(row.due_at),
+    )
+
+
+def _head_values(charge: Charge) -> dict[str, Any]:
+    """By ChargeRow's attributes, of a new charge."""
+    return {
+        "mandate_id": charge.mandate_id,
+        "record": ChargeRow.key(charge.charge_id),
+        "created_at": charge.created_at,
+        "created_order": _created_order(charge.created_at, charge.charge_id),
+        "reference": charge.reference,
+        "description": charge.description,
+        "digest": charge.digest,
+        "actor": charge.actor,
+        "create_params": dict(charge.create_params),
+        "facts": _plain(charge.facts),
+        "entries": charge.entries,
+        "head_hash": charge.head_hash,
+        "due_at": charge.due_at,
+        "due_shard": None if charge.due_at is None else _shard(charge.charge_id),
+    }
+
+
+def _entry_of(row: ChargeEntryRow) -> ChargeEntry:
+    return ChargeEntry(
+        format=int(row.format),
+        charge_id=row.charge_id,
+        number=whole(row.number),
+        recorded_at=row.recorded_at,
+        source=row.source,
+        facts=tuple(row.facts),
+        status=row.status,
+        previous_hash=row.previous_hash,
+        hash=row.hash,
+    )
+
+
+def _entry_values(entry: ChargeEntry) -> dict[str, Any]:
+    """By ChargeEntryRow's attributes."""
+    return {
+        "mandate_id": mandate_id_of_charge(entry.charge_id),
+        "record": ChargeEntryRow.key(entry.charge_id, entry.number),
+        "format": entry.format,
+        "charge_id": entry.charge_id,
+        "number": entry.number,
+        "recorded_at": entry.recorded_at,
+        "source": entry.source,
+        "facts": list(entry.facts),
+        "status": entry.status,
+        "previous_hash": entry.previous_hash,
+        "hash": entry.hash,
+    }

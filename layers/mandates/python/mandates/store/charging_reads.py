@@ -1,0 +1,108 @@
+"""Reads what a decision about a charge is made from, in two requests."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from mandates.core.changes import Subject
+from mandates.core.charging.head import Charge
+from mandates.core.mandate import Mandate
+from mandates.store.charge_items import ChargeRow, SwitchRow, UsageRow
+from mandates.store.charges import charge_of
+from mandates.store.charging_switch import SWITCH, ChargingPause, pause_of
+from mandates.store.dynamodb import read_kinds
+from mandates.store.mandates import mandate_of, subject_of
+from mandates.store.tables import HeadRow, SubjectRow
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Whose the reference is: `charge_id` is None if nobody's. `charged`: a charge with it succeeded."""
+
+    charge_id: str | None = None
+    charged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Basics:
+    """`anchor` is the local day that windows count from, if it is frozen. `charge` is the one asked for."""
+
+    mandate: Mandate | None = None
+    charge: Charge | None = None
+    anchor: str | None = None
+    reference: Reference = Reference()
+    pause: ChargingPause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What was asked for, by its key: minor units of a period, the windows that are taken, the declined
+    attempts of a day; and the subjects, in the order asked."""
+
+    periods: dict[str, int]
+    windows: frozenset[str]
+    declines: dict[str, int]
+    subjects: tuple[Subject, ...]
+
+
+def read_basics(mandate_id: str, charge_id: str | None, reference: str | None) -> Basics:
+    """Read strongly consistently, but not at a single moment. `reference` is in the business's words."""
+    wanted = [
+        (HeadRow, (mandate_id, HeadRow.RECORD)),
+        (UsageRow, (mandate_id, UsageRow.ANCHOR)),
+        (SwitchRow, SWITCH),
+    ]
+    if charge_id:
+        wanted.append((ChargeRow, (mandate_id, ChargeRow.key(charge_id))))
+    if reference is not None:
+        wanted.append((UsageRow, (mandate_id, UsageRow.of_reference(reference))))
+    found: dict[str, Any] = {}
+    for row in read_kinds(wanted):
+        match row:
+            case HeadRow():
+                found["mandate"] = mandate_of(row)
+            case ChargeRow():
+                found["charge"] = charge_of(row)
+            case SwitchRow():
+                found["pause"] = pause_of(row)
+            case UsageRow(record=UsageRow.ANCHOR):
+                found["anchor"] = row.day
+            case UsageRow():
+                found["reference"] = Reference(min(row.charge_ids or (), default=None), bool(row.charged))
+    return Basics(**found)
+
+
+def read_used(
+    mandate_id: str,
+    subjects: Iterable[str],
+    *,
+    periods: Iterable[str],
+    windows: Iterable[str],
+    days: Iterable[str],
+) -> Used:
+    """The same; a key that nothing is stored under counts as unused."""
+    known = {key: Subject(key) for key in subjects}
+    records = chain(
+        (f"{UsageRow.PERIOD}{key}" for key in periods),
+        (f"{UsageRow.WINDOW}{key}" for key in windows),
+        (f"{UsageRow.DECLINES}{key}" for key in days),
+    )
+    wanted = chain(
+        ((SubjectRow, (key,)) for key in known),
+        ((UsageRow, (mandate_id, record)) for record in records),
+    )
+    used: dict[str, int] = {}
+    taken: set[str] = set()
+    declines: dict[str, int] = {}
+    for row in read_kinds(wanted):
+        match row:
+            case SubjectRow():
+                known[row.subject] = subject_of(row)
+            case UsageRow(record=record) if record.startswith(UsageRow.PERIOD):
+                used[record.removeprefix(UsageRow.PERIOD)] = int(row.used or 0)
+            case UsageRow(record=record) if record.startswith(UsageRow.DECLINES):
+                declines[record.removeprefix(UsageRow.DECLINES)] = int(row.declined or 0)
+            case UsageRow(record=record) if row.charge_ids:
+                taken.add(record.removeprefix(UsageRow.WINDOW))
+    return Used(used, frozenset(taken), declines, tuple(known.values()))

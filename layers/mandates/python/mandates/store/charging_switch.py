@@ -1,0 +1,60 @@
+"""The switch that stops all charging. Whatever begins an attempt is conditional on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from mandates.core.clock import Instant
+from mandates.store.charge_items import SwitchRow
+from mandates.store.conflicts import Conflict
+from mandates.store.dynamodb import Key, read_row, update
+
+SWITCH: Key = (SwitchRow.PARTITION, SwitchRow.RECORD)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargingPause:
+    """`by` is whoever paused charging, `at` is RFC 3339."""
+
+    by: str
+    why: str
+    at: str
+
+
+@cache
+def not_paused() -> Condition:
+    """The condition of everything that begins an attempt."""
+    condition: Condition = SwitchRow.paused.does_not_exist()
+    return condition
+
+
+def pause_of(row: SwitchRow | None) -> ChargingPause | None:
+    return ChargingPause(row.by, row.why, row.at) if row and row.paused else None
+
+
+def read_pause() -> ChargingPause | None:
+    """Read strongly consistently."""
+    return pause_of(read_row(SwitchRow, *SWITCH))
+
+
+def pause(by: str, why: str, now: Instant) -> bool:
+    """Stop all charging. False if it was stopped already; then the first words stand."""
+    return _turn([SwitchRow.paused.set(True)], not_paused(), by, why, now)
+
+
+def resume(by: str, why: str, now: Instant) -> bool:
+    """Let charging go on, and forget the errors about mandates. False if it was not stopped."""
+    actions = [SwitchRow.paused.remove(), SwitchRow.mandate_errors.remove()]
+    return _turn(actions, SwitchRow.paused.exists(), by, why, now)
+
+
+def _turn(actions: Sequence[Action], condition: Condition, by: str, why: str, now: Instant) -> bool:
+    said = [SwitchRow.by.set(by), SwitchRow.why.set(why), SwitchRow.at.set(now.text)]
+    try:
+        update(SwitchRow, SWITCH, [SwitchRow.in_its_format(), *actions, *said], condition)
+    except Conflict:
+        return False
+    return True

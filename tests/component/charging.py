@@ -1,0 +1,78 @@
+"""A mandate that may be charged, and orders to charge it: stored directly, without a customer's journey."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mandates.charges.reserving import Order, Reserved, reserve
+from mandates.core.changes import Contribution
+from mandates.core.charging.head import ChargeDetails
+from mandates.core.clock import Instant
+from mandates.core.facts import Fact, Kind, ids
+from mandates.core.mandate import Mandate
+from mandates.core.terms import Terms
+from mandates.ledger.contributing import contribute, work_out
+from mandates.store.mandates import commit, read_heads
+from mandates.store.published_terms import publish_terms
+from tests.unit.charging import ACTIVATED
+
+PAYMENT_METHOD = "pm_charged"
+CLIENT = "the-back-end"
+_numbers = itertools.count(1)
+
+
+def pending_mandate(agreed: Terms, customer_id: str = "auth0|ann", stripe_customer: str = "cus_1") -> str:
+    """The id of a mandate whose customer consented to these terms, published under a version of their own."""
+    number = next(_numbers)
+    agreed = replace(agreed, version=f"v{number}")
+    now = Instant(ACTIVATED - 60)
+    publish_terms(agreed, now)
+    digits = "abcdefghijklmnopqrstuvwxyz234567"
+    suffix = "".join(digits[(number >> (5 * place)) % 32] for place in range(24))
+    mandate = Mandate(
+        mandate_id=f"mdt_{suffix}",
+        customer_id=customer_id,
+        stripe_customer_id=stripe_customer,
+        created_at=now.text,
+        terms_version=agreed.version,
+        terms_digest=agreed.digest,
+        locale="en",
+        wording_digest="0" * 64,
+    )
+    consent = Contribution("api:consent", (mandate.accepted(now.seconds, "api:consent"),))
+    commit(work_out({mandate.mandate_id: [consent]}, {mandate.mandate_id: mandate}, now, {}), now)
+    return mandate.mandate_id
+
+
+def active_mandate(agreed: Terms, payment_method: str = PAYMENT_METHOD, **of: str) -> str:
+    mandate_id = pending_mandate(agreed, **of)
+    add_fact(mandate_id, Kind.SETUP_SUCCEEDED, ACTIVATED, payment_method=payment_method)
+    return mandate_id
+
+
+def add_fact(mandate_id: str, kind: Kind, at: int, **named: str) -> None:
+    fact = Fact(kind, at, "evt_setup", ids(**named))
+    contribute(mandate_id, [Contribution(fact.source, (fact,))], lambda: at)
+
+
+def head_of(mandate_id: str) -> Mandate:
+    return read_heads([mandate_id])[mandate_id]
+
+
+def order(mandate_id: str, key: str = "key-1", **changes: Any) -> Order:
+    details: dict[str, Any] = {
+        "amount": 1_000,
+        "currency": "usd",
+        "reference": f"order-{key}",
+        "description": "Coffee, November",
+    }
+    return Order(mandate_id, key, ChargeDetails(**(details | changes)), CLIENT)
+
+
+def params(mandate: Mandate, charge_id: str, details: ChargeDetails) -> Mapping[str, Any]:
+    return {"amount": details.amount, "currency": details.currency, "metadata": {"charge_id": charge_id}}
+
+
+def reserved(mandate_id: str, now: float, key: str = "key-1", **changes: Any) -> Reserved:
+    return reserve(order(mandate_id, key, **changes), params, lambda: now, return_required=False)
