@@ -3,6 +3,7 @@
 import argparse
 import sys
 import traceback
+import zoneinfo
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -76,6 +77,7 @@ def _other_table(text: str) -> tuple[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    zoneinfo.reset_tzpath(to=())  # tzdata's zones, as functions have them: this machine may know others
     try:
         chosen = command_line().parse_args(arguments)
         stack = Stack("none") if chosen.offline else stack_for(chosen.stack, dict(chosen.table))

@@ -1,6 +1,7 @@
 """For all tests: the environment they are imported in, and how they are shared out among processes."""
 
 import os
+import zoneinfo
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
@@ -8,6 +9,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 # Powertools reads it when telemetry is first imported, which a test module may do before any fixture runs.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "test")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
+zoneinfo.reset_tzpath(to=())  # the zones that functions have (PYTHONTZPATH in template.yaml)
 
 _STACKS_OF_THEIR_OWN = ("tests/e2e/test_local_stack.py", "tests/e2e/test_webhook_endpoint.py")
 

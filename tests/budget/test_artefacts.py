@@ -3,6 +3,8 @@
 Each artefact is zipped by the very code of `sam package`, which dates every file 1980, and unpacked again.
 """
 
+import json
+import subprocess
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -108,6 +110,27 @@ def test_bytecode_says_where_lambda_has_its_source(unpacked: Path) -> None:
     ours = unpacked / "MandatesLayer" / "python" / "mandates" / "webhooks"
     compiled = ours / "__pycache__" / "receiving.cpython-313.pyc"
     assert b"/opt/python/mandates/webhooks/receiving.py" in compiled.read_bytes()
+
+
+def test_the_layer_has_the_zones(unpacked: Path) -> None:
+    """All that its tzdata lists, and no other database is read."""
+    program = (
+        "import json, tzdata, zoneinfo; names = zoneinfo.available_timezones();"
+        " read = [zoneinfo.ZoneInfo(name).key for name in names];"
+        " print(json.dumps([zoneinfo.TZPATH, tzdata.__file__, read]))"
+    )
+    layer = unpacked / "DependenciesLayer" / "python"
+    ran = subprocess.run(
+        [artefacts.PYTHON, "-S", "-c", program],
+        env={**environment("ReadTerms", "http://127.0.0.1:1"), "PYTHONPATH": str(layer)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    searched, package, names = json.loads(ran.stdout)
+    assert searched == []
+    assert Path(package).is_relative_to(layer)
+    assert set(names) == set((layer / "tzdata" / "zones").read_text(encoding="utf-8").split())
 
 
 def test_botocore_describes_exactly_the_services_that_are_used(unpacked: Path) -> None:

@@ -1,5 +1,8 @@
 """`python -m ops terms`: publishing, listing, showing and retiring versions."""
 
+import shutil
+import zoneinfo
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -105,6 +108,17 @@ def test_a_wording_that_is_given_twice_is_not_published(
     assert "the key 'permission' is given twice" in capsys.readouterr().err
     path.write_text("? [a, b]\n: c\n", encoding="utf-8")  # a key that is a list
     assert main(["terms", "publish", str(path)]) == 1
+
+
+def test_a_zone_that_only_this_machine_knows_is_refused(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "zones").mkdir()
+    shutil.copy(Path(str(files("tzdata"))) / "zoneinfo" / "UTC", tmp_path / "zones" / "Mars")
+    zoneinfo.reset_tzpath(to=[tmp_path / "zones"])
+    assert "Mars" in zoneinfo.available_timezones()
+    assert main(["terms", "publish", document(tmp_path, version="2027-01-01", time_zone="Mars")]) == 1
+    assert "time_zone must be an IANA name" in capsys.readouterr().err
 
 
 def test_listed_shown_and_retired(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

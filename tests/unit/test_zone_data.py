@@ -1,27 +1,39 @@
-"""Time zones come from the package that the layer ships, also on a machine that has no zone database."""
+"""Time zones come from the package that the layer ships, whatever zone database a machine has."""
 
 import os
+import shutil
 import subprocess
 import sys
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
+
+from tests.variables import environment
+
+PYTHONTZPATH = environment("ReadTerms", "http://127.0.0.1:1")["PYTHONTZPATH"]
+"""As template.yaml gives it to every function."""
+
+BERLIN, TOKYO = "1774821600", "1774796400"
+"""When 30 March 2026 begins there."""
 
 SCRIPT = """
 import zoneinfo
 from mandates.core.charging.calendar import start_of_day
 from datetime import date
-assert zoneinfo.TZPATH == (), zoneinfo.TZPATH
 print(start_of_day(date(2026, 3, 30), zoneinfo.ZoneInfo("Europe/Berlin")))
 """
 
 
-def run(*, hidden: bool) -> subprocess.CompletedProcess[str]:
-    """In a Python without a machine's zone database; `hidden`: nor the package."""
+def run(
+    *, hidden: bool = False, before: str = "", tzpath: str = PYTHONTZPATH
+) -> subprocess.CompletedProcess[str]:
+    """In a function's Python. `hidden`: without the package. `before` is searched for packages first."""
     hide = "import sys; sys.modules['tzdata'] = None\n" if hidden else ""
-    layer = os.pathsep.join(path for path in sys.path if path)
+    layer = os.pathsep.join(path for path in (before, *sys.path) if path)
     return subprocess.run(
         [sys.executable, "-c", hide + SCRIPT],
-        env={"PYTHONTZPATH": "", "PYTHONPATH": layer},
+        env={"PYTHONTZPATH": tzpath, "PYTHONPATH": layer},
         capture_output=True,
         text=True,
         check=False,
@@ -29,8 +41,19 @@ def run(*, hidden: bool) -> subprocess.CompletedProcess[str]:
 
 
 def test_zones_come_from_the_package() -> None:
-    ran = run(hidden=False)
-    assert (ran.stdout.strip(), ran.stderr) == ("1774821600", "")
+    ran = run()
+    assert (ran.stdout.strip(), ran.stderr) == (BERLIN, "")
+
+
+def test_a_machines_own_database_is_not_read(tmp_path: Path) -> None:
+    """The machine's says when Berlin's day begins; the package, in this test, says Tokyo's."""
+    package, machine, layer = Path(str(files("tzdata"))), tmp_path / "machine", tmp_path / "layer"
+    shutil.copytree(package / "zoneinfo", machine)
+    shutil.copytree(package, layer / "tzdata")
+    zones = layer / "tzdata" / "zoneinfo"
+    shutil.copy(zones / "Asia" / "Tokyo", zones / "Europe" / "Berlin")
+    assert run(before=str(layer)).stdout.strip() == TOKYO
+    assert run(before=str(layer), tzpath=str(machine)).stdout.strip() == BERLIN
 
 
 def test_without_the_package_there_would_be_none() -> None:
