@@ -32,6 +32,7 @@ def main() -> None:
             retry_delay=options.retry_delay,
             delivery_attempts=options.delivery_attempts,
             redirect_wait=options.redirect_wait,
+            magic_amounts=True,
         )
         core = Simulator(settings, random=Random(options.seed))
         print(f"Stripe simulator at {url}, control API at {url}/_control", flush=True)

@@ -6,10 +6,11 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 
 from .errors import resource_missing
-from .faults import FaultPlan, FaultState
+from .faults import FaultPlan, FaultState, Verdict
 from .ids import NewId
 from .objects import Json, previous_values
 from .outbox import Outbox
+from .payments import MAGIC_AMOUNTS, PaymentPlan, PaymentState
 from .settings import Settings
 from .timers import Timers
 
@@ -31,6 +32,8 @@ class Account:
     new_id: NewId
     plan: FaultPlan = field(default_factory=FaultPlan)
     cause: Cause = field(default_factory=Cause)
+    verdict: Verdict = field(default_factory=Verdict)
+    """What is to happen to the answer of the present request."""
     expired_keys: set[str] = field(default_factory=set)
     """API keys that were rolled and have expired. Any other key is accepted."""
     timers: Timers = field(default_factory=Timers)
@@ -39,6 +42,7 @@ class Account:
 
     def __post_init__(self) -> None:
         self.faults = FaultState(self.plan)
+        self.payments = PaymentState(MAGIC_AMOUNTS if self.settings.magic_amounts else PaymentPlan())
         self.outbox = Outbox(self.settings.retry_delay, self.settings.delivery_attempts)
 
     def now(self) -> int:
@@ -47,6 +51,9 @@ class Account:
     def set_faults(self, plan: FaultPlan) -> None:
         self.plan = plan
         self.faults = FaultState(plan)
+
+    def set_payments(self, plan: PaymentPlan) -> None:
+        self.payments = PaymentState(plan)
 
     def add(self, thing: Json) -> Json:
         """Keep a new object under its own ``object`` and ``id``."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from .account import Account, Cause
 from .errors import StripeError, invalid, no_longer_supported
 from .expansion import check_expandable, expanded
-from .faults import ServerError, Verdict
+from .faults import Verdict
 from .forms import Form, decode
 from .idempotency import IdempotencyKeys, KeptAnswer
 from .objects import Json
@@ -100,6 +100,7 @@ class Api:
             found = ROUTER.find(request.method, request.path)
             endpoint = found[0].name if found else request.path
             verdict = account.faults.judge(request.method, request.path, endpoint, self._clock())
+            account.verdict = verdict
             if verdict.refusal:
                 raise verdict.refusal
             if found is None:
@@ -108,7 +109,7 @@ class Api:
         except StripeError as error:
             response = _refused(error)
         finally:
-            account.cause = Cause()
+            account.cause, account.verdict = Cause(), Verdict()
         headers = _common_headers(account, request) | response.headers
         response = replace(response, headers=headers, delay=verdict.delay, answered=verdict.answered)
         self._record(request, form, response)
@@ -120,12 +121,12 @@ class Api:
         """The idempotency layer: execute the request, or give the kept answer again."""
         key, now = request.idempotency_key, self._clock()
         if key is None:
-            return _answer(account, operation, call, verdict.server_error)[0]
+            return _answer(account, operation, call, verdict)[0]
         stored = self._keys.recall(key, request.path, call.params, now)
         if stored:
             replay = {"Idempotent-Replayed": "true", "Original-Request": stored.request}
             return ApiResponse(stored.status, stored.body, replay)
-        response, kept = _answer(account, operation, call, verdict.server_error)
+        response, kept = _answer(account, operation, call, verdict)
         if kept:
             busy_until = now + verdict.delay
             self._keys.keep(
@@ -154,13 +155,14 @@ class Api:
 
 
 def _answer(
-    account: Account, operation: Operation, call: Call, fault: ServerError | None
+    account: Account, operation: Operation, call: Call, verdict: Verdict
 ) -> tuple[ApiResponse, ApiResponse | None]:
     """The answer to give, and the one to keep under the idempotency key.
 
     They differ when something in front of the endpoint breaks (502 and up): afterwards the key is unknown, or
     it yields what the endpoint answered. A 500 is the endpoint's own answer and is kept.
     """
+    fault = verdict.server_error
     if fault and fault.status != 500 and not fault.applied:
         return _server_error(fault.status), None
     for param in call.params.keys() & operation.replaced.keys():
@@ -171,6 +173,7 @@ def _answer(
         response = _server_error(fault.status)
         return response, response
     response = _execute(account, operation, call)
+    fault = verdict.server_error  # the endpoint itself may have broken (``payments``)
     if fault is None:
         return response, response
     broken = _server_error(fault.status)

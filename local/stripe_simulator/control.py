@@ -2,12 +2,14 @@
 
     POST /_control/api_keys/expire                  {"key": "sk_test_..."}
     POST /_control/faults                           a plan, see ``faults``; {} clears
+    POST /_control/payments                         a plan, see ``payments``; {} clears
     POST /_control/webhooks/flush                   {"timeout": 10}
     POST /_control/clock/advance                    {"seconds": 3600}
     POST /_control/reset                            {"keep_webhook_endpoints": false}
     GET  /_control/events                           every event with its deliveries
     GET  /_control/requests                         every API request, without its key
     GET  /_control/faults                           the plan in force
+    GET  /_control/payments                         the plan in force
 
 Anything that happens to one object, as in ``POST /_control/sessions/{id}/authorize``, is an ``Action`` of its
 resource. Each file in ``resources`` lists the paths of its actions at the end.
@@ -30,6 +32,7 @@ from starlette.routing import Route
 from .dispatcher import Dispatcher
 from .errors import StripeError
 from .faults import FaultPlan
+from .payments import PaymentPlan
 from .resource import Action
 from .resources import ACTIONS
 from .simulator import Simulator
@@ -63,12 +66,14 @@ class Control:
             *(_post(path, action, self.act) for path, action in ACTIONS.items()),
             _post("/api_keys/expire", ExpireApiKey, self.expire_api_key),
             _post("/faults", FaultPlan, self.set_faults),
+            _post("/payments", PaymentPlan, self.set_payments),
             _post("/webhooks/flush", Flush, self.flush),
             _post("/clock/advance", Advance, self.advance),
             _post("/reset", Reset, self.reset),
             Route("/events", self.events, methods=["GET"]),
             Route("/requests", self.requests, methods=["GET"]),
             Route("/faults", self.faults, methods=["GET"]),
+            Route("/payments", self.payments, methods=["GET"]),
         ]
 
     async def act(self, identifier: str, action: Action) -> Any:
@@ -80,6 +85,10 @@ class Control:
 
     async def set_faults(self, _: str, plan: FaultPlan) -> Any:
         self._simulator.set_faults(plan)
+        return msgspec.to_builtins(plan)
+
+    async def set_payments(self, _: str, plan: PaymentPlan) -> Any:
+        self._simulator.set_payments(plan)
         return msgspec.to_builtins(plan)
 
     async def flush(self, _: str, body: Flush) -> Any:
@@ -101,6 +110,9 @@ class Control:
 
     async def faults(self, _: Request) -> Response:
         return JSONResponse(msgspec.to_builtins(self._simulator.fault_plan))
+
+    async def payments(self, _: Request) -> Response:
+        return JSONResponse(msgspec.to_builtins(self._simulator.payment_plan))
 
 
 async def refused(_: Request, error: Exception) -> Response:

@@ -15,7 +15,7 @@ class StripeError(Exception):
 
     ``executed`` says whether the endpoint had begun to run. Only then does Stripe keep the answer under the
     idempotency key: "if incoming parameters fail validation [...] no idempotent result is saved"
-    (https://docs.stripe.com/api/idempotent_requests).
+    (https://docs.stripe.com/api/idempotent_requests). ``details`` are further members of the error.
     """
 
     def __init__(
@@ -28,6 +28,7 @@ class StripeError(Exception):
         param: str | None = None,
         executed: bool = True,
         headers: dict[str, str] | None = None,
+        details: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -37,6 +38,7 @@ class StripeError(Exception):
         self.param = param
         self.executed = executed
         self.headers = headers or {}
+        self.details = details or {}
 
     def body(self) -> dict[str, Any]:
         """The JSON that Stripe sends. Members without a value are left out."""
@@ -46,7 +48,7 @@ class StripeError(Exception):
         error["message"] = self.message
         if self.param is not None:
             error["param"] = self.param
-        return {"error": error | {"type": self.type}}
+        return {"error": error | {"type": self.type} | self.details}
 
 
 class NotPossible(StripeError):
@@ -61,9 +63,14 @@ def invalid(message: str, param: str | None = None, code: str | None = None) -> 
     return StripeError(400, message, code=code, param=param, executed=False)
 
 
-def unexpected_state(message: str, param: str | None = None, code: str | None = None) -> StripeError:
+def unexpected_state(
+    message: str,
+    param: str | None = None,
+    code: str | None = None,
+    details: dict[str, Any] | None = None,
+) -> StripeError:
     """The request is well formed, but the object's present state does not allow it."""
-    return StripeError(400, message, code=code, param=param)
+    return StripeError(400, message, code=code, param=param, details=details)
 
 
 def resource_missing(kind: str, identifier: str, param: str = "id") -> StripeError:

@@ -23,9 +23,9 @@ Durations are seconds.
       "search_lag": 60                         customers become searchable this long after creation
     }
 
-Each entry of ``api`` matches requests by ``method`` (without it, any) and by the beginning of ``path``. It
-hits the next ``times`` of them (without it, all). The first refusal in the list wins; latencies add up. The
-effects:
+Each entry of ``api`` matches requests by ``method`` (without it, any), by the beginning of ``path``, and by
+``endpoint`` (without it, any), such as "POST /v1/payment_intents/:id/confirm". It hits the next ``times`` of
+them (without it, all). The first refusal in the list wins; latencies add up. The effects:
 
 ``rate_limit``
     429 ``rate_limit``. With ``per_second``, only requests above that rate on one endpoint are refused
@@ -44,6 +44,8 @@ effects:
     and 504 come from in front of the endpoint and are not kept. ``applied``: the request took effect anyway.
 ``latency``
     The answer takes ``seconds`` longer. Until then its idempotency key is in use.
+``timeout_before_effect``
+    The connection is closed without an answer after ``seconds``, and nothing is carried out.
 ``timeout_after_effect``
     The request is carried out. ``seconds`` later the connection is closed without an answer.
 """
@@ -78,10 +80,13 @@ class WebhookFaults(Struct, frozen=True, forbid_unknown_fields=True):
 class _ApiFault(Struct, frozen=True, forbid_unknown_fields=True, tag_field="effect", kw_only=True):
     method: Literal["GET", "POST", "DELETE"] | None = None
     path: str = "/"
+    endpoint: str | None = None
     times: Count | None = None
 
-    def matches(self, method: str, path: str) -> bool:
-        return self.method in {None, method} and path.startswith(self.path)
+    def matches(self, method: str, path: str, endpoint: str) -> bool:
+        return (
+            self.method in {None, method} and path.startswith(self.path) and self.endpoint in {None, endpoint}
+        )
 
 
 class RateLimit(_ApiFault, frozen=True, tag="rate_limit", kw_only=True):
@@ -114,6 +119,10 @@ class Latency(_ApiFault, frozen=True, tag="latency", kw_only=True):
     seconds: Seconds
 
 
+class TimeoutBeforeEffect(_ApiFault, frozen=True, tag="timeout_before_effect", kw_only=True):
+    seconds: Seconds = 0.0
+
+
 class TimeoutAfterEffect(_ApiFault, frozen=True, tag="timeout_after_effect", kw_only=True):
     seconds: Seconds = 0.0
 
@@ -126,6 +135,7 @@ type ApiFault = (
     | ResourceMissing
     | ServerError
     | Latency
+    | TimeoutBeforeEffect
     | TimeoutAfterEffect
 )
 
@@ -162,18 +172,14 @@ class Verdict(Struct):
                 self.answered = False
             case _ if self.refusal or self.server_error:
                 return False
-            case RateLimit():
-                self.refusal = _rate_limited()
-            case LockTimeout():
-                self.refusal = _locked()
-            case Forbidden():
-                self.refusal = _forbidden()
-            case Rejected():
-                self.refusal = invalid("Stripe will not do this.", fault.param, fault.code)
-            case ResourceMissing():
-                self.refusal = _unknown(fault.param)
             case ServerError():
                 self.server_error = fault
+            case TimeoutBeforeEffect():
+                self.delay += fault.seconds
+                self.answered = False
+                self.refusal = did_not_arrive()
+            case _:
+                self.refusal = _refusal(fault)
         return True
 
 
@@ -191,7 +197,7 @@ class FaultState:
         """Decide about one request; ``operation`` names its endpoint, the unit of Stripe's rate limit."""
         verdict = Verdict()
         for index, fault in enumerate(self.plan.api):
-            if not fault.matches(method, path) or self._used_up(index, fault):
+            if not fault.matches(method, path, operation) or self._used_up(index, fault):
                 continue
             if isinstance(fault, RateLimit) and not self._exceeds(index, fault, operation, int(now)):
                 continue
@@ -216,6 +222,25 @@ class FaultState:
         if not faults.applies_to(event_type):
             return False
         return attempt <= faults.drop_first or self.random.random() < faults.drop_probability
+
+
+def did_not_arrive() -> StripeError:
+    """No client gets this answer: it only ends up in the log."""
+    return StripeError(503, "The request did not arrive.", executed=False)
+
+
+def _refusal(fault: RateLimit | LockTimeout | Forbidden | Rejected | ResourceMissing) -> StripeError:
+    match fault:
+        case RateLimit():
+            return _rate_limited()
+        case LockTimeout():
+            return _locked()
+        case Forbidden():
+            return _forbidden()
+        case Rejected():
+            return invalid("Stripe will not do this.", fault.param, fault.code)
+        case ResourceMissing():
+            return _unknown(fault.param)
 
 
 def _rate_limited() -> StripeError:

@@ -22,3 +22,5 @@ class Settings:
     redirect_wait: float = 2.0
     """How long the return from the hosted page waits for an answer to ``checkout.session.completed``. Stripe
     waits up to 10 seconds (https://docs.stripe.com/checkout/fulfillment)."""
+    magic_amounts: bool = False
+    """Some amounts turn out in a way of their own (``payments.MAGIC_AMOUNTS``) until a plan is sent."""

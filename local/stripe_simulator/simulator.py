@@ -18,8 +18,9 @@ from .faults import FaultPlan
 from .ids import NewId, random_ids
 from .objects import Json
 from .outbox import Delivery, DeliveryAttempt
+from .payments import PaymentPlan
 from .resource import Action
-from .resources import checkout_sessions, customers, payment_methods
+from .resources import checkout_sessions, customers, payment_intents, payment_methods
 from .settings import Settings
 
 type Clock = Callable[[], float]
@@ -96,6 +97,9 @@ class Simulator:
         ended = self.act(payment_method, payment_methods.EndAnotherMandate(for_one_payment))
         return str(ended["mandate"])
 
+    def cancel_payment(self, payment_intent: str) -> None:
+        self.act(payment_intent, payment_intents.Cancel())
+
     def delete_customer(self, customer: str) -> None:
         self.act(customer, customers.Delete())
 
@@ -113,6 +117,15 @@ class Simulator:
     @property
     def fault_plan(self) -> FaultPlan:
         return self._account.plan
+
+    def set_payments(self, plan: PaymentPlan) -> None:
+        """From now on payments turn out as the plan says."""
+        with self._turn() as account:
+            account.set_payments(plan)
+
+    @property
+    def payment_plan(self) -> PaymentPlan:
+        return self._account.payments.plan
 
     def advance(self, seconds: float) -> None:
         """Move the clock on: sessions expire, retries fall due, idempotency keys age."""

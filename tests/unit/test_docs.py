@@ -215,7 +215,7 @@ def test_every_dependency_has_its_reason_among_the_decisions() -> None:
 
 KNOWN_SORTS = {
     "ops": "tests/e2e/test_documented_commands.py runs it",
-    "curl": "so does it with this",
+    "curl": "so does it with this; the simulator's: tests/component/stripe_simulator/",
     "call": "curl, in README",
     "evidence by hand": "and this",
     "make": "a target of the Makefile: see below",

@@ -12,20 +12,24 @@ from local.stripe_simulator.resource import Action
 from local.stripe_simulator.routing import Router
 
 from . import (
+    charges,
     checkout_sessions,
     customers,
     events,
     mandates,
+    payment_intents,
     payment_methods,
     setup_intents,
     webhook_endpoints,
 )
 
 RESOURCES = (
+    charges.RESOURCE,
     checkout_sessions.RESOURCE,
     customers.RESOURCE,
     events.RESOURCE,
     mandates.RESOURCE,
+    payment_intents.RESOURCE,
     payment_methods.RESOURCE,
     setup_intents.RESOURCE,
     webhook_endpoints.RESOURCE,

@@ -6,10 +6,12 @@ import stripe
 from stripe.checkout import Session
 
 CLASSES: dict[str, type[stripe.StripeObject]] = {
+    "charge": stripe.Charge,
     "checkout.session": Session,
     "customer": stripe.Customer,
     "event": stripe.Event,
     "mandate": stripe.Mandate,
+    "payment_intent": stripe.PaymentIntent,
     "payment_method": stripe.PaymentMethod,
     "setup_attempt": stripe.SetupAttempt,
     "setup_intent": stripe.SetupIntent,

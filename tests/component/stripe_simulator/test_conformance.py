@@ -1,11 +1,12 @@
 """Every object, compared with the SDK's class, which is generated from Stripe's OpenAPI document."""
 
+from contextlib import suppress
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import stripe
 
-from local.stripe_simulator import DirectClient, Simulator
+from local.stripe_simulator import DirectClient, PaymentPlan, Simulator
 from tests.component.stripe_simulator.sdk_types import CLASSES, hints_of, parts_of
 
 
@@ -29,7 +30,8 @@ def objects() -> dict[str, dict[str, Any]]:
     paths = ["customer", "setup_intent.payment_method", "setup_intent.mandate", "setup_intent.latest_attempt"]
     done = client.v1.checkout.sessions.retrieve(session.id, {"expand": paths}).to_dict()
     intent = done["setup_intent"]
-    return {
+    method = intent["payment_method"]["id"]
+    return payments(simulator, client, customer.id, method) | {
         "checkout.session": done,
         "customer": done["customer"],
         "event": client.v1.events.list().data[0].to_dict(),
@@ -41,6 +43,37 @@ def objects() -> dict[str, dict[str, Any]]:
         "setup_intent, failed": failed.to_dict(),
         "webhook_endpoint": endpoint.to_dict(),
     }
+
+
+def payments(
+    simulator: Simulator, client: stripe.StripeClient, customer: str, method: str
+) -> dict[str, dict[str, Any]]:
+    """An intent in each of its states, and its charge where it has one."""
+    plan = {
+        "payments": [
+            {"amount": 100, "outcome": "declined", "decline_code": "do_not_honor", "advice_code": "x"},
+            {"amount": 200, "outcome": "requires_action"},
+            {"amount": 300, "outcome": "processing"},
+        ]
+    }
+    simulator.set_payments(PaymentPlan.parse(plan))
+    found: dict[str, dict[str, Any]] = {}
+    for amount, status in (
+        (100, "failed"),
+        (200, "requires_action"),
+        (300, "processing"),
+        (400, "succeeded"),
+    ):
+        made = client.v1.payment_intents.create({"amount": amount, "currency": "usd", "customer": customer})
+        found["payment_intent, new"] = made.to_dict()
+        with suppress(stripe.CardError):
+            client.v1.payment_intents.confirm(made.id, {"payment_method": method, "off_session": True})
+        known = client.v1.payment_intents.retrieve(made.id, {"expand": ["latest_charge"]}).to_dict()
+        found[f"payment_intent, {status}"] = known
+        if known["latest_charge"]:
+            found[f"charge, {status}"] = known["latest_charge"]
+    canceled = client.v1.payment_intents.cancel(found["payment_intent, failed"]["id"])
+    return found | {"payment_intent, canceled": canceled.to_dict()}
 
 
 @pytest.mark.parametrize("name", list(objects()))

@@ -1,6 +1,7 @@
 """The states of Stripe's objects: the tables hold, and nothing bypasses them."""
 
 import ast
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -9,7 +10,7 @@ from typing import Any, get_args
 import pytest
 import stripe
 
-from local.stripe_simulator import DirectClient, NotPossible, Settings, Simulator, resources
+from local.stripe_simulator import DirectClient, NotPossible, PaymentPlan, Settings, Simulator, resources
 from local.stripe_simulator.account import Account
 from local.stripe_simulator.ids import random_ids
 from local.stripe_simulator.lifecycle import ImpossibleTransition, Lifecycle
@@ -139,7 +140,8 @@ def test_every_transition_can_be_caused_from_outside(monkeypatch: pytest.MonkeyP
 def a_life_at_stripe() -> list[str]:
     """A story in which every transition happens. Returns the types of its events."""
     simulator = Simulator()
-    client = stripe.StripeClient("sk_test_placeholder", http_client=DirectClient(simulator)).v1
+    sdk = stripe.StripeClient("sk_test_placeholder", http_client=DirectClient(simulator))
+    client = sdk.v1
     endpoint = client.webhook_endpoints.create({"url": "http://127.0.0.1/", "enabled_events": ["*"]})
     client.webhook_endpoints.update(endpoint.id, {"disabled": True})
     client.webhook_endpoints.update(endpoint.id, {"disabled": False})
@@ -164,9 +166,38 @@ def a_life_at_stripe() -> list[str]:
         saved = session()
         simulator.decline(saved)
         simulator.authorize(saved)
+    payments(simulator, sdk, customer.id)
     client.payment_methods.detach(client.payment_methods.list().data[0].id)
     client.customers.delete(customer.id)
     return [event["type"] for event in simulator.events()]
+
+
+def payments(simulator: Simulator, client: stripe.StripeClient, customer: str) -> None:
+    """Every transition of an intent and of a charge. The plan has the attempts in their order."""
+    intents, method = client.v1.payment_intents, client.v1.payment_methods.list().data[0].id
+
+    def intent() -> str:
+        return intents.create({"amount": 4200, "currency": "usd", "customer": customer}).id
+
+    def attempt(payment_intent: str, **outcome: Any) -> None:
+        simulator.set_payments(PaymentPlan.parse({"payments": [outcome]}))
+        with suppress(stripe.CardError):
+            intents.confirm(payment_intent, {"payment_method": method, "off_session": True})
+
+    intents.cancel(intent())
+    attempt(intent(), outcome="succeeded")
+    for then in ("succeeded", "failed"):
+        attempt(intent(), outcome="processing", then=then, seconds=60)
+    simulator.advance(60)
+    refused = intent()
+    attempt(refused, outcome="declined")
+    attempt(refused, outcome="requires_action")
+    attempt(refused, outcome="declined")
+    for outcome in ("processing", "succeeded", "requires_action"):
+        waiting = intent()
+        attempt(waiting, outcome="requires_action")
+        attempt(waiting, outcome=outcome)
+    intents.cancel(waiting)
 
 
 def test_every_event_of_a_life_is_in_a_table() -> None:

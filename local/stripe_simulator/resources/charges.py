@@ -1,0 +1,135 @@
+"""https://docs.stripe.com/api/charges: an attempt at a payment that got as far as the payment method."""
+
+from local.stripe_simulator.account import Account
+from local.stripe_simulator.lifecycle import SILENT, Lifecycle
+from local.stripe_simulator.objects import Json
+from local.stripe_simulator.paging import matching, paginated
+from local.stripe_simulator.resource import Resource
+from local.stripe_simulator.routing import Call, Operation
+
+# Stripe also announces a charge that stays pending, which nobody here listens to.
+CHARGE = Lifecycle(
+    "charge",
+    {
+        "pending": {"succeeded": "charge.succeeded", "failed": "charge.failed"},
+        "succeeded": {},
+        "failed": {},
+    },
+    created=SILENT,
+)
+
+# What Amazon Pay tells of the card behind it, once there is a charge.
+_FUNDING: Json = {
+    "card": {
+        "brand": "visa",
+        "country": "US",
+        "exp_month": 12,
+        "exp_year": 2034,
+        "funding": "credit",
+        "last4": "4242",
+    },
+    "type": "card",
+}
+
+
+def add(account: Account, intent: Json, method: Json) -> Json:
+    """The charge of a new attempt. Its fee is known later: ``balance_transaction`` is null."""
+    details: Json = {}
+    if method["type"] == "amazon_pay":
+        details = {"funding": _FUNDING, "transaction_id": account.new_id("amzn")}
+    return CHARGE.start(
+        account,
+        {
+            "id": account.new_id("py"),
+            "object": "charge",
+            "amount": intent["amount"],
+            "amount_captured": 0,
+            "amount_refunded": 0,
+            "application": None,
+            "application_fee": None,
+            "application_fee_amount": None,
+            "balance_transaction": None,
+            "billing_details": method["billing_details"],
+            "calculated_statement_descriptor": intent["statement_descriptor"],
+            "captured": False,
+            "created": account.now(),
+            "currency": intent["currency"],
+            "customer": intent["customer"],
+            "description": intent["description"],
+            "disputed": False,
+            "failure_balance_transaction": None,
+            "failure_code": None,
+            "failure_message": None,
+            "fraud_details": {},
+            "livemode": False,
+            "metadata": dict(intent["metadata"]),
+            "on_behalf_of": None,
+            "outcome": None,
+            "paid": False,
+            "payment_intent": intent["id"],
+            "payment_method": method["id"],
+            "payment_method_details": {method["type"]: details, "type": method["type"]},
+            "receipt_email": None,
+            "receipt_number": None,
+            "receipt_url": None,
+            "refunded": False,
+            "review": None,
+            "shipping": None,
+            "source": None,
+            "source_transfer": None,
+            "statement_descriptor": intent["statement_descriptor"],
+            "statement_descriptor_suffix": None,
+            "transfer_data": None,
+            "transfer_group": None,
+        },
+    )
+
+
+def succeed(account: Account, charge: Json) -> None:
+    changes = {
+        "amount_captured": charge["amount"],
+        "captured": True,
+        "outcome": _outcome("authorized", "approved_by_network", "Payment complete."),
+        "paid": True,
+    }
+    CHARGE.move(account, charge, "succeeded", changes)
+
+
+def fail(account: Account, charge: Json, code: str, message: str) -> None:
+    changes = {
+        "failure_code": code,
+        "failure_message": message,
+        "outcome": _outcome("issuer_declined", "declined_by_network", message),
+    }
+    CHARGE.move(account, charge, "failed", changes)
+
+
+def retrieve(account: Account, call: Call) -> Json:
+    return account.find("charge", call.id)
+
+
+def list_all(account: Account, call: Call) -> Json:
+    return paginated(matching(account.all("charge"), call.params), call.params, "/v1/charges")
+
+
+def _outcome(kind: str, network: str, message: str) -> Json:
+    return {
+        "advice_code": None,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": network,
+        "reason": None,
+        "risk_level": "not_assessed",
+        "seller_message": message,
+        "type": kind,
+    }
+
+
+RESOURCE = Resource(
+    operations=(
+        Operation("GET", "/v1/charges", "ChargeListParams", list_all),
+        Operation("GET", "/v1/charges/:id", "ChargeRetrieveParams", retrieve),
+    ),
+    lifecycles=(CHARGE,),
+    references={"latest_charge": "charge"},
+)
