@@ -225,6 +225,7 @@ KNOWN_SORTS = {
     "stripe": "see above",
     ".venv/bin/sam": "needs Docker: tests/e2e/test_sam_local.py, as far as it can be tried without",
     ".venv/bin/python -m local sam": "the same",
+    ".venv/bin/python -m local run-schedules": "tests/e2e/test_schedules.py",
     "shell": "what holds them together",
 }
 BY_HAND = {"python3", "jq", "openssl"}
@@ -242,7 +243,7 @@ def sort_of(words: list[str]) -> str:
         return "evidence by hand"
     if words[0] == "$ops" or words[1:3] == ["-m", "ops"]:
         return "ops"
-    if words[1:4] == ["-m", "local", "sam"]:
+    if words[1:3] == ["-m", "local"]:
         return " ".join(words[:4])
     return words[0]
 

@@ -1,0 +1,32 @@
+"""What the template schedules runs on this machine too: by itself, and at once when it is asked for."""
+
+from pathlib import Path
+
+import httpx
+
+from local.settings import Settings
+from tests.e2e.conftest import StackJson, local
+from tests.template.stack import raw
+
+
+def scheduled() -> set[str]:
+    """The functions that the template has a schedule for, by their names there."""
+    return {
+        name
+        for name, resource in raw()["Resources"].items()
+        for event in resource.get("Properties", {}).get("Events", {}).values()
+        if event["Type"] == "ScheduleV2"
+    }
+
+
+def settings_of(stack: StackJson) -> Settings:
+    aws, stripe, storefront = (
+        httpx.URL(stack[name]).port or 0 for name in ("aws_endpoint_url", "stripe_url", "storefront_url")
+    )
+    return Settings(Path(stack["state_dir"]), aws, stripe, storefront)
+
+
+def test_everything_scheduled_can_be_run_at_once(stack: StackJson) -> None:
+    printed = local("run-schedules", settings_of(stack))
+    assert scheduled()
+    assert {line.split("-")[-2] for line in printed.splitlines()} == scheduled()
