@@ -11,7 +11,7 @@ from mandates.core.charging.error_classes import CLASS_OF_CODE, ErrorClass, erro
 from mandates.core.charging.reports import PaymentError
 from mandates.core.errors import StripeUnavailable
 from mandates.gateway.client import Gateway
-from mandates.gateway.error_mapping import AnswerReplayed, KeyRefused, ResourceMissing
+from mandates.gateway.error_mapping import AnswerReplayed, KeyRefused, RequestRejected, ResourceMissing
 from mandates.gateway.payment_intents import (
     IntentNotCancelable,
     PaymentRefused,
@@ -235,6 +235,13 @@ def test_an_intent_that_can_not_be_cancelled_says_how_it_is(status: str) -> None
     with pytest.raises(IntentNotCancelable) as refused:
         gateway_on(Answers(NOT_CANCELABLE, found)).payment_intents.cancel("pi_1", reason="abandoned")
     assert refused.value.intent.status == status
+
+
+def test_a_refused_cancel_of_an_intent_that_could_be_cancelled_is_ours_to_mend() -> None:
+    client = Answers((400, refusal(code="parameter_unknown")), (200, INTENT))
+    with pytest.raises(RequestRejected) as refused:
+        gateway_on(client).payment_intents.cancel("pi_1", reason="abandoned")
+    assert refused.value.extra["stripe_code"] == "parameter_unknown"
 
 
 @pytest.mark.parametrize(

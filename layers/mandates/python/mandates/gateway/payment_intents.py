@@ -92,13 +92,18 @@ class StripePaymentIntents:
                 return _intent(canceled.to_dict())
         except ResourceMissing:
             raise
-        except RequestRejected as refused:
-            if refused.extra["stripe_code"] != "payment_intent_unexpected_state":
-                raise
+        except RequestRejected:
+            # Whatever the code: only the intent can tell whether its state is why.
             found = self.retrieve(payment_intent_id)
             if found.status == "canceled":
                 return found
-            raise IntentNotCancelable(found) from None
+            if found.status in _NOT_CANCELABLE:
+                raise IntentNotCancelable(found) from None
+            raise
+
+
+_NOT_CANCELABLE = frozenset({"processing", "succeeded"})
+"""https://docs.stripe.com/api/payment_intents/cancel"""
 
 
 class _payment_errors_ours(errors_ours):  # noqa: N801 - reads as a word after `with`
