@@ -143,11 +143,11 @@ def comparable(value: Value) -> Any:
 
 # ------------------------------------------------------------------------------------------- updates
 
-_CLAUSE = re.compile(r"\b(SET|REMOVE|ADD)\b")
+_CLAUSE = re.compile(r"\b(SET|REMOVE|ADD|DELETE)\b")
 _SET = re.compile(r"(#?\w+) = (:\w+)$")
 _SET_IF_ABSENT = re.compile(r"(#?\w+) = if_not_exists \(\1, (:\w+)\)$")
 _BETWEEN_ACTIONS = re.compile(r",(?![^(]*\))")
-_ADD = re.compile(r"(#?\w+) (:\w+)$")
+_ADD_OR_DELETE = re.compile(r"(#?\w+) (:\w+)$")
 
 Update = tuple[tuple[str, str, str], ...]
 
@@ -168,7 +168,8 @@ def _action(clause: str, action: str) -> tuple[str, str, str]:
         return clause, action, ""
     if clause == "SET" and (found := _SET_IF_ABSENT.match(action)):
         return "SET IF ABSENT", found[1], found[2]
-    found = {"SET": _SET, "ADD": _ADD}[clause].match(action) if clause != "REMOVE" else None
+    wanted = {"SET": _SET, "ADD": _ADD_OR_DELETE, "DELETE": _ADD_OR_DELETE}.get(clause)
+    found = wanted.match(action) if wanted else None
     if found is None:
         raise NotSimulated(f"{clause} {action}")
     return clause, found[1], found[2]
@@ -188,6 +189,11 @@ def updated(item: Item, text: str, names: Names, values: Values) -> dict[str, Va
                 new.pop(name, None)
             case "ADD":
                 new[name] = _added(item.get(name), values[value_token])
+            case "DELETE":
+                left = _without(item.get(name), values[value_token])
+                new.pop(name, None)
+                if left:
+                    new[name] = left
     return new
 
 
@@ -196,4 +202,16 @@ def _added(known: Value | None, more: Value) -> Value:
         return more
     if known.keys() == more.keys() == {"SS"}:
         return {"SS": sorted({*known["SS"], *more["SS"]})}
+    if known.keys() == more.keys() == {"N"}:
+        return {"N": str(Decimal(known["N"]) + Decimal(more["N"]))}
     raise NotSimulated(f"ADD of {more} to {known}")
+
+
+def _without(known: Value | None, less: Value) -> Value | None:
+    """A set that is empty is not there."""
+    if known is None:
+        return None
+    if known.keys() == less.keys() == {"SS"}:
+        left = sorted({*known["SS"]} - {*less["SS"]})
+        return {"SS": left} if left else None
+    raise NotSimulated(f"DELETE of {less} from {known}")

@@ -4,12 +4,14 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from mandates.core.facts import Fact, Facts, Kind, ids
+from mandates.core.facts import Fact, Facts, FactsOf, ids
 
 Merge = Callable[[Facts, Iterable[Fact]], Facts]
 
 
-def broken_laws(merge: Merge, facts: Sequence[Fact]) -> Counter[str]:
+def broken_laws[K: str](
+    merge: Callable[[FactsOf[K], Iterable[Fact[K]]], FactsOf[K]], facts: Sequence[Fact[K]]
+) -> Counter[str]:
     """How often each law does not hold; empty if they hold for all pairs and triples."""
     broken: Counter[str] = Counter()
     alone = [merge({}, [fact]) for fact in facts]
@@ -26,10 +28,10 @@ def broken_laws(merge: Merge, facts: Sequence[Fact]) -> Counter[str]:
     return +broken
 
 
-def tellings(kind: Kind) -> tuple[Fact, ...]:
+def tellings[K: str](kind: K, qualifier: str = "") -> tuple[Fact[K], ...]:
     """One fact as three sources may tell it, in one second: they agree on nothing but its kind."""
     return (
-        Fact(kind, 7, "evt_2", ids(setup_intent="seti_1", payment_method="pm_2"), {"code": "b"}),
-        Fact(kind, 7, "evt_1", ids(setup_intent="seti_1", payment_method="pm_1"), {"code": "c"}),
-        Fact(kind, 7, "evt_2", ids(setup_intent="seti_2"), {"code": "a"}),
+        Fact(kind, 7, "evt_2", ids(setup_intent="seti_1", payment_method="pm_2"), {"code": "b"}, qualifier),
+        Fact(kind, 7, "evt_1", ids(setup_intent="seti_1", payment_method="pm_1"), {"code": "c"}, qualifier),
+        Fact(kind, 7, "evt_2", ids(setup_intent="seti_2"), {"code": "a"}, qualifier),
     )
