@@ -72,7 +72,7 @@ def utc(text: str) -> int:
         ("America/Sao_Paulo", "2018-02-17", "2018-02-17T02:00", 25),  # 24:00 became 23:00
         ("America/Sao_Paulo", "2018-02-18", "2018-02-18T03:00", 24),
         ("America/Havana", "2026-03-08", "2026-03-08T05:00", 23),
-        ("America/Havana", "2026-11-01", "2026-11-01T04:00", 25),  # midnight comes twice: the first counts
+        ("America/Havana", "2025-11-02", "2025-11-02T04:00", 25),  # midnight comes twice: the first counts
         ("America/St_Johns", "2006-10-29", "2006-10-29T02:30", 25),  # 00:01 became 23:01 of the day before
         ("America/St_Johns", "2006-10-28", "2006-10-28T02:30", 24),
         ("America/Toronto", "1919-03-31", "1919-03-31T04:30", 23.5),  # 23:30 became 00:30
