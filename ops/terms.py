@@ -19,13 +19,18 @@ from ops.arguments import an_id
 from ops.printing import complain, say, show
 from ops.stack import Stack
 
+FILE_HELP = (
+    "YAML; see terms/example.yaml. Publish a document with a time_zone only when this release is deployed"
+    " everywhere: earlier ones can't read it (docs/versions.md)"
+)
+
 
 def add_commands(commands: Any) -> None:
     actions = commands.add_parser("terms", help="the terms customers agree to").add_subparsers(
         required=True, metavar="ACTION"
     )
     publish = actions.add_parser("publish", help="make a document the current terms")
-    publish.add_argument("file", type=Path, help="YAML; see terms/example.yaml")
+    publish.add_argument("file", type=Path, help=FILE_HELP)
     publish.set_defaults(run=run_publish)
     actions.add_parser("list", help="list every version, and which is current").set_defaults(run=run_list)
     for name, run, about in (

@@ -5,6 +5,7 @@ import zoneinfo
 from importlib.resources import files
 from pathlib import Path
 
+import boto3
 import pytest
 import yaml
 
@@ -159,3 +160,29 @@ def test_superseded_terms_govern_what_was_agreed_under_them(world: World, tmp_pa
     world.run_webhooks()
     mandate = world.get_mandate(begun["mandate_id"]).body
     assert (mandate["status"], mandate["terms_version"]) == ("active", "2026-11-01")
+
+
+def stored_formats() -> dict[str, str]:
+    """By version, or `current` for the pointer."""
+    items = boto3.client("dynamodb").scan(TableName="terms")["Items"]
+    return {item["version"]["S"]: item["format"]["N"] for item in items}
+
+
+def test_terms_with_a_zone_are_not_read_by_a_release_that_would_drop_it(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zoned = document(tmp_path, version="zoned", time_zone="America/New_York")
+    assert main(["terms", "publish", zoned]) == 0
+    assert stored_formats() == {"2026-11-01": "1", "zoned": "2", "current": "1"}
+    current = current_terms()
+    assert current
+    assert (current.time_zone, main(["terms", "publish", zoned])) == ("America/New_York", 0)
+
+    monkeypatch.setattr(TermsRow.format, "known", 1)  # as release 0.1.0
+    assert world.call("read_terms", "/terms/current").status == 500
+    assert main(["terms", "show", "zoned"]) == 1
+    assert "has format 2, and this release reads up to 1" in capsys.readouterr().err
+    assert main(["terms", "publish", document(tmp_path, version="without")]) == 0
+    assert world.call("read_terms", "/terms/current").status == 200
+    assert main(["terms", "retire", "zoned"]) == 0
+    assert stored_formats() == {"2026-11-01": "1", "zoned": "2", "without": "1", "current": "1"}

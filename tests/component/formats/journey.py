@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -12,23 +13,38 @@ from botocore.client import BaseClient
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from mandates.charges.recording import record
+from mandates.charges.reserving import Order, reserve
+from mandates.core.charging.calendar import day_of
+from mandates.core.charging.change import charge_change
+from mandates.core.charging.facts import ChargeKind, EndReason, charge_fact
+from mandates.core.charging.head import ChargeDetails, Confirm, Params
 from mandates.core.clock import Instant
+from mandates.core.facts import Fact, ids
+from mandates.core.mandate import Mandate
 from mandates.core.retention import EVIDENCE_DAYS
 from mandates.core.signing_secrets import SigningSecrets, parsed_secrets
+from mandates.core.terms import Frequency, FrequencyKind, Period
+from mandates.gateway.payment_intents import confirm_params, create_params
 from mandates.ledger.contributing import statuses
 from mandates.privacy.erasure import erase
 from mandates.privacy.holdings import holdings
+from mandates.store.charge_items import SwitchRow
+from mandates.store.charges import commit_charge
+from mandates.store.charging_switch import SWITCH, not_paused, pause
 from mandates.store.customers import creation_failed, read_customer
+from mandates.store.dynamodb import update
 from mandates.store.events import dismiss
 from mandates.store.mandates import read_heads
-from mandates.store.published_terms import retire_terms
+from mandates.store.published_terms import publish_terms, retire_terms
 from mandates.store.unreleased import all_unreleased, dismiss_unreleased
 from tests.aws_calls import real_call, replace_calls
 from tests.component.formats.samples import Item, Written
 from tests.component.test_publish_changes import BUS, images, publish, refusing, stream_event
-from tests.component.world import STRANGER, TABLES, World, customer, service
+from tests.component.world import OWNER_MARK, STRANGER, TABLES, World, customer, service
 
-ERASED, UNANSWERED, REFUSED = "auth0|eve", "auth0|una", "auth0|rex"
+ERASED, UNANSWERED, REFUSED, CHARGED = "auth0|eve", "auth0|una", "auth0|rex", "auth0|cay"
+ZONE = "America/New_York"
 SENDING = {"SendMessage", "SendMessageBatch"}
 DAY = 86_400
 
@@ -38,16 +54,18 @@ def write_everything(world: World) -> Written:
     written = Written()
     boto3.client("events").create_event_bus(Name=BUS)
     world.environment["EVENT_BUS_NAME"] = BUS
+    offered = world.terms
     with _every_state_kept(world.monkeypatch, written):
         first = _consented_declined_and_set_up(world)
         _withdrawn_and_not_released(world, first)
         second = _withdrawn_by_stripe(world)
         _began_anew(world)
         _not_set_up(world)
+        _charged(world)
         _erased(world)
         _events_of_every_outcome(world)
         world.reconcile()
-        retire_terms(world.terms.version, Instant(time.time()))
+        retire_terms(offered.version, Instant(time.time()))
     for mandate_id in sorted({item["mandate_id"]["S"] for item in _stored("mandates")}):
         world.invoke("publish_changes", stream_event(images(mandate_id)))
         world.invoke("queue_withdrawals", stream_event(images(mandate_id)))
@@ -125,6 +143,78 @@ def _not_set_up(world: World) -> None:
     creation_failed(claim, Instant(time.time()).seconds)
 
 
+def _charged(world: World) -> None:
+    """By terms with a zone: a charge that is declined and given up, one that takes the money, and one, of
+    another mandate, that is left open. Then charging is paused."""
+    monthly = Frequency(FrequencyKind.RECURRING, Period.MONTH, 1)
+    world.terms = replace(world.terms, version="zoned", time_zone=ZONE, frequency=monthly)
+    publish_terms(world.terms, Instant(time.time()))
+    mandate_id = _set_up(world)
+    declined = _attempted(world, mandate_id, "declined")
+    _told(
+        declined, ChargeKind.ATTEMPT_FAILED, attempt=1, status="402", code="payment_method_provider_decline"
+    )
+    _told(declined, ChargeKind.ENDING, reason=EndReason.OVERDUE)
+    _told(declined, ChargeKind.INTENT_CANCELED)
+    succeeded = _attempted(world, mandate_id, "succeeded")
+    _told(succeeded, ChargeKind.ATTEMPT_SUCCEEDED, attempt=1, charge="py_sample")
+    left_open = _attempted(world, _set_up(world), "open")
+    errors = {f"{left_open}#1": int(time.time())}
+    update(SwitchRow, SWITCH, [SwitchRow.in_its_format(), SwitchRow.mandate_errors.set(errors)], not_paused())
+    pause("an operator", "a sample", Instant(time.time()))
+
+
+def _set_up(world: World) -> str:
+    begun = world.begun(CHARGED)
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    world.run_webhooks()
+    return str(begun["mandate_id"])
+
+
+def _attempted(world: World, mandate_id: str, name: str) -> str:
+    """The id of a charge that has an intent, and whose first attempt was begun."""
+    details = ChargeDetails(1_299, "usd", f"order {name}", "A subscription")
+
+    def params(mandate: Mandate, charge_id: str, details: ChargeDetails) -> Params:
+        return create_params(
+            charge_id=charge_id,
+            mandate_id=mandate.mandate_id,
+            owner_mark=OWNER_MARK,
+            stripe_customer_id=mandate.stripe_customer_id,
+            amount=details.amount,
+            currency=details.currency,
+            reference=details.reference,
+            description=details.description,
+            statement_descriptor="EXAMPLE SHOP",
+        )
+
+    order = Order(mandate_id, name, details, "a-client")
+    charge_id = reserve(order, params, time.time, return_required=False).charge.charge_id
+    now = Instant(time.time())
+    created = Fact[str](
+        ChargeKind.INTENT_CREATED, now.seconds, "api:sample", ids(payment_intent=f"pi_{name}")
+    )
+    charge = record(charge_id, lambda *_: [created], source="api:sample", clock=time.time).charge
+    begun = charge_fact(
+        ChargeKind.ATTEMPT_BEGUN,
+        now.seconds,
+        "api:sample",
+        attempt=1,
+        period=charge.facts[ChargeKind.RESERVED].detail["period"],
+        day=day_of(now.seconds, world.terms.zone).isoformat(),
+    )
+    confirm = Confirm(1, confirm_params(payment_method_id="pm_sample"))
+    change = charge_change(charge, [begun], source="api:sample", now=now, confirm=confirm)
+    assert change
+    commit_charge(change, now)
+    return charge_id
+
+
+def _told(charge_id: str, kind: ChargeKind, **said: Any) -> None:
+    fact = charge_fact(kind, int(time.time()), "api:sample", **said)
+    record(charge_id, lambda *_: [fact], source="api:sample", clock=time.time)
+
+
 def _erased(world: World) -> None:
     begun = world.begun(ERASED)
     world.stripe.core.authorize(begun["checkout_session_id"])
@@ -168,7 +258,8 @@ def _every_state_kept(monkeypatch: pytest.MonkeyPatch, written: Written) -> Iter
     def kept(self: BaseClient, operation: str, parameters: Any) -> Any:
         answer = call(self, operation, parameters)
         if operation in {"PutItem", "UpdateItem", "TransactWriteItems"}:
-            for table in TABLES:
+            together = parameters.get("TransactItems", [{operation: parameters}])
+            for table in {write["TableName"] for one in together for write in one.values()}:
                 written.keep(written.earlier[table], _stored(table))
         return answer
 

@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from mandates.core.subjects import checkout_session_subject, payment_intent_subject
 from mandates.store import tables
 from mandates.store.item_formats import Item as Kind
 
@@ -30,17 +31,24 @@ _DATA_IN_A_NAME = re.compile(r"(?<=[_#])[A-Za-z0-9]{12,}")
 """Where a member's name is an id, or ends in one, it is one for all."""
 
 
+_SUBJECTS: Mapping[type[Kind], str] = {
+    tables.SessionRow: checkout_session_subject(""),
+    tables.IntentRow: payment_intent_subject(""),
+}
+
+
 def kind_of(table: str, item: Item) -> type[Kind]:
     """Told by the keys, as readers tell them."""
     key = item.get("record", item.get("subject"))["S"]
     others = []
     for kind in tables.ITEM_KINDS[table]:
-        named = getattr(kind, "RECORD", None) or getattr(kind, "PREFIX", None)
+        named = _SUBJECTS.get(kind) or getattr(kind, "RECORD", None) or getattr(kind, "PREFIX", None)
         if named and key.startswith(named):
             return kind
         if not named:
             others.append(kind)
-    return others[-1 if key.startswith("checkout_session#") else 0]
+    (other,) = others
+    return other
 
 
 def shape_of(value: Json) -> Shape:

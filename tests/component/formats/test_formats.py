@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,16 +11,22 @@ import boto3
 import pytest
 
 from mandates.core.canonical import canonical_json
+from mandates.core.charging.charge import room
 from mandates.core.evidence_check import page_problems
 from mandates.core.faults import faults
 from mandates.core.formats import NewerFormat
+from mandates.core.ledger import first_broken
 from mandates.core.messages import EVENT, UNPUBLISHED, MessageKind
 from mandates.core.outward import EventType
 from mandates.core.signing_secrets import SigningSecrets, parsed_secrets
+from mandates.core.subjects import payment_intent_subject
 from mandates.core.work_messages import RELEASE, WORK_KINDS
 from mandates.ledger.contributing import statuses
 from mandates.ledger.snapshot import read_record
 from mandates.store import tables
+from mandates.store.charge_items import ChargeRow, SwitchRow, UsageRow
+from mandates.store.charges import due_charges, open_charges, page_of_charges, read_charge, read_charge_ledger
+from mandates.store.charging_switch import ChargingPause, read_pause
 from mandates.store.customers import owner_of, read_customer, read_slot
 from mandates.store.event_cursors import read_position
 from mandates.store.events import quarantined, seen
@@ -28,7 +35,16 @@ from mandates.store.mandates import mandates_of, read_heads, read_ledger
 from mandates.store.published_terms import all_terms, read_terms
 from mandates.store.raw_items import read_as_stored
 from mandates.store.sessions import mandates_naming, may_ask
-from mandates.store.tables import CursorRow, CustomerRow, EventRow, HeadRow, SessionRow, SubjectRow
+from mandates.store.tables import (
+    CursorRow,
+    CustomerRow,
+    EventRow,
+    HeadRow,
+    IntentRow,
+    SessionRow,
+    SubjectRow,
+    TermsRow,
+)
 from mandates.store.unreleased import all_unreleased, read_unreleased
 from ops.evidence import problems_in
 from ops.stack import Stack
@@ -43,6 +59,10 @@ __all__ = ["bus", "kms_signs_digests"]
 
 KINDS = [kind for kinds in tables.ITEM_KINDS.values() for kind in kinds]
 LAST = Written.of(RELEASES[-1])
+A_YEAR = 365 * 86_400
+
+ALSO_WRITTEN: Mapping[type[Kind], set[int]] = {TermsRow: {TermsRow.ZONED}}
+"""Where some items have another format than the rest of their kind."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +101,8 @@ def test_every_kind_of_item_has_a_sample_with_every_attribute(kind: type[Kind]) 
     assert {name for item in found for name in item} == {
         attribute.attr_name for attribute in kind.get_attributes().values()
     }
-    assert {item["format"]["N"] for item in found} == {str(kind.format.written)}
+    written = {kind.format.written, *ALSO_WRITTEN.get(kind, ())}
+    assert {item["format"]["N"] for item in found} == {str(number) for number in written}
 
 
 def test_every_queue_and_every_event_has_a_sample() -> None:
@@ -171,9 +192,43 @@ def test_every_kind_of_item_is_read(sample: Written) -> None:
     assert read_unreleased(listed.mandate_id, [listed.stripe_id])
     ((_, cursor),) = of_kind(sample, CursorRow)
     assert read_position(cursor["event_id"]["S"].partition("#")[2]) == int(cursor["position"]["N"])
-    (published,) = all_terms()
-    assert published.retired_at
-    assert read_terms(published.terms.version) == published
+    published = all_terms()
+    assert [one.terms.version for one in published if one.retired_at] == ["2026-11-01"]
+    for one in published:
+        assert one.terms.digest == one.digest
+        assert read_terms(one.terms.version) == one
+
+
+def test_every_charge_is_what_it_was_and_its_chain_verifies(sample: Written) -> None:
+    still_open = set()
+    for _, item in of_kind(sample, ChargeRow):
+        charge_id = item["record"]["S"].removeprefix(ChargeRow.PREFIX)
+        charge, entries = read_charge(charge_id), read_charge_ledger(charge_id)
+        assert charge
+        assert first_broken(entries, length=charge.entries, head_hash=charge.head_hash) is None
+        assert charge.status == entries[-1].status
+        assert charge_id in {one.charge_id for one in page_of_charges(charge.mandate_id, 10, None)[0]}
+        if charge.due_at is not None:
+            still_open.add(charge_id)
+            assert open_charges(charge.mandate_id) == [charge_id]
+    assert {due.charge_id for due in due_charges(int(time.time()) + A_YEAR, 10)} == still_open
+    for _, item in of_kind(sample, IntentRow):
+        charge = read_charge(item["charge_id"]["S"])
+        assert charge
+        assert payment_intent_subject(str(charge.payment_intent_id)) == item["subject"]["S"]
+    for _, item in of_kind(sample, SwitchRow):
+        assert read_pause() == ChargingPause(*(item[name]["S"] for name in ("by", "why", "at")))
+
+
+def test_what_charges_took_of_the_limits_counts(sample: Written) -> None:
+    taken: Counter[tuple[str, str]] = Counter()
+    for _, item in of_kind(sample, ChargeRow):
+        charge = read_charge(item["record"]["S"].removeprefix(ChargeRow.PREFIX))
+        assert charge
+        if held := room(charge.facts):
+            taken[charge.mandate_id, f"{UsageRow.PERIOD}{held.period}"] += held.amount
+    usage = [item for _, item in of_kind(sample, UsageRow) if "used" in item]
+    assert {(item["mandate_id"]["S"], item["record"]["S"]): int(item["used"]["N"]) for item in usage} == taken
 
 
 def test_items_of_every_earlier_state_are_read(sample: Written) -> None:

@@ -27,12 +27,14 @@ class Published:
 def publish_terms(terms: Terms, now: Instant) -> None:
     """Store a version and make it the current one. Raises Conflict if that version was published before."""
     never_published = TermsRow.record.does_not_exist()
+    format_ = TermsRow.ZONED if terms.time_zone else TermsRow.format.written
     with transaction() as writing:
         writing.put(
             TermsRow,
             {
                 "record": _VERSIONS,
                 "version": terms.version,
+                "format": format_,
                 "document": terms.to_plain(),
                 "digest": terms.digest,
                 "published_at": now.text,

@@ -323,12 +323,18 @@ class CursorRow(Item):
 
 
 class TermsRow(Item):
-    """A published version, or the pointer to the current one."""
+    """A published version, or the pointer to the current one.
+
+    A version whose document has a `time_zone` has the format ZONED: release 0.1.0 would leave the zone out
+    and compute another digest.
+    """
+
+    ZONED = 2
 
     class Meta(Table):
         pass
 
-    format = Format(1)
+    format = Format(1, known=ZONED)
     record = UnicodeAttribute(hash_key=True)
     version = UnicodeAttribute(range_key=True)
     document = JSONAttribute(null=True)
