@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import stripe
-from stripe.params.checkout import SessionCreateParams
 
 from mandates.core.errors import StripeRefused
 from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK
 from mandates.gateway.checkout_locales import checkout_locale
 from mandates.gateway.error_mapping import REFUSED, RequestRejected, ResourceMissing, errors_ours
+
+if TYPE_CHECKING:  # thousands of lines of types, which would slow down every function's start
+    from stripe.params.checkout import SessionCreateParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def setup_session_params(
     cancel_url: str,
     locale: str,
     expires_at: int,
-) -> SessionCreateParams:
+) -> "SessionCreateParams":
     """All that Stripe is sent to set up Amazon Pay for later; its page is in the `locale` of the terms shown.
 
     `allowed_payment_method_types` is a filter over what the account has enabled: Amazon Pay must be on

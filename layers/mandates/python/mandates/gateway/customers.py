@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import stripe
-from stripe.params import CustomerCreateParams, CustomerUpdateParams
 
 from mandates.core.errors import InvalidRequest, StripeCustomerUnknown
 from mandates.core.stripe_events.projection import METADATA_CUSTOMER, METADATA_OWNER_MARK
 from mandates.gateway.error_mapping import RequestRejected, ResourceMissing, errors_ours
+
+if TYPE_CHECKING:  # thousands of lines of types, which would slow down every function's start
+    from stripe.params import CustomerCreateParams, CustomerUpdateParams
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import stripe
-from stripe.params import EventListParams
 
 from mandates.gateway.error_mapping import ResourceMissing, errors_ours
+
+if TYPE_CHECKING:  # thousands of lines of types, which would slow down every function's start
+    from stripe.params import EventListParams
 
 EVENTS_LISTED_SECONDS = 30 * 86_400
 """How far back the list of events goes: https://docs.stripe.com/api/events/list"""

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import stripe
-from stripe.params import WebhookEndpointCreateParams, WebhookEndpointUpdateParams
 
 from mandates.core.endpoint_plan import WebhookEndpoint
 from mandates.core.errors import StripeRefused
 from mandates.gateway.error_mapping import REFUSED, ResourceMissing, errors_ours
+
+if TYPE_CHECKING:  # thousands of lines of types, which would slow down every function's start
+    from stripe.params import WebhookEndpointCreateParams, WebhookEndpointUpdateParams
 
 
 class EndpointGone(StripeRefused):
