@@ -21,7 +21,7 @@ SECRET = "secretsmanager:GetSecretValue"
 SEND = "sqs:SendMessage"
 
 CUSTOMERS, MANDATES, SUBJECTS = "CustomersTable.Arn", "MandatesTable.Arn", "StripeSubjectsTable.Arn"
-EVENTS, TERMS = "EventsTable.Arn", "TermsTable.Arn"
+EVENTS, TERMS, CHARGES = "EventsTable.Arn", "TermsTable.Arn", "ChargesTable.Arn"
 API_KEY, WEBHOOK_SECRETS = "StripeApiKeySecretArn", "StripeWebhookSecrets.Id"
 WEBHOOKS, WORK = "WebhookQueue.Arn", "StripeWorkQueue.Arn"
 
@@ -49,6 +49,8 @@ KILOBYTE, MEGABYTE = 1024, 1024 * 1024
 
 MANDATE = "mdt_aaaaaaaaaaaaaaaaaaaaaaaa"
 """The mandate in the sample events."""
+CHARGE = f"chg_{'a' * 24}_{'b' * 16}"
+"""Its charge there."""
 NONE_FAILED = "'batchItemFailures': []"
 
 
@@ -216,7 +218,10 @@ FUNCTIONS: Mapping[str, Function] = {
         longest_init=1.15,
         may={WEBHOOKS: {SEND}, WEBHOOK_SECRETS: {SECRET}},
         routes={"POST /webhooks/stripe": ANYONE},  # Stripe's signature is what counts
-        samples={"setup_intent_succeeded": Sample(200, "received")},
+        samples={
+            "payment_intent_succeeded": Sample(200, "received"),
+            "setup_intent_succeeded": Sample(200, "received"),
+        },
     ),
     "ProcessWebhook": Function(
         clients=("dynamodb",),
@@ -227,8 +232,13 @@ FUNCTIONS: Mapping[str, Function] = {
             MANDATES: {READ, PUT, UPDATE},
             SUBJECTS: {READ, UPDATE},
             EVENTS: {READ, PUT},
+            CHARGES: {READ, PUT, UPDATE, DELETE},
         },
-        samples={"detached": Sample(None, NONE_FAILED), "set_up": Sample(None, NONE_FAILED)},
+        samples={
+            "charged": Sample(None, NONE_FAILED),
+            "detached": Sample(None, NONE_FAILED),
+            "set_up": Sample(None, NONE_FAILED),
+        },
     ),
     "ReleaseWithdrawals": Function(
         clients=("secretsmanager", "dynamodb", "sqs"),

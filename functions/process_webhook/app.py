@@ -20,6 +20,7 @@ from mandates.webhooks.applying import Results, apply_events
 class Settings(msgspec.Struct, frozen=True):
     owner_mark: str
     stripe_livemode: bool
+    charges_table: str
     events_table: str
     mandates_table: str
     stripe_subjects_table: str

@@ -5,17 +5,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from mandates.charges.recording import record
 from mandates.charges.reserving import Order, Reserved, reserve
 from mandates.core.changes import Contribution
-from mandates.core.charging.head import ChargeDetails
+from mandates.core.charging.facts import ChargeKind, charge_fact
+from mandates.core.charging.head import Charge, ChargeDetails
+from mandates.core.charging.ids import attempt_key
 from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate
+from mandates.core.stripe_events.projection import project
 from mandates.core.terms import Terms
 from mandates.ledger.contributing import contribute, work_out
 from mandates.store.mandates import commit, read_heads
 from mandates.store.published_terms import publish_terms
-from tests.unit.charging import ACTIVATED
+from tests.unit.charging import ACTIVATED, NOW
+from tests.unit.examples import OWNER_MARK, failed_payment_intent, payment_event, payment_intent
 
 PAYMENT_METHOD = "pm_charged"
 CLIENT = "the-back-end"
@@ -76,3 +81,37 @@ def params(mandate: Mandate, charge_id: str, details: ChargeDetails) -> Mapping[
 
 def reserved(mandate_id: str, now: float, key: str = "key-1", **changes: Any) -> Reserved:
     return reserve(order(mandate_id, key, **changes), params, lambda: now, return_required=False)
+
+
+# ------------------------------------------------------------------------------------------- events
+
+INTENT = "pi_1"
+PERIOD = "2026-11-01"
+SUCCEEDED, FAILED, PROCESSING, CANCELED, NEEDS_ACTION = (
+    f"payment_intent.{word}"
+    for word in ("succeeded", "payment_failed", "processing", "canceled", "requires_action")
+)
+
+
+def told(charge: Charge, *facts: Fact[str]) -> Charge:
+    return record(charge.charge_id, lambda _charge, _now: facts, source="api:test", clock=lambda: NOW).charge
+
+
+def with_intent(charge: Charge, intent: str = INTENT) -> Charge:
+    return told(charge, Fact(ChargeKind.INTENT_CREATED, NOW, "api:test", ids(payment_intent=intent)))
+
+
+def begun(charge: Charge, attempt: int) -> Charge:
+    detail = {"day": "2026-11-27", "period": PERIOD}
+    return told(charge, charge_fact(ChargeKind.ATTEMPT_BEGUN, NOW, "api:test", attempt=attempt, **detail))
+
+
+def charge_event(charge: Charge, kind: str, *, attempt: int | None = 1, **changes: Any) -> dict[str, Any]:
+    """An event about the charge as it is queued, created at NOW + 10. `changes` are of the intent; `attempt`
+    is that of the request that caused the event."""
+    make = failed_payment_intent if kind == FAILED else payment_intent
+    metadata = {"mandate_id": charge.mandate_id, "managed_by": OWNER_MARK, "charge_id": charge.charge_id}
+    request = {"idempotency_key": attempt and attempt_key(charge.charge_id, attempt)}
+    intent = make(**{"id": INTENT, "metadata": metadata, **changes})
+    event_id = f"evt_charge_{next(_numbers)}"
+    return project(payment_event(kind, intent, id=event_id, created=NOW + 10, request=request))

@@ -14,18 +14,30 @@ from typing import Any
 import boto3
 import pytest
 
+from mandates.core.charging.facts import ChargeKind, charge_fact
 from mandates.core.clock import Instant
 from mandates.core.errors import Busy, StripeRefused, StripeUnavailable
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.gateway.events import EVENTS_LISTED_SECONDS
+from mandates.revocation.revoking import revoke
 from mandates.store.event_cursors import advance
 from mandates.store.tables import EntryRow
 from mandates.webhooks.reconciling import group_of
+from tests.component.charging import (
+    SUCCEEDED,
+    active_mandate,
+    begun,
+    charge_event,
+    reserved,
+    told,
+    with_intent,
+)
 from tests.component.test_publish_changes import entry, stream_event
 from tests.component.test_revoking import DOWN
 from tests.component.world import ROOT, Context, World, api_event, service
 from tests.template.stack import Stack, expand, raw
+from tests.unit.charging import NOW, terms
 from tests.unit.runbook import metrics_listed
 
 SOURCES = [*(ROOT / "functions").glob("*/app.py"), *(ROOT / "layers" / "mandates" / "python").rglob("*.py")]
@@ -230,6 +242,14 @@ def a_payment_of_somebody_elses(world: World) -> None:
     assert world.post_webhook(json.dumps(event)).status == 200
 
 
+def charges_that_must_be_looked_at(world: World) -> None:
+    """Given up and withdrawn, and then it took too much all the same."""
+    charge = begun(with_intent(reserved(active_mandate(terms()), NOW).charge), 1)
+    told(charge, charge_fact(ChargeKind.INTENT_CANCELED, NOW, "api:test"))
+    revoke(charge.mandate_id, by="customer", reason="requested", clock=lambda: NOW)
+    assert world.process([charge_event(charge, SUCCEEDED, amount_received=2_000)]) == []
+
+
 SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (a_forged_webhook, {"SignatureFailures"}),
     (a_payment_of_somebody_elses, {"ForeignPayments"}),
@@ -244,6 +264,7 @@ SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (a_mandate_that_others_write_all_the_time, {"UnavailableHere"}),
     (a_session_that_stripe_does_not_know, {"UnknownAtStripe"}),
     (a_withdrawal_that_is_published, {"EntriesPublished", "MandatesWithdrawn"}),
+    (charges_that_must_be_looked_at, {"ChargedAfterWithdrawal", "ChargedLate", "ChargedOtherAmount"}),
     (a_run_that_hardly_ends_in_time, {"AlmostTimedOut"}),
 ]
 

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.component.charging import SUCCEEDED, active_mandate, begun, charge_event, reserved, with_intent
 from tests.component.cloudformation import CloudFormation
 from tests.component.test_publish_changes import BUS, images, publish, stream_event
 from tests.component.world import (
@@ -26,6 +27,7 @@ from tests.component.world import (
     template,
 )
 from tests.functions import BY_FOLDER, FUNCTIONS, folder_of
+from tests.unit.charging import NOW, terms
 
 Permission = tuple[str, str]
 """An IAM action, and the logical id of what it is for in template.yaml."""
@@ -184,6 +186,7 @@ def everything(world: World) -> World:
         assert made.status == 200
     customers_found_deleted(world)
     reconciled_and_swept(world)
+    a_charge_that_succeeds(world)
     assert CloudFormation(world).create()["Status"] == "SUCCESS"
     boto3.client("events").create_event_bus(Name=BUS)
     world.environment["EVENT_BUS_NAME"] = BUS
@@ -194,6 +197,11 @@ def everything(world: World) -> World:
     assert world.invoke("queue_withdrawals", stream_event(withdrawn)) == {"batchItemFailures": []}
     assert world.invoke("release_withdrawals", sqs_event(["not a withdrawal"])) == {"batchItemFailures": []}
     return world
+
+
+def a_charge_that_succeeds(world: World) -> None:
+    charge = begun(with_intent(reserved(active_mandate(terms()), NOW).charge), 1)
+    assert world.process([charge_event(charge, SUCCEEDED)]) == []
 
 
 def customers_found_deleted(world: World) -> None:

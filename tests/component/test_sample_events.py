@@ -10,6 +10,10 @@ import pytest
 import yaml
 
 from mandates.core.changes import Contribution, Subject, change
+from mandates.core.charging.change import charge_change
+from mandates.core.charging.facts import ChargeKind, charge_fact
+from mandates.core.charging.head import Charge
+from mandates.core.charging.reports import is_of_other_amount
 from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.faults import faults
@@ -20,11 +24,12 @@ from mandates.core.subjects import stripe_customer_subject
 from mandates.core.terms import checked
 from mandates.ledger.contributing import statuses
 from mandates.ledger.stream import added_entries, entry_in
+from mandates.store.charges import commit_charge, read_charge
 from mandates.store.customers import Customer, claim_customer, resolve_claim
 from mandates.store.mandates import commit, read_heads
 from mandates.webhooks import custom_resource
 from tests.component.world import ROOT, Context, World
-from tests.functions import FUNCTIONS, MANDATE, folder_of
+from tests.functions import CHARGE, FUNCTIONS, MANDATE, folder_of
 from tests.unit.examples import NEW_MANDATE
 
 SAMPLES = sorted(path for path in (ROOT / "events").glob("*/*.json") if path.parent.name != "schemas")
@@ -59,6 +64,8 @@ def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     )
     if expected.customer:
         a_customer_with_a_mandate(at_stripe)
+    if path.stem == "charged":
+        a_charge_that_was_begun()
     function = world.function(path.parent.name)
     if path.parent.name == "receive_webhook":
         # Its signature is over the bytes as they are, made at that time with `whsec_placeholder`.
@@ -75,6 +82,13 @@ def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     if expected.status:
         assert answer["statusCode"] == expected.status, answer
     assert expected.contains.replace("cus_sample", at_stripe) in str(answer)
+    if path.stem == "charged":
+        charge = read_charge(CHARGE)
+        assert charge is not None
+        assert (charge.status, is_of_other_amount(charge.facts["attempt_succeeded#1"])) == (
+            "succeeded",
+            False,
+        )
     if path.stem == "set_up":
         assert statuses(list(read_heads([MANDATE]).values())) == {MANDATE: "active"}
 
@@ -113,6 +127,31 @@ def test_the_streams_samples_are_entries_of_a_ledger() -> None:
 
 def added_to_the_table(sample: str) -> list[Any]:
     return added_entries(json.loads((ROOT / "events" / f"{sample}.json").read_bytes())["Records"])
+
+
+def a_charge_that_was_begun() -> None:
+    now = Instant(time.time())
+    source = "api:create_charge"
+    charge = Charge(CHARGE, now.text, "order-1", "Coffee, November", "ab" * 32, "shop", {})
+    begun = charge_change(
+        charge,
+        [
+            charge_fact(
+                ChargeKind.RESERVED,
+                now.seconds,
+                source,
+                amount="1200",
+                currency="usd",
+                charge_by=str(now.seconds + 86_400),
+            ),
+            Fact(ChargeKind.INTENT_CREATED, now.seconds, source, ids(payment_intent="pi_sample")),
+            charge_fact(ChargeKind.ATTEMPT_BEGUN, now.seconds, source, attempt=1),
+        ],
+        source=source,
+        now=now,
+    )
+    assert begun
+    commit_charge(begun, now)
 
 
 def a_customer_with_a_mandate(stripe_customer_id: str) -> None:

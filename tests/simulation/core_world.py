@@ -14,7 +14,14 @@ from mandates.core.changes import Contribution, EventRecord, Subject, stands_on,
 from mandates.core.facts import NO_FACTS, Fact, Facts, merge
 from mandates.core.ledger import GENESIS, Entry
 from mandates.core.mandate import Mandate, Status
-from mandates.core.stripe_events.meaning import AboutMandate, AboutSubject, Impossible, Meaning, NotOurs
+from mandates.core.stripe_events.meaning import (
+    AboutCharge,
+    AboutMandate,
+    AboutSubject,
+    Impossible,
+    Meaning,
+    NotOurs,
+)
 
 RECORDED_AT = "2026-11-24T12:00:00.000Z"
 
@@ -64,7 +71,7 @@ class CoreWorld:
                             Contribution(says.event_id, (fact,), of_one, of_a_subject=True)
                         )
                 return replace(world, applied=world.applied | {record})
-            case NotOurs() | Impossible():
+            case AboutCharge() | NotOurs() | Impossible():  # a charge is no part of this world
                 return replace(self, applied=self.applied | {record})
 
     def after_batch(self, *batch: Told) -> "CoreWorld":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mandates.core.changes import Contribution, EventRecord
+from mandates.core.charging.ids import attempt_key, charge_id
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate
 from mandates.core.return_tokens import By, returned
@@ -123,6 +124,10 @@ def our_own(fact: Fact) -> Contribution:
 
 OUR_METADATA = {"mandate_id": MANDATE_ID, "managed_by": OWNER_MARK}
 
+CHARGED_MANDATE_ID = f"mdt_{'e' * 24}"
+CHARGE_ID = charge_id(CHARGED_MANDATE_ID, "order-1")
+CHARGE_METADATA = {"mandate_id": CHARGED_MANDATE_ID, "managed_by": OWNER_MARK, "charge_id": CHARGE_ID}
+
 BILLING_DETAILS = {
     "address": {"city": "Springfield", "country": "US", "line1": "1 Private Road", "postal_code": "00000"},
     "email": "ann@private.example",
@@ -205,6 +210,60 @@ def failed_setup_intent(**changes: Any) -> dict[str, Any]:
     return setup_intent(**{**failed, "last_setup_error": error, **changes})
 
 
+def payment_intent(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "pi_example",
+        "object": "payment_intent",
+        "amount": 1_000,
+        "amount_capturable": 0,
+        "amount_received": 1_000,
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": "automatic_async",
+        "client_secret": "private-client-secret",
+        "confirmation_method": "automatic",
+        "created": AT - 60,
+        "currency": "usd",
+        "customer": STRIPE_CUSTOMER_ID,
+        "description": "private-description",
+        "last_payment_error": None,
+        "latest_charge": "ch_example",
+        "livemode": False,
+        "metadata": {**CHARGE_METADATA, "reference": "private-reference"},
+        "next_action": None,
+        "payment_method": "pm_example",
+        "payment_method_options": {"amazon_pay": {}},
+        "payment_method_types": ["amazon_pay"],
+        "receipt_email": "ann@private.example",
+        "shipping": {"address": BILLING_DETAILS["address"], "name": "Ann Private"},
+        "statement_descriptor": "private-descriptor",
+        "status": "succeeded",
+        **changes,
+    }
+
+
+def failed_payment_intent(**changes: Any) -> dict[str, Any]:
+    error = {
+        "advice_code": "try_again_later",
+        "charge": "ch_example",
+        "code": "payment_method_provider_decline",
+        "decline_code": "generic_decline",
+        "doc_url": "https://stripe.com/docs/error-codes",
+        "message": "private-message",
+        "network_decline_code": "private-word",
+        "payment_method": payment_method(),
+        "type": "card_error",
+    }
+    failed = {"status": "requires_payment_method", "amount_received": 0, "payment_method": None}
+    return payment_intent(**{**failed, "last_payment_error": error, **changes})
+
+
+def payment_event(kind: str, subject: Any, **changes: Any) -> dict[str, Any]:
+    """Caused by our confirm."""
+    request = {"id": "req_example", "idempotency_key": attempt_key(CHARGE_ID, 1)}
+    return event(kind, subject, **{"request": request, **changes})
+
+
 def payment_method(**changes: Any) -> dict[str, Any]:
     return {
         "id": "pm_example",
@@ -265,6 +324,27 @@ EVERY_EVENT: Mapping[str, dict[str, Any]] = {
     "setup_intent.canceled": event(
         "setup_intent.canceled", failed_setup_intent(status="canceled", last_setup_error=None)
     ),
+    "payment_intent.canceled": payment_event(
+        "payment_intent.canceled",
+        failed_payment_intent(
+            status="canceled", cancellation_reason="abandoned", latest_charge=None, last_payment_error=None
+        ),
+        request={"id": None, "idempotency_key": None},
+    ),
+    "payment_intent.payment_failed": payment_event("payment_intent.payment_failed", failed_payment_intent()),
+    "payment_intent.processing": payment_event(
+        "payment_intent.processing", payment_intent(status="processing", amount_received=0)
+    ),
+    "payment_intent.requires_action": payment_event(
+        "payment_intent.requires_action",
+        payment_intent(
+            status="requires_action",
+            amount_received=0,
+            latest_charge=None,
+            next_action={"type": "redirect_to_url", "redirect_to_url": {"url": "https://private.example"}},
+        ),
+    ),
+    "payment_intent.succeeded": payment_event("payment_intent.succeeded", payment_intent()),
     "payment_method.detached": event(
         "payment_method.detached",
         payment_method(),

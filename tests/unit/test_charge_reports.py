@@ -168,7 +168,13 @@ def test_our_amount_is_not_repeated() -> None:
 def test_a_cancellation_says_why_and_a_report_of_no_outcome_says_nothing() -> None:
     report = Report(ChargeKind.INTENT_CANCELED, AT, "evt_1", reason="abandoned")
     assert facts_of_report(FIRST, report, None)[0].detail == {"reason": "abandoned"}
-    for kind in (ChargeKind.RESERVED, ChargeKind.INTENT_CREATED, ChargeKind.ATTEMPT_BEGUN, ChargeKind.ENDING):
+    for kind in (
+        ChargeKind.RESERVED,
+        ChargeKind.INTENT_CREATED,
+        ChargeKind.ATTEMPT_BEGUN,
+        ChargeKind.ATTEMPT_EXAMINED,
+        ChargeKind.ENDING,
+    ):
         assert facts_of_report(FIRST, Report(kind, AT, "evt_1"), 1) == ()
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,14 +10,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stripe.params.checkout import SessionCreateParamsSetupIntentData
 
+from mandates.core.charging.facts import ChargeKind
+from mandates.core.charging.ids import attempt_key, charge_id
+from mandates.core.charging.reports import PaymentError, Report
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import GENESIS, append
-from mandates.core.stripe_events.meaning import AboutMandate, AboutSubject, Impossible, Meaning, NotOurs
-from mandates.core.stripe_events.projection import HANDLED_TYPES, KEPT, project
+from mandates.core.stripe_events.meaning import (
+    AboutCharge,
+    AboutMandate,
+    AboutSubject,
+    Impossible,
+    Meaning,
+    NotOurs,
+)
+from mandates.core.stripe_events.projection import HANDLED_TYPES, KEPT, is_foreign_payment, project
 from mandates.core.stripe_events.readers import READERS, read_event
 from mandates.core.subjects import payment_method_subject, stripe_customer_subject
 from tests.unit.examples import (
     AT,
+    CHARGE_ID,
+    CHARGE_METADATA,
+    CHARGED_MANDATE_ID,
     EVERY_EVENT,
     MANDATE_ID,
     OUR_METADATA,
@@ -25,7 +39,10 @@ from tests.unit.examples import (
     STRIPE_CUSTOMER_ID,
     checkout_session,
     event,
+    failed_payment_intent,
     failed_setup_intent,
+    payment_event,
+    payment_intent,
     payment_method,
     setup_intent,
     stripe_customer,
@@ -44,6 +61,15 @@ def reading_of(whole: dict[str, Any], *, livemode: bool = False) -> Meaning:
 
 def fact(kind: Kind, detail: dict[str, str] | None = None, **named: str) -> Fact:
     return Fact(kind, AT, EVENT_ID, ids(**named), detail or {})
+
+
+PAYMENT_EVENTS = [kind for kind in EVERY_EVENT if kind.startswith("payment_intent.")]
+FIRST_ATTEMPT = attempt_key(CHARGE_ID, 1)
+
+
+def about_charge(happened: ChargeKind, *, key: str | None = FIRST_ATTEMPT, **told: Any) -> AboutCharge:
+    report = Report(happened, AT, EVENT_ID, **told)
+    return AboutCharge(EVENT_ID, CHARGED_MANDATE_ID, CHARGE_ID, "pi_example", report, key)
 
 
 # ------------------------------------------------------------------------------- what each one says
@@ -88,6 +114,17 @@ EXPECTED: dict[str, Meaning] = {
         fact(Kind.SETUP_CANCELED, setup_intent="seti_example"),
         STRIPE_CUSTOMER_ID,
     ),
+    "payment_intent.canceled": about_charge(ChargeKind.INTENT_CANCELED, key=None, reason="abandoned"),
+    "payment_intent.payment_failed": about_charge(
+        ChargeKind.ATTEMPT_FAILED,
+        stripe_charge="ch_example",
+        error=PaymentError("", "payment_method_provider_decline", "generic_decline", "try_again_later"),
+    ),
+    "payment_intent.processing": about_charge(ChargeKind.ATTEMPT_PROCESSING, stripe_charge="ch_example"),
+    "payment_intent.requires_action": about_charge(ChargeKind.ATTEMPT_NEEDS_ACTION),
+    "payment_intent.succeeded": about_charge(
+        ChargeKind.ATTEMPT_SUCCEEDED, stripe_charge="ch_example", amount=1_000, currency="usd"
+    ),
     "payment_method.detached": AboutSubject(
         EVENT_ID, "payment_method#pm_example", fact(Kind.DETACHED, payment_method="pm_example")
     ),
@@ -121,8 +158,23 @@ def test_an_event_is_read_as_what_it_says(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", EVERY_EVENT)
 def test_a_redelivery_reads_the_same(kind: str) -> None:
-    again = {**EVERY_EVENT[kind], "pending_webhooks": 0, "request": None}
+    again = {**EVERY_EVENT[kind], "pending_webhooks": 0}
     assert reading_of(again) == reading_of(EVERY_EVENT[kind])
+
+
+@pytest.mark.parametrize(
+    "request_", [..., None, "req_example", {}, [], {"idempotency_key": None}, {"idempotency_key": 5}]
+)
+@pytest.mark.parametrize("kind", EVERY_EVENT)
+def test_only_the_key_depends_on_the_request_that_caused_the_event(kind: str, request_: Any) -> None:
+    """Before 2017-05-25, `request` was the id of one: https://docs.stripe.com/upgrades"""
+    other = {**EVERY_EVENT[kind], "request": request_}
+    if request_ is ...:
+        del other["request"]
+    expected = EXPECTED[kind]
+    if isinstance(expected, AboutCharge):
+        expected = replace(expected, idempotency_key=None)
+    assert reading_of(other) == expected
 
 
 @pytest.mark.parametrize("kind", EVERY_EVENT)
@@ -209,6 +261,90 @@ def test_a_set_up_names_no_mandate_for_one_payment() -> None:
     assert found == EXPECTED["setup_intent.succeeded"]
 
 
+# ---------------------------------------------------------------------------------------- payments
+
+
+@pytest.mark.parametrize("error", [None, {}, {"type": "api_error"}, {"code": None, "message": "x"}, "text"])
+def test_a_payment_that_failed_without_a_reason_failed_still(error: Any) -> None:
+    failed = failed_payment_intent(last_payment_error=error)
+    assert reading_of(payment_event("payment_intent.payment_failed", failed)) == about_charge(
+        ChargeKind.ATTEMPT_FAILED, stripe_charge="ch_example"
+    )
+
+
+def test_what_was_received_counts_and_not_what_was_asked_for() -> None:
+    found = reading_of(payment_event("payment_intent.succeeded", payment_intent(amount_received=999)))
+    assert isinstance(found, AboutCharge)
+    assert (found.report.amount, found.report.currency) == (999, "usd")
+
+
+@pytest.mark.parametrize("field", ["amount_received", "currency"])
+@pytest.mark.parametrize("value", [..., None, "", True, 1.5, -1, 10**30, [], {"id": "x"}])
+def test_a_success_says_what_was_received(field: str, value: Any) -> None:
+    odd = payment_intent(**{field: value})
+    if value is ...:
+        del odd[field]
+    found = reading_of(payment_event("payment_intent.succeeded", odd))
+    assert isinstance(found, Impossible)
+    assert found.reason.startswith(f"unreadable: data.object.{field} is ")
+
+
+@pytest.mark.parametrize(
+    "charge",
+    [
+        ...,
+        None,
+        "",
+        5,
+        [CHARGE_ID],
+        CHARGE_ID.upper(),
+        f"{CHARGE_ID}x",
+        charge_id(f"mdt_{'f' * 24}", "order-1"),
+    ],
+)
+def test_our_mark_without_a_charge_of_its_mandate_is_impossible(charge: Any) -> None:
+    metadata = {**CHARGE_METADATA, "charge_id": charge}
+    if charge is ...:
+        del metadata["charge_id"]
+    for kind in PAYMENT_EVENTS:
+        ours = {**EVERY_EVENT[kind]["data"]["object"], "metadata": metadata}
+        assert isinstance(reading_of(payment_event(kind, ours)), Impossible)
+
+
+@pytest.mark.parametrize("kind", PAYMENT_EVENTS)
+def test_of_a_payment_neither_words_nor_the_reference_are_kept(kind: str) -> None:
+    kept = project(EVERY_EVENT[kind])
+    assert kept["data"]["object"]["metadata"] == CHARGE_METADATA
+    assert kept["data"]["object"].keys() <= {
+        "id",
+        "object",
+        "status",
+        "amount",
+        "amount_received",
+        "currency",
+        "customer",
+        "latest_charge",
+        "last_payment_error",
+        "cancellation_reason",
+        "metadata",
+    }
+    error = kept["data"]["object"].get("last_payment_error", {})
+    assert error.keys() <= {"code", "decline_code", "advice_code"}
+    assert kept["request"].keys() <= {"idempotency_key"}
+
+
+def test_the_key_is_kept_only_of_payments() -> None:
+    """Of the others' requests it may be anybody's, and say anything."""
+    assert {kind for kind in EVERY_EVENT if "request" in project(EVERY_EVENT[kind])} == set(PAYMENT_EVENTS)
+
+
+@pytest.mark.parametrize("kind", EVERY_EVENT)
+def test_only_a_payment_without_our_mark_is_somebody_elses(kind: str) -> None:
+    for whole in (EVERY_EVENT[kind], project(EVERY_EVENT[kind])):
+        assert not is_foreign_payment(whole, OWNER_MARK)
+        assert is_foreign_payment(whole, "another-stack") is (kind in PAYMENT_EVENTS)
+
+
 # --------------------------------------------------------------------------------------- not ours
 
 
@@ -257,7 +393,7 @@ def test_an_event_of_a_connected_account_is_foreign(kind: str) -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "kind", [kind for kind, found in EXPECTED.items() if isinstance(found, AboutMandate)]
+    "kind", [kind for kind, found in EXPECTED.items() if isinstance(found, AboutMandate | AboutCharge)]
 )
 def test_what_another_system_made_in_the_same_account_is_foreign(kind: str, metadata: Any) -> None:
     stranger = {**EVERY_EVENT[kind]["data"]["object"], "metadata": metadata}
@@ -316,6 +452,7 @@ NEEDED = [
     ("mandate.updated", "status"),
     ("mandate.updated", "payment_method"),
     ("customer.deleted", "id"),
+    *((kind, "id") for kind in PAYMENT_EVENTS),
 ]
 
 
@@ -366,7 +503,7 @@ def test_what_is_no_id_is_impossible_wherever_an_id_is_kept(text: str) -> None:
 def test_an_id_of_255_characters_is_one() -> None:
     for kind, field in [*IDS, *OPTIONAL]:
         found = reading_of(event(kind, {**EVERY_EVENT[kind]["data"]["object"], field: "x" * 255}))
-        assert isinstance(found, AboutMandate | AboutSubject), (kind, field)
+        assert isinstance(found, AboutMandate | AboutSubject | AboutCharge), (kind, field)
 
 
 OPTIONAL = [
@@ -374,13 +511,14 @@ OPTIONAL = [
     ("setup_intent.succeeded", "mandate"),
     ("setup_intent.setup_failed", "customer"),
     ("setup_intent.canceled", "customer"),
+    *((kind, "latest_charge") for kind in PAYMENT_EVENTS),
 ]
 
 
 @pytest.mark.parametrize(("kind", "field"), OPTIONAL)
 def test_an_optional_field_may_be_null_and_not_odd(kind: str, field: str) -> None:
     subject = EVERY_EVENT[kind]["data"]["object"]
-    assert isinstance(reading_of(event(kind, {**subject, field: None})), AboutMandate)
+    assert isinstance(reading_of(event(kind, {**subject, field: None})), AboutMandate | AboutCharge)
     for value in ("", 5, True, ["x"], {"id": 5}):
         assert isinstance(reading_of(event(kind, {**subject, field: value})), Impossible)
 
@@ -455,6 +593,11 @@ KEPT_KEYS = (
     "mandate_id",
     "managed_by",
     "code",
+    "latest_charge",
+    "last_payment_error",
+    "charge_id",
+    "request",
+    "amount_received",
 )
 
 keys = st.sampled_from([*KEPT_KEYS, *PRIVATE_KEYS]) | st.text(max_size=6)

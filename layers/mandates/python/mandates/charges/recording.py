@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mandates.charges.surprises import count_surprises, surprises
 from mandates.core.changes import EventRecord
 from mandates.core.charging.change import ChargeChange, charge_change
 from mandates.core.charging.facts import ChargeFact
@@ -46,7 +47,9 @@ def record(
         change = charge_change(charge, facts(charge, now.seconds), source=source, now=now, event=event)
         if change is None:
             return Recorded(charge, None)
+        found = surprises(change)
         commit_charge(change, now)
+        count_surprises(charge_id, found)
         return Recorded(change.after, change)
 
     return until_no_conflict(attempt)

@@ -30,6 +30,15 @@ def withdrawn(facts: Facts) -> bool:
     return has(facts, *WITHDRAWING)
 
 
+def withdrawn_at(mandate: Facts, *stands_on: Facts) -> int | None:
+    """When the first withdrawal was reported (epoch seconds), of the mandate or of what it stands on; None if
+    none was."""
+    times = (
+        fact.at for facts in (mandate, *stands_on) for fact in facts.values() if fact.kind in WITHDRAWING
+    )
+    return min(times, default=None)
+
+
 def status(mandate: Facts, *stands_on: Facts) -> Status:
     """The status that follows from the facts of the mandate and of everything it stands on.
 

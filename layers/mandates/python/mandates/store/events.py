@@ -26,6 +26,7 @@ from mandates.store.tables import EventRow
 KEPT_SECONDS = 40 * 86_400
 QUARANTINED = "quarantined"
 APPLIED = "applied"
+IGNORED = "ignored"
 DISMISSED = "dismissed"
 
 _MOST_TYPE_CHARACTERS = 255

@@ -2,7 +2,8 @@
 
 Events of one mandate make one update, and several mandates share a transaction. If a shared transaction
 fails, its events are applied mandate by mandate, each with its own retries. So one event that can't be
-applied does not affect its neighbours.
+applied does not affect its neighbours. Each event about a charge has a transaction of its own: two of one
+mandate would write the item of its period twice.
 """
 
 from collections import defaultdict
@@ -11,17 +12,25 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from mandates.charges.outcomes import apply_outcome
 from mandates.core.changes import WHOLE_EVENT, Contribution, EventRecord, Subject
 from mandates.core.clock import Clock, Instant
 from mandates.core.errors import Busy
 from mandates.core.facts import Kind
 from mandates.core.mandate import Mandate
-from mandates.core.stripe_events.meaning import AboutMandate, AboutSubject, Impossible, Meaning, NotOurs
+from mandates.core.stripe_events.meaning import (
+    AboutCharge,
+    AboutMandate,
+    AboutSubject,
+    Impossible,
+    Meaning,
+    NotOurs,
+)
 from mandates.core.stripe_events.readers import read_event
 from mandates.ledger.contributing import contribute, withdraw_subject, work_out
 from mandates.store.batch_reads import ReadTogether, read_together
 from mandates.store.dynamodb import StoreError
-from mandates.store.events import APPLIED, QUARANTINED, already_applied, record_outcome
+from mandates.store.events import APPLIED, IGNORED, QUARANTINED, already_applied, record_outcome
 from mandates.store.mandates import commit, read_heads, transaction_groups
 
 ProjectedEvent = Mapping[str, Any]
@@ -61,6 +70,8 @@ def apply_events(
             case AboutSubject():
                 batch.guarded(event_id, partial(batch.apply_to_subject, reading))
                 known = None  # the mandates and what they stand on have changed since they were read
+            case AboutCharge():
+                batch.guarded(event_id, partial(batch.apply_to_charge, reading))
             case NotOurs(outcome=outcome):
                 batch.guarded(event_id, partial(batch.leave_record, by_id[event_id], outcome))
             case Impossible(reason=reason):
@@ -130,6 +141,15 @@ class _Batch:
         """
         withdraw_subject(reading.subject, reading.fact, self._clock, event=self._record(reading.event_id))
         return self.leave_record(self._events[reading.event_id], APPLIED, subject=reading.subject)
+
+    def apply_to_charge(self, reading: AboutCharge) -> str:
+        event = self._events[reading.event_id]
+        untold = apply_outcome(reading, self._record(reading.event_id), self._clock)
+        if untold is None:
+            return APPLIED
+        if untold.impossible:
+            return self.quarantine(event, untold.impossible)
+        return self.leave_record(event, IGNORED)
 
     def apply_to_mandates(self, readings: Sequence[AboutMandate], known: ReadTogether | None) -> None:
         """`known` is what was just read of the mandates, if it still holds."""

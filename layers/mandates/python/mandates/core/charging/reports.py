@@ -146,7 +146,7 @@ _UNTIL_NOW = {
     "requires_action": ChargeKind.ATTEMPT_NEEDS_ACTION,
 }
 
-_OUTCOMES = OF_ATTEMPTS - {ChargeKind.ATTEMPT_BEGUN}
+_OUTCOMES = OF_ATTEMPTS - {ChargeKind.ATTEMPT_BEGUN, ChargeKind.ATTEMPT_EXAMINED}
 
 _OF_LATEST_CHARGE = frozenset({ChargeKind.ATTEMPT_PROCESSING, ChargeKind.ATTEMPT_SUCCEEDED})
 """Where `latest_charge` is the attempt's own. A failure that makes no charge leaves the previous one."""

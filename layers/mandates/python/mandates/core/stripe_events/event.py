@@ -3,10 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mandates.core.charging.ids import mandate_id_of_charge
 from mandates.core.facts import Fact, Kind, ids, is_time
 from mandates.core.ids import is_stripe_id
 from mandates.core.stripe_events.meaning import Meaning
-from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK, is_storable
+from mandates.core.stripe_events.projection import (
+    METADATA_CHARGE,
+    METADATA_MANDATE,
+    METADATA_OWNER_MARK,
+    is_storable,
+)
+
+_MOST = 10**12  # far above any amount that Stripe takes
 
 
 class Unreadable(Exception):
@@ -32,6 +40,25 @@ class Event:
         if not is_time(created):
             raise Unreadable("created is not a time")
         return int(created)
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key of the request that caused the event; None if none did, or if it had none."""
+        request = self._envelope.get("request")
+        key = request.get("idempotency_key") if isinstance(request, Mapping) else None
+        return key if isinstance(key, str) and is_storable(key) else None
+
+    def whole(self, name: str) -> int:
+        """A number of minor units."""
+        value = self._object.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
+            raise Unreadable(f"data.object.{name} is not an amount")
+        return value
+
+    def optional_text(self, name: str) -> str:
+        """Empty if it is missing or odd."""
+        value = self._object.get(name)
+        return value if isinstance(value, str) and is_storable(value) else ""
 
     def text(self, name: str) -> str:
         value = self._object.get(name)
@@ -74,6 +101,21 @@ class Event:
         if not is_stripe_id(mandate_id):  # our own ids have the same form
             raise Unreadable("it carries our mark and no mandate id")
         return mandate_id
+
+    def our_charge(self) -> tuple[str, str] | None:
+        """The ids of the mandate and the charge that it is about; None if this stack did not make the
+        object."""
+        mandate_id = self.our_mandate()
+        if mandate_id is None:
+            return None
+        charge_id = self.nested_text("metadata", METADATA_CHARGE) or ""
+        try:
+            named = mandate_id_of_charge(charge_id)
+        except ValueError:
+            raise Unreadable("it carries our mark and no charge id") from None
+        if named != mandate_id:
+            raise Unreadable("its charge is not one of its mandate")
+        return mandate_id, charge_id
 
     def fact(self, kind: Kind, *, detail: Mapping[str, str] | None = None, **named: str | None) -> Fact:
         return Fact(kind, self.created, self.id, ids(**named), detail or {})

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mandates.core.charging.reports import Report
 from mandates.core.facts import Fact
 from mandates.core.subjects import payment_method_subject, stripe_customer_subject
 
@@ -34,6 +35,22 @@ class AboutSubject:
 
 
 @dataclass(frozen=True, slots=True)
+class AboutCharge:
+    """What happened to the intent of one of our charges. It is believed only if the charge has recorded that
+    intent (charges/outcomes.py).
+
+    `idempotency_key` is that of the request that caused the event, if Stripe says so.
+    """
+
+    event_id: str
+    mandate_id: str
+    charge_id: str
+    payment_intent_id: str
+    report: Report
+    idempotency_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class NotOurs:
     """Nothing to apply. `outcome` is `foreign` (about an object of another stack, or one that no stack made),
     `livemode_mismatch`, or `ignored`: perhaps about an object of ours, but it contributes no fact."""
@@ -51,4 +68,4 @@ class Impossible:
     reason: str
 
 
-Meaning = AboutMandate | AboutSubject | NotOurs | Impossible
+Meaning = AboutMandate | AboutSubject | AboutCharge | NotOurs | Impossible

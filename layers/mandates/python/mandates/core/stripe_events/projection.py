@@ -19,10 +19,14 @@ METADATA_REFERENCE = "reference"
 
 
 class Kept(NamedTuple):
-    """The types of event that are read about a Stripe object, and the fields that are kept of the object."""
+    """The types of event that are read about a Stripe object, and the fields that are kept of the object.
+
+    `envelope` are those that are kept of the event only if it is about such an object.
+    """
 
     events: tuple[str, ...]
     fields: tuple[str, ...]
+    envelope: tuple[str, ...] = ()
 
 
 KEPT: Mapping[str, Kept] = {
@@ -44,6 +48,29 @@ KEPT: Mapping[str, Kept] = {
             "metadata",
         ),
     ),
+    "payment_intent": Kept(
+        events=(
+            "payment_intent.canceled",
+            "payment_intent.payment_failed",
+            "payment_intent.processing",
+            "payment_intent.requires_action",
+            "payment_intent.succeeded",
+        ),
+        fields=(
+            "id",
+            "object",
+            "status",
+            "amount",
+            "amount_received",
+            "currency",
+            "customer",
+            "latest_charge",
+            "last_payment_error",
+            "cancellation_reason",
+            "metadata",
+        ),
+        envelope=("request",),
+    ),
     "payment_method": Kept(
         events=("payment_method.detached",),
         fields=("id", "object", "type"),
@@ -60,11 +87,15 @@ KEPT: Mapping[str, Kept] = {
 """By Stripe's name of the object (its `object`)."""
 
 _NESTED_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "metadata": (METADATA_MANDATE, METADATA_OWNER_MARK),
+    "metadata": (METADATA_MANDATE, METADATA_OWNER_MARK, METADATA_CHARGE),
     "last_setup_error": ("code", "decline_code"),
+    "last_payment_error": ("code", "decline_code", "advice_code"),
+    "request": ("idempotency_key",),
     "payment_method_details": ("type",),
 }
 _ENVELOPE_FIELDS = ("id", "object", "type", "created", "livemode", "api_version", "account")
+
+_NOTHING = Kept((), ())
 
 HANDLED_TYPES = tuple(sorted(event_type for kept in KEPT.values() for event_type in kept.events))
 """The types of event that are read, and that the webhook endpoint must be subscribed to."""
@@ -83,7 +114,9 @@ def project(event: Mapping[str, Any]) -> dict[str, Any]:
     data = event.get("data")
     subject = data.get("object") if isinstance(data, dict) else None
     if event.get("type") in HANDLED_TYPES and isinstance(subject, dict):
-        kept["data"] = {"object": _pick_object(subject)}
+        known = KEPT.get(str(subject.get("object")), _NOTHING)
+        kept |= _pick_nested(event, known.envelope)
+        kept["data"] = {"object": _pick_object(subject, known.fields)}
     return kept
 
 
@@ -99,17 +132,21 @@ def is_foreign_payment(event: Mapping[str, Any], owner_mark: str) -> bool:
     return str(event.get("type")).startswith(_PAYMENTS) and found != owner_mark
 
 
-def _pick_object(subject: Mapping[str, Any]) -> dict[str, Any]:
-    kept = KEPT.get(str(subject.get("object")))
-    fields = kept.fields if kept else ()
-    picked = _pick(subject, fields)
-    for name in fields:
-        if isinstance(subject.get(name), dict):
-            picked[name] = _pick(subject[name], _NESTED_FIELDS.get(name, ("id",)))
+def _pick_object(subject: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    picked = _pick_nested(subject, fields)
     types = subject.get("payment_method_types")
     if "payment_method_types" in fields and isinstance(types, list):
         # All of them or none: leaving one out could make it look as if the other was the only one.
         picked["payment_method_types"] = types if _are_types(types) else []
+    return picked
+
+
+def _pick_nested(source: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    """`_pick`, with those fields of an object that are read; its id, if it is an expanded one."""
+    picked = _pick(source, fields)
+    for name in fields:
+        if isinstance(source.get(name), dict):
+            picked[name] = _pick(source[name], _NESTED_FIELDS.get(name, ("id",)))
     return picked
 
 

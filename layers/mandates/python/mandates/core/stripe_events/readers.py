@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from mandates.core.ids import is_stripe_id
-from mandates.core.stripe_events import checkout_session, customer, mandate, payment_method, setup_intent
+from mandates.core.stripe_events import (
+    checkout_session,
+    customer,
+    mandate,
+    payment_intent,
+    payment_method,
+    setup_intent,
+)
 from mandates.core.stripe_events.event import Event, Reader, Unreadable
 from mandates.core.stripe_events.meaning import Impossible, Meaning, NotOurs
 
@@ -16,6 +23,7 @@ READERS: Mapping[str, Mapping[str, Reader]] = {
     "checkout.session": checkout_session.READERS,
     "customer": customer.READERS,
     "mandate": mandate.READERS,
+    "payment_intent": payment_intent.READERS,
     "payment_method": payment_method.READERS,
     "setup_intent": setup_intent.READERS,
 }

@@ -1,0 +1,67 @@
+"""Records what Stripe's events say of our charges, in whatever order and however often they come."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mandates.charges.recording import record
+from mandates.core.changes import EventRecord
+from mandates.core.charging.facts import ChargeFact, ChargeKind, attempt_of_event
+from mandates.core.charging.head import Charge
+from mandates.core.charging.reports import facts_of_report
+from mandates.core.clock import Clock
+from mandates.core.errors import NotFound
+from mandates.core.stripe_events.meaning import AboutCharge
+
+
+@dataclass(frozen=True, slots=True)
+class NotRecorded:
+    """The event adds nothing to a charge. `impossible` says why it can't be right; None if it may be."""
+
+    impossible: str | None = None
+
+
+def apply_outcome(reading: AboutCharge, event: EventRecord, clock: Clock) -> NotRecorded | None:
+    """Add what an event says to its charge, with the event's record in the same transaction. None if that is
+    done, or was done before.
+
+    Safe to repeat and to run beside others. Raises Busy or StoreError if nothing was written.
+    """
+    try:
+        record(
+            reading.charge_id,
+            lambda charge, _now: _facts(reading, charge),
+            source=reading.event_id,
+            clock=clock,
+            event=event,
+        )
+    except NotFound:
+        return NotRecorded(f"there is no charge {reading.charge_id}")
+    except _AddsNothing as nothing:
+        return NotRecorded(nothing.impossible)
+    return None
+
+
+class _AddsNothing(Exception):
+    def __init__(self, impossible: str | None = None) -> None:
+        super().__init__(impossible)
+        self.impossible = impossible
+
+
+def _facts(reading: AboutCharge, charge: Charge) -> Sequence[ChargeFact]:
+    """An intent takes money only after the charge has recorded it. Raises _AddsNothing."""
+    report = reading.report
+    if reading.payment_intent_id != charge.payment_intent_id:
+        # Two may have created one at once. The loser cancels its own.
+        is_the_losers = report.happened is ChargeKind.INTENT_CANCELED
+        raise _AddsNothing(None if is_the_losers else f"its intent is not that of {charge.charge_id}")
+    attempt = attempt_of_event(
+        charge.facts,
+        charge.charge_id,
+        idempotency_key=reading.idempotency_key,
+        stripe_charge=report.stripe_charge,
+        created=report.at,
+    )
+    facts = facts_of_report(charge.facts, report, attempt)
+    if not facts:
+        raise _AddsNothing
+    return facts

@@ -1,0 +1,287 @@
+"""Stripe's events about a charge are recorded once, in any order; what can't be about it is kept aside."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from mandates.core.charging.chain import ChargeEntry
+from mandates.core.charging.charge import ChargeStatus
+from mandates.core.charging.facts import ChargeKind, EndReason, charge_fact
+from mandates.core.charging.head import Charge
+from mandates.core.charging.ids import charge_id
+from mandates.core.charging.reports import PaymentError, facts_of_refusal
+from mandates.core.ledger import first_broken
+from mandates.revocation.revoking import revoke
+from mandates.store.charge_items import UsageRow
+from mandates.store.charges import read_charge, read_charge_ledger
+from mandates.store.dynamodb import read_row
+from mandates.store.events import Seen, seen
+from tests.component.charging import (
+    CANCELED,
+    FAILED,
+    NEEDS_ACTION,
+    PERIOD,
+    PROCESSING,
+    SUCCEEDED,
+    active_mandate,
+    begun,
+    charge_event,
+    reserved,
+    told,
+    with_intent,
+)
+from tests.component.test_metrics import sent
+from tests.component.world import OWNER_MARK, World, sqs_event
+from tests.unit.charging import A_MONTH, NOW, terms
+
+LIMITED = terms(per_period=A_MONTH)
+
+
+def created(key: str = "key-1") -> Charge:
+    """A charge with an intent, and no attempt yet."""
+    return with_intent(reserved(active_mandate(LIMITED), NOW, key).charge)
+
+
+@pytest.fixture
+def charge(world: World) -> Charge:
+    return begun(created(), 1)
+
+
+def now(charge: Charge) -> Charge:
+    found = read_charge(charge.charge_id)
+    assert found is not None
+    entries = read_charge_ledger(charge.charge_id)
+    assert first_broken(entries, length=found.entries, head_hash=found.head_hash) is None
+    return found
+
+
+def entries_of(charge: Charge, event: dict[str, Any]) -> list[ChargeEntry]:
+    return [entry for entry in read_charge_ledger(charge.charge_id) if entry.source == event["id"]]
+
+
+def the_record(event: dict[str, Any]) -> Seen:
+    (found,) = seen(event["id"])
+    return found
+
+
+def used(charge: Charge) -> int:
+    row = read_row(UsageRow, charge.mandate_id, f"period#{PERIOD}")
+    return int(row.used) if row else 0
+
+
+# ------------------------------------------------------------------------------------------ applied
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (SUCCEEDED, "succeeded"),
+        (FAILED, "retrying"),
+        (PROCESSING, "processing"),
+        (NEEDS_ACTION, "needs_customer"),
+        (CANCELED, "canceled"),
+    ],
+)
+def test_each_event_is_a_fact_of_its_charge(world: World, charge: Charge, kind: str, status: str) -> None:
+    told_by_stripe = charge_event(charge, kind)
+    assert world.process([told_by_stripe]) == []
+    after = now(charge)
+    assert after.status == status
+    (entry,) = entries_of(charge, told_by_stripe)
+    assert entry.status == status
+    applied = the_record(told_by_stripe)
+    assert (applied.outcome, applied.mandate_id) == ("applied", charge.mandate_id)
+    assert (after.due_at is None) == after.is_final
+    assert used(charge) == (0 if status == "canceled" else 1_000)
+
+
+def test_events_in_any_order_and_twice_come_to_the_same(world: World) -> None:
+    ends = []
+    for number, order in enumerate(itertools.permutations(range(3))):
+        charge = reserved(active_mandate(LIMITED), NOW, f"key-{number}").charge
+        intent = f"pi_{number}"
+        with_intent(charge, intent)
+        begun(charge, 1)
+        begun(charge, 2)
+        events = [
+            charge_event(charge, FAILED, id=intent),
+            charge_event(charge, PROCESSING, attempt=2, id=intent),
+            charge_event(charge, SUCCEEDED, attempt=2, id=intent),
+        ]
+        assert world.process(*[[events[place]] for place in order], events) == []
+        after = now(charge)
+        assert all(len(entries_of(charge, one)) == 1 for one in events)
+        ends.append((after.status, after.due_at, sorted(after.facts), used(charge)))
+    assert all(end == ends[0] for end in ends)
+    assert ends[0][0] == "succeeded"
+
+
+def test_one_event_in_many_workers_at_once_leaves_one_entry(world: World, charge: Charge) -> None:
+    succeeded = charge_event(charge, SUCCEEDED)
+    workers = [world.fresh("process_webhook") for _ in range(8)]
+    with ThreadPoolExecutor(len(workers)) as pool:
+        results = list(pool.map(lambda worker: worker.handler(sqs_event([succeeded]), None), workers))
+    assert results == [{"batchItemFailures": []}] * len(workers)
+    assert len(entries_of(charge, succeeded)) == 1
+    assert now(charge).status is ChargeStatus.SUCCEEDED
+    assert used(charge) == 1_000
+
+
+def test_an_event_after_our_own_answer_says_the_same(world: World, charge: Charge) -> None:
+    answer = PaymentError("402", "payment_method_provider_decline", "generic_decline", "try_again_later")
+    before = told(charge, *facts_of_refusal(1, answer, NOW + 9, "api:create_charge"))
+    assert world.process([charge_event(charge, FAILED)]) == []
+    after = now(charge)
+    assert (after.status, after.facts, after.due_at) == (before.status, before.facts, before.due_at)
+
+
+def test_a_late_failure_of_an_earlier_attempt_changes_nothing(world: World, charge: Charge) -> None:
+    begun(charge, 2)
+    assert world.process([charge_event(charge, PROCESSING, attempt=2)]) == []
+    before = now(charge)
+    assert world.process([charge_event(charge, FAILED)]) == []
+    after = now(charge)
+    assert (before.status, after.status) == ("processing", "processing")
+    assert after.facts.keys() - before.facts.keys() == {"attempt_failed#1"}
+    assert world.process([charge_event(charge, SUCCEEDED, attempt=2)]) == []
+    assert now(charge).status is ChargeStatus.SUCCEEDED
+
+
+def test_an_event_without_a_key_is_about_the_attempt_begun_before_it(world: World, charge: Charge) -> None:
+    begun(charge, 2)
+    assert world.process([charge_event(charge, SUCCEEDED, attempt=None)]) == []
+    assert "attempt_succeeded#2" in now(charge).facts
+
+
+def test_a_failure_before_any_attempt_is_not_of_ours(world: World) -> None:
+    charge = created()
+    failed = charge_event(charge, FAILED, attempt=None)
+    assert world.process([failed]) == []
+    assert now(charge) == charge
+    assert the_record(failed).outcome == "ignored"
+
+
+def test_two_charges_of_one_mandate_in_one_batch(world: World) -> None:
+    mandate_id = active_mandate(LIMITED)
+    charges = [reserved(mandate_id, NOW, key).charge for key in ("one", "two")]
+    events = []
+    for charge in charges:
+        intent = f"pi_{charge.charge_id[-4:]}"
+        with_intent(charge, intent)
+        begun(charge, 1)
+        events.append(charge_event(charge, SUCCEEDED, id=intent))
+    assert world.process(events) == []
+    assert [now(charge).status for charge in charges] == ["succeeded", "succeeded"]
+    assert used(charges[0]) == 2_000
+
+
+# -------------------------------------------------------------------------------------- not its own
+
+
+def test_what_names_no_charge_is_quarantined_and_does_not_hold_up_its_neighbours(
+    world: World, charge: Charge
+) -> None:
+    """A restored table may lack charges that Stripe knows."""
+    unknown = charge_id(charge.mandate_id, "another key")
+    metadata = {"mandate_id": charge.mandate_id, "managed_by": OWNER_MARK, "charge_id": unknown}
+    of_nothing, ours = charge_event(charge, SUCCEEDED, metadata=metadata), charge_event(charge, SUCCEEDED)
+    assert world.process([of_nothing, ours]) == []
+    aside = the_record(of_nothing)
+    assert (aside.outcome, aside.reason) == ("quarantined", f"there is no charge {unknown}")
+    assert aside.body is not None
+    assert aside.body["data"]["object"]["metadata"] == metadata
+    assert now(charge).status is ChargeStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("kind", [SUCCEEDED, FAILED, PROCESSING, NEEDS_ACTION])
+def test_another_intent_for_the_charge_is_quarantined(world: World, charge: Charge, kind: str) -> None:
+    other = charge_event(charge, kind, id="pi_2")
+    assert world.process([other]) == []
+    aside = the_record(other)
+    assert (aside.outcome, aside.reason) == ("quarantined", f"its intent is not that of {charge.charge_id}")
+    assert now(charge) == charge
+
+
+def test_the_loser_of_two_creations_was_cancelled_and_is_ignored(world: World, charge: Charge) -> None:
+    loser = charge_event(charge, CANCELED, id="pi_2", attempt=None)
+    assert world.process([loser]) == []
+    assert the_record(loser).outcome == "ignored"
+    assert now(charge) == charge
+
+
+def test_an_intent_that_no_charge_has_recorded_takes_no_money(world: World) -> None:
+    charge = reserved(active_mandate(LIMITED), NOW).charge
+    early = charge_event(charge, SUCCEEDED)
+    assert world.process([early]) == []
+    assert the_record(early).outcome == "quarantined"
+    assert now(charge) == charge
+
+
+def test_a_quarantined_event_is_applied_once_its_charge_is_there(world: World) -> None:
+    charge = reserved(active_mandate(LIMITED), NOW).charge
+    early = charge_event(charge, SUCCEEDED)
+    assert world.process([early]) == []
+    with_intent(charge)
+    begun(charge, 1)
+    assert world.process([early]) == []
+    assert the_record(early).outcome == "applied"
+    assert now(charge).status is ChargeStatus.SUCCEEDED
+
+
+# ---------------------------------------------------------------------------------------- surprises
+
+SURPRISES = {"ChargedLate", "ChargedOtherAmount", "ChargedAfterWithdrawal"}
+
+
+def surprising(capsys: pytest.CaptureFixture[str]) -> set[str]:
+    found = sent(capsys)
+    assert all(found[name] == [1] for name in SURPRISES & found.keys())
+    return SURPRISES & found.keys()
+
+
+def test_an_expected_success_is_no_surprise(
+    world: World, charge: Charge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.process([charge_event(charge, SUCCEEDED)]) == []
+    assert surprising(capsys) == set()
+
+
+@pytest.mark.parametrize("taken", [{"amount_received": 999}, {"currency": "eur"}])
+def test_another_amount_is_recorded_and_counted_once(
+    world: World, charge: Charge, capsys: pytest.CaptureFixture[str], taken: dict[str, Any]
+) -> None:
+    odd = charge_event(charge, SUCCEEDED, **taken)
+    assert world.process([odd, charge_event(charge, SUCCEEDED, **taken)]) == []
+    assert surprising(capsys) == {"ChargedOtherAmount"}
+    after = now(charge)
+    assert after.status is ChargeStatus.SUCCEEDED
+    detail = after.facts["attempt_succeeded#1"].detail
+    assert detail == {
+        "amount": str(taken.get("amount_received", 1_000)),
+        "currency": taken.get("currency", "usd"),
+    }
+
+
+def test_a_success_after_the_charge_was_given_up_counts_and_is_late(
+    world: World, charge: Charge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(charge, charge_fact(ChargeKind.ENDING, NOW, "api:test", reason=EndReason.OVERDUE))
+    assert world.process([charge_event(charge, CANCELED)]) == []
+    assert (now(charge).status, used(charge)) == ("failed", 0)
+    sent(capsys)
+    assert world.process([charge_event(charge, SUCCEEDED)]) == []
+    assert (now(charge).status, used(charge)) == ("succeeded", 1_000)
+    assert surprising(capsys) == {"ChargedLate"}
+
+
+@pytest.mark.parametrize(("before", "found"), [(1, {"ChargedAfterWithdrawal"}), (0, set()), (-1, set())])
+def test_a_success_after_the_withdrawal_is_counted(
+    world: World, charge: Charge, capsys: pytest.CaptureFixture[str], before: int, found: set[str]
+) -> None:
+    """Stripe's time of the success is NOW + 10."""
+    revoke(charge.mandate_id, by="customer", reason="requested", clock=lambda: NOW + 10 - before)
+    assert world.process([charge_event(charge, SUCCEEDED)]) == []
+    assert now(charge).status is ChargeStatus.SUCCEEDED
+    assert surprising(capsys) == found
