@@ -248,6 +248,7 @@ FUNCTIONS: Mapping[str, Function] = {
             WORK: {*POLLS_QUEUE, "sqs:ChangeMessageVisibility"},
             "StripeWorkDeadLetters.Arn": {SEND},
             MANDATES: {READ, UPDATE, DELETE},
+            CHARGES: {READ, QUERY, PUT, UPDATE, DELETE},
             SUBJECTS: {READ},
             API_KEY: {SECRET},
         },

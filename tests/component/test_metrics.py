@@ -21,7 +21,7 @@ from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.gateway.events import EVENTS_LISTED_SECONDS
 from mandates.revocation.revoking import revoke
-from mandates.store.event_cursors import advance
+from mandates.store.event_cursors import advance_cursor
 from mandates.store.tables import EntryRow
 from mandates.webhooks.reconciling import group_of
 from tests.component.charging import (
@@ -172,7 +172,7 @@ def a_ledger_that_was_written_anew(world: World) -> None:
 
 def events_that_stripe_lists_no_more(world: World) -> None:
     now = int(time.time())
-    advance(group_of(HANDLED_TYPES), now - EVENTS_LISTED_SECONDS - 3600, HANDLED_TYPES, Instant(now))
+    advance_cursor(group_of(HANDLED_TYPES), now - EVENTS_LISTED_SECONDS - 3600, HANDLED_TYPES, Instant(now))
     world.invoke("reconcile_events", {}, Context())
 
 

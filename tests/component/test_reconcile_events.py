@@ -18,7 +18,7 @@ from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.gateway.events import EVENTS_LISTED_SECONDS
 from mandates.setup import sweep
 from mandates.setup.sweep import MOST_FAILURES_IN_A_ROW
-from mandates.store.event_cursors import advance, read_position
+from mandates.store.event_cursors import advance_cursor, read_position
 from mandates.store.tables import HeadRow
 from mandates.webhooks import reconciling
 from mandates.webhooks.receiving import message_of
@@ -101,7 +101,7 @@ def test_a_run_without_news_asks_stripe_once(world: World) -> None:
 
 def test_it_is_counted_that_events_may_be_lost(world: World) -> None:
     now = int(time.time())
-    advance(GROUP, now - EVENTS_LISTED_SECONDS - 3600, HANDLED_TYPES, Instant(now))
+    advance_cursor(GROUP, now - EVENTS_LISTED_SECONDS - 3600, HANDLED_TYPES, Instant(now))
     assert world.reconcile()["EventsOutOfReach"] == [1]
     assert "EventsOutOfReach" not in world.reconcile()
 

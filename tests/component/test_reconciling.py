@@ -15,7 +15,7 @@ from mandates.gateway.client import Gateway
 from mandates.gateway.events import EVENTS_LISTED_SECONDS, EVENTS_PER_PAGE, EventPage
 from mandates.runtime.queues import Queue
 from mandates.store import tables
-from mandates.store.event_cursors import advance, read_position
+from mandates.store.event_cursors import advance_cursor, read_position
 from mandates.store.events import record_outcome
 from mandates.webhooks import reconciling
 from mandates.webhooks.reconciling import MOST_WAITING, OVERLAP_SECONDS, Found, Reconciler, group_of
@@ -195,7 +195,7 @@ def test_a_crash_after_queueing_and_before_the_cursor_moves_only_repeats(
 
     queue = FakeQueue()
     with monkeypatch.context() as broken:
-        broken.setattr(reconciling, "advance", crash)
+        broken.setattr(reconciling, "advance_cursor", crash)
         assert isinstance(reconciler(stripe, queue).run().error, TimeoutError)
     assert read_position(GROUP) is None
     reconciler(stripe, queue).run()
@@ -219,15 +219,15 @@ def test_it_stops_in_time_and_goes_on_from_there() -> None:
 
 
 def test_the_cursor_never_goes_back() -> None:
-    advance(GROUP, NOW, HANDLED_TYPES, Instant(NOW))
-    advance(GROUP, NOW - 50, HANDLED_TYPES, Instant(NOW))
+    advance_cursor(GROUP, NOW, HANDLED_TYPES, Instant(NOW))
+    advance_cursor(GROUP, NOW - 50, HANDLED_TYPES, Instant(NOW))
     assert read_position(GROUP) == NOW
     reconciler(Listed(), FakeQueue(), since=NOW - DAY).run()
     assert read_position(GROUP) == NOW
 
 
 def test_by_hand_the_cursor_jumps_over_nothing() -> None:
-    advance(GROUP, NOW - 5 * DAY, HANDLED_TYPES, Instant(NOW))
+    advance_cursor(GROUP, NOW - 5 * DAY, HANDLED_TYPES, Instant(NOW))
     events = [event(1, NOW - 4 * DAY), event(2, NOW - 2 * DAY)]
     found = reconciler(Listed(events), FakeQueue(), since=NOW - 3 * DAY).run()
     assert (found.queued, found.lag_seconds) == (1, 5 * DAY)
@@ -238,13 +238,13 @@ def test_by_hand_the_cursor_jumps_over_nothing() -> None:
 
 
 def test_a_cursor_ahead_of_the_clock_hides_nothing() -> None:
-    advance(GROUP, NOW + 10 * DAY, HANDLED_TYPES, Instant(NOW))
+    advance_cursor(GROUP, NOW + 10 * DAY, HANDLED_TYPES, Instant(NOW))
     found = reconciler(Listed([event(1, NOW - 60)]), FakeQueue()).run()
     assert (found.queued, found.lag_seconds) == (1, 0)
 
 
 def test_a_cursor_older_than_the_list_begins_where_the_list_does_and_says_so() -> None:
-    advance(GROUP, NOW - EVENTS_LISTED_SECONDS - 60, HANDLED_TYPES, Instant(NOW))
+    advance_cursor(GROUP, NOW - EVENTS_LISTED_SECONDS - 60, HANDLED_TYPES, Instant(NOW))
     stripe = Listed()
     assert reconciler(stripe, FakeQueue()).run().out_of_reach == 1
     assert stripe.asked[0][0] == NOW - EVENTS_LISTED_SECONDS

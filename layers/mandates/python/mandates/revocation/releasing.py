@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
+from mandates.charges.ending import end_open_charges
 from mandates.core.changes import stands_on
+from mandates.core.charging.facts import EndReason
 from mandates.core.clock import Clock, Instant
 from mandates.core.errors import MandatesError
 from mandates.core.facts import all_ids
-from mandates.core.mandate import Mandate
+from mandates.core.mandate import Mandate, Status, status
 from mandates.core.release import ToRelease, to_release
 from mandates.gateway.checkout_sessions import SessionNotOpen, StripeCheckoutSessions
 from mandates.gateway.client import Gateway
@@ -19,16 +21,21 @@ from mandates.store.unreleased import Unreleased, add_unreleased, read_unrelease
 def release(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
     """Release at Stripe what a withdrawn mandate still has there. Safe to repeat at any time.
 
-    It detaches the payment methods, or expires a session that could still be completed. If the customer
-    completes the session at the same moment, the set-up's own event leads here again. Whatever Stripe does
-    not release, or does not know, is listed (store/unreleased.py) until it is released. Then this raises the
-    first error, to be tried again. Returns the Stripe ids that an operator has dismissed; they are left as
-    they are.
+    It ends the open charges: what Stripe can cancel is cancelled first, and a payment that is processing does
+    not hold the rest up. Then it detaches the payment methods, or expires a session that could still be
+    completed. If the customer completes the session at the same moment, the set-up's own event leads here
+    again. Whatever Stripe does not release, or does not know, is listed (store/unreleased.py) until it is
+    released. Then this raises the first error, to be tried again. Returns the Stripe ids that an operator has
+    dismissed; they are left as they are.
     """
     head = read_heads([mandate_id]).get(mandate_id)
     if head is None:
         return []
-    left = _releases(to_release(head, read_subjects(stands_on(head, head.facts))), gateway)
+    subjects = read_subjects(stands_on(head, head.facts))
+    if status(head.facts, *(subject.facts for subject in subjects.values())) is not Status.REVOKED:
+        return []
+    not_ended = end_open_charges(mandate_id, EndReason.WITHDRAWN, gateway, clock)
+    left = _releases(to_release(head, subjects), gateway)
     known = read_unreleased(mandate_id, _at_stripe(head))
     dismissed = [stripe_id for stripe_id, one in known.items() if one.is_dismissed and stripe_id in left]
     errors = {
@@ -39,8 +46,8 @@ def release(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
     for stripe_id, error in errors.items():
         add_unreleased(mandate_id, stripe_id, _code(error), Instant(clock()).seconds)
     _unlist(known, errors)
-    if errors:
-        raise next(iter(errors.values()))
+    for error in (*not_ended, *errors.values()):
+        raise error
     return dismissed
 
 

@@ -9,7 +9,7 @@ from pynamodb.expressions.update import Action
 
 from mandates.core.clock import Instant
 from mandates.store.charge_items import SwitchRow
-from mandates.store.conflicts import Conflict
+from mandates.store.conflicts import Conflict, until_no_conflict
 from mandates.store.dynamodb import Key, read_row, update
 
 SWITCH: Key = (SwitchRow.PARTITION, SwitchRow.RECORD)
@@ -58,3 +58,19 @@ def _turn(actions: Sequence[Action], condition: Condition, by: str, why: str, no
     except Conflict:
         return False
     return True
+
+
+def note_mandate_error(charge_id: str, attempt: int, now: Instant, *, within: int) -> int:
+    """Note that nothing explains why this attempt failed at its mandate. Returns how many attempts were noted
+    in the last `within` seconds."""
+    return until_no_conflict(lambda: _note(f"{charge_id}#{attempt}", now.seconds, within))
+
+
+def _note(error: str, now: int, within: int) -> int:
+    row = read_row(SwitchRow, *SWITCH)
+    noted = row.mandate_errors if row else None
+    recent = {one: at for one, at in (noted or {}).items() if at > now - within}
+    as_read = SwitchRow.mandate_errors == noted if noted else SwitchRow.mandate_errors.does_not_exist()
+    actions = [SwitchRow.in_its_format(), SwitchRow.mandate_errors.set(recent | {error: now})]
+    update(SwitchRow, SWITCH, actions, as_read)
+    return len(recent | {error: now})

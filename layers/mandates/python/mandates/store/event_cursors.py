@@ -15,7 +15,7 @@ def read_position(group: str) -> int | None:
     return int(row.position) if row else None
 
 
-def advance(group: str, position: int, types: Sequence[str], now: Instant) -> None:
+def advance_cursor(group: str, position: int, types: Sequence[str], now: Instant) -> None:
     """Record that everything before `position` (epoch seconds) has been read. A later position stays."""
     never_backwards = CursorRow.position.does_not_exist() | (CursorRow.position < position)
     with suppress(Conflict):

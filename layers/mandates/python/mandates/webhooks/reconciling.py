@@ -23,7 +23,7 @@ from mandates.gateway.client import Gateway
 from mandates.gateway.events import EVENTS_LISTED_SECONDS, EVENTS_PER_PAGE
 from mandates.runtime.deadline import TimeLeft
 from mandates.runtime.queues import Queue
-from mandates.store.event_cursors import advance, read_position
+from mandates.store.event_cursors import advance_cursor, read_position
 from mandates.store.events import recorded
 from mandates.webhooks.receiving import message_of
 
@@ -143,7 +143,7 @@ class Reconciler:
             all_taken &= self._take(part, now, found)
             if all_taken and moves:
                 cursors[group] = max(cursors[group], min(part.stop, now))
-                advance(group, cursors[group], types, Instant(self.clock()))
+                advance_cursor(group, cursors[group], types, Instant(self.clock()))
 
     def _slices(self, types: Sequence[str], start: int, end: int) -> Iterator[Slice]:
         """All of [start, end), oldest first. A slice with too many events is halved, and after one with few

@@ -77,7 +77,8 @@ def error_class(*, status: str = "", code: str = "", decline_code: str = "", adv
 
     `status` is the HTTP status; an event about a failed attempt has none, and means a decline. Between a soft
     decline and the customer, Stripe's advice decides: it is about this decline and not about its code.
-    An answer that is no refusal (a time-out, 409, 429, 5xx) is not an outcome, and has no class.
+    An answer that is no refusal (a time-out, 409, 429, 5xx) is not an outcome, and has no class. But a 500
+    that Stripe repeats under the key ends the attempt: it is ours to mend, with another key.
     """
     if status in _REFUSED_BEFORE_READ:
         return ErrorClass.OURS_TO_MEND

@@ -84,11 +84,20 @@ def charge_fact(
     *,
     attempt: int | None = None,
     charge: str | None = None,
+    payment_intent: str | None = None,
     **detail: str,
 ) -> ChargeFact:
-    """A fact; `charge` is the id of Stripe's charge, where it is known. Empty details are left out."""
+    """A fact; `charge` and `payment_intent` are Stripe's ids, where they are known. Empty details are left
+    out."""
     said = {name: value for name, value in detail.items() if value}
-    return Fact(kind, at, source, ids(charge=charge), said, "" if attempt is None else str(attempt))
+    return Fact(
+        kind,
+        at,
+        source,
+        ids(charge=charge, payment_intent=payment_intent),
+        said,
+        "" if attempt is None else str(attempt),
+    )
 
 
 def charge_fact_from_plain(plain: Mapping[str, Any]) -> ChargeFact:

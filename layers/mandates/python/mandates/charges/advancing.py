@@ -1,0 +1,94 @@
+"""Takes the steps of a charge that are due, one after the other, until there is nothing to do now.
+
+`next_step` (core/charging/steps.py) says which. After each step the charge is as it is stored, so a crash
+between two steps, or two workers at once, lead to the same end.
+"""
+
+from dataclasses import replace
+
+from mandates.charges.attempting import begin, confirm_again, find_out
+from mandates.charges.context import SOURCE, Charging, Taken
+from mandates.charges.creating import create_intent
+from mandates.charges.ending import cancel, end
+from mandates.charges.examining import examine
+from mandates.charges.reading import count_ours_to_mend, read_intent
+from mandates.core.charging.charge import due_at
+from mandates.core.charging.head import Charge
+from mandates.core.charging.steps import (
+    Begin,
+    CancelIntent,
+    ConfirmAgain,
+    CreateIntent,
+    End,
+    Examine,
+    FindOut,
+    Nothing,
+    ReadIntent,
+    next_step,
+)
+from mandates.core.clock import Instant
+from mandates.core.errors import NotFound
+from mandates.gateway.payment_intents import PaymentRefused
+from mandates.store.charges import DueCharge, look_later, read_charge
+
+MOST_STEPS = 12
+"""More than any charge needs at once."""
+
+
+def advance(charge_id: str, charging: Charging) -> Charge:
+    """The charge after every step that was due.
+
+    Raises StripeUnavailable, StripeRefused, Busy or StoreError, with everything recorded that was learnt
+    until then; NotFound if there is no such charge.
+    """
+    charge = read_charge(charge_id)
+    if charge is None:
+        raise NotFound(f"there is no charge {charge_id}")
+    taken = Taken(charge)
+    for _ in range(MOST_STEPS):
+        before, taken = taken.charge, _take_step(taken.charge, charging)
+        if taken.again_at is not None or taken.charge.entries == before.entries:
+            break
+    return _looked_at_later(taken, charging)
+
+
+def _take_step(charge: Charge, charging: Charging) -> Taken:
+    gateway, clock = charging.gateway, charging.clock
+    match next_step(charge.facts, Instant(clock()).seconds):
+        case CreateIntent():
+            return _create(charge, charging)
+        case Begin(attempt):
+            return begin(charge, attempt, charging)
+        case ConfirmAgain(attempt):
+            return confirm_again(charge, attempt, charging)
+        case FindOut(attempt):
+            return find_out(charge, attempt, charging)
+        case ReadIntent(attempt):
+            return read_intent(charge, attempt, charging, confirm_in_flight=False)
+        case Examine(attempt, failure):
+            return examine(charge, attempt, failure, charging)
+        case End(reason):
+            return end(charge, reason, gateway, clock, source=SOURCE)
+        case CancelIntent():
+            return cancel(charge, gateway, clock, source=SOURCE)
+        case Nothing():
+            return Taken(charge)
+
+
+def _create(charge: Charge, charging: Charging) -> Taken:
+    """A refusal that is ours to mend leaves the charge pending, and it is tried again less and less often."""
+    try:
+        return create_intent(charge, charging)
+    except PaymentRefused as refused:
+        count_ours_to_mend(refused.error)
+        return Taken(charge)
+
+
+def _looked_at_later(taken: Taken, charging: Charging) -> Charge:
+    """The charge, due when somebody should look at it again. Without that it would stay due."""
+    charge = taken.charge
+    again_at = taken.again_at or due_at(charge.facts, Instant(charging.clock()).seconds)
+    if charge.due_at is not None and again_at is not None and again_at != charge.due_at:
+        look_later(DueCharge(charge.charge_id, charge.due_at), again_at)
+        return replace(charge, due_at=again_at)
+    return charge

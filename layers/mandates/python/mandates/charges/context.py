@@ -1,0 +1,34 @@
+"""What the steps of a charge are taken with, and what a step comes to."""
+
+from dataclasses import dataclass
+
+from mandates.core.charging.head import Charge
+from mandates.core.clock import Clock
+from mandates.gateway.client import Gateway
+from mandates.runtime.deadline import TimeLeft
+
+SOURCE = "api:advance_charges"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charging:
+    """`time_left` says how many seconds calls to Stripe still have.
+
+    `return_required` and `send_stripe_mandate` are parameters of the stack: whether a mandate is charged only
+    once its customer was seen to come back from the set-up, and whether a confirm names Stripe's Mandate.
+    """
+
+    gateway: Gateway
+    clock: Clock
+    time_left: TimeLeft
+    return_required: bool
+    send_stripe_mandate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The charge after a step. `again_at` (epoch seconds) is when somebody should look at it again, if the
+    step knows that better than the charge's facts; nothing else is done until then."""
+
+    charge: Charge
+    again_at: int | None = None
