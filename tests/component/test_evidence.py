@@ -424,6 +424,24 @@ def test_terms_in_any_language_have_all_their_characters(world: World, locale: s
     assert b"pdfaid:part>3<" in base64.b64decode(answered["body"])
 
 
+def test_the_calendar_that_terms_name_is_shown_and_verified(world: World) -> None:
+    world.terms = replace(world.terms, version="zoned", time_zone="America/New_York")
+    publish_terms(world.terms, Instant(time.time()))
+    data = pack(world, world.begun()["mandate_id"])
+    signed = json.loads(data)
+    assert signed["evidence"]["terms"]["document"]["time_zone"] == "America/New_York"
+    assert problems(world, data) == []
+    with_calendar = texts_drawn(world, signed)
+    del signed["evidence"]["terms"]["document"]["time_zone"]
+    assert with_calendar > texts_drawn(world, signed)
+
+
+def texts_drawn(world: World, signed: dict[str, Any]) -> int:
+    """How many pieces of text the PDF's pages have."""
+    pdf: bytes = world.function("render_evidence").render(signed)
+    return sum(stream.count(b"<</MCID ") for stream in streams(pdf))
+
+
 @pytest.mark.parametrize(
     ("locale", "face"),
     [
