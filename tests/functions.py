@@ -58,12 +58,14 @@ NONE_FAILED = "'batchItemFailures': []"
 class Sample:
     """What a function answers to a sample event: that status (None if not HTTP), and `contains` in its text.
 
-    `customer`: whether the sample's customer and mandate exist beforehand.
+    `customer`: whether the sample's customer and mandate exist beforehand; `active`: and whether that mandate
+    may be charged.
     """
 
     status: int | None
     contains: str
     customer: bool = True
+    active: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +189,41 @@ FUNCTIONS: Mapping[str, Function] = {
         may={MANDATES: {READ, PUT, UPDATE}, SUBJECTS: {READ}},
         routes={"POST /mandates/{mandate_id}/revoke": TOKEN},
         samples={"by_customer": Sample(200, "revoked")},
+    ),
+    "CreateCharge": Function(
+        clients=("dynamodb",),
+        must_not_load=JWT,
+        longest_start=2.6,  # pynamodb and stripe
+        may={
+            CHARGES: {READ, CHECK, PUT, UPDATE},
+            MANDATES: {READ, CHECK},
+            SUBJECTS: {READ, CHECK},
+            TERMS: {READ},
+        },
+        routes={"POST /mandates/{mandate_id}/charges": TOKEN},
+        samples={"create": Sample(201, '"status": "pending"', active=True)},
+    ),
+    "ReadCharges": Function(
+        clients=("dynamodb",),
+        must_not_load=STRIPE | JWT,
+        longest_start=2.0,
+        may={
+            CHARGES: {READ},
+            "${ChargesTable.Arn}/index/by_created": {QUERY},
+            MANDATES: {READ},
+            SUBJECTS: {READ},
+            TERMS: {READ},
+        },
+        routes={
+            "GET /charges/{charge_id}": TOKEN,
+            "GET /mandates/{mandate_id}/charges": TOKEN,
+            "POST /mandates/{mandate_id}/charges/check": TOKEN,
+        },
+        samples={
+            "charges_of_mandate": Sample(200, '"charges": []'),
+            "check": Sample(200, '"permitted": true', active=True),
+            "one_charge": Sample(200, CHARGE),
+        },
     ),
     "ExportEvidence": Function(
         clients=("kms", "dynamodb"),

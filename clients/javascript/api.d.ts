@@ -252,6 +252,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/mandates/{mandate_id}/charges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
+                 * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
+                 */
+                mandate_id: components["parameters"]["MandateId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * The mandate's charges
+         * @description **Who:** the customer whose mandate it is, or a service with `mandates:read`. **Safe to repeat.**
+         *
+         *     Newest first, page by page. A charge made in the last few seconds may be missing. Ask for it by its id: that
+         *     answer always includes the latest write.
+         */
+        get: operations["listCharges"];
+        put?: never;
+        /**
+         * Charge the mandate once
+         * @description **Who:** a service with `charges:write`. A customer is refused, even for their own mandate.
+         *
+         *     **Safe to repeat** with the same `Idempotency-Key` and body: one key is one charge of the mandate, for as long as
+         *     the charge is kept. 201 means that this request made the charge, 200 that an earlier one did. After 429, a 5xx
+         *     or no answer at all, send the same request again **under the same key**. A refusal (409) uses no key up.
+         *
+         *     201 says nothing about the money: read `status`. A decline is an outcome, not an error. What is not final is
+         *     followed up here without another request: soft declines are tried again until `charge_by`. Read the charge
+         *     again later, or subscribe to the events of your stack.
+         *
+         *     `reference` guards against a second charge under another key: while a charge with the same reference is not
+         *     final, or once it succeeded, another one is refused.
+         */
+        post: operations["createCharge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mandates/{mandate_id}/charges/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
+                 * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
+                 */
+                mandate_id: components["parameters"]["MandateId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Whether a charge is permitted, without charging
+         * @description **Who:** a service with `charges:write`. A customer is refused, even for their own mandate.
+         *     **Safe to repeat;** nothing is charged and nothing is written.
+         *
+         *     The answer is the one that `POST /mandates/{mandate_id}/charges` would decide by at that instant. It reserves
+         *     nothing: another charge may come first.
+         */
+        post: operations["checkCharge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/charges/{charge_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /mandates/{mandate_id}/charges` returned it. An id that no charge has gets 404.
+                 * @example chg_aaaaaaaaaaaaaaaaaaaaaaaa_bbbbbbbbbbbbbbbb
+                 */
+                charge_id: components["parameters"]["ChargeId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * A charge as it is now
+         * @description **Who:** the customer whose mandate was charged, or a service with `mandates:read`. **Safe to repeat.**
+         *
+         *     Only a service sees `payment_intent_id` and `failure`.
+         */
+        get: operations["getCharge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/mandates/{mandate_id}/evidence": {
         parameters: {
             query?: {
@@ -399,20 +501,38 @@ export interface components {
             current_digest?: components["schemas"]["Digest"];
             current_locale?: components["schemas"]["Locale"];
             current_wording_digest?: components["schemas"]["Digest"];
+            /** @description `charge_not_permitted`: everything that stands in the way. */
+            reasons?: components["schemas"]["ChargeReason"][];
+            /** @description `charge_not_permitted`: what is left of the current period. Null without a limit for a period. */
+            left?: number | null;
+            /**
+             * @description `charge_not_permitted`: the currency that was agreed, which is that of `left`.
+             * @enum {unknown}
+             */
+            currency?: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
+            /**
+             * Format: date-time
+             * @description `charge_not_permitted`: the first instant at which the charge would be permitted if nothing else changes. Null if time alone does not help.
+             */
+            earliest?: string | null;
+            /** @description `charge_not_permitted`: the charge that has the same reference, if there is one. */
+            charge_id?: string;
             /** @description `stripe_refused`, `stripe_unavailable`, `unknown_at_stripe`, `redirect_refused_by_stripe`: Stripe's own code. */
             stripe_code?: string | null;
             /** @description `stripe_refused`, `stripe_unavailable`, `unknown_at_stripe`: Stripe's id of the request, if it answered. */
             stripe_request_id?: string | null;
-        } & (unknown & unknown & unknown);
+        } & (unknown & unknown & unknown & unknown);
         /**
          * @description | code | what to do |
          *     |---|---|
          *     | `access_denied` | From the gateway: this token does not reach this API. Use another. |
          *     | `bad_request` | From the gateway: the request did not get through. Don't repeat it unchanged. |
          *     | `busy` | Send the same request again after `Retry-After`. |
+         *     | `charge_not_permitted` | Act on `reasons`; send the same request again at `earliest`, if there is one. |
          *     | `consent_required` | Ask the customer to opt in, then send `accepted: true`. |
          *     | `customer_already_linked` | A person decides which Stripe customer is the right one. |
          *     | `customer_required` | Call `PUT /customers/{customer_id}`, then send the same request again. |
+         *     | `idempotency_key_reused` | Use another key for another charge, or repeat the first body unchanged. |
          *     | `insufficient_scope` | Use a token that may do this: the customer's own, or a service's with the scope in `detail`. |
          *     | `internal_error` | Send the same request again a little later. |
          *     | `invalid_event` | The body is not a Stripe event. |
@@ -439,7 +559,7 @@ export interface components {
          *     | `wrong_return_token` | Post the `return_token` of the exact address that Stripe sent the browser back to. |
          * @enum {unknown}
          */
-        ProblemCode: "access_denied" | "bad_request" | "busy" | "consent_required" | "customer_already_linked" | "customer_required" | "insufficient_scope" | "internal_error" | "invalid_event" | "invalid_request" | "invalid_signature" | "ledger_unreadable" | "no_terms" | "not_acceptable" | "not_found" | "not_queued" | "redirect_not_allowed" | "redirect_refused_by_stripe" | "request_blocked" | "request_too_large" | "stripe_customer_unknown" | "stripe_refused" | "stripe_unavailable" | "terms_changed" | "too_many_checkouts" | "too_many_requests" | "unauthenticated" | "unknown_at_stripe" | "unsupported_media_type" | "wrong_return_token";
+        ProblemCode: "access_denied" | "bad_request" | "busy" | "charge_not_permitted" | "consent_required" | "customer_already_linked" | "customer_required" | "idempotency_key_reused" | "insufficient_scope" | "internal_error" | "invalid_event" | "invalid_request" | "invalid_signature" | "ledger_unreadable" | "no_terms" | "not_acceptable" | "not_found" | "not_queued" | "redirect_not_allowed" | "redirect_refused_by_stripe" | "request_blocked" | "request_too_large" | "stripe_customer_unknown" | "stripe_refused" | "stripe_unavailable" | "terms_changed" | "too_many_checkouts" | "too_many_requests" | "unauthenticated" | "unknown_at_stripe" | "unsupported_media_type" | "wrong_return_token";
         Id: string;
         /** @description 1 to 255 printable characters. Not allowed: invisible characters, characters that set the direction of text, spaces other than U+0020. */
         PathId: string;
@@ -671,6 +791,159 @@ export interface components {
         };
         /** @enum {unknown} */
         FactKind: "consent_accepted" | "session_created" | "session_completed" | "session_expired" | "session_cancelled" | "setup_succeeded" | "setup_failed" | "setup_canceled" | "returned" | "charge_mandate_invalid" | "revoked" | "detached" | "mandate_inactive" | "deleted";
+        ChargeRequest: {
+            /** @description In minor units of the currency, as an integer: 1000 is $10.00, and ¥1,000. Texts, fractions and exponents are refused. */
+            amount: number;
+            /**
+             * @description The currency that was agreed, in lower case (ISO 4217).
+             * @enum {unknown}
+             */
+            currency: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
+            /** @description Your own name for what is paid, such as the number of an order. Two charges of a mandate can't both succeed under one reference. Put no personal data here. */
+            reference: string;
+            /** @description What the customer is shown. No control characters, and none that set the direction of text. Put no personal data here. */
+            description: string;
+            /**
+             * @description No attempt begins from then on, and the charge ends. RFC 3339 with an offset; at most 30 days ahead. Left out or null: 8 days after the first request.
+             * @default null
+             */
+            charge_by?: string | null;
+        };
+        ChargeCheckRequest: {
+            /** @description In minor units of the currency, as an integer: 1000 is $10.00, and ¥1,000. Texts, fractions and exponents are refused. */
+            amount: number;
+            /**
+             * @description The currency that was agreed, in lower case (ISO 4217).
+             * @enum {unknown}
+             */
+            currency: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
+            /** @description Your own name for what is paid, such as the number of an order. Two charges of a mandate can't both succeed under one reference. Put no personal data here. */
+            reference: string;
+            /** @description What the customer is shown. No control characters, and none that set the direction of text. Put no personal data here. */
+            description: string;
+            /**
+             * @description No attempt begins from then on, and the charge ends. RFC 3339 with an offset; at most 30 days ahead. Left out or null: 8 days after the first request.
+             * @default null
+             */
+            charge_by?: string | null;
+            /**
+             * @description The instant to decide for, at most ten years ahead, with what is known now. RFC 3339 with an offset. Left out, null or past: now.
+             * @default null
+             */
+            at?: string | null;
+        };
+        /**
+         * @description | status | meaning | what you do |
+         *     |---|---|---|
+         *     | `pending` | Reserved; an attempt is about to begin or has no outcome yet. | Nothing; read it again. |
+         *     | `processing` | Stripe has not decided, or the charge is being ended. It can take days. | Nothing; don't ship yet. |
+         *     | `retrying` | A soft decline. The next attempt is at `next_attempt_at`. | Nothing. |
+         *     | `needs_customer` | Only the customer can help. It ends at `charge_by` unless they do. | Write to the customer. |
+         *     | `succeeded` | The money was taken. Final. | Deliver. |
+         *     | `failed` | It ended without money, for `end_reason`. Final. | Charge another way. |
+         *     | `canceled` | It was called off, for `end_reason`. Final. | Don't deliver. |
+         * @enum {unknown}
+         */
+        ChargeStatus: "pending" | "processing" | "retrying" | "needs_customer" | "succeeded" | "failed" | "canceled";
+        /**
+         * @description | reason | meaning | what you do |
+         *     |---|---|---|
+         *     | `mandate_not_active` | The set-up is not finished, or expired. | Have the customer finish it or begin anew. |
+         *     | `mandate_revoked` | The permission was withdrawn. | Stop. Only a new consent helps. |
+         *     | `return_not_seen` | This stack charges only after the customer came back from Stripe's page. | Have the return page post its token. |
+         *     | `currency_not_agreed` | The terms are in another currency. | Charge in `currency`. |
+         *     | `amount_not_agreed` | The terms fix another amount. | Charge the agreed amount. |
+         *     | `above_charge_limit` | More than was agreed for each charge. | Charge less, or ask for a new consent. |
+         *     | `above_period_limit` | More than is left of the period. | Charge at most `left`, or wait until `earliest`. |
+         *     | `too_frequent` | The current window of the recurring consent has its charge. | Wait until `earliest`. |
+         *     | `one_time_already_used` | The consent was for one charge. | Ask for a new consent. |
+         *     | `before_start` | The first agreed day has not begun. | Wait until `earliest`. |
+         *     | `after_end` | The last agreed day is over. | Ask for a new consent. |
+         *     | `notice_required` | The terms promise notice of each charge, and none is recorded. | Notices can't be recorded yet: such a mandate can't be charged. |
+         *     | `in_progress` | A charge with this reference is not final. | Read `charge_id`. |
+         *     | `already_charged` | A charge with this reference succeeded. | Read `charge_id`; deliver once. |
+         *     | `too_many_attempts` | Ten attempts were declined today, or this charge had ten. | Wait until `earliest`; ask the customer. |
+         *     | `charging_paused` | An operator paused charging, or errors about mandates did. | Repeat later. |
+         * @enum {unknown}
+         */
+        ChargeReason: "mandate_not_active" | "mandate_revoked" | "return_not_seen" | "currency_not_agreed" | "amount_not_agreed" | "above_charge_limit" | "above_period_limit" | "too_frequent" | "one_time_already_used" | "before_start" | "after_end" | "notice_required" | "in_progress" | "already_charged" | "too_many_attempts" | "charging_paused";
+        /**
+         * @description `declined`: Stripe says that it can't succeed. `not_permitted`: another attempt is refused until `charge_by`.
+         *     `overdue`: `charge_by` has passed. `withdrawn`: the mandate was withdrawn. `canceled`: somebody cancelled it.
+         * @enum {unknown}
+         */
+        ChargeEndReason: "declined" | "not_permitted" | "overdue" | "withdrawn" | "canceled";
+        /**
+         * @description `soft`: it may pass, and is tried again. `customer`: only the customer can help. `final`: it can't succeed.
+         *     `mandate`: Stripe says that its Mandate is invalid. `state`: the payment method or the PaymentIntent is not as it
+         *     should be. `ours_to_mend`: the request, the key or the account is wrong; the operator is told.
+         * @enum {unknown}
+         */
+        ChargeFailureClass: "soft" | "customer" | "final" | "mandate" | "state" | "ours_to_mend";
+        /** @description Only a service sees `payment_intent_id` and `failure`. */
+        Charge: {
+            charge_id: components["schemas"]["Id"];
+            mandate_id: components["schemas"]["Id"];
+            status: components["schemas"]["ChargeStatus"];
+            amount: components["schemas"]["Amount"];
+            /**
+             * @description ISO 4217.
+             * @enum {unknown}
+             */
+            currency: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
+            reference: string;
+            description: string;
+            created_at: components["schemas"]["Time"];
+            charge_by: components["schemas"]["Time"];
+            /** @description How many attempts were begun. */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When the next attempt is due; null unless it is `retrying`.
+             */
+            next_attempt_at: string | null;
+            /** @description Why it ended without money; null unless it is `failed` or `canceled`. */
+            end_reason: components["schemas"]["ChargeEndReason"] | null;
+            payment_intent_id?: components["schemas"]["IdOnceKnown"];
+            /** @description Why the newest attempt failed, in Stripe's codes; null if it did not, or if the charge succeeded. */
+            failure?: {
+                class: components["schemas"]["ChargeFailureClass"];
+                code: string | null;
+                decline_code: string | null;
+            } | null;
+        };
+        ChargeList: {
+            charges: components["schemas"]["Charge"][];
+            next_cursor: components["schemas"]["NextCursor"];
+        };
+        ChargeDecision: {
+            permitted: boolean;
+            /** @description Everything that stands in the way; empty if it is permitted. */
+            reasons: components["schemas"]["ChargeReason"][];
+            /** @description What is left of the period before this charge. Null without a limit for a period. */
+            left: number | null;
+            /**
+             * @description The currency that was agreed, which is that of `left`.
+             * @enum {unknown}
+             */
+            currency: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
+            /**
+             * Format: date-time
+             * @description The first instant, not before the one decided for, at which the charge is permitted if nothing else changes. Null if time alone does not help.
+             */
+            earliest: string | null;
+            /** @description The calendar period whose limit counts, in the consent's time zone; null without such a limit. */
+            period: components["schemas"]["Span"] | null;
+            /** @description The span of a recurring or one-time consent that has room for one charge; null for any other consent. */
+            window: components["schemas"]["Span"] | null;
+        };
+        /** @description From `start` until just before `end`. Null where it has no such bound. */
+        Span: {
+            start: components["schemas"]["TimeOrNone"];
+            end: components["schemas"]["TimeOrNone"];
+        };
+        /** Format: date-time */
+        TimeOrNone: string | null;
         EvidencePack: {
             evidence: components["schemas"]["Evidence"];
             /** @description A signature over the canonical bytes of `evidence`. */
@@ -1031,8 +1304,8 @@ export interface components {
                 };
             };
         };
-        /** @description `internal_error`: something went wrong here and is in the logs; send the same request again a little later. `ledger_unreadable`: what is stored was altered and can't be read; `detail` has the command that says where. Repeating does not help. */
-        EvidenceError: {
+        /** @description `internal_error`: something went wrong here and is in the logs; send the same request again a little later. `ledger_unreadable`: what is stored was altered and can't be relied on; `detail` says what. Repeating does not help. */
+        UnreadableError: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfterIfItHelps"];
                 "Cache-Control": components["headers"]["NoStore"];
@@ -1134,6 +1407,16 @@ export interface components {
          * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
          */
         MandateId: components["schemas"]["PathId"];
+        /**
+         * @description As `POST /mandates/{mandate_id}/charges` returned it. An id that no charge has gets 404.
+         * @example chg_aaaaaaaaaaaaaaaaaaaaaaaa_bbbbbbbbbbbbbbbb
+         */
+        ChargeId: components["schemas"]["PathId"];
+        /**
+         * @description A key of your own for each charge, such as a UUID or the id of your invoice. It counts within one mandate. A second such header is refused.
+         * @example invoice-2026-0042
+         */
+        IdempotencyKey: string;
         /**
          * @description As `POST /checkout-sessions` returned it, or as Stripe put it into `success_url`.
          * @example cs_test_example
@@ -1755,6 +2038,256 @@ export interface operations {
             default: components["responses"]["Gateway"];
         };
     };
+    listCharges: {
+        parameters: {
+            query?: {
+                /** @description The most items on one page. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the previous page, unchanged. Left out or empty: the first page. A cursor that did not come from here is refused. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
+                 * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
+                 */
+                mandate_id: components["parameters"]["MandateId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of charges. The list is empty for a mandate without any. */
+            200: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChargeList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            default: components["responses"]["Gateway"];
+        };
+    };
+    createCharge: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description A key of your own for each charge, such as a UUID or the id of your invoice. It counts within one mandate. A second such header is refused.
+                 * @example invoice-2026-0042
+                 */
+                "Idempotency-Key": components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
+                 * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
+                 */
+                mandate_id: components["parameters"]["MandateId"];
+            };
+            cookie?: never;
+        };
+        /** @description At most 64 KB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChargeRequest"];
+            };
+        };
+        responses: {
+            /** @description The charge that an earlier request made under this key, as it is now. */
+            200: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Charge"];
+                };
+            };
+            /** @description A new charge, whatever its status. */
+            201: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Charge"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /**
+             * @description `charge_not_permitted`: nothing was charged, and nothing was written. `reasons` has all that apply.
+             *     `earliest` is when the same charge would be permitted if nothing else changes.
+             */
+            409: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "charge_not_permitted";
+                    };
+                };
+            };
+            413: components["responses"]["RequestTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `idempotency_key_reused`: the key is that of a charge which was requested with another body. */
+            422: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "idempotency_key_reused";
+                    };
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["UnreadableError"];
+            503: components["responses"]["Busy"];
+            default: components["responses"]["Gateway"];
+        };
+    };
+    checkCharge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
+                 * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
+                 */
+                mandate_id: components["parameters"]["MandateId"];
+            };
+            cookie?: never;
+        };
+        /** @description At most 64 KB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChargeCheckRequest"];
+            };
+        };
+        responses: {
+            /** @description Whether it is permitted, and why not. */
+            200: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChargeDecision"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["RequestTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["UnreadableError"];
+            default: components["responses"]["Gateway"];
+        };
+    };
+    getCharge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /mandates/{mandate_id}/charges` returned it. An id that no charge has gets 404.
+                 * @example chg_aaaaaaaaaaaaaaaaaaaaaaaa_bbbbbbbbbbbbbbbb
+                 */
+                charge_id: components["parameters"]["ChargeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The charge. */
+            200: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Charge"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            default: components["responses"]["Gateway"];
+        };
+    };
     getEvidence: {
         parameters: {
             query?: {
@@ -1792,7 +2325,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["EvidenceError"];
+            500: components["responses"]["UnreadableError"];
             503: components["responses"]["Busy"];
             default: components["responses"]["Gateway"];
         };
@@ -1854,7 +2387,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["EvidenceError"];
+            500: components["responses"]["UnreadableError"];
             503: components["responses"]["Busy"];
             default: components["responses"]["Gateway"];
         };

@@ -7,20 +7,18 @@ from collections.abc import Callable
 import msgspec
 
 from mandates.api.callers import NOT_YOURS, Caller, Scope, caller_of
-from mandates.api.cursors import from_cursor, to_cursor
+from mandates.api.cursors import from_cursor, page_size, to_cursor
 from mandates.api.ownership import ledger_status, mandate_for
 from mandates.api.requests import Request, api
 from mandates.api.responses import Response
 from mandates.api.views import ledger_view, mandate_view
-from mandates.core.errors import InvalidRequest, NotFound
+from mandates.core.errors import NotFound
 from mandates.ledger.contributing import statuses
 from mandates.runtime import settings
 from mandates.runtime.addresses import normalised_origins
 from mandates.store import tables
 from mandates.store.customers import read_customer
 from mandates.store.mandates import LedgerPosition, Position, last_entry, page_of_ledger, page_of_mandates
-
-MOST_PER_PAGE = 100
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -47,7 +45,7 @@ def handler(request: Request) -> Response:
 def one_mandate(request: Request, caller: Caller) -> Response:
     mandate = mandate_for(caller, request.path_id("mandate_id"), Scope.MANDATES_READ)
     after = from_cursor(request.query.get("cursor"), LedgerPosition)
-    entries, position = page_of_ledger(mandate, limit(request), after)
+    entries, position = page_of_ledger(mandate, page_size(request.query), after)
     status = statuses([mandate])[mandate.mandate_id]
     return Response(
         200,
@@ -64,7 +62,7 @@ def mandates_of_customer(request: Request, caller: Caller) -> Response:
     customer_id = request.path_id("customer_id")
     caller.must_reach(customer_id, Scope.MANDATES_READ)
     after = from_cursor(request.query.get("cursor"), Position)
-    mandates, position = page_of_mandates(customer_id, limit(request), after)
+    mandates, position = page_of_mandates(customer_id, page_size(request.query), after)
     known = statuses(mandates)
     return Response(
         200,
@@ -73,13 +71,6 @@ def mandates_of_customer(request: Request, caller: Caller) -> Response:
             "next_cursor": to_cursor(position) if position else None,
         },
     )
-
-
-def limit(request: Request) -> int:
-    wanted = request.query.get("limit", "20")
-    if not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 3 and 1 <= int(wanted) <= MOST_PER_PAGE):
-        raise InvalidRequest(f"limit must be a whole number from 1 to {MOST_PER_PAGE}")
-    return int(wanted)
 
 
 def one_customer(request: Request, caller: Caller) -> Response:

@@ -19,29 +19,20 @@ from tests.component.test_openapi import (
     EVIDENCE,
     EVIDENCE_PDF,
     GET_MANDATE,
+    LIST_CHARGES,
     LIST_MANDATES,
     ONLY_CUSTOMERS,
     RETURN,
-    RETURN_PAGE,
-    REVOKE,
     VALID,
     WEBHOOK,
     WITH_BODY,
     send,
+    subject_of,
 )
-from tests.component.world import CUSTOMER, STRANGER, World, customer, service
+from tests.component.world import STRANGER, World, customer, service
 
 WITH_PATH = [name for name in CONTRACT.operations if "{" in name]
 WITH_TOKEN = [name for name, one in CONTRACT.operations.items() if one.get("security") != []]
-OF_A_MANDATE = {GET_MANDATE, REVOKE, EVIDENCE, EVIDENCE_PDF}
-
-
-def subject_of(world: World, operation: str) -> str:
-    """What an operation's path names: of the customer who has a mandate and an open session."""
-    opened = world.begun()
-    if operation in OF_A_MANDATE:
-        return str(opened["mandate_id"])
-    return str(opened["checkout_session_id"]) if operation in {RETURN_PAGE, RETURN} else CUSTOMER
 
 
 def body_for(world: World, operation: str) -> Any:
@@ -109,10 +100,10 @@ def test_the_documents_pattern_is_the_codes_for_every_character() -> None:
 # ------------------------------------------------------------------------------------------ query
 
 
-@pytest.mark.parametrize("operation", [LIST_MANDATES, GET_MANDATE])
+@pytest.mark.parametrize("operation", [LIST_MANDATES, GET_MANDATE, LIST_CHARGES])
 def test_the_document_takes_the_page_sizes_that_the_handler_takes(world: World, operation: str) -> None:
     limit = CONTRACT.document["components"]["parameters"]["Limit"]["schema"]
-    subject = {LIST_MANDATES: CUSTOMER, GET_MANDATE: world.begun()["mandate_id"]}[operation]
+    subject = subject_of(world, operation)
     for text in ("-1", "0", "1", "1.5", "20", "100", "101", "999", "1000", "x", ""):
         answer = send(world, operation, subject, caller=BACK_END, query={"limit": text})
         value = int(text) if re.fullmatch("-?[0-9]+", text) else text
@@ -147,7 +138,7 @@ def who_may(operation: str) -> tuple[bool, str | None]:
     """By the document: whether the customer may; and the scope a service needs, None if it may not."""
     said = CONTRACT.operations[operation]["description"]
     who = said[said.index("**Who:**") : said.index("**Safe to repeat")]
-    scope = re.search(r"service with `(mandates:\w+)`", who)
+    scope = re.search(r"service with `(\w+:\w+)`", who)
     return "customer" in who and "A customer is refused" not in who, scope[1] if scope else None
 
 

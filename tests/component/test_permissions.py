@@ -184,6 +184,7 @@ def everything(world: World) -> World:
             headers={"Accept": "application/pdf"},
         )
         assert made.status == 200
+    charged(world, fourth["mandate_id"])
     customers_found_deleted(world)
     reconciled_and_swept(world)
     a_charge_that_succeeds(world)
@@ -202,6 +203,14 @@ def everything(world: World) -> World:
 def a_charge_that_succeeds(world: World) -> None:
     charge = begun(with_intent(reserved(active_mandate(terms()), NOW).charge), 1)
     assert world.process([charge_event(charge, SUCCEEDED)]) == []
+
+
+def charged(world: World, mandate_id: str) -> None:
+    made = world.charge(mandate_id)
+    assert made.status == 201
+    assert world.get_charge(made.body["charge_id"]).status == 200
+    assert len(world.list_charges(mandate_id).body["charges"]) == 1
+    assert world.check_charge(mandate_id, reference="another").body["permitted"]
 
 
 def customers_found_deleted(world: World) -> None:

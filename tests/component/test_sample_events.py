@@ -20,8 +20,8 @@ from mandates.core.faults import faults
 from mandates.core.ledger import PersonalValue, first_broken
 from mandates.core.record import Record, proven, told_of_subjects
 from mandates.core.return_tokens import expecting
-from mandates.core.subjects import stripe_customer_subject
-from mandates.core.terms import checked
+from mandates.core.subjects import payment_method_subject, stripe_customer_subject
+from mandates.core.terms import Terms, checked
 from mandates.ledger.contributing import statuses
 from mandates.ledger.stream import added_entries, entry_in
 from mandates.store.charges import commit_charge, read_charge
@@ -63,8 +63,8 @@ def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         SCOPE_PREFIX="",
     )
     if expected.customer:
-        a_customer_with_a_mandate(at_stripe)
-    if path.stem == "charged":
+        a_customer_with_a_mandate(at_stripe, world.terms, active=expected.active)
+    if path.stem in {"charged", "one_charge"}:
         a_charge_that_was_begun()
     function = world.function(path.parent.name)
     if path.parent.name == "receive_webhook":
@@ -154,22 +154,36 @@ def a_charge_that_was_begun() -> None:
     commit_charge(begun, now)
 
 
-def a_customer_with_a_mandate(stripe_customer_id: str) -> None:
+def a_customer_with_a_mandate(stripe_customer_id: str, terms: Terms, *, active: bool) -> None:
     now = Instant(time.time())
     claim = Customer("customer-1", 1, "claim", now.seconds, now.text)
     claim_customer(claim)
     resolve_claim(claim, stripe_customer_id)
     mandate = replace(
-        NEW_MANDATE, mandate_id=MANDATE, customer_id="customer-1", stripe_customer_id=stripe_customer_id
+        NEW_MANDATE,
+        mandate_id=MANDATE,
+        customer_id="customer-1",
+        stripe_customer_id=stripe_customer_id,
+        terms_version=terms.version,
+        terms_digest=terms.digest,
     )
     accepted = mandate.accepted(now.seconds, "api:create_checkout_session")
     consent = expecting(accepted, "sample-return-token-of-43-characters-012345")
     opened = Fact(Kind.SESSION_CREATED, now.seconds, consent.source, ids(checkout_session="cs_test_sample"))
-    standing = Subject(stripe_customer_subject(stripe_customer_id))
+    told = [consent, opened, *([set_up(now)] if active else [])]
+    stands_on = [Subject(stripe_customer_subject(stripe_customer_id)), Subject(PAYMENT_METHOD)]
     begun = change(
         mandate,
-        [Contribution(consent.source, (consent,)), Contribution(opened.source, (opened,))],
-        subjects={standing.key: standing},
+        [Contribution(fact.source, (fact,)) for fact in told],
+        subjects={subject.key: subject for subject in stands_on},
         recorded_at=now.text,
     )
     commit([begun], now)
+
+
+PAYMENT_METHOD = payment_method_subject("pm_sample")
+
+
+def set_up(now: Instant) -> Fact:
+    named = ids(setup_intent="seti_sample", payment_method="pm_sample")
+    return Fact(Kind.SETUP_SUCCEEDED, now.seconds, "evt_sample", named)

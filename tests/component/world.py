@@ -28,6 +28,7 @@ from functions.ship_fonts import ship
 from local.journey import consent_to
 from local.stripe_simulator import FaultPlan, RunningSimulator
 from mandates.api.views import terms_view
+from mandates.charges.standing import agreed_terms
 from mandates.core.clock import Instant
 from mandates.core.terms import Terms
 from mandates.store import tables
@@ -139,8 +140,10 @@ class World:
         publish_terms(self.terms, Instant(time.time()))
         self.environment = {
             "ALLOWED_ORIGINS": ORIGIN,
+            "CHARGE_ONLY_AFTER_RETURN": "false",
             "EVIDENCE_KEY_IDS": self.evidence_key_arn,
             "OWNER_MARK": OWNER_MARK,
+            "STATEMENT_DESCRIPTOR": "",
             "STRIPE_API_BASE": self.stripe.url,
             "STRIPE_API_KEY_SECRET_ARN": self.api_key_arn,
             "STRIPE_LIVEMODE": "false",
@@ -160,6 +163,7 @@ class World:
 
     def fresh(self, name: str) -> Any:
         """Another container of the function."""
+        agreed_terms.cache_clear()
         for variable, value in self.environment.items():
             self.monkeypatch.setenv(variable, value)
         path = task_folder(name) / "app.py"
@@ -246,6 +250,60 @@ class World:
             path={"mandate_id": mandate_id},
             body=body or None,
             caller=caller or customer(),
+        )
+
+    def charge(
+        self,
+        mandate_id: str,
+        key: str | None = "key-1",
+        *,
+        caller: Mapping[str, str] | None = None,
+        body: Any = None,
+        **changes: Any,
+    ) -> Answer:
+        """POST /mandates/{mandate_id}/charges with `body`, or a `charge_body` with these changes."""
+        return self.call(
+            "create_charge",
+            "/mandates/{mandate_id}/charges",
+            method="POST",
+            path={"mandate_id": mandate_id},
+            body=charge_body(**changes) if body is None else body,
+            caller=caller or service("charges:write"),
+            headers={} if key is None else {"Idempotency-Key": key},
+        )
+
+    def check_charge(
+        self, mandate_id: str, caller: Mapping[str, str] | None = None, **changes: Any
+    ) -> Answer:
+        return self.call(
+            "read_charges",
+            "/mandates/{mandate_id}/charges/check",
+            method="POST",
+            path={"mandate_id": mandate_id},
+            body=charge_body(**changes),
+            caller=caller or service("charges:write"),
+        )
+
+    def get_charge(self, charge_id: str, caller: Mapping[str, str] | None = None) -> Answer:
+        return self.call(
+            "read_charges",
+            "/charges/{charge_id}",
+            path={"charge_id": charge_id},
+            caller=caller or service("mandates:read"),
+        )
+
+    def list_charges(
+        self,
+        mandate_id: str,
+        query: Mapping[str, str] | None = None,
+        caller: Mapping[str, str] | None = None,
+    ) -> Answer:
+        return self.call(
+            "read_charges",
+            "/mandates/{mandate_id}/charges",
+            path={"mandate_id": mandate_id},
+            query=query,
+            caller=caller or service("mandates:read"),
         )
 
     def release(self, mandate_id: str) -> list[str]:
@@ -401,6 +459,18 @@ def checkout_body(terms: Terms, locale: Any = "en", **changes: Any) -> dict[str,
     return {name: value for name, value in body.items() if value is not ...}
 
 
+def charge_body(**changes: Any) -> dict[str, Any]:
+    """What a back end posts to charge a mandate. A field that is `...` is left out."""
+    body = {
+        "amount": 1299,
+        "currency": "usd",
+        "reference": "order-42",
+        "description": "Order 42 at Example Shop",
+        **changes,
+    }
+    return {name: value for name, value in body.items() if value is not ...}
+
+
 def token_in(address: str) -> str:
     (token,) = parse_qs(urlsplit(address).query)["return_token"]
     return token
@@ -439,11 +509,13 @@ def api_event(
     query: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     with_body = {"Content-Type": "application/json"} if body is not None else {}
+    sent = {"User-Agent": "pytest", "Origin": ORIGIN, **with_body, **(headers or {})}
     return {
         "resource": resource,
         "httpMethod": method,
         "path": resource,
-        "headers": {"User-Agent": "pytest", "Origin": ORIGIN, **with_body, **(headers or {})},
+        "headers": sent,
+        "multiValueHeaders": {name: [value] for name, value in sent.items()},
         "queryStringParameters": dict(query) if query else None,
         "pathParameters": dict(path) if path else None,
         "requestContext": {

@@ -37,6 +37,21 @@ export async function everyRoute(): Promise<string[]> {
   const listed = await ask<"/customers/{customer_id}/mandates", "get">();
   const mandate = await ask<"/mandates/{mandate_id}", "get">();
   const revoked = await ask<"/mandates/{mandate_id}/revoke", "post">({ reason: "requested" });
+  const charge = await ask<"/mandates/{mandate_id}/charges", "post">({
+    amount: 1299,
+    currency: "usd",
+    reference: "order-42",
+    description: "Order 42 at Example Shop",
+  });
+  const charges = await ask<"/mandates/{mandate_id}/charges", "get">();
+  const charged = await ask<"/charges/{charge_id}", "get">();
+  const decision = await ask<"/mandates/{mandate_id}/charges/check", "post">({
+    amount: 1299,
+    currency: "usd",
+    reference: "order-42",
+    description: "Order 42 at Example Shop",
+    at: "2026-12-01T09:00:00+01:00",
+  });
   const pack = await ask<"/mandates/{mandate_id}/evidence", "get">();
   const keys = await ask<"/evidence-keys", "get">();
   const received = await ask<"/webhooks/stripe", "post">({ id: "evt_1", type: "customer.deleted" });
@@ -48,6 +63,8 @@ export async function everyRoute(): Promise<string[]> {
   const isActive: boolean = session.status === "active" || revoked.status === "active";
   // @ts-expect-error: no mandate is ever "paused"
   const isPaused = mandate.status === "paused";
+  // @ts-expect-error: currencies are in lower case
+  await ask<"/mandates/{mandate_id}/charges", "post">({ amount: 1, currency: "USD", reference: "a", description: "b" });
   // @ts-expect-error: the consent must say which wording was shown
   await ask<"/checkout-sessions", "post">({ terms_version: "1", terms_digest: "", accepted: true });
 
@@ -57,6 +74,10 @@ export async function everyRoute(): Promise<string[]> {
     opened.url,
     back.returned.customer ?? "",
     listed.mandates[0]?.mandate_id ?? "",
+    charge.charge_id,
+    charges.charges[0]?.failure?.code ?? "",
+    charged.status === "succeeded" ? "deliver" : "wait",
+    decision.reasons.includes("too_frequent") ? (decision.earliest ?? "never") : "",
     pack.signature.value,
     keys.keys[0]?.fingerprint ?? "",
     String([received.received, cursor, last, isActive, isPaused, pdf]),
@@ -67,6 +88,8 @@ export function advice(problem: Problem): string {
   switch (problem.code) {
     case "terms_changed":
       return `show ${problem.current_version}`;
+    case "charge_not_permitted":
+      return `at ${problem.earliest}, because ${problem.reasons?.join()}`;
     case "busy":
     case "stripe_unavailable":
       return "again";

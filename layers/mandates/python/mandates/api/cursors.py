@@ -1,13 +1,23 @@
-"""Opaque cursors: where a list goes on, in a form that callers return and need not understand."""
+"""Pages of a list: how many items, and opaque cursors that say where it goes on."""
 
 import base64
 import binascii
+from collections.abc import Mapping
 
 import msgspec
 
 from mandates.core.errors import InvalidRequest
 
 MAX_LENGTH = 500
+MOST_PER_PAGE = 100
+
+
+def page_size(query: Mapping[str, str]) -> int:
+    """The query parameter `limit`, 20 if there is none. Raises an InvalidRequest that names it."""
+    wanted = query.get("limit", "20")
+    if not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 3 and 1 <= int(wanted) <= MOST_PER_PAGE):
+        raise InvalidRequest(f"limit must be a whole number from 1 to {MOST_PER_PAGE}")
+    return int(wanted)
 
 
 def to_cursor(position: object) -> str:

@@ -11,8 +11,9 @@ from mandates.core.charging.decision import ChargeRequest, Decision, Standing, U
 from mandates.core.charging.head import Charge
 from mandates.core.charging.reasons import Reason
 from mandates.core.errors import LedgerUnreadable, NotFound
-from mandates.core.facts import Kind, has
+from mandates.core.facts import Kind
 from mandates.core.mandate import Mandate, status
+from mandates.core.return_tokens import By, returns
 from mandates.core.terms import Terms
 from mandates.store.charges import Guard
 from mandates.store.charging_reads import Reference, Used, read_basics, read_used
@@ -62,7 +63,7 @@ def situation_of(
     mandate = basics.mandate
     if mandate is None:
         raise NotFound(f"there is no mandate {mandate_id}")
-    terms = _agreed_terms(mandate.terms_version, mandate.terms_digest)
+    terms = agreed_terms(mandate.terms_version, mandate.terms_digest)
     setup = mandate.facts.get(Kind.SETUP_SUCCEEDED)
     activated_at = setup.at if setup else None
     anchor = date.fromisoformat(basics.anchor) if basics.anchor else None
@@ -70,7 +71,7 @@ def situation_of(
     standing = Standing(
         status=status(mandate.facts, *(subject.facts for subject in used.subjects)),
         activated_at=activated_at,
-        returned=has(mandate.facts, Kind.RETURNED),
+        returned=returns(mandate.facts)[By.CUSTOMER] is not None,
         return_required=return_required,
         paused=basics.pause is not None,
     )
@@ -86,7 +87,7 @@ def situation_of(
 
 
 @lru_cache(maxsize=64)
-def _agreed_terms(version: str, digest: str) -> Terms:
+def agreed_terms(version: str, digest: str) -> Terms:
     """Published terms never change, so a container reads each version once."""
     published = read_terms(version)
     if published is None or published.terms.digest != digest:

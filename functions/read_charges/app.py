@@ -1,0 +1,102 @@
+"""GET /mandates/{mandate_id}/charges and /charges/{charge_id}; POST /mandates/{mandate_id}/charges/check.
+
+The last says whether a charge is permitted, and changes nothing.
+"""
+
+import os
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from mandates.api.callers import NOT_YOURS, Caller, Scope, caller_of
+from mandates.api.charge_requests import ChargeBody, Time, checked_at
+from mandates.api.charge_views import charge_view, decision_view
+from mandates.api.cursors import from_cursor, page_size, to_cursor
+from mandates.api.ownership import mandate_for, mandate_for_service
+from mandates.api.requests import Request, api
+from mandates.api.responses import Response
+from mandates.charges.reserving import check
+from mandates.core.charging.head import Charge
+from mandates.core.charging.ids import CHARGE_ID
+from mandates.core.errors import NotFound
+from mandates.runtime import settings
+from mandates.runtime.addresses import normalised_origins
+from mandates.store import tables
+from mandates.store.charges import ChargePosition, page_of_charges, read_charge
+from mandates.store.mandates import read_heads
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    allowed_origins: frozenset[str]
+    charge_only_after_return: bool
+    charges_table: str
+    mandates_table: str
+    stripe_subjects_table: str
+    terms_table: str
+
+
+class Body(ChargeBody):
+    at: Time | None = None
+
+
+configured = settings.read_settings(Settings, os.environ)
+tables.bind(settings.table_names(configured))
+tables.warm("charges")
+
+
+@api(normalised_origins(configured.allowed_origins))
+def handler(request: Request) -> Response:
+    caller = caller_of(request.authorizer, time.time())
+    route = ROUTES.get(request.resource)
+    if route is None:
+        raise NotFound(NOT_YOURS)
+    return route(request, caller)
+
+
+def charges_of_mandate(request: Request, caller: Caller) -> Response:
+    mandate = mandate_for(caller, request.path_id("mandate_id"), Scope.MANDATES_READ)
+    after = from_cursor(request.query.get("cursor"), ChargePosition)
+    charges, position = page_of_charges(mandate.mandate_id, page_size(request.query), after)
+    return Response(
+        200,
+        {
+            "charges": [charge_view(charge, for_service=caller.is_service) for charge in charges],
+            "next_cursor": to_cursor(position) if position else None,
+        },
+    )
+
+
+def one_charge(request: Request, caller: Caller) -> Response:
+    charge = charge_for(caller, request.path_id("charge_id"), Scope.MANDATES_READ)
+    return Response(200, charge_view(charge, for_service=caller.is_service))
+
+
+def charge_for(caller: Caller, charge_id: str, scope: Scope) -> Charge:
+    """The charge, if the caller may reach its mandate. Raises what `mandate_for` raises."""
+    charge = read_charge(charge_id) if CHARGE_ID.fullmatch(charge_id) else None
+    mandate = read_heads([charge.mandate_id]).get(charge.mandate_id) if charge else None
+    caller.must_reach(mandate.customer_id if mandate else "", scope)
+    if charge is None or mandate is None:
+        raise NotFound(NOT_YOURS)
+    return charge
+
+
+def check_of_mandate(request: Request, caller: Caller) -> Response:
+    mandate = mandate_for_service(caller, request.path_id("mandate_id"), Scope.CHARGES_WRITE)
+    body, now = request.body(Body), int(time.time())
+    checked = check(
+        mandate.mandate_id,
+        body.details,
+        checked_at(body.at, now),
+        time.time,
+        return_required=configured.charge_only_after_return,
+    )
+    return Response(200, decision_view(checked.decision, currency=checked.situation.terms.limits.currency))
+
+
+ROUTES: dict[str, Callable[[Request, Caller], Response]] = {
+    "/mandates/{mandate_id}/charges": charges_of_mandate,
+    "/charges/{charge_id}": one_charge,
+    "/mandates/{mandate_id}/charges/check": check_of_mandate,
+}

@@ -1,0 +1,98 @@
+"""Charges, and answers to whether one is permitted, as the API shows them.
+
+Amounts stay in minor units: whoever shows them knows how many digits the currency has.
+"""
+
+from typing import Any
+
+from mandates.core.charging.calendar import Span
+from mandates.core.charging.charge import ChargeStatus
+from mandates.core.charging.decision import Decision
+from mandates.core.charging.facts import (
+    ChargeKind,
+    EndReason,
+    attempts,
+    failure_class,
+    newest_attempt,
+    of_attempt,
+)
+from mandates.core.charging.head import Charge
+from mandates.core.clock import rfc3339
+
+_ENDED = frozenset({ChargeStatus.FAILED, ChargeStatus.CANCELED})
+
+
+def charge_view(charge: Charge, *, for_service: bool) -> dict[str, Any]:
+    """A customer sees how their charge stands. Only a service sees Stripe's ids and words."""
+    return {
+        "charge_id": charge.charge_id,
+        "mandate_id": charge.mandate_id,
+        "status": str(charge.status),
+        "amount": charge.amount,
+        "currency": charge.currency,
+        "reference": charge.reference,
+        "description": charge.description,
+        "created_at": charge.created_at,
+        "charge_by": rfc3339(charge.charge_by),
+        "attempts": len(attempts(charge.facts)),
+        "next_attempt_at": _next_attempt_at(charge),
+        "end_reason": _end_reason(charge),
+        **(
+            {"payment_intent_id": charge.payment_intent_id, "failure": failure_view(charge)}
+            if for_service
+            else {}
+        ),
+    }
+
+
+def failure_view(charge: Charge) -> dict[str, str | None] | None:
+    """Why the newest attempt failed; None if it did not, or if the charge succeeded all the same."""
+    newest = newest_attempt(charge.facts)
+    failed = of_attempt(charge.facts, ChargeKind.ATTEMPT_FAILED, newest)
+    if failed is None or charge.status is ChargeStatus.SUCCEEDED:
+        return None
+    return {
+        "class": failure_class(charge.facts, newest),
+        "code": failed.detail.get("code"),
+        "decline_code": failed.detail.get("decline_code"),
+    }
+
+
+def decision_view(decision: Decision, *, currency: str) -> dict[str, Any]:
+    """Whether a charge is permitted. `currency` is that of the limits; `left` is in its minor units."""
+    return {
+        "permitted": decision.permitted,
+        "reasons": [str(reason) for reason in decision.reasons],
+        "left": decision.left,
+        "currency": currency,
+        "earliest": _time(decision.earliest),
+        "period": _span_view(decision.period),
+        "window": _span_view(decision.window),
+    }
+
+
+def _span_view(span: Span | None) -> dict[str, str | None] | None:
+    return None if span is None else {"start": _time(span.start), "end": _time(span.end)}
+
+
+def _next_attempt_at(charge: Charge) -> str | None:
+    """None also where the charge ends before another attempt would be due."""
+    if (
+        charge.status is not ChargeStatus.RETRYING
+        or charge.due_at is None
+        or charge.due_at >= charge.charge_by
+    ):
+        return None
+    return rfc3339(charge.due_at)
+
+
+def _end_reason(charge: Charge) -> str | None:
+    """Without a reason of ours, somebody cancelled the PaymentIntent at Stripe."""
+    if charge.status not in _ENDED:
+        return None
+    ending = charge.facts.get(ChargeKind.ENDING)
+    return ending.detail["reason"] if ending else str(EndReason.CANCELED)
+
+
+def _time(instant: int | None) -> str | None:
+    return None if instant is None else rfc3339(instant)
