@@ -1,18 +1,27 @@
 """Stripe's events about a charge are recorded once, in any order; what can't be about it is kept aside."""
 
 import itertools
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from local.stripe_simulator import PaymentPlan
 from mandates.core.charging.chain import ChargeEntry
 from mandates.core.charging.charge import ChargeStatus
 from mandates.core.charging.facts import ChargeKind, EndReason, charge_fact
 from mandates.core.charging.head import Charge
-from mandates.core.charging.ids import charge_id
+from mandates.core.charging.ids import attempt_key, charge_id, create_key
 from mandates.core.charging.reports import PaymentError, facts_of_refusal
 from mandates.core.ledger import first_broken
+from mandates.gateway.payment_intents import (
+    PaymentRefused,
+    StripePaymentIntents,
+    confirm_params,
+    create_params,
+)
 from mandates.revocation.revoking import revoke
 from mandates.store.charge_items import UsageRow
 from mandates.store.charges import read_charge, read_charge_ledger
@@ -28,6 +37,7 @@ from tests.component.charging import (
     active_mandate,
     begun,
     charge_event,
+    head_of,
     reserved,
     told,
     with_intent,
@@ -228,6 +238,102 @@ def test_a_quarantined_event_is_applied_once_its_charge_is_there(world: World) -
     assert world.process([early]) == []
     assert the_record(early).outcome == "applied"
     assert now(charge).status is ChargeStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("of_another", ["mark", "no metadata", "nothing"])
+def test_somebody_elses_payment_leaves_no_record_even_if_it_was_queued(
+    world: World, charge: Charge, of_another: str
+) -> None:
+    foreign = charge_event(charge, SUCCEEDED)
+    match of_another:
+        case "mark":
+            foreign["data"]["object"]["metadata"]["managed_by"] = "another-stack"
+        case "no metadata":
+            del foreign["data"]["object"]["metadata"]
+        case "nothing":  # as a release kept it that did not read the type
+            del foreign["data"]
+    assert world.process([foreign]) == []
+    assert seen(foreign["id"]) == []
+    assert now(charge) == charge
+
+
+# ------------------------------------------------------------------------------------ as Stripe sends
+
+
+def really_begun(world: World) -> tuple[Charge, StripePaymentIntents, str]:
+    """A charge, Stripe's own intents, and the payment method: the attempt is begun and not confirmed."""
+    opened = world.begun()
+    world.stripe.core.authorize(opened["checkout_session_id"])
+    world.run_webhooks()
+    mandate = head_of(opened["mandate_id"])
+    charge = reserved(mandate.mandate_id, time.time()).charge
+    intents = StripePaymentIntents(world.stripe_client())
+    made = intents.create(
+        create_params(
+            charge_id=charge.charge_id,
+            mandate_id=mandate.mandate_id,
+            owner_mark=OWNER_MARK,
+            stripe_customer_id=mandate.stripe_customer_id,
+            amount=charge.amount,
+            currency=charge.currency,
+            reference=charge.reference,
+            description=charge.description,
+            statement_descriptor=None,
+        ),
+        idempotency_key=create_key(charge.charge_id),
+    )
+    assert mandate.payment_method_id
+    return begun(with_intent(charge, made.payment_intent_id), 1), intents, mandate.payment_method_id
+
+
+def confirm(charge: Charge, intents: StripePaymentIntents, payment_method: str, attempt: int = 1) -> None:
+    params = confirm_params(payment_method_id=payment_method)
+    key = attempt_key(charge.charge_id, attempt)
+    with suppress(PaymentRefused):
+        intents.confirm(str(charge.payment_intent_id), params, idempotency_key=key)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        ({"outcome": "succeeded"}, "succeeded"),
+        ({"outcome": "declined"}, "retrying"),
+        ({"outcome": "declined", "charge": False, "code": "authentication_required"}, "needs_customer"),
+        ({"outcome": "requires_action"}, "needs_customer"),
+        ({"outcome": "processing"}, "processing"),
+    ],
+)
+def test_what_stripe_sends_of_a_payment_arrives(world: World, outcome: Any, status: str) -> None:
+    charge, intents, payment_method = really_begun(world)
+    world.stripe.core.set_payments(PaymentPlan.parse({"payments": [outcome]}))
+    confirm(charge, intents, payment_method)
+    world.run_webhooks()
+    assert now(charge).status == status
+    world.deliver(*reversed(world.events()))
+    assert world.process(world.queued()) == []
+    assert now(charge).status == status
+
+
+def test_the_second_attempts_success_and_the_firsts_failure_delivered_backwards(world: World) -> None:
+    charge, intents, payment_method = really_begun(world)
+    world.stripe.core.set_payments(PaymentPlan.parse({"payments": [{"outcome": "declined", "times": 1}]}))
+    confirm(charge, intents, payment_method)
+    begun(charge, 2)
+    confirm(charge, intents, payment_method, attempt=2)
+    world.deliver(*reversed(world.events(SUCCEEDED, FAILED)))
+    queued = world.queued()
+    assert [event["type"] for event in queued] == [SUCCEEDED, FAILED]
+    assert world.process(*[[event] for event in queued]) == []
+    assert {"attempt_failed#1", "attempt_succeeded#2"} <= now(charge).facts.keys()
+
+
+def test_a_cancelled_intent_ends_its_charge(world: World) -> None:
+    charge, intents, _ = really_begun(world)
+    intents.cancel(str(charge.payment_intent_id), reason="abandoned")
+    world.run_webhooks()
+    after = now(charge)
+    assert after.status is ChargeStatus.CANCELED
+    assert after.facts["intent_canceled"].detail == {"reason": "abandoned"}
 
 
 # ---------------------------------------------------------------------------------------- surprises

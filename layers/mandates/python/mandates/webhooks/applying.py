@@ -26,6 +26,7 @@ from mandates.core.stripe_events.meaning import (
     Meaning,
     NotOurs,
 )
+from mandates.core.stripe_events.projection import is_foreign_payment
 from mandates.core.stripe_events.readers import read_event
 from mandates.ledger.contributing import contribute, withdraw_subject, work_out
 from mandates.store.batch_reads import ReadTogether, read_together
@@ -38,6 +39,7 @@ Results = dict[str, Exception | str]
 """The outcome of each event by its id, or the error that stopped it for now."""
 
 KNOWN = "known"
+FOREIGN = "foreign"
 
 
 def apply_events(
@@ -45,16 +47,15 @@ def apply_events(
 ) -> Results:
     """Apply projected events (core/stripe_events/readers.py) and leave a record of each.
 
+    An event about somebody else's payment leaves none. It is not queued, unless by hand, or by a release that
+    did not read its type and so kept nothing of its object. If it is ours after all, reconciliation finds
+    that it has no record.
+
     An event whose result is an exception has left no record and must be delivered again.
     """
     by_id = {event["id"]: event for event in events}
     results: Results = {}
-    readings: dict[str, Meaning] = {}
-    for event_id, event in by_id.items():
-        try:
-            readings[event_id] = read_event(event, owner_mark=owner_mark, livemode=livemode)
-        except Exception as error:
-            results[event_id] = error
+    readings = _read(by_id, results, owner_mark, livemode)
     records = [EventRecord(event_id) for event_id in by_id]
     known = _known_of(records, readings.values())
     applied = _applied_before(records, results) if known is None else known.applied
@@ -78,6 +79,22 @@ def apply_events(
                 batch.guarded(event_id, partial(batch.quarantine, by_id[event_id], reason))
     batch.apply_to_mandates(about_mandates, known)
     return results
+
+
+def _read(
+    events: Mapping[str, ProjectedEvent], results: Results, owner_mark: str, livemode: bool
+) -> dict[str, Meaning]:
+    """What each event says, except those that need nothing more: they have their result."""
+    readings: dict[str, Meaning] = {}
+    for event_id, event in events.items():
+        if is_foreign_payment(event, owner_mark):
+            results[event_id] = FOREIGN
+            continue
+        try:
+            readings[event_id] = read_event(event, owner_mark=owner_mark, livemode=livemode)
+        except Exception as error:
+            results[event_id] = error
+    return readings
 
 
 def _known_of(records: Sequence[EventRecord], readings: Iterable[Meaning]) -> ReadTogether | None:
