@@ -7,10 +7,13 @@ import pytest
 
 from mandates.charges.recording import record
 from mandates.charges.reserving import reserve
+from mandates.charges.standing import situation_of
 from mandates.core.changes import EventRecord
-from mandates.core.charging.charge import ChargeStatus
+from mandates.core.charging.charge import ChargeStatus, room
+from mandates.core.charging.decision import ChargeRequest, Decision, Own
 from mandates.core.charging.facts import ChargeKind, EndReason, charge_fact
 from mandates.core.charging.head import Charge
+from mandates.core.charging.reasons import Reason
 from mandates.core.clock import Instant
 from mandates.core.errors import Busy, ChargeRefused, InvalidRequest, KeyReused, NotFound
 from mandates.core.facts import Fact, Kind, ids
@@ -250,6 +253,33 @@ def test_ten_declines_a_day(world: World) -> None:
         reserved(mandate_id, NOW, "key-10")
     assert reasons(refused) == ["too_many_attempts"]
     assert refused.value.extra["earliest"] == "2026-11-28T00:00:00Z"
+
+
+@pytest.mark.parametrize("key", ["a", "b", "c", "d", "e"])
+def test_a_late_success_is_in_the_way_of_the_charge_that_has_its_place(world: World, key: str) -> None:
+    """The charge that was made instead has not begun. The ids of the two sort either way."""
+    mandate_id = active_mandate(terms(ONE_TIME))
+    lost = reserved(mandate_id, NOW, key, reference="order 7").charge
+    told(lost, ChargeKind.ATTEMPT_BEGUN, attempt=1, day="2026-11-27")
+    ended(lost)
+    instead = reserved(mandate_id, NOW, "instead", reference="order 7").charge
+    assert next_attempt(instead).reasons == ()
+    told(lost, ChargeKind.ATTEMPT_SUCCEEDED, attempt=1)
+    assert next_attempt(instead).reasons == (Reason.ONE_TIME_ALREADY_USED, Reason.ALREADY_CHARGED)
+
+
+def next_attempt(charge: Charge) -> Decision:
+    situation = situation_of(
+        charge.mandate_id,
+        NOW,
+        charge_id=charge.charge_id,
+        reference=charge.reference,
+        return_required=False,
+    )
+    held = room(charge.facts)
+    assert held
+    own = Own(held.period, held.window, attempts=0)
+    return situation.decide(ChargeRequest(charge.amount, charge.currency, own))
 
 
 def test_an_intent_is_one_charges(world: World) -> None:

@@ -21,7 +21,7 @@ from mandates.core.charging.decision import (
 )
 from mandates.core.charging.reasons import Reason
 from mandates.core.mandate import Status
-from mandates.core.terms import Period, PeriodLimit, Terms
+from mandates.core.terms import Frequency, Period, PeriodLimit, Terms
 from tests.unit.charging import (
     A_MONTH,
     ACTIVE,
@@ -194,8 +194,8 @@ def test_windows_count_from_the_activation_or_the_frozen_anchor() -> None:
 
 def test_a_charge_does_not_stand_in_its_own_way() -> None:
     agreed = terms(WEEKLY, per_period=A_MONTH)
-    usage = Usage(used={"2026-11-01": 10_000}, windows=frozenset({"2026-11-21"}))
-    assert decided(agreed, usage).reasons == (Reason.ABOVE_PERIOD_LIMIT, Reason.TOO_FREQUENT)
+    usage = Usage(used={"2026-11-01": 10_000})
+    assert decided(agreed, usage).reasons == (Reason.ABOVE_PERIOD_LIMIT,)
     own = Own("2026-11-01", "2026-11-21", 1)
     decision = decided(agreed, usage, replace(REQUEST, own=own))
     assert decision.permitted
@@ -204,8 +204,21 @@ def test_a_charge_does_not_stand_in_its_own_way() -> None:
 
 def test_a_weekly_retry_does_not_take_the_next_window() -> None:
     """It was begun in the window before, and the next window has its own charge."""
-    usage = Usage(windows=frozenset({"2026-11-14", "2026-11-21"}))
+    usage = Usage(windows=frozenset({"2026-11-21"}))
     assert decided(terms(WEEKLY), usage, replace(REQUEST, own=Own(None, "2026-11-14", 3))).permitted
+
+
+@pytest.mark.parametrize(
+    ("frequency", "window", "reason"),
+    [(WEEKLY, "2026-11-14", Reason.TOO_FREQUENT), (ONE_TIME, "once", Reason.ONE_TIME_ALREADY_USED)],
+)
+def test_a_window_that_another_charge_has_too_is_never_free_again(
+    frequency: Frequency, window: str, reason: Reason
+) -> None:
+    """The other one was given up, and took the money all the same."""
+    own = replace(REQUEST, own=Own(None, window, 1))
+    decision = decided(terms(frequency), Usage(windows=frozenset({window})), own)
+    assert (decision.reasons, decision.earliest) == ((reason,), None)
 
 
 def test_in_another_period_the_attempt_needs_room_there() -> None:

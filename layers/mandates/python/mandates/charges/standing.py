@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from mandates.core.changes import Subject, stands_on
 from mandates.core.charging.calendar import Span, calendar_period, day_of, day_period, window
+from mandates.core.charging.charge import room
 from mandates.core.charging.decision import ChargeRequest, Decision, Standing, Usage, decide
 from mandates.core.charging.head import Charge
 from mandates.core.charging.reasons import Reason
@@ -67,7 +68,7 @@ def situation_of(
     setup = mandate.facts.get(Kind.SETUP_SUCCEEDED)
     activated_at = setup.at if setup else None
     anchor = date.fromisoformat(basics.anchor) if basics.anchor else None
-    used = _used(mandate, terms, anchor or _activation_day(activated_at, terms), now)
+    used = _used(mandate, terms, anchor or _activation_day(activated_at, terms), now, basics.charge)
     standing = Standing(
         status=status(mandate.facts, *(subject.facts for subject in used.subjects)),
         activated_at=activated_at,
@@ -75,15 +76,14 @@ def situation_of(
         return_required=return_required,
         paused=basics.pause is not None,
     )
-    taken = basics.reference if basics.reference.charge_id != charge_id else Reference()
     usage = Usage(
         used=used.periods,
         windows=used.windows,
         declines=used.declines,
         anchor=anchor,
-        reference=_taken(taken),
+        reference=_taken(basics.reference),
     )
-    return Situation(mandate, terms, standing, usage, taken, basics.charge, used.subjects, now)
+    return Situation(mandate, terms, standing, usage, basics.reference, basics.charge, used.subjects, now)
 
 
 @lru_cache(maxsize=64)
@@ -99,14 +99,20 @@ def _activation_day(activated_at: int | None, terms: Terms) -> date | None:
     return None if activated_at is None else day_of(activated_at, terms.zone)
 
 
-def _used(mandate: Mandate, terms: Terms, anchor: date | None, now: int) -> Used:
-    """Of the current period, window and day, and of the next ones, which a refusal may have to wait for."""
+def _used(mandate: Mandate, terms: Terms, anchor: date | None, now: int, charge: Charge | None) -> Used:
+    """Of the current period, window and day, and of the next ones, which a refusal may have to wait for; and
+    of the window that the charge holds."""
     zone, limit = terms.zone, terms.limits.per_period
+    windows = _this_and_next(lambda at: window(terms.frequency, anchor, at, zone) if anchor else None, now)
+    held = room(charge.facts) if charge else None
+    if held and held.window:
+        windows.append(held.window)
     return read_used(
         mandate.mandate_id,
+        charge.charge_id if charge else None,
         stands_on(mandate, mandate.facts),
         periods=_this_and_next(lambda at: calendar_period(limit.period, at, zone) if limit else None, now),
-        windows=_this_and_next(lambda at: window(terms.frequency, anchor, at, zone) if anchor else None, now),
+        windows=windows,
         days=_this_and_next(lambda at: day_period(at, zone), now),
     )
 

@@ -18,7 +18,8 @@ from mandates.store.tables import HeadRow, SubjectRow
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Whose the reference is: `charge_id` is None if nobody's. `charged`: a charge with it succeeded."""
+    """Another charge that has the reference; `charge_id` is None if there is none. `charged`: a charge with
+    the reference succeeded."""
 
     charge_id: str | None = None
     charged: bool = False
@@ -37,8 +38,8 @@ class Basics:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What was asked for, by its key: minor units of a period, the windows that are taken, the declined
-    attempts of a day; and the subjects, in the order asked."""
+    """What was asked for, by its key: minor units of a period, the windows that other charges have taken, the
+    declined attempts of a day; and the subjects, in the order asked."""
 
     periods: dict[str, int]
     windows: frozenset[str]
@@ -47,7 +48,11 @@ class Used:
 
 
 def read_basics(mandate_id: str, charge_id: str | None, reference: str | None) -> Basics:
-    """Read strongly consistently, but not at a single moment. `reference` is in the business's words."""
+    """Read strongly consistently, but not at a single moment. `reference` is in the business's words.
+
+    A charge that succeeded after it was given up has its reference again. Then the reference is that charge's
+    even if the one asked for has it too.
+    """
     wanted = [
         (HeadRow, (mandate_id, HeadRow.RECORD)),
         (UsageRow, (mandate_id, UsageRow.ANCHOR)),
@@ -69,12 +74,13 @@ def read_basics(mandate_id: str, charge_id: str | None, reference: str | None) -
             case UsageRow(record=UsageRow.ANCHOR):
                 found["anchor"] = row.day
             case UsageRow():
-                found["reference"] = Reference(min(row.charge_ids or (), default=None), bool(row.charged))
+                found["reference"] = Reference(min(_others(row, charge_id), default=None), bool(row.charged))
     return Basics(**found)
 
 
 def read_used(
     mandate_id: str,
+    charge_id: str | None,
     subjects: Iterable[str],
     *,
     periods: Iterable[str],
@@ -103,6 +109,10 @@ def read_used(
                 used[record.removeprefix(UsageRow.PERIOD)] = int(row.used or 0)
             case UsageRow(record=record) if record.startswith(UsageRow.DECLINES):
                 declines[record.removeprefix(UsageRow.DECLINES)] = int(row.declined or 0)
-            case UsageRow(record=record) if row.charge_ids:
+            case UsageRow(record=record) if _others(row, charge_id):
                 taken.add(record.removeprefix(UsageRow.WINDOW))
     return Used(used, frozenset(taken), declines, tuple(known.values()))
+
+
+def _others(row: UsageRow, charge_id: str | None) -> set[str]:
+    return set(row.charge_ids or ()) - {charge_id}

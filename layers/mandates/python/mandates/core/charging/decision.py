@@ -81,10 +81,10 @@ class ChargeRequest:
 class Usage:
     """What the mandate's charges hold, as read from the store.
 
-    `used`: minor units by the key of a period. `windows`: the keys of those that have their charge.
+    `used`: minor units by the key of a period. `windows`: the keys of those that another charge has.
     `declines`: declined attempts by local day. `anchor`: the local day that windows count from, once the
     first reservation has frozen it. `reference`: why the request's reference is taken (`in_progress` or
-    `already_charged`); None if it is free, or if the charge itself has it.
+    `already_charged`); None if it is free, or if only the charge itself has it.
     """
 
     used: Mapping[str, int] = field(default_factory=dict)
@@ -239,14 +239,22 @@ class _Question:
                 yield Reason.ABOVE_PERIOD_LIMIT, NEVER
             elif self.used(period) + self.request.amount > limit.amount:
                 yield Reason.ABOVE_PERIOD_LIMIT, period.end
+        yield from self._of_windows(instant)
         own = self.request.own
-        window_ = self.window(instant)
-        if window_ and window_.key in self.usage.windows and not (own and own.window):
-            once = self.terms.frequency.kind is FrequencyKind.ONE_TIME
-            yield Reason.ONE_TIME_ALREADY_USED if once else Reason.TOO_FREQUENT, window_.end
         if own and own.attempts >= MOST_ATTEMPTS:
             yield Reason.TOO_MANY_ATTEMPTS, NEVER
         else:
             today = day_period(instant, self.zone)
             if self.usage.declines.get(today.key, 0) >= MOST_DECLINES_A_DAY:
                 yield Reason.TOO_MANY_ATTEMPTS, today.end
+
+    def _of_windows(self, instant: int) -> Iterator[tuple[Reason, int | None]]:
+        """A charge that was given up may still succeed. Then the one that has its window now is refused."""
+        once = self.terms.frequency.kind is FrequencyKind.ONE_TIME
+        reason = Reason.ONE_TIME_ALREADY_USED if once else Reason.TOO_FREQUENT
+        own, window_ = self.request.own, self.window(instant)
+        if own and own.window:
+            if own.window in self.usage.windows:
+                yield reason, NEVER
+        elif window_ and window_.key in self.usage.windows:
+            yield reason, window_.end
