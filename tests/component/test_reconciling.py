@@ -18,7 +18,14 @@ from mandates.store import tables
 from mandates.store.event_cursors import advance_cursor, read_position
 from mandates.store.events import record_outcome
 from mandates.webhooks import reconciling
-from mandates.webhooks.reconciling import MOST_WAITING, OVERLAP_SECONDS, Found, Reconciler, group_of
+from mandates.webhooks.reconciling import (
+    MOST_TYPES,
+    MOST_WAITING,
+    OVERLAP_SECONDS,
+    Found,
+    Reconciler,
+    group_of,
+)
 from tests.component.world import TABLES, create_tables
 
 pytestmark = pytest.mark.usefixtures("dynamodb")
@@ -122,6 +129,11 @@ def test_what_is_recorded_is_not_queued_whatever_came_of_it() -> None:
 def payment(number: int, mark: str) -> dict[str, Any]:
     intent = {"id": f"pi_{number}", "object": "payment_intent", "metadata": {"managed_by": mark}}
     return {**event(number, NOW - 3600, "payment_intent.succeeded"), "data": {"object": intent}}
+
+
+def test_all_handled_types_are_one_group() -> None:
+    """So a run without news is one request to Stripe."""
+    assert len(HANDLED_TYPES) <= MOST_TYPES
 
 
 def test_somebody_elses_payments_are_neither_queued_nor_missing() -> None:
