@@ -358,6 +358,16 @@ def test_three_mandate_errors_in_an_hour_that_nothing_explains_pause_charging(ti
     assert len(till.sent("/confirm")) == confirms
 
 
+def test_one_charge_pauses_no_others_however_often_it_is_tried(till: Till) -> None:
+    till.script({"outcome": "refused", "code": "payment_intent_mandate_invalid"})
+    charge_id = till.reserve()
+    till.advance(charge_id)
+    for _ in range(4):
+        till.when_due(charge_id)
+    assert len(till.sent("/confirm")) == 5
+    assert charging_switch.read_pause() is None
+
+
 def test_a_payment_method_that_was_detached_withdraws_the_mandate(till: Till) -> None:
     charge_id = till.reserve()
     till.world.stripe.core.detach(till.payment_method)
@@ -603,6 +613,23 @@ def test_an_attempt_counts_in_the_period_in_which_it_is_begun(till: Till) -> Non
     assert charge.status is SUCCEEDED
     assert [used for period, used in till.periods.items() if period in this_month] == [0]
     assert [used for period, used in till.periods.items() if period not in this_month] == [1_000]
+
+
+@pytest.mark.parametrize(("fault", "attempts", "used"), [(UNHEARD, 2, [0, 1_000]), (SILENT, 1, [1_000])])
+def test_an_unanswered_attempt_of_the_last_period_is_not_repeated_in_this_one(
+    till: Till, fault: dict[str, Any], attempts: int, used: list[int]
+) -> None:
+    """The money is counted where it is taken. Read first: the first attempt may have taken it."""
+    till.world.advance_stripe(till.seconds_to_next_month() - MINUTE / 2)
+    charge_id = till.reserve()
+    till.world.faults(fault)
+    with pytest.raises(StripeUnavailable):
+        till.advance(charge_id)
+    till.world.faults()
+    charge = till.when_due(charge_id)
+    assert (charge.status, newest_attempt(charge.facts)) == (SUCCEEDED, attempts)
+    assert [used for _, used in sorted(till.periods.items())] == used
+    assert till.taken == [1_000]
 
 
 def test_an_attempt_that_the_new_period_has_no_room_for_is_put_off_or_ends(till: Till) -> None:

@@ -11,6 +11,7 @@ from mandates.charges.context import SOURCE, Charging, Taken
 from mandates.charges.permitting import Decided, decide_on_attempt, not_now
 from mandates.charges.reading import count_ours_to_mend, intent_id, read_intent, record_intent, record_refusal
 from mandates.core.charging.change import charge_change
+from mandates.core.charging.charge import room
 from mandates.core.charging.error_classes import ErrorClass, error_class
 from mandates.core.charging.facts import ChargeKind, charge_fact
 from mandates.core.charging.head import Charge, Confirm, Params
@@ -54,6 +55,9 @@ def confirm_again(charge: Charge, attempt: int, charging: Charging) -> Taken:
 
     Otherwise it is not made now, or never again. An intent that is read while the first call may be under way
     proves nothing but an end.
+
+    In another period than the attempt's, the repeat would take money that nobody counts there. So it is the
+    next attempt, which takes room in its own period; the intent still succeeds once at most.
     """
     decided = decide_on_attempt(charge, charging, repeated=True)
     if decided.charge.entries != charge.entries:
@@ -61,6 +65,9 @@ def confirm_again(charge: Charge, attempt: int, charging: Charging) -> Taken:
     if not decided.decision.permitted:
         refused = not_now(decided, charging)
         return refused if refused.again_at is None else _read_or(refused, attempt, charging)
+    if _is_of_an_earlier_period(decided):
+        read = read_intent(decided.charge, attempt, charging, confirm_in_flight=True)
+        return read if read.charge.entries != charge.entries else begin(read.charge, attempt + 1, charging)
     try:
         return _confirm(decided.charge, attempt, charging)
     except StripeUnavailable:
@@ -68,6 +75,11 @@ def confirm_again(charge: Charge, attempt: int, charging: Charging) -> Taken:
         if read.charge.entries == charge.entries:
             raise
         return read
+
+
+def _is_of_an_earlier_period(decided: Decided) -> bool:
+    held, now = room(decided.charge.facts), decided.decision.period
+    return held is not None and now is not None and held.period != now.key
 
 
 def find_out(charge: Charge, attempt: int, charging: Charging) -> Taken:

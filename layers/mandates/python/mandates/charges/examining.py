@@ -25,8 +25,8 @@ from mandates.store.charging_switch import note_mandate_error, pause
 from mandates.store.mandates import read_heads
 
 MOST_MANDATE_ERRORS = 3
-"""So many errors about mandates that nothing explains, within an hour, pause charging: then a setting or a
-parameter is wrong, and every further attempt would fail too."""
+"""So many charges with errors about mandates that nothing explains, within an hour, pause charging: then a
+setting or a parameter is wrong, and every further attempt would fail too."""
 
 MANDATE_ERRORS_SECONDS = 3600
 
@@ -80,7 +80,7 @@ def _pause_after_too_many(charge: Charge, attempt: int, now: Instant) -> None:
     noted = note_mandate_error(charge.charge_id, attempt, now, within=MANDATE_ERRORS_SECONDS)
     if noted < MOST_MANDATE_ERRORS:
         return
-    why = f"{noted} attempts within an hour failed at mandates that are in order at Stripe"
+    why = f"{noted} charges within an hour failed at mandates that are in order at Stripe"
     if pause("charging itself", why, now):
         logger.error("charging is paused", extra={"why": why})
 

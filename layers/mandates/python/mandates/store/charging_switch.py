@@ -61,8 +61,8 @@ def _turn(actions: Sequence[Action], condition: Condition, by: str, why: str, no
 
 
 def note_mandate_error(charge_id: str, attempt: int, now: Instant, *, within: int) -> int:
-    """Note that nothing explains why this attempt failed at its mandate. Returns how many attempts were noted
-    in the last `within` seconds."""
+    """Note that nothing explains why this attempt failed at its mandate. Returns how many charges had such an
+    attempt in the last `within` seconds: one charge that is tried again and again must not stop the others."""
     return until_no_conflict(lambda: _note(f"{charge_id}#{attempt}", now.seconds, within))
 
 
@@ -73,4 +73,4 @@ def _note(error: str, now: int, within: int) -> int:
     as_read = SwitchRow.mandate_errors == noted if noted else SwitchRow.mandate_errors.does_not_exist()
     actions = [SwitchRow.in_its_format(), SwitchRow.mandate_errors.set(recent | {error: now})]
     update(SwitchRow, SWITCH, actions, as_read)
-    return len(recent | {error: now})
+    return len({one.partition("#")[0] for one in [*recent, error]})
