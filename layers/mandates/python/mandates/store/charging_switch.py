@@ -62,7 +62,7 @@ def _turn(actions: Sequence[Action], condition: Condition, by: str, why: str, no
 
 def note_mandate_error(charge_id: str, attempt: int, now: Instant, *, within: int) -> int:
     """Note that nothing explains why this attempt failed at its mandate. Returns how many charges had such an
-    attempt in the last `within` seconds: one charge that is tried again and again must not stop the others."""
+    attempt in the last `within` seconds: one charge, tried again and again, must not stop the others."""
     return until_no_conflict(lambda: _note(f"{charge_id}#{attempt}", now.seconds, within))
 
 
