@@ -22,9 +22,9 @@ from mandates.core.subjects import payment_intent_subject, payment_method_subjec
 from mandates.ledger.contributing import withdraw_subject
 from mandates.revocation.revoking import revoke
 from mandates.store import charging_switch
-from mandates.store.charge_items import UsageRow
+from mandates.store.charge_items import ChargeEntryRow, ChargeRow, OpenChargeRow, UsageRow
 from mandates.store.charges import due_charges, open_charges, page_of_charges, read_charge, read_charge_ledger
-from mandates.store.dynamodb import read_row
+from mandates.store.dynamodb import delete, query_raw, read_row
 from mandates.store.tables import IntentRow
 from tests.component.charging import PAYMENT_METHOD, active_mandate, order, params, pending_mandate, reserved
 from tests.component.world import World
@@ -292,6 +292,21 @@ def test_an_intent_is_one_charges(world: World) -> None:
     assert claimed.charge_id == one.charge_id
     with pytest.raises(Busy):
         record(two.charge_id, lambda _charge, _now: [fact], source="api:test", clock=lambda: NOW)
+
+
+def test_a_charge_in_a_restored_table_finds_its_own_intent_again(world: World) -> None:
+    """Stripe answers with the same intent to the same key. The intent's item is in the table of mandates."""
+    mandate_id = active_mandate(terms())
+    for _ in range(2):
+        charge = told(reserved(mandate_id, NOW).charge, ChargeKind.INTENT_CREATED, payment_intent="pi_1")
+        assert charge.payment_intent_id == "pi_1"
+        lose_all_charges_of(mandate_id)
+
+
+def lose_all_charges_of(mandate_id: str) -> None:
+    for kind in (ChargeRow, ChargeEntryRow, OpenChargeRow, UsageRow):
+        for item in query_raw(kind, kind.mandate_id == mandate_id):
+            delete(kind, (mandate_id, item["record"]["S"]))
 
 
 def test_an_event_is_applied_once(world: World) -> None:

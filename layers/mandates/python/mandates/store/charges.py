@@ -149,7 +149,8 @@ def commit_charge(
             _add_to(writing, charge, f"{UsageRow.DECLINES}{day}", [UsageRow.declined.add(count)])
         if change.intent:
             values = {"subject": payment_intent_subject(change.intent), "charge_id": charge.charge_id}
-            writing.put(IntentRow, values, IntentRow.subject.does_not_exist())
+            nobody_elses = IntentRow.subject.does_not_exist() | (IntentRow.charge_id == charge.charge_id)
+            writing.put(IntentRow, values, nobody_elses)
         if anchor:
             _add_to(
                 writing,

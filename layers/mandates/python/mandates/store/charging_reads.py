@@ -87,7 +87,7 @@ def read_used(
     windows: Iterable[str],
     days: Iterable[str],
 ) -> Used:
-    """The same; a key that nothing is stored under counts as unused."""
+    """Read as read_basics reads. A key without an item counts as unused."""
     known = {key: Subject(key) for key in subjects}
     records = chain(
         (f"{UsageRow.PERIOD}{key}" for key in periods),
