@@ -164,7 +164,7 @@ def commit_charge(
 
 
 def look_later(due: DueCharge, at: int) -> None:
-    """Make a charge due at `at` (epoch seconds) instead, unless that changed meanwhile."""
+    """Move the time at which a charge is due to `at` (epoch seconds), unless it changed meanwhile."""
     as_found = ChargeRow.due_at == due.due_at
     with suppress(Conflict):
         update(ChargeRow, _key(due.charge_id), [ChargeRow.due_at.set(at)], as_found)

@@ -174,7 +174,7 @@ def _pause(facts: ChargeFacts, failure: ErrorClass) -> int:
 
 
 def _backoff(facts: ChargeFacts, now: int) -> int:
-    """As long again as nothing new was heard, so that nothing needs to be counted. At first a minute."""
+    """As long as the time since the last news, at least a minute. So pauses double without a counter."""
     since = max((fact.at for fact in facts.values()), default=now)
     return min(max(now - since, SOON), LATEST_LOOK)
 

@@ -73,7 +73,7 @@ _DECLINED = frozenset({"", "402"})
 
 
 def error_class(*, status: str = "", code: str = "", decline_code: str = "", advice: str = "") -> ErrorClass:
-    """The class of a refused attempt. Empty is what Stripe did not say.
+    """The class of a refused attempt. An argument is empty if Stripe did not say.
 
     `status` is the HTTP status; an event about a failed attempt has none, and means a decline. Between a soft
     decline and the customer, Stripe's advice decides: it is about this decline and not about its code.

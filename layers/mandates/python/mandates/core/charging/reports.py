@@ -20,7 +20,7 @@ from mandates.core.charging.facts import (
 
 @dataclass(frozen=True, slots=True)
 class PaymentError:
-    """Why Stripe refused an attempt, in its words; empty is what it did not say.
+    """Why Stripe refused an attempt, in its words. A member is empty if Stripe did not say.
 
     `advice` is Stripe's `advice_code`. `status` is the HTTP status of a refused call; an event or an intent
     that was read has none.

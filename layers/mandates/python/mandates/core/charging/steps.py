@@ -25,7 +25,7 @@ that the same key is a new request: https://docs.stripe.com/api/idempotent_reque
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """It is final, or it is not time yet, or only the customer or Stripe can change anything."""
+    """The charge is final, or it is not time yet, or only the customer or Stripe can change anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ type Step = (
 def next_step(facts: ChargeFacts, now: int) -> Step:
     """The step that is due at `now` (epoch seconds).
 
-    It does not know the mandate: whoever begins or repeats an attempt decides whether it is permitted.
+    It does not know the mandate. The caller decides whether an attempt may be begun or repeated.
     """
     status = charge_status(facts)
     if status in FINAL or ChargeKind.ENDING in facts:
