@@ -191,17 +191,19 @@ FUNCTIONS: Mapping[str, Function] = {
         samples={"by_customer": Sample(200, "revoked")},
     ),
     "CreateCharge": Function(
-        clients=("dynamodb",),
+        clients=("secretsmanager", "dynamodb"),
         must_not_load=JWT,
-        longest_start=2.6,  # pynamodb and stripe
+        longest_start=2.8,
         may={
-            CHARGES: {READ, CHECK, PUT, UPDATE},
-            MANDATES: {READ, CHECK},
-            SUBJECTS: {READ, CHECK},
+            CHARGES: {READ, CHECK, PUT, UPDATE, DELETE},
+            MANDATES: {READ, CHECK, PUT, UPDATE},
+            SUBJECTS: {READ, CHECK, PUT, UPDATE},
+            EVENTS: {READ, PUT},
             TERMS: {READ},
+            API_KEY: {SECRET},
         },
         routes={"POST /mandates/{mandate_id}/charges": TOKEN},
-        samples={"create": Sample(201, '"status": "pending"', active=True)},
+        samples={"create": Sample(201, f'"charge_id": "chg_{"a" * 24}', active=True)},
     ),
     "ReadCharges": Function(
         clients=("dynamodb",),

@@ -3,31 +3,36 @@
 import os
 import time
 
-import msgspec
-
 from mandates.api.callers import Scope, caller_of
 from mandates.api.charge_requests import ChargeBody, idempotency_key
 from mandates.api.charge_views import charge_view
 from mandates.api.ownership import mandate_for_service
 from mandates.api.requests import Request, api
 from mandates.api.responses import Response
-from mandates.charges.reserving import Order, reserve
-from mandates.core.charging.head import ChargeDetails, Params
-from mandates.core.errors import ChargeRefused
+from mandates.charges.advancing import advance
+from mandates.charges.context import Charging
+from mandates.charges.reserving import Order, Reserved, reserve
+from mandates.core.charging.head import Charge, ChargeDetails, Params
+from mandates.core.errors import Busy, ChargeRefused, StripeRefused, StripeUnavailable
 from mandates.core.mandate import Mandate
 from mandates.gateway import payment_intents
+from mandates.gateway.access import Stripe, StripeAccess
+from mandates.gateway.client import Gateway
+from mandates.gateway.politeness import REQUEST_SECONDS
 from mandates.runtime import settings
 from mandates.runtime.addresses import normalised_origins
-from mandates.runtime.telemetry import correlate, count
+from mandates.runtime.telemetry import correlate, count, logger
 from mandates.store import tables
+from mandates.store.charges import read_charge
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(StripeAccess, frozen=True, kw_only=True):
     allowed_origins: frozenset[str]
-    owner_mark: str
     charge_only_after_return: bool
+    send_stripe_mandate: bool
     statement_descriptor: str = ""
     charges_table: str
+    events_table: str
     mandates_table: str
     stripe_subjects_table: str
     terms_table: str
@@ -40,10 +45,12 @@ class Body(ChargeBody):
 configured = settings.read_settings(Settings, os.environ)
 tables.bind(settings.table_names(configured))
 tables.warm("charges")
+stripe = Stripe(configured, within=REQUEST_SECONDS)
 
 
 @api(normalised_origins(configured.allowed_origins))
 def handler(request: Request) -> Response:
+    gateway = stripe.gateway()  # now, so that all of the request has one deadline
     caller = caller_of(request.authorizer, time.time())
     mandate = mandate_for_service(caller, request.path_id("mandate_id"), Scope.CHARGES_WRITE)
     order = Order(
@@ -52,6 +59,13 @@ def handler(request: Request) -> Response:
         details=request.body(Body).details,
         actor=caller.subject,
     )
+    reserved = reserved_for(order)
+    correlate(charge_id=reserved.charge.charge_id)
+    charge = advanced(reserved.charge, gateway) if reserved.created else reserved.charge
+    return Response(201 if reserved.created else 200, charge_view(charge, for_service=True))
+
+
+def reserved_for(order: Order) -> Reserved:
     try:
         reserved = reserve(
             order, create_params, time.time, return_required=configured.charge_only_after_return
@@ -59,10 +73,26 @@ def handler(request: Request) -> Response:
     except ChargeRefused:
         count("ChargesRefused")
         raise
-    correlate(charge_id=reserved.charge.charge_id)
     if reserved.created:
         count("ChargesReserved")
-    return Response(201 if reserved.created else 200, charge_view(reserved.charge, for_service=True))
+    return reserved
+
+
+def advanced(charge: Charge, gateway: Gateway) -> Charge:
+    """The charge as far as it gets within this request. The sweeper goes on with it, so whatever goes wrong
+    at Stripe is no error here: the charge exists."""
+    charging = Charging(
+        gateway=gateway,
+        clock=time.time,
+        time_left=stripe.time_left,
+        return_required=configured.charge_only_after_return,
+        send_stripe_mandate=configured.send_stripe_mandate,
+    )
+    try:
+        return advance(charge.charge_id, charging)
+    except (StripeUnavailable, StripeRefused, Busy) as error:
+        logger.warning("the charge goes on later", extra={"code": error.code})
+        return read_charge(charge.charge_id) or charge
 
 
 def create_params(mandate: Mandate, charge_id: str, details: ChargeDetails) -> Params:

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from local.stripe_simulator import PaymentPlan
 from tests.component.charging import SUCCEEDED, active_mandate, begun, charge_event, reserved, with_intent
 from tests.component.cloudformation import CloudFormation
 from tests.component.test_publish_changes import BUS, images, publish, stream_event
@@ -211,6 +212,14 @@ def charged(world: World, mandate_id: str) -> None:
     assert world.get_charge(made.body["charge_id"]).status == 200
     assert len(world.list_charges(mandate_id).body["charges"]) == 1
     assert world.check_charge(mandate_id, reference="another").body["permitted"]
+    declined = {"outcome": "declined", "code": "payment_method_provider_decline"}
+    world.stripe.core.set_payments(PaymentPlan.parse({"payments": [declined]}))
+    assert world.charge(mandate_id, "declined", reference="declined").body["status"] == "retrying"
+    world.stripe.core.set_payments(PaymentPlan())
+    detached = world.get_mandate(mandate_id).body["payment_method_id"]
+    world.stripe.core.detach(detached)  # nobody has told us: a charge finds it out
+    assert world.charge(mandate_id, "another", reference="another").body["end_reason"] == "withdrawn"
+    assert world.release(mandate_id) == []  # which ends what was declined
 
 
 def customers_found_deleted(world: World) -> None:

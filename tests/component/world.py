@@ -143,6 +143,7 @@ class World:
             "CHARGE_ONLY_AFTER_RETURN": "false",
             "EVIDENCE_KEY_IDS": self.evidence_key_arn,
             "OWNER_MARK": OWNER_MARK,
+            "SEND_STRIPE_MANDATE": "false",
             "STATEMENT_DESCRIPTOR": "",
             "STRIPE_API_BASE": self.stripe.url,
             "STRIPE_API_KEY_SECRET_ARN": self.api_key_arn,

@@ -36,6 +36,7 @@ class Stripe:
         self._api_key = Secret(client, settings.stripe_api_key_secret_arn, plain, time.time)
         self._api_key.prefetch()
         self._within = within
+        self._ends_at = math.inf
         self._gateway = Gateway(
             self._api_key,
             api_base=settings.stripe_api_base,
@@ -47,4 +48,9 @@ class Stripe:
     def gateway(self) -> Gateway:
         """The gateway for one invocation. The time that its calls share begins now."""
         self._gateway.begin(self._within)
+        self._ends_at = time.monotonic() + self._within
         return self._gateway
+
+    def time_left(self) -> float:
+        """How much of the time that the invocation's calls share is left, in seconds."""
+        return self._ends_at - time.monotonic()
