@@ -1,4 +1,4 @@
-"""The dead letters: events that could not even be recorded, and what is not our work for Stripe."""
+"""The dead letters: events that could not even be recorded, and messages that other queues can't use."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mandates.core.charging.messages import read_due
 from mandates.core.formats import NewerFormat
 from mandates.core.messages import EVENT
 from mandates.core.work_messages import read_work
@@ -57,6 +58,9 @@ def add_commands(commands: Any) -> None:
             dest="of",
             help="those of the Stripe work queue (default: those of the webhook queue)",
         )
+        action.add_argument(
+            "--charges", action="store_const", const=CHARGES, dest="of", help="those of the charge queue"
+        )
 
 
 def event_id(message: Message) -> str | None:
@@ -95,6 +99,12 @@ STRIPE_WORK = DeadLetters(
     "StripeWorkDeadLettersUrl",
     "StripeWorkQueueUrl",
     _is_read_by(read_work),
+)
+CHARGES = DeadLetters(
+    "charge queue",
+    "ChargeDeadLettersUrl",
+    "ChargeQueueUrl",
+    _is_read_by(read_due),
 )
 
 

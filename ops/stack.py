@@ -21,6 +21,8 @@ Output = Literal[
     "WebhookDeadLettersUrl",
     "StripeWorkQueueUrl",
     "StripeWorkDeadLettersUrl",
+    "ChargeQueueUrl",
+    "ChargeDeadLettersUrl",
     "OutwardBusName",
     "UnpublishedEntriesUrl",
     "StripeWebhookSecretsArn",

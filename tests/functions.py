@@ -23,7 +23,7 @@ SEND = "sqs:SendMessage"
 CUSTOMERS, MANDATES, SUBJECTS = "CustomersTable.Arn", "MandatesTable.Arn", "StripeSubjectsTable.Arn"
 EVENTS, TERMS, CHARGES = "EventsTable.Arn", "TermsTable.Arn", "ChargesTable.Arn"
 API_KEY, WEBHOOK_SECRETS = "StripeApiKeySecretArn", "StripeWebhookSecrets.Id"
-WEBHOOKS, WORK = "WebhookQueue.Arn", "StripeWorkQueue.Arn"
+WEBHOOKS, WORK, CHARGE_QUEUE = "WebhookQueue.Arn", "StripeWorkQueue.Arn", "ChargeQueue.Arn"
 
 POLLS_QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 POLLS_STREAM = {
@@ -292,6 +292,33 @@ FUNCTIONS: Mapping[str, Function] = {
             API_KEY: {SECRET},
         },
         samples={"one_mandate": Sample(None, NONE_FAILED)},
+    ),
+    "QueueDueCharges": Function(
+        clients=("dynamodb", "sqs"),
+        must_not_load=STRIPE | JWT,
+        longest_start=2.0,
+        may={
+            CHARGES: {READ, UPDATE},
+            "${ChargesTable.Arn}/index/by_due": {QUERY},
+            CHARGE_QUEUE: {SEND},
+        },
+        samples={"scheduled": Sample(None, "'due': 0")},
+    ),
+    "AdvanceCharges": Function(
+        clients=("secretsmanager", "dynamodb", "sqs"),
+        must_not_load=JWT,
+        longest_start=2.6,
+        may={
+            CHARGE_QUEUE: {*POLLS_QUEUE, "sqs:ChangeMessageVisibility"},
+            "ChargeDeadLetters.Arn": {SEND},
+            CHARGES: {READ, CHECK, PUT, UPDATE, DELETE},
+            MANDATES: {READ, CHECK, PUT, UPDATE},
+            SUBJECTS: {READ, CHECK, PUT, UPDATE},
+            EVENTS: {READ, PUT},
+            TERMS: {READ},
+            API_KEY: {SECRET},
+        },
+        samples={"no_longer_due": Sample(None, NONE_FAILED)},
     ),
     "ReconcileEvents": Function(
         clients=("dynamodb", "secretsmanager", "sqs"),

@@ -23,7 +23,7 @@ from mandates.core.charging.facts import (
 from mandates.core.charging.head import Charge
 from mandates.core.charging.ids import attempt_key, create_key
 from mandates.core.clock import Instant
-from mandates.core.errors import StripeUnavailable
+from mandates.core.errors import StripeRefused, StripeUnavailable
 from mandates.core.facts import Kind, has
 from mandates.core.ledger import first_broken
 from mandates.ledger.contributing import statuses
@@ -41,6 +41,7 @@ from tests.component.world import World, metrics, stripes_clock
 SUCCEEDED, FAILED, CANCELED = ChargeStatus.SUCCEEDED, ChargeStatus.FAILED, ChargeStatus.CANCELED
 CONFIRM = {"method": "POST", "endpoint": "POST /v1/payment_intents/:id/confirm"}
 CREATE = {"method": "POST", "endpoint": "POST /v1/payment_intents"}
+CANCEL = {"method": "POST", "endpoint": "POST /v1/payment_intents/:id/cancel"}
 SILENT = {"effect": "timeout_after_effect", **CONFIRM}
 UNHEARD = {"effect": "timeout_before_effect", **CONFIRM}
 DECLINED = {"outcome": "declined", "code": "payment_method_provider_decline"}
@@ -539,20 +540,36 @@ def test_a_withdrawal_cancels_what_can_be_before_it_lets_go_of_the_payment_metho
     assert till.used == 3_000
 
 
-def test_a_charge_that_cant_be_cancelled_now_keeps_nothing_from_being_released(till: Till) -> None:
+def two_declined(till: Till) -> list[str]:
     till.script(DECLINED)
     charges = [till.reserve(), till.reserve()]
     for charge_id in charges:
         till.advance(charge_id)
+    return charges
+
+
+def test_what_cant_be_cancelled_now_is_cancelled_before_the_payment_method_is_released(till: Till) -> None:
+    charges = two_declined(till)
     withdraw(till)
-    till.world.faults({**DOWN, "endpoint": "POST /v1/payment_intents/:id/cancel"})
+    till.world.faults({**DOWN, **CANCEL})
     with pytest.raises(StripeUnavailable):
         release(till.mandate_id, till.gateway, stripes_clock)
-    assert attached_to(till.world, till.payment_method) is None
+    assert attached_to(till.world, till.payment_method)
     till.world.faults()
     release(till.mandate_id, till.gateway, stripes_clock)
+    assert attached_to(till.world, till.payment_method) is None
     assert {till.read(one).status for one in charges} == {CANCELED}
     assert end_open_charges(till.mandate_id, EndReason.WITHDRAWN, till.gateway, stripes_clock) == []
+
+
+def test_what_stripe_refuses_to_cancel_keeps_nothing_from_being_released(till: Till) -> None:
+    charges = two_declined(till)
+    withdraw(till)
+    till.world.faults({"effect": "rejected", "times": 1, **CANCEL})
+    with pytest.raises(StripeRefused):
+        release(till.mandate_id, till.gateway, stripes_clock)
+    assert attached_to(till.world, till.payment_method) is None
+    assert sorted(till.read(one).status for one in charges) == [CANCELED, ChargeStatus.PROCESSING]
 
 
 def test_a_pause_holds_charges_up_and_ends_none(till: Till) -> None:

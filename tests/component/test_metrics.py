@@ -15,12 +15,14 @@ import boto3
 import pytest
 
 from mandates.core.charging.facts import ChargeKind, charge_fact
+from mandates.core.charging.messages import DueMessage
 from mandates.core.clock import Instant
 from mandates.core.errors import Busy, StripeRefused, StripeUnavailable
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.gateway.events import EVENTS_LISTED_SECONDS
 from mandates.revocation.revoking import revoke
+from mandates.store.charging_switch import pause
 from mandates.store.event_cursors import advance_cursor
 from mandates.store.tables import EntryRow
 from mandates.webhooks.reconciling import group_of
@@ -35,7 +37,7 @@ from tests.component.charging import (
 )
 from tests.component.test_publish_changes import entry, stream_event
 from tests.component.test_revoking import DOWN
-from tests.component.world import ROOT, Context, World, api_event, service
+from tests.component.world import ROOT, Context, World, api_event, service, sqs_event
 from tests.template.stack import Stack, expand, raw
 from tests.unit.charging import NOW, terms
 from tests.unit.runbook import metrics_listed
@@ -250,6 +252,19 @@ def charges_that_must_be_looked_at(world: World) -> None:
     assert world.process([charge_event(charge, SUCCEEDED, amount_received=2_000)]) == []
 
 
+def a_charge_that_is_due_while_charging_is_paused(world: World) -> None:
+    reserved(active_mandate(terms()), time.time() - 120)
+    pause("ann", "checking", Instant(time.time()))
+    world.invoke("queue_due_charges", {})
+
+
+def a_charge_that_a_key_may_not_make(world: World) -> None:
+    charge = reserved(active_mandate(terms()), time.time() - 120).charge
+    world.faults({"effect": "forbidden"})
+    message = DueMessage(charge.charge_id, int(time.time()), int(time.time()))
+    world.invoke("advance_charges", sqs_event([message.text]))
+
+
 SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (a_forged_webhook, {"SignatureFailures"}),
     (a_payment_of_somebody_elses, {"ForeignPayments"}),
@@ -265,6 +280,8 @@ SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (a_session_that_stripe_does_not_know, {"UnknownAtStripe"}),
     (a_withdrawal_that_is_published, {"EntriesPublished", "MandatesWithdrawn"}),
     (charges_that_must_be_looked_at, {"ChargedAfterWithdrawal", "ChargedLate", "ChargedOtherAmount"}),
+    (a_charge_that_is_due_while_charging_is_paused, {"ChargesOverdueFor", "ChargingPaused"}),
+    (a_charge_that_a_key_may_not_make, {"ChargesOursToMend"}),
     (a_run_that_hardly_ends_in_time, {"AlmostTimedOut"}),
 ]
 

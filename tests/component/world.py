@@ -127,6 +127,8 @@ class World:
         self.queue_url = sqs.create_queue(QueueName="webhooks")["QueueUrl"]
         self.work_queue_url = sqs.create_queue(QueueName="stripe-work")["QueueUrl"]
         self.work_dead_letters_url = sqs.create_queue(QueueName="stripe-work-dead")["QueueUrl"]
+        self.charge_queue_url = sqs.create_queue(QueueName="charges")["QueueUrl"]
+        self.charge_dead_letters_url = sqs.create_queue(QueueName="charges-dead")["QueueUrl"]
         self.unpublished_url = sqs.create_queue(QueueName="unpublished")["QueueUrl"]
         self.api_key_arn = secrets.create_secret(Name="key", SecretString="sk_test_placeholder")["ARN"]
         self.webhook_secrets_arn = secrets.create_secret(
@@ -140,7 +142,9 @@ class World:
         publish_terms(self.terms, Instant(time.time()))
         self.environment = {
             "ALLOWED_ORIGINS": ORIGIN,
+            "CHARGE_DEAD_LETTERS_URL": self.charge_dead_letters_url,
             "CHARGE_ONLY_AFTER_RETURN": "false",
+            "CHARGE_QUEUE_URL": self.charge_queue_url,
             "EVIDENCE_KEY_IDS": self.evidence_key_arn,
             "OWNER_MARK": OWNER_MARK,
             "SEND_STRIPE_MANDATE": "false",

@@ -21,15 +21,15 @@ FOURTEEN_DAYS = 14 * 86_400
 RETAINED = {"Retain", "RetainExceptOnCreate"}
 MUST_BE_NAMED = {"AWS::ApiGateway::RestApi", "AWS::Events::EventBus", "AWS::Lambda::Alias"}
 KEEPS_DATA = {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret", "AWS::KMS::Key", "AWS::SQS::Queue"}
-PASSING = {"AlarmKey"}
-"""What it encrypts is over in minutes."""
+PASSING = {"AlarmKey", "ChargeQueue"}
+"""What the key encrypts is over in minutes. Charges are queued again from their table."""
 
 KEPT_LOGS = {"RegisterWebhookLogs"}
 """It says what the stack's own deletion left to do at Stripe."""
 
 EVENT_SOURCE = "AWS::Lambda::EventSourceMapping"
 
-WAIT_FOR_STRIPE = {"StripeWorkQueue"}
+WAIT_FOR_STRIPE = {"ChargeQueue", "StripeWorkQueue"}
 """Queues whose messages wait for as long as Stripe is down, so that an outage fills no dead letter queue.
 Their consumers have one nevertheless, for what is no message: DEAD_LETTERS_OF_A_FUNCTION names it."""
 

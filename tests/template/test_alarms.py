@@ -368,7 +368,7 @@ SPOILT: list[tuple[Callable[[Stack], list[str]], Callable[[Stack], object], str]
     (
         unwatched,
         lambda s: alarms(s)["FunctionErrors"]["Metrics"].pop(),
-        "ReconcileEvents is not in FunctionErrors",
+        "AdvanceCharges is not in FunctionErrors",
     ),
     (
         unwatched,

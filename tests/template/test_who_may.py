@@ -54,15 +54,18 @@ def test_the_authorizer_sees_only_well_formed_tokens_and_is_asked_once_per_token
     assert 0 < authorizer["authorizerResultTtlInSeconds"] <= 300
 
 
-def test_the_scheduler_may_start_reconciliation_and_nothing_else() -> None:
+def test_the_scheduler_may_start_what_it_schedules_and_nothing_else() -> None:
     stack = Stack(expand(raw()))
-    ((_, schedule),) = stack.of("AWS::Scheduler::Schedule")
-    assert name_of(schedule["Target"]["Arn"]) == "ReconcileEventsAliaslive"
-    role = stack.properties(name_of(schedule["Target"]["RoleArn"]).removesuffix(".Arn"))
-    (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert trusted["Principal"] == {"Service": "scheduler.amazonaws.com"}  # of this account: rules.py
-    (policy,) = role["Policies"]
-    (statement,) = policy["PolicyDocument"]["Statement"]
-    assert (statement["Effect"], statement["Action"]) == ("Allow", ["lambda:InvokeFunction"])
-    assert name_of(statement["Resource"]) == "ReconcileEventsAliaslive"  # an alias's Ref is its ARN
-    assert not role.get("ManagedPolicyArns")
+    schedules = [schedule for _, schedule in stack.of("AWS::Scheduler::Schedule")]
+    started = {name_of(schedule["Target"]["Arn"]) for schedule in schedules}
+    assert started == {"ReconcileEventsAliaslive", "QueueDueChargesAliaslive"}
+    for schedule in schedules:
+        role = stack.properties(name_of(schedule["Target"]["RoleArn"]).removesuffix(".Arn"))
+        (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trusted["Principal"] == {"Service": "scheduler.amazonaws.com"}  # of this account: rules.py
+        (policy,) = role["Policies"]
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert (statement["Effect"], statement["Action"]) == ("Allow", ["lambda:InvokeFunction"])
+        its_own = name_of(schedule["Target"]["Arn"])
+        assert name_of(statement["Resource"]) == its_own  # an alias's Ref is its ARN
+        assert not role.get("ManagedPolicyArns")

@@ -29,11 +29,9 @@ from mandates.gateway.payment_intents import confirm_params, create_params
 from mandates.ledger.contributing import statuses
 from mandates.privacy.erasure import erase
 from mandates.privacy.holdings import holdings
-from mandates.store.charge_items import SwitchRow
-from mandates.store.charges import commit_charge
-from mandates.store.charging_switch import SWITCH, not_paused, pause
+from mandates.store.charges import commit_charge, due_charges, look_later
+from mandates.store.charging_switch import note_mandate_error, pause
 from mandates.store.customers import creation_failed, read_customer
-from mandates.store.dynamodb import update
 from mandates.store.events import dismiss
 from mandates.store.mandates import read_heads
 from mandates.store.published_terms import publish_terms, retire_terms
@@ -159,9 +157,16 @@ def _charged(world: World) -> None:
     succeeded = _attempted(world, mandate_id, "succeeded")
     _told(succeeded, ChargeKind.ATTEMPT_SUCCEEDED, attempt=1, charge="py_sample")
     left_open = _attempted(world, _set_up(world), "open")
-    errors = {f"{left_open}#1": int(time.time())}
-    update(SwitchRow, SWITCH, [SwitchRow.in_its_format(), SwitchRow.mandate_errors.set(errors)], not_paused())
+    _queued(world, left_open)
+    note_mandate_error(left_open, 1, Instant(time.time()), within=3_600)
     pause("an operator", "a sample", Instant(time.time()))
+
+
+def _queued(world: World, charge_id: str) -> None:
+    due = due_charges(int(time.time()) + 3_600, 10)
+    (was,) = (one for one in due if one.charge_id == charge_id)
+    look_later(was, int(time.time()) - 60)
+    assert world.invoke("queue_due_charges", {}) == {"due": 1, "queued": 1}
 
 
 def _set_up(world: World) -> str:
@@ -292,6 +297,7 @@ def _name_of(world: World, queue_url: str) -> str:
         world.queue_url: "WebhookQueue",
         world.work_queue_url: "StripeWorkQueue",
         world.unpublished_url: "UnpublishedEntries",
+        world.charge_queue_url: "ChargeQueue",
     }[queue_url]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from mandates.core.canonical import canonical_json
 from mandates.core.charging.charge import room
+from mandates.core.charging.messages import ADVANCE, read_due
 from mandates.core.evidence_check import page_problems
 from mandates.core.faults import faults
 from mandates.core.formats import NewerFormat
@@ -251,6 +252,11 @@ def test_every_queued_event_is_processed(sample: Written, world: World) -> None:
     assert world.process([json.dumps(message) for message in sample.messages["WebhookQueue"]]) == []
 
 
+def test_every_queued_charge_is_read(sample: Written) -> None:
+    for message in sample.messages.get("ChargeQueue", []):
+        assert read_due(json.dumps(message))
+
+
 def test_every_queued_withdrawal_is_carried_out(sample: Written, world: World) -> None:
     bodies = [json.dumps(message) for message in sample.messages["StripeWorkQueue"]]
     assert bodies
@@ -325,16 +331,17 @@ def test_an_item_without_a_known_number_is_not_read(kind: type[Kind], written: s
     assert CUSTOMER not in str(refused.value)
 
 
-OURS: dict[MessageKind, dict[str, str]] = {
+OURS: dict[MessageKind, dict[str, str | int]] = {
     EVENT: {"id": "evt_1"},
     UNPUBLISHED: {},
     RELEASE: {"kind": "release", "mandate_id": "mdt_" + "a" * 24},
+    ADVANCE: {"charge_id": f"chg_{'a' * 24}_{'b' * 16}", "due_at": 1, "until": 2},
 }
 """Each kind of message with the least that makes one ours."""
 
 
 def test_every_kind_of_message_is_tried() -> None:
-    assert OURS.keys() == {EVENT, UNPUBLISHED, *WORK_KINDS.values()}
+    assert OURS.keys() == {EVENT, UNPUBLISHED, ADVANCE, *WORK_KINDS.values()}
 
 
 @pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.name)

@@ -14,6 +14,7 @@ from mandates.charges.examining import examine
 from mandates.charges.reading import count_ours_to_mend, read_intent
 from mandates.core.charging.charge import due_at
 from mandates.core.charging.head import Charge
+from mandates.core.charging.messages import DueMessage
 from mandates.core.charging.steps import (
     Begin,
     CancelIntent,
@@ -50,6 +51,15 @@ def advance(charge_id: str, charging: Charging) -> Charge:
         if taken.again_at is not None or taken.charge.entries == before.entries:
             break
     return _looked_at_later(taken, charging)
+
+
+def advance_if_due(message: DueMessage, charging: Charging) -> Charge | None:
+    """`advance`, unless the charge is final or due only later than the message knows: then somebody looked at
+    it meanwhile. None if nothing was to be done."""
+    charge = read_charge(message.charge_id)
+    if charge is None or charge.due_at is None or charge.due_at > message.until:
+        return None
+    return advance(message.charge_id, charging)
 
 
 def _take_step(charge: Charge, charging: Charging) -> Taken:

@@ -39,13 +39,11 @@ def begin(charge: Charge, attempt: int, charging: Charging) -> Taken:
     If it is not permitted now, the charge is put off or ends. Raises StripeUnavailable if nobody knows what
     came of it, StripeRefused, NotFound or Busy.
     """
-    if charging.time_left() < BEGIN_SECONDS:
-        return Taken(charge)
     decided = until_no_conflict(lambda: _begin(charge, attempt, charging))
     if decided.begun:
         return _confirm(decided.charge, attempt, charging)
-    if decided.charge.entries != charge.entries:
-        return Taken(decided.charge)  # somebody else was faster
+    if decided.charge.entries != charge.entries or decided.decision.permitted:
+        return Taken(decided.charge)  # somebody else was faster, or there is no time
     return not_now(decided, charging)
 
 
@@ -93,6 +91,8 @@ def _begin(charge: Charge, attempt: int, charging: Charging) -> Decided:
     decided = decide_on_attempt(charge, charging, repeated=False)
     decision = decided.decision
     if decided.charge.entries != charge.entries or not decision.permitted:
+        return decided
+    if charging.time_left() < BEGIN_SECONDS:
         return decided
     begun = charge_fact(
         ChargeKind.ATTEMPT_BEGUN,

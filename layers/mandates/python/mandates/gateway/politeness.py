@@ -43,6 +43,10 @@ BACKGROUND_PER_SECOND = 10
 """For each background worker; one more may fall into a second. So two workers at a time (their
 MaximumConcurrency) stay under STRIPE_PER_SECOND, and leave room for requests that somebody waits for."""
 
+CHARGES_PER_SECOND = 4
+"""For each worker that advances charges. Two of them, and the requests to the API (at most twelve in a
+second), confirm fewer than STRIPE_PER_SECOND."""
+
 
 class Tries:
     """The attempts at one call. Each begins only if it can end before `deadline`, however slow it is."""

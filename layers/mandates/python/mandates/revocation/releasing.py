@@ -8,7 +8,7 @@ from mandates.charges.ending import end_open_charges
 from mandates.core.changes import stands_on
 from mandates.core.charging.facts import EndReason
 from mandates.core.clock import Clock, Instant
-from mandates.core.errors import MandatesError
+from mandates.core.errors import MandatesError, StripeRefused
 from mandates.core.facts import all_ids
 from mandates.core.mandate import Mandate, Status, status
 from mandates.core.release import ToRelease, to_release
@@ -21,12 +21,14 @@ from mandates.store.unreleased import Unreleased, add_unreleased, read_unrelease
 def release(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
     """Release at Stripe what a withdrawn mandate still has there. Safe to repeat at any time.
 
-    It ends the open charges: what Stripe can cancel is cancelled first, and a payment that is processing does
-    not hold the rest up. Then it detaches the payment methods, or expires a session that could still be
-    completed. If the customer completes the session at the same moment, the set-up's own event leads here
-    again. Whatever Stripe does not release, or does not know, is listed (store/unreleased.py) until it is
-    released. Then this raises the first error, to be tried again. Returns the Stripe ids that an operator has
-    dismissed; they are left as they are.
+    It first ends the open charges: what Stripe can cancel is cancelled. If that fails for now, nothing else
+    is released yet; but a payment that is processing, or that Stripe refuses to cancel, holds nothing up.
+
+    Then it detaches the payment methods, or expires a session that could still be completed. If the customer
+    completes the session at the same moment, the set-up's own event leads here again. Whatever Stripe does
+    not release, or does not know, is listed (store/unreleased.py) until it is released. Then this raises the
+    first error, to be tried again. Returns the Stripe ids that an operator has dismissed; they are left as
+    they are.
     """
     head = read_heads([mandate_id]).get(mandate_id)
     if head is None:
@@ -35,6 +37,8 @@ def release(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
     if status(head.facts, *(subject.facts for subject in subjects.values())) is not Status.REVOKED:
         return []
     not_ended = end_open_charges(mandate_id, EndReason.WITHDRAWN, gateway, clock)
+    for passing in (error for error in not_ended if not isinstance(error, StripeRefused)):
+        raise passing
     left = _releases(to_release(head, subjects), gateway)
     known = read_unreleased(mandate_id, _at_stripe(head))
     dismissed = [stripe_id for stripe_id, one in known.items() if one.is_dismissed and stripe_id in left]
@@ -46,8 +50,8 @@ def release(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
     for stripe_id, error in errors.items():
         add_unreleased(mandate_id, stripe_id, _code(error), Instant(clock()).seconds)
     _unlist(known, errors)
-    for error in (*not_ended, *errors.values()):
-        raise error
+    for first in (*errors.values(), *not_ended):
+        raise first
     return dismissed
 
 
