@@ -5,9 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from mandates.core.canonical import digest
-from mandates.core.charging.charge import ChargeStatus
-from mandates.core.charging.facts import ChargeFact
-from mandates.core.facts import to_plain
+from mandates.core.facts import Fact, to_plain
 
 FORMAT = 1
 """The format of new entries. It is hashed with the rest of an entry (docs/versions.md)."""
@@ -45,8 +43,8 @@ def append_entry(
     head_hash: str,
     recorded_at: str,
     source: str,
-    facts: Sequence[ChargeFact],
-    status: ChargeStatus,
+    facts: Sequence[Fact[str]],
+    status: str,
 ) -> ChargeEntry:
     """The next entry after a chain of `length` entries whose last hash is `head_hash`."""
     content: dict[str, Any] = {
@@ -56,7 +54,7 @@ def append_entry(
         "recorded_at": recorded_at,
         "source": source,
         "facts": tuple(to_plain(fact) for fact in facts),
-        "status": str(status),
+        "status": status,
         "previous_hash": head_hash,
     }
     return ChargeEntry(**content, hash=digest(content))

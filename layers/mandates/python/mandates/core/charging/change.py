@@ -78,7 +78,7 @@ def charge_change(
         recorded_at=now.text,
         source=source,
         facts=new,
-        status=charge_status(facts),
+        status=str(charge_status(facts)),
     )
     after = replace(
         charge,
