@@ -26,11 +26,13 @@ def environment(function: str, aws_url: str) -> dict[str, str]:
         "AWS_LAMBDA_LOG_FORMAT": "JSON",
         "AWS_LAMBDA_LOG_LEVEL": "INFO",
         "PYTHONDONTWRITEBYTECODE": "1",
-        **dict(_values(declared, aws_url)),
+        **dict(_values(declared, template["Parameters"], aws_url)),
     }
 
 
-def _values(declared: Mapping[str, Any], aws_url: str) -> Iterator[tuple[str, str]]:
+def _values(
+    declared: Mapping[str, Any], parameters: Mapping[str, Any], aws_url: str
+) -> Iterator[tuple[str, str]]:
     known = {
         "ALLOWED_ORIGINS": "https://shop.example",
         "CHARGE_ONLY_AFTER_RETURN": "false",
@@ -46,9 +48,18 @@ def _values(declared: Mapping[str, Any], aws_url: str) -> Iterator[tuple[str, st
     for name, value in declared.items():
         if name in known:
             yield name, known[name]
+        elif "AllowedValues" in (parameter := _parameter(value, parameters)):
+            yield name, parameter["Default"]
         elif name.endswith("_TABLE"):
             yield name, name.removesuffix("_TABLE").lower()
         elif name.endswith("_QUEUE_URL"):
             yield name, f"{aws_url}/123456789012/queue"
         else:
             yield name, value if isinstance(value, str) else "a-value"
+
+
+def _parameter(value: Any, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameter that a variable takes its value from; empty if none."""
+    name = value.get("Ref", "") if isinstance(value, dict) else ""
+    found: Mapping[str, Any] = parameters.get(name, {})
+    return found
