@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import boto3
 import pytest
 
 from mandates.charges.recording import record
@@ -17,6 +18,7 @@ from mandates.core.charging.reasons import Reason
 from mandates.core.clock import Instant
 from mandates.core.errors import Busy, ChargeRefused, InvalidRequest, KeyReused, NotFound
 from mandates.core.facts import Fact, Kind, ids
+from mandates.core.formats import NewerFormat
 from mandates.core.ledger import first_broken
 from mandates.core.subjects import payment_intent_subject, payment_method_subject
 from mandates.ledger.contributing import withdraw_subject
@@ -320,6 +322,21 @@ def test_an_event_is_applied_once(world: World) -> None:
     assert first.change is not None
     assert second.change is None
     assert second.charge == first.charge
+
+
+def test_a_charge_of_a_later_release_does_not_hide_the_others_that_are_due(world: World) -> None:
+    mandate_id = active_mandate(terms())
+    later, known = (reserved(mandate_id, NOW, key).charge for key in ("later", "known"))
+    boto3.client("dynamodb").update_item(
+        TableName="charges",
+        Key={"mandate_id": {"S": mandate_id}, "record": {"S": f"charge#{later.charge_id}"}},
+        UpdateExpression="SET #format = :newer",
+        ExpressionAttributeNames={"#format": "format"},
+        ExpressionAttributeValues={":newer": {"N": "9"}},
+    )
+    assert {due.charge_id for due in due_charges(NOW + 60, 10)} == {later.charge_id, known.charge_id}
+    with pytest.raises(NewerFormat):
+        read_charge(later.charge_id)
 
 
 def test_charges_are_listed_newest_first(world: World) -> None:
