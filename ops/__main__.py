@@ -10,6 +10,7 @@ from typing import NoReturn
 from mandates.core.formats import NewerFormat
 from mandates.core.visible import visible
 from ops import (
+    charges,
     customer,
     dlq,
     events,
@@ -63,6 +64,7 @@ def command_line() -> CommandLine:
     dlq.add_commands(commands)
     unpublished.add_commands(commands)
     withdrawals.add_commands(commands)
+    charges.add_commands(commands)
     explain.add_commands(commands)
     return parser
 

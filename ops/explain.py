@@ -1,4 +1,4 @@
-"""Explains what became of a mandate or an event, and why, in a few lines."""
+"""Explains what became of a mandate, a charge or an event, and why, in a few lines."""
 
 import argparse
 import shlex
@@ -20,6 +20,7 @@ from mandates.store.unreleased import Unreleased, read_unreleased
 from ops import queues
 from ops.arguments import an_id
 from ops.events import at
+from ops.explain_charge import story_of
 from ops.printing import complain, say
 from ops.stack import Stack
 
@@ -55,8 +56,8 @@ OUTCOMES = {
 
 
 def add_commands(commands: Any) -> None:
-    explain = commands.add_parser("explain", help="say what became of a mandate or a Stripe event, and why")
-    explain.add_argument("id", type=an_id, metavar="MANDATE_ID|EVENT_ID")
+    explain = commands.add_parser("explain", help="say what became of a mandate, a charge or an event")
+    explain.add_argument("id", type=an_id, metavar="MANDATE_ID|CHARGE_ID|EVENT_ID")
     explain.set_defaults(run=run_explain)
 
 
@@ -65,6 +66,8 @@ def run_explain(stack: Stack, chosen: argparse.Namespace) -> int:
     stack.use_tables()
     if chosen.id.startswith("evt_"):
         return _explain_event(stack, chosen.id)
+    if chosen.id.startswith("chg_"):
+        return _explain_charge(chosen.id)
     if not chosen.id.startswith("mdt_"):
         for line in of_other(stack, chosen.id):
             complain(line)
@@ -81,12 +84,22 @@ def run_explain(stack: Stack, chosen: argparse.Namespace) -> int:
     return 0
 
 
-# ---------------------------------------------------------------------------------- neither of the two
+def _explain_charge(charge_id: str) -> int:
+    lines = story_of(charge_id)
+    if not lines:
+        complain(f"there is no charge {charge_id}")
+        return 1
+    for line in lines:
+        say(line)
+    return 0
+
+
+# ----------------------------------------------------------------------------------- none of the three
 
 
 def of_other(stack: Stack, some_id: str) -> Lines:
     """What to ask instead: for a customer's id, ours or Stripe's, their latest mandates."""
-    yield f"{some_id} is neither a mandate (mdt_…) nor a Stripe event (evt_…)"
+    yield f"{some_id} is not a mandate (mdt_…), a charge (chg_…) or a Stripe event (evt_…)"
     customer_id = owner_of(some_id) or some_id
     found = list(islice(mandates_of(customer_id), _LATEST))
     if found:

@@ -331,7 +331,7 @@ def test_explain_of_a_customer_names_their_mandates(world: World, capsys: Printe
     for some_id in (stripe_id, CUSTOMER):
         assert main(["explain", some_id]) == 1
         said = capsys.readouterr().err
-        assert f"{some_id} is neither a mandate (mdt_…) nor a Stripe event (evt_…)" in said
+        assert f"{some_id} is not a mandate (mdt_…), a charge (chg_…) or a Stripe event (evt_…)" in said
         assert f"  python -m ops --stack mandates-local explain {mandate_id}" in said.splitlines()
         assert f"customer export '{CUSTOMER}'" in said
 

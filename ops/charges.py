@@ -1,0 +1,106 @@
+"""Charges that are not over: list them; pause and resume all charging."""
+
+import argparse
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mandates.core.charging.facts import attempts
+from mandates.core.charging.head import Charge
+from mandates.core.clock import Instant, rfc3339
+from mandates.store.charges import due_charges, open_charges, read_charge
+from mandates.store.charging_switch import ChargingPause, pause, read_pause, resume
+from ops.arguments import an_id, positive, short
+from ops.events import LISTED
+from ops.printing import complain, say
+from ops.stack import Stack
+from ops.withdrawals import whoever_runs_this
+
+_FOR_EVER = 2**40
+"""Epoch seconds by which every charge is due that is not final."""
+
+
+def add_commands(commands: Any) -> None:
+    actions = commands.add_parser("charges", help="charges that are not over, and the switch").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    showing = actions.add_parser("show", help="show what is due, or what is open of a mandate")
+    which = showing.add_mutually_exclusive_group()
+    which.add_argument("mandate_id", type=an_id, metavar="MANDATE_ID", nargs="?", help="its open charges")
+    which.add_argument("--all", action="store_true", help="every charge that is not over, due or not")
+    showing.add_argument("--limit", type=positive, default=LISTED, metavar="N", help=f"at most N ({LISTED})")
+    showing.set_defaults(run=run_show)
+    pausing = actions.add_parser("pause", help="begin no attempt of any charge from now on")
+    pausing.add_argument("--why", required=True, type=short, help="in a few words; it is recorded")
+    pausing.set_defaults(run=run_pause)
+    resuming = actions.add_parser("resume", help="let charging go on")
+    resuming.add_argument("--why", required=True, type=short, help="in a few words; it is recorded")
+    resuming.set_defaults(run=run_resume)
+
+
+def run_show(stack: Stack, chosen: argparse.Namespace) -> int:
+    stack.use_tables()
+    paused = read_pause()
+    if paused:
+        say(paused_line(paused))
+    if chosen.mandate_id:
+        found = open_charges(chosen.mandate_id)
+    else:
+        by = _FOR_EVER if chosen.all else int(time.time())
+        found = [due.charge_id for due in due_charges(by, chosen.limit + 1)]
+    for line in shown(found[: chosen.limit]):
+        say(line)
+    if not found:
+        say("no charge is open" if chosen.mandate_id or chosen.all else "no charge is due")
+    if len(found) > chosen.limit:
+        say(f"… and more: --limit {chosen.limit * 10} shows more of them")
+    return 0
+
+
+def shown(charge_ids: Iterable[str]) -> Iterator[str]:
+    """A line for each that is not over, by its head: an index may be late."""
+    for charge_id in charge_ids:
+        charge = read_charge(charge_id)
+        if charge and charge.due_at is not None:
+            yield _line(charge, charge.due_at)
+
+
+def _line(charge: Charge, due_at: int) -> str:
+    begun = len(attempts(charge.facts))
+    return (
+        f"due {rfc3339(due_at)}  {charge.charge_id}  {charge.status:<14}  "
+        f"{money(charge)}  {begun} attempts  {charge.reference}"
+    )
+
+
+def money(charge: Charge) -> str:
+    """Minor units, as they are everywhere: 1299 usd is $12.99, and 1299 jpy is ¥1,299."""
+    return f"{charge.amount} {charge.currency} (minor units)"
+
+
+def paused_line(paused: ChargingPause) -> str:
+    return f"charging is paused since {paused.at} by {paused.by}: {paused.why}"
+
+
+def run_pause(stack: Stack, chosen: argparse.Namespace) -> int:
+    """Pause charging; 1 if somebody else had. An attempt that was begun before may still take money."""
+    stack.use_tables()
+    by = whoever_runs_this()
+    if not pause(by, chosen.why, Instant(time.time())):
+        paused = read_pause()
+        complain(paused_line(paused) if paused else "somebody else turned the switch at the same time")
+        return 1
+    say(f"charging is paused by {by}: no attempt begins until {stack.command} charges resume --why …")
+    say("what was begun before is followed up, and may still take money")
+    return 0
+
+
+def run_resume(stack: Stack, chosen: argparse.Namespace) -> int:
+    """Resume charging; 1 if it was not paused."""
+    stack.use_tables()
+    by = whoever_runs_this()
+    if not resume(by, chosen.why, Instant(time.time())):
+        complain("charging was not paused")
+        return 1
+    say(f"charging goes on, resumed by {by}; what waited is tried when it is next due")
+    return 0

@@ -1,0 +1,192 @@
+"""`python -m ops charges …` and `explain chg_…`: what waits, why, and the switch."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+
+from mandates.core.charging.facts import ChargeKind, EndReason
+from mandates.core.charging.head import Charge
+from mandates.store.charge_items import ChargeEntryRow
+from mandates.store.charges import read_charge
+from mandates.store.charging_switch import read_pause
+from ops.stack import Stack
+from tests.component.charging import active_mandate, begun, reserved, with_intent
+from tests.component.operating import main
+from tests.component.test_charge_reservation import told
+from tests.component.test_charge_routes import SOFT, STATUSES
+from tests.component.world import World
+from tests.unit.charging import A_MONTH, terms
+
+LIMITED = terms(per_period=A_MONTH)
+
+
+@pytest.fixture(autouse=True)
+def stack(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tables are bound already, and there is no CloudFormation stack to ask."""
+    monkeypatch.setattr(Stack, "use_tables", lambda _self: None)
+
+
+def a_charge(key: str = "key-1", mandate_id: str | None = None) -> Charge:
+    return reserved(mandate_id or active_mandate(LIMITED), time.time(), key).charge
+
+
+def printed(capsys: pytest.CaptureFixture[str], *command: str, code: int = 0) -> str:
+    capsys.readouterr()
+    assert main(command) == code
+    out, err = capsys.readouterr()
+    return out if code == 0 else err
+
+
+# ----------------------------------------------------------------------------------------------- show
+
+
+def test_a_mandates_open_charges_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    mandate_id = active_mandate(LIMITED)
+    assert printed(capsys, "charges", "show", mandate_id) == "no charge is open\n"
+    open_, over = a_charge("one", mandate_id), a_charge("two", mandate_id)
+    told(over, ChargeKind.ENDING, reason=EndReason.CANCELED)
+    (line,) = printed(capsys, "charges", "show", mandate_id).splitlines()
+    for part in (open_.charge_id, "pending", "1000 usd (minor units)", "0 attempts", "order-one"):
+        assert part in line
+
+
+def test_what_is_due_is_shown_and_on_request_all_that_is_open(capsys: pytest.CaptureFixture[str]) -> None:
+    late = reserved(active_mandate(LIMITED), time.time() - 3_600).charge
+    fresh = a_charge()
+    due = printed(capsys, "charges", "show")
+    assert late.charge_id in due
+    assert fresh.charge_id not in due
+    every = printed(capsys, "charges", "show", "--all")
+    assert late.charge_id in every
+    assert fresh.charge_id in every
+    assert "… and more: --limit 10" in printed(capsys, "charges", "show", "--all", "--limit", "1")
+
+
+def test_without_anything_due_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, "charges", "show") == "no charge is due\n"
+    assert printed(capsys, "charges", "show", "--all") == "no charge is open\n"
+
+
+# -------------------------------------------------------------------------------------------- switch
+
+
+def test_charging_is_paused_and_resumed_with_who_and_why(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    me = boto3.client("sts").get_caller_identity()["Arn"]
+    mandate_id = active_mandate(LIMITED)
+    assert f"paused by {me}" in printed(capsys, "charges", "pause", "--why", "wrong descriptor")
+    paused = read_pause()
+    assert paused
+    assert (paused.by, paused.why) == (me, "wrong descriptor")
+    assert world.charge(mandate_id).body["reasons"] == ["charging_paused"]
+    assert "wrong descriptor" in printed(capsys, "charges", "show")
+    again = printed(capsys, "charges", "pause", "--why", "another reason", code=1)
+    assert "wrong descriptor" in again
+    assert f"resumed by {me}" in printed(capsys, "charges", "resume", "--why", "mended")
+    assert read_pause() is None
+    assert world.check_charge(mandate_id).body["permitted"]
+    assert "was not paused" in printed(capsys, "charges", "resume", "--why", "mended", code=1)
+
+
+@pytest.mark.parametrize("command", ["pause", "resume"])
+@pytest.mark.parametrize("why", [[], ["--why", ""], ["--why", " "], ["--why", "x" * 201]])
+def test_the_switch_is_not_turned_without_a_reason(command: str, why: list[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["charges", command, *why])
+    assert refused.value.code == 2
+    assert read_pause() is None
+
+
+# ------------------------------------------------------------------------------------------- explain
+
+
+def explained(capsys: pytest.CaptureFixture[str], charge: Charge) -> str:
+    return printed(capsys, "explain", charge.charge_id)
+
+
+def test_a_charge_is_explained_from_its_chain(capsys: pytest.CaptureFixture[str]) -> None:
+    charge = begun(with_intent(a_charge()), 1)
+    told(charge, ChargeKind.ATTEMPT_FAILED, int(time.time()), **SOFT)
+    story = explained(capsys, charge)
+    for part in (
+        f"{charge.charge_id} is retrying",
+        "1000 usd (minor units)",
+        charge.mandate_id,
+        "order-key-1",
+        "the-back-end",
+        "soft: it may pass, so it is tried again",
+        "decline_code do_not_honor",
+        "next    somebody looks at it at 20",
+        "4 entries",
+        "reserved (it was permitted, and holds its room)",
+        "attempt_begun 1 (Stripe may be told to take the money)",
+        "attempt_failed 1 (Stripe refused)",
+    ):
+        assert part in story
+    assert "ALTERED" not in story
+
+
+WHY = {
+    "begun": "attempt 1 was begun, and its outcome is not known yet",
+    "processing": "Stripe has not decided attempt 1",
+    "soft decline": "attempt 1 failed (soft: ",
+    "needs the customer": "only the customer can help",
+    "succeeded": "attempt 1 took the money at 20",
+    "ending": "it ends as overdue: charge_by has passed; Stripe has not cancelled its PaymentIntent yet",
+    "failed": "it ends as declined: Stripe says that it can't succeed",
+    "withdrawn": "it ends as withdrawn: the mandate was withdrawn",
+    "cancelled at Stripe": "it ends as canceled: somebody cancelled it",
+}
+
+
+@pytest.mark.parametrize("name", STATUSES)
+def test_every_status_has_its_reason(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    charge = a_charge()
+    assert "why     no attempt was begun yet" in explained(capsys, charge)
+    for kind, said in STATUSES[name][0]:
+        charge = told(charge, kind, int(time.time()), **said)
+    story = explained(capsys, charge)
+    assert f"is {STATUSES[name][1]}" in story
+    assert WHY[name] in story
+    assert ("  next " in story) is not charge.is_final
+
+
+def test_an_altered_chain_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    charge = begun(with_intent(a_charge()), 1)
+    row = ChargeEntryRow.get(charge.mandate_id, ChargeEntryRow.key(charge.charge_id, 2))
+    row.update([ChargeEntryRow.source.set("api:somebody_else")])
+    assert "IT WAS ALTERED: entry 2 " in explained(capsys, charge)
+
+
+def test_a_pause_is_named_where_it_holds_a_charge_up(capsys: pytest.CaptureFixture[str]) -> None:
+    charge = a_charge()
+    printed(capsys, "charges", "pause", "--why", "wrong descriptor")
+    assert "charging is paused since" in explained(capsys, charge)
+    told(charge, ChargeKind.ENDING, reason=EndReason.CANCELED)
+    assert "charging is paused since" not in explained(capsys, charge)
+
+
+@pytest.mark.parametrize("unknown", ["chg_", f"chg_{'a' * 24}_{'b' * 16}", "chg_../x"])
+def test_what_is_no_charge_is_said(capsys: pytest.CaptureFixture[str], unknown: str) -> None:
+    assert f"there is no charge {unknown}" in printed(capsys, "explain", unknown, code=1)
+
+
+def test_what_the_business_wrote_can_not_act_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charge: Any = a_charge()
+    hostile = f"{charge.reference}\x1b[2J"
+    monkeypatch.setattr(
+        "ops.explain_charge.read_charge", lambda charge_id: _with_reference(charge_id, hostile)
+    )
+    assert "\x1b" not in explained(capsys, charge)
+
+
+def _with_reference(charge_id: str, reference: str) -> Any:
+    charge = read_charge(charge_id)
+    assert charge
+    return replace(charge, reference=reference)
