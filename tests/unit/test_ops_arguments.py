@@ -14,6 +14,7 @@ COMMANDS = [
     ("events", "dismiss", "?", "--reason", "x"),
     ("events", "dismiss", "evt_1", "--reason", "?"),
     ("withdrawals", "retry", "?"),
+    ("charges", "show", "?"),
     ("withdrawals", "dismiss", "?", "--reason", "x"),
     ("terms", "show", "?"),
     ("terms", "retire", "?"),
