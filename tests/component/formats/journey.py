@@ -13,35 +13,28 @@ from botocore.client import BaseClient
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from mandates.charges.recording import record
-from mandates.charges.reserving import Order, reserve
-from mandates.core.charging.calendar import day_of
-from mandates.core.charging.change import charge_change
-from mandates.core.charging.facts import ChargeKind, EndReason, charge_fact
-from mandates.core.charging.head import ChargeDetails, Confirm, Params
 from mandates.core.clock import Instant
-from mandates.core.facts import Fact, ids
-from mandates.core.mandate import Mandate
 from mandates.core.retention import EVIDENCE_DAYS
 from mandates.core.signing_secrets import SigningSecrets, parsed_secrets
 from mandates.core.terms import Frequency, FrequencyKind, Period
-from mandates.gateway.payment_intents import confirm_params, create_params
 from mandates.ledger.contributing import statuses
 from mandates.privacy.erasure import erase
 from mandates.privacy.holdings import holdings
-from mandates.store.charges import commit_charge, due_charges, look_later
-from mandates.store.charging_switch import note_mandate_error, pause
+from mandates.store.charges import due_charges, look_later
+from mandates.store.charging_switch import pause
 from mandates.store.customers import creation_failed, read_customer
 from mandates.store.events import dismiss
 from mandates.store.mandates import read_heads
 from mandates.store.published_terms import publish_terms, retire_terms
 from mandates.store.unreleased import all_unreleased, dismiss_unreleased
 from tests.aws_calls import real_call, replace_calls
+from tests.component.advancing import Till
 from tests.component.formats.samples import Item, Written
 from tests.component.test_publish_changes import BUS, images, publish, refusing, stream_event
-from tests.component.world import OWNER_MARK, STRANGER, TABLES, World, customer, service
+from tests.component.world import STRANGER, TABLES, World, customer, service
 
-ERASED, UNANSWERED, REFUSED, CHARGED = "auth0|eve", "auth0|una", "auth0|rex", "auth0|cay"
+ERASED, UNANSWERED, REFUSED = "auth0|eve", "auth0|una", "auth0|rex"
+CHARGED = ("auth0|cay", "auth0|coy", "auth0|cid")
 ZONE = "America/New_York"
 SENDING = {"SendMessage", "SendMessageBatch"}
 DAY = 86_400
@@ -142,82 +135,38 @@ def _not_set_up(world: World) -> None:
 
 
 def _charged(world: World) -> None:
-    """By terms with a zone: a charge that is declined and given up, one that takes the money, and one, of
-    another mandate, that is left open. Then charging is paused."""
+    """By terms with a zone: a charge that Stripe refuses for good, then one that takes the money; of two more
+    mandates one that is tried again and one that is ours to mend. Then charging is paused."""
     monthly = Frequency(FrequencyKind.RECURRING, Period.MONTH, 1)
     world.terms = replace(world.terms, version="zoned", time_zone=ZONE, frequency=monthly)
     publish_terms(world.terms, Instant(time.time()))
-    mandate_id = _set_up(world)
-    declined = _attempted(world, mandate_id, "declined")
-    _told(
-        declined, ChargeKind.ATTEMPT_FAILED, attempt=1, status="402", code="payment_method_provider_decline"
-    )
-    _told(declined, ChargeKind.ENDING, reason=EndReason.OVERDUE)
-    _told(declined, ChargeKind.INTENT_CANCELED)
-    succeeded = _attempted(world, mandate_id, "succeeded")
-    _told(succeeded, ChargeKind.ATTEMPT_SUCCEEDED, attempt=1, charge="py_sample")
-    left_open = _attempted(world, _set_up(world), "open")
-    _queued(world, left_open)
-    note_mandate_error(left_open, 1, Instant(time.time()), within=3_600)
+    begun = [world.begun(customer_id) for customer_id in CHARGED]
+    for one in begun:
+        world.stripe.core.authorize(one["checkout_session_id"])
+    world.run_webhooks()
+    paid, retried, ours = (Till(world, one["mandate_id"], "pm_any") for one in begun)
+    _attempted(paid, outcome="refused", code="payment_method_currency_mismatch")
+    _attempted(paid, outcome="succeeded")
+    _attempted(retried, outcome="declined", decline_code="generic_decline", advice_code="try_again_later")
+    _attempted(ours, outcome="refused", code="payment_intent_mandate_invalid")
+    world.run_webhooks()
+    _queued(world)
     pause("an operator", "a sample", Instant(time.time()))
 
 
-def _queued(world: World, charge_id: str) -> None:
-    due = due_charges(int(time.time()) + 3_600, 10)
-    (was,) = (one for one in due if one.charge_id == charge_id)
-    look_later(was, int(time.time()) - 60)
+def _queued(world: World) -> None:
+    """Whichever charge is due next is due already."""
+    (soonest, *_) = due_charges(int(time.time()) + DAY, 10)
+    look_later(soonest, int(time.time()) - 60)
     assert world.invoke("queue_due_charges", {}) == {"due": 1, "queued": 1}
 
 
-def _set_up(world: World) -> str:
-    begun = world.begun(CHARGED)
-    world.stripe.core.authorize(begun["checkout_session_id"])
-    world.run_webhooks()
-    return str(begun["mandate_id"])
-
-
-def _attempted(world: World, mandate_id: str, name: str) -> str:
-    """The id of a charge that has an intent, and whose first attempt was begun."""
-    details = ChargeDetails(1_299, "usd", f"order {name}", "A subscription")
-
-    def params(mandate: Mandate, charge_id: str, details: ChargeDetails) -> Params:
-        return create_params(
-            charge_id=charge_id,
-            mandate_id=mandate.mandate_id,
-            owner_mark=OWNER_MARK,
-            stripe_customer_id=mandate.stripe_customer_id,
-            amount=details.amount,
-            currency=details.currency,
-            reference=details.reference,
-            description=details.description,
-            statement_descriptor="EXAMPLE SHOP",
-        )
-
-    order = Order(mandate_id, name, details, "a-client")
-    charge_id = reserve(order, params, time.time, return_required=False).charge.charge_id
-    now = Instant(time.time())
-    created = Fact[str](
-        ChargeKind.INTENT_CREATED, now.seconds, "api:sample", ids(payment_intent=f"pi_{name}")
-    )
-    charge = record(charge_id, lambda *_: [created], source="api:sample", clock=time.time).charge
-    begun = charge_fact(
-        ChargeKind.ATTEMPT_BEGUN,
-        now.seconds,
-        "api:sample",
-        attempt=1,
-        period=charge.facts[ChargeKind.RESERVED].detail["period"],
-        day=day_of(now.seconds, world.terms.zone).isoformat(),
-    )
-    confirm = Confirm(1, confirm_params(payment_method_id="pm_sample"))
-    change = charge_change(charge, [begun], source="api:sample", now=now, confirm=confirm)
-    assert change
-    commit_charge(change, now)
-    return charge_id
-
-
-def _told(charge_id: str, kind: ChargeKind, **said: Any) -> None:
-    fact = charge_fact(kind, int(time.time()), "api:sample", **said)
-    record(charge_id, lambda *_: [fact], source="api:sample", clock=time.time)
+def _attempted(till: Till, **payment: str) -> None:
+    """A charge as far as it goes at once, if Stripe answers like this."""
+    till.script(payment)
+    charged = till.world.charge(till.mandate_id, f"key-{next(till.keys)}", reference=payment["outcome"])
+    assert charged.status == 201, charged
+    till.advance(charged.body["charge_id"])
 
 
 def _erased(world: World) -> None:

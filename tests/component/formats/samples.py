@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,13 @@ def kind_of(table: str, item: Item) -> type[Kind]:
 
 def shape_of(value: Json) -> Shape:
     """Every name and the type of its value, also of JSON inside a text."""
-    return frozenset(f"{path}: {type_name}" for path, type_name in _leaves(value, ""))
+    return _shape(json.dumps(value))
+
+
+@cache
+def _shape(text: str) -> Shape:
+    """Items are looked at again at every write, and few have changed."""
+    return frozenset(f"{path}: {type_name}" for path, type_name in _leaves(json.loads(text), ""))
 
 
 def _leaves(value: Json, path: str) -> Iterator[tuple[str, str]]:
