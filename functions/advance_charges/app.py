@@ -22,7 +22,6 @@ from mandates.core.formats import NewerFormat
 from mandates.gateway.access import Stripe, StripeAccess
 from mandates.gateway.politeness import BACKGROUND_SECONDS, CHARGES_PER_SECOND, put_off
 from mandates.runtime import aws, settings
-from mandates.runtime.deadline import time_left
 from mandates.runtime.telemetry import correlated, count, instrumented, logger, measure
 from mandates.store import tables
 
@@ -91,7 +90,7 @@ def advance_charge(due: DueMessage) -> None:
     charging = Charging(
         gateway=stripe.gateway(),
         clock=time.time,
-        time_left=time_left,
+        time_left=stripe.time_left,
         return_required=configured.charge_only_after_return,
         send_stripe_mandate=configured.send_stripe_mandate,
     )

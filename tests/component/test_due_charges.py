@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import boto3
 import pytest
 
 from mandates.charges.queueing import LEASE_SECONDS
@@ -151,6 +152,21 @@ def test_one_that_fails_does_not_stop_its_neighbours(till: Till, monkeypatch: py
     assert work_on(till, ["poison", *messages]) == ["message-1"]
     assert till.read(fine).status is ChargeStatus.SUCCEEDED
     assert till.world.waiting(till.world.charge_dead_letters_url) == ["poison"]
+
+
+def test_a_charge_of_a_later_version_stops_no_other(till: Till) -> None:
+    newer, fine = overdue(till), overdue(till)
+    record = {"mandate_id": till.mandate_id, "record": f"charge#{newer}"}
+    boto3.resource("dynamodb").Table("charges").update_item(
+        Key=record,
+        UpdateExpression="SET #format = :newer",
+        ExpressionAttributeNames={"#format": "format"},
+        ExpressionAttributeValues={":newer": 99},
+    )
+    bodies = queued(till)
+    assert len(bodies) == 2
+    assert len(work_on(till, bodies)) == 1
+    assert till.read(fine).status is ChargeStatus.SUCCEEDED
 
 
 def test_a_pause_and_the_longest_wait_are_reported_every_minute(till: Till) -> None:
