@@ -44,7 +44,8 @@ def test_readmes_checkout_is_one_that_is_taken() -> None:
 @pytest.mark.parametrize("table", ["ChargeStatus", "ChargeReason"])
 def test_back_ends_read_the_same_of_charges_in_both_places(table: str) -> None:
     contract = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))["components"]["schemas"]
-    assert contract[table]["description"].strip() in (ROOT / "docs" / "charging.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs" / "charging.md").read_text(encoding="utf-8")
+    assert contract[table]["description"].strip() in guide
 
 
 def test_the_shop_sends_all_that_a_checkout_takes() -> None:
