@@ -35,12 +35,10 @@ def _values(
 ) -> Iterator[tuple[str, str]]:
     known = {
         "ALLOWED_ORIGINS": "https://shop.example",
-        "CHARGE_ONLY_AFTER_RETURN": "false",
         "OWNER_MARK": "mandates-local",
         "OIDC_ISSUER": aws_url,
         "OIDC_AUDIENCES": "an-audience",
         "OIDC_JWKS_URL": "",
-        "SEND_STRIPE_MANDATE": "false",
         "STRIPE_API_BASE": aws_url,
         "STRIPE_LIVEMODE": "false",
         "STRIPE_WEBHOOK_SECRETS_ARN": "webhook-secrets",

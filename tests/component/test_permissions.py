@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from local.stripe_simulator import PaymentPlan
+from tests.component.advancing import Till
 from tests.component.charging import SUCCEEDED, active_mandate, begun, charge_event, reserved, with_intent
 from tests.component.cloudformation import CloudFormation
 from tests.component.test_publish_changes import BUS, images, publish, stream_event
@@ -25,10 +26,14 @@ from tests.component.world import (
     customer,
     service,
     sqs_event,
+    stripes_clock,
     template,
 )
 from tests.functions import BY_FOLDER, FUNCTIONS, folder_of
 from tests.unit.charging import NOW, terms
+
+DUE = "auth0|due"
+"""A customer whose charges come due."""
 
 Permission = tuple[str, str]
 """An IAM action, and the logical id of what it is for in template.yaml."""
@@ -76,6 +81,8 @@ def permissions(world: World, call: AwsCall) -> Iterable[Permission]:
                 world.work_queue_url: "StripeWorkQueue",
                 world.work_dead_letters_url: "StripeWorkDeadLetters",
                 world.unpublished_url: "UnpublishedEntries",
+                world.charge_queue_url: "ChargeQueue",
+                world.charge_dead_letters_url: "ChargeDeadLetters",
             }
             yield f"sqs:{operation.removesuffix('Batch')}", names[call.parameters["QueueUrl"]]
         case ("kms" | "events") as client, operation:
@@ -188,6 +195,7 @@ def everything(world: World) -> World:
     charged(world, fourth["mandate_id"])
     customers_found_deleted(world)
     reconciled_and_swept(world)
+    charges_that_were_due(world)
     a_charge_that_succeeds(world)
     assert CloudFormation(world).create()["Status"] == "SUCCESS"
     boto3.client("events").create_event_bus(Name=BUS)
@@ -220,6 +228,28 @@ def charged(world: World, mandate_id: str) -> None:
     world.stripe.core.detach(detached)  # nobody has told us: a charge finds it out
     assert world.charge(mandate_id, "another", reference="another").body["end_reason"] == "withdrawn"
     assert world.release(mandate_id) == []  # which ends what was declined
+
+
+def charges_that_were_due(world: World) -> None:
+    """One that succeeds once Stripe is back, and one that finds out that its payment method was detached."""
+    begun_ = world.begun(DUE)
+    world.stripe.core.authorize(begun_["checkout_session_id"])
+    world.run_webhooks()
+    mandate = world.get_mandate(begun_["mandate_id"], customer(DUE)).body
+    till = Till(world, mandate["mandate_id"], mandate["payment_method_id"])
+    for is_detached in (False, True):
+        if is_detached:
+            world.stripe.core.detach(till.payment_method)
+        stripes_clock.ahead = -120
+        till.reserve()
+        stripes_clock.ahead = 0
+        assert world.invoke("queue_due_charges", {}) == {"due": 1, "queued": 1}
+        queued = world.waiting(world.charge_queue_url)
+        world.faults({"effect": "server_error", "status": 503})
+        assert world.invoke("advance_charges", sqs_event(queued))["batchItemFailures"]
+        world.faults()
+        assert not world.invoke("advance_charges", sqs_event([*queued, "poison"]))["batchItemFailures"]
+    assert world.get_mandate(till.mandate_id, customer(DUE)).body["status"] == "revoked"
 
 
 def customers_found_deleted(world: World) -> None:
