@@ -1,8 +1,7 @@
 """Our guards, each with a way to take it away, as if its line had been deleted from the source."""
 
-import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -28,28 +27,10 @@ from mandates.store import batch_reads as store_together
 from mandates.store import customers, events, mandates, sessions
 from mandates.store.batch_reads import ReadTogether
 from mandates.store.dynamodb import Transaction, delete, read_rows
-from mandates.store.item_formats import Item
 from mandates.store.tables import CheckoutRow, CustomerRow, EntryRow, HeadRow, SessionRow, SubjectRow
 from mandates.webhooks import applying
-
-Removal = Callable[[pytest.MonkeyPatch], None]
-
-
-def _unconditional(where: Any, operation: str, kind: type[Item]) -> Removal:
-    """One kind of item is written without its condition: in transactions, or alone by one module."""
-
-    def remove(patch: pytest.MonkeyPatch) -> None:
-        real = getattr(where, operation)
-
-        def unguarded(*arguments: Any, **named: Any) -> Any:
-            given = inspect.signature(real).bind(*arguments, **named)
-            if any(argument is kind or isinstance(argument, kind) for argument in given.args):
-                given.arguments["condition"] = None
-            return real(*given.args, **given.kwargs)
-
-        patch.setattr(where, operation, unguarded)
-
-    return remove
+from tests.simulation.charge_guards import CHARGE_GUARDS
+from tests.simulation.removals import Removal, unconditional
 
 
 def _returns_each_time(patch: pytest.MonkeyPatch) -> None:
@@ -222,8 +203,8 @@ def _forgets(name: str, **what: Any) -> Removal:
 GUARDS: Mapping[str, Removal] = {
     "event record condition": _unconditional_records(mandates),
     "event record condition of what changes no mandate": _unconditional_records(events),
-    "head condition": _unconditional(Transaction, "update", HeadRow),
-    "entry condition": _unconditional(Transaction, "put", EntryRow),
+    "head condition": unconditional(Transaction, "update", HeadRow),
+    "entry condition": unconditional(Transaction, "put", EntryRow),
     "chain check": lambda patch: patch.setattr(ledger, "first_broken", lambda *_, **__: None),
     "payment method's condition of activation": _links_without_condition("payment_method#"),
     "customer's condition of activation": _links_without_condition("stripe_customer#"),
@@ -231,8 +212,8 @@ GUARDS: Mapping[str, Removal] = {
     "customer read before activation": _subjects_unread("stripe_customer#"),
     "customer's idempotency key": _new_key_each_time(StripeCustomers),
     "session's idempotency key": _new_key_each_time(StripeCheckoutSessions),
-    "customer claim": _unconditional(customers, "put", CustomerRow),
-    "checkout slot condition": _unconditional(Transaction, "put", CheckoutRow),
+    "customer claim": unconditional(customers, "put", CustomerRow),
+    "checkout slot condition": unconditional(Transaction, "put", CheckoutRow),
     "limit of new sessions": lambda patch: patch.setattr(checkouts, "wait_before_another", lambda *_: 0),
     "end of the session before": _any_refusal_is_an_end,
     "session that Stripe does not know": _what_stripe_does_not_know_has_ended,
@@ -262,5 +243,6 @@ GUARDS: Mapping[str, Removal] = {
         "returned",
         lambda _by, at, source: returned(By.CUSTOMER, at, source),
     ),
-    "pause between questions about a session": _unconditional(sessions, "update", SessionRow),
+    "pause between questions about a session": unconditional(sessions, "update", SessionRow),
+    **CHARGE_GUARDS,
 }

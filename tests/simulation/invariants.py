@@ -16,6 +16,7 @@ from mandates.core.faults import faults
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.ledger.snapshot import read_record
 from mandates.ledger.stream import ENTRY_PREFIX, entry_in
+from tests.simulation.charge_invariants import ChargeInvariants
 from tests.simulation.dynamodb import Write
 from tests.simulation.reality import OWNER_MARK
 from tests.simulation.tasks import CRASHES, Call, Task
@@ -48,6 +49,7 @@ class Invariants:
         self._begun: dict[str, int] = {}
         self._slot_read: dict[str, int] = {}
         self._deleted_here: set[str] = set()
+        self.charges = ChargeInvariants(world)
 
     # ------------------------------------------------------------------------------ what happened
 
@@ -64,6 +66,7 @@ class Invariants:
                     self._wrote_subject(write)
                 case "events":
                     self._wrote_of_event(write)
+        self.charges.wrote(writes, self.status)
 
     def _wrote_of_mandate(self, write: Write) -> None:
         mandate_id, record = write.key
@@ -145,10 +148,11 @@ class Invariants:
             self._check_how_many_were_begun()
             self._dirty.clear()
             self._subjects_changed = False
+        self.charges.check()
         self._check_nothing_acknowledged_is_lost()
         self._check_stripe()
         aws = self._world.aws
-        for queue in (aws.dead_letters, aws.work_dead_letters, *(() if aws.refused else (aws.unpublished,))):
+        for queue in (*aws.refusing, *(() if aws.refused else (aws.unpublished,))):
             if queue.messages:
                 self._fail(f"dead letters: {list(queue.messages.values())}")
 
@@ -287,6 +291,7 @@ class Invariants:
             if sessions_over and self.status(self._head(mandate_id)) == "pending":
                 self._fail(f"{mandate_id} is still pending, long after its session's life")
         self._check_every_event_has_a_record()
+        self.charges.converged()
         for key in self._world.aws.items("mandates"):
             if key[1].startswith(UNRELEASED_PREFIX):
                 self._fail(f"{key} is listed as unreleased, and there is nothing left to release")
@@ -368,6 +373,9 @@ class Invariants:
         records = self._world.aws.items("events")
         for event in self._world.objects("event"):
             wanted = event["type"] in HANDLED_TYPES or event["id"] in self._world.acknowledged
+            if event["type"].startswith("payment_intent."):
+                metadata = event["data"]["object"]["metadata"]
+                wanted = metadata.get("managed_by") == OWNER_MARK and event["type"] in HANDLED_TYPES
             if wanted and (event["id"], "event") not in records:
                 self._fail(f"{event['type']} {event['id']} has no record")
 

@@ -29,13 +29,23 @@ from local.stripe_simulator.faults import (
     ServerError,
     TimeoutAfterEffect,
 )
+from mandates.charges.standing import agreed_terms
 from mandates.gateway import access
 from mandates.gateway.client import Gateway
 from mandates.runtime import aws, deadline, telemetry
 from mandates.store import conflicts, tables
 from tests.aws_calls import real_call, replace_calls
 from tests.component.world import ORIGIN, ROOT, TABLES
-from tests.simulation.aws import BUS, UNPUBLISHED, WEBHOOK_QUEUE, WORK_DEAD_LETTERS, WORK_QUEUE, Aws
+from tests.simulation.aws import (
+    BUS,
+    CHARGE_DEAD_LETTERS,
+    CHARGE_QUEUE,
+    UNPUBLISHED,
+    WEBHOOK_QUEUE,
+    WORK_DEAD_LETTERS,
+    WORK_QUEUE,
+    Aws,
+)
 from tests.simulation.tasks import Call, Clock, ContainerGone, Fault, Tasks
 
 API_KEY_SECRET, WEBHOOK_SECRETS = "api-key", "webhook-secrets"
@@ -45,8 +55,13 @@ SLOW_SECONDS = 5.0
 
 ENVIRONMENT = {
     "ALLOWED_ORIGINS": ORIGIN,
+    "CHARGE_ONLY_AFTER_RETURN": "false",
+    "CHARGE_DEAD_LETTERS_URL": CHARGE_DEAD_LETTERS,
+    "CHARGE_QUEUE_URL": CHARGE_QUEUE,
     "EVENT_BUS_NAME": BUS,
     "OWNER_MARK": OWNER_MARK,
+    "SEND_STRIPE_MANDATE": "false",
+    "STATEMENT_DESCRIPTOR": "",
     "STRIPE_API_BASE": "",
     "STRIPE_API_KEY_SECRET_ARN": API_KEY_SECRET,
     "STRIPE_LIVEMODE": "false",
@@ -75,6 +90,7 @@ class Simulated(Protocol):
     counted: Counter[str]
 
     def made(self, call: Call, fault: Fault | None, outcome: str) -> None: ...
+    def sent(self, call: Call) -> None: ...
 
 
 class _Entered(threading.local):
@@ -174,9 +190,9 @@ class SimulatedStripe(DirectClient):
     ) -> tuple[str, int, Mapping[str, str]]:
         world = _entered.worlds[-1]
         self._simulator = world.stripe
-        call = Call(
-            "stripe", f"{method.upper()} /{url.split('://', 1)[-1].partition('/')[2].partition('?')[0]}"
-        )
+        path = url.split("://", 1)[-1].partition("/")[2].partition("?")[0]
+        given = {"key": (headers or {}).get("Idempotency-Key"), "body": post_data}
+        call = Call("stripe", f"{method.upper()} /{path}", given)
         fault = world.tasks.boundary(call)
         if fault is Fault.UNREACHABLE:
             world.made(call, fault, "unreachable")
@@ -185,6 +201,7 @@ class SimulatedStripe(DirectClient):
             by_parameter = fault is Fault.MISSING and call.operation == "POST /v1/checkout/sessions"
             effect = _CUSTOMER_MISSING if by_parameter else _STRIPE_FAULTS[fault]
             world.stripe.set_faults(FaultPlan(api=(effect,), search_lag=SEARCH_LAG_SECONDS))
+        world.sent(call)
         try:
             answer = super().request(method, url, headers, post_data)
             outcome = str(answer[1])
@@ -212,6 +229,7 @@ def load(function: str) -> Any:
         _compiled[function] = compile(path.read_text(encoding="utf-8"), str(path), "exec")
     module = types.ModuleType(f"simulated_{function}_{next(_containers)}")
     module.__file__ = str(path)
+    agreed_terms.cache_clear()
     sys.modules[module.__name__] = module  # msgspec looks annotations up there
     try:
         exec(_compiled[function], module.__dict__)

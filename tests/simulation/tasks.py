@@ -52,6 +52,7 @@ _STRIPE = (
 )
 _NAMES_AN_OBJECT = re.compile(
     r"\w+ /v1/checkout/sessions.*|\w+ /v1/customers/cus_\w+|\w+ /v1/payment_methods/\w+.*"
+    r"|\w+ /v1/payment_intents/pi_\w+.*"
 )
 
 

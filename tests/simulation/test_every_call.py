@@ -1,15 +1,16 @@
-"""One journey, and at each of its calls each thing that can go wrong there, one at a time: crashes above all.
+"""Two journeys, and at each of their calls each thing that can go wrong, one at a time: crashes above all.
 
 The front end asks twice for everything, as one does whose first answer did not come.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from mandates.setup.customers import SEARCHABLE_AFTER_SECONDS
+from tests.simulation.charging import CUSTOMER, SOFT
 from tests.simulation.tasks import CRASHES, Fault, Task
 from tests.simulation.world import URLS, World
 
@@ -25,19 +26,21 @@ class OneFault(World):
     def __init__(self, number: int = -1, fault: Fault | None = None) -> None:
         super().__init__(11)
         self.calls: list[Any] = []
+        self.has_begun = False
         self._number = number
         self._fault = fault
 
     def go_on(self, task: Task, fault: Fault | None = None) -> None:
-        if task.call is not None:
+        if task.call is not None and self.has_begun:
             if len(self.calls) == self._number:
                 fault = self._fault
             self.calls.append(task.call)
         super().go_on(task, fault)
 
 
-def journey(world: World) -> None:
+def journey(world: OneFault) -> None:
     """Set up, replaced, set up again, active, withdrawn, and erased; then all that follows."""
+    world.has_begun = True
     for _ in range(2):
         world.finish(world.put_customer(email="ann@shop.example"))
         world.pass_time(SEARCHABLE_AFTER_SECONDS)
@@ -61,17 +64,57 @@ def journey(world: World) -> None:
     world.converge()
 
 
-def every_fault() -> Iterator[tuple[int, Fault]]:
+def charges(world: OneFault) -> None:
+    """Of one mandate: declined and tried again, processing and then taken, and withdrawn between attempts."""
+    handed = world.activate()
+    world.has_begun = True
+    later = {"outcome": "processing", "then": "succeeded", "seconds": 10}
+    for outcome in ({"outcome": "declined", "code": SOFT}, later, {"outcome": "declined", "code": CUSTOMER}):
+        world.charging.script({**outcome, "times": 1})
+        order = world.charging.order(handed.mandate_id, amount=700)
+        for _ in range(2):
+            world.finish(world.charging.post(order))
+            world.invariants.check()
+        world.pass_time(3700)
+        for _ in range(2):
+            world.finish(world.charging.look_for_due())
+        while task := world.poll_charges():
+            world.finish(task)
+        world.take_due()
+        for attempt in list(world.held):
+            world.finish(world.deliver(attempt))
+        while task := world.poll_webhooks():
+            world.finish(task)
+        world.invariants.check()
+    world.finish(world.revoke(handed.customer_id, handed.mandate_id))
+    world.converge()
+    ends = world.invariants.charges.ends()
+    assert ends["charges succeeded in the end"] in {1, 2}
+    assert ends.total() == 3
+
+
+JOURNEYS: dict[str, Callable[[OneFault], None]] = {"mandate": journey, "charges": charges}
+
+
+def every_fault(name: str) -> Iterator[tuple[int, Fault]]:
     undisturbed = OneFault()
     with undisturbed.entered():
-        journey(undisturbed)
+        JOURNEYS[name](undisturbed)
     cursors = 0
     for number, call in enumerate(undisturbed.calls):
         cursors += _moves_a_cursor(call)
         if _moves_a_cursor(call) and cursors > 2:
             continue  # a slice of Stripe's list like any other
         if EVERYTHING or call.writes:
-            yield from ((number, fault) for fault in call.faults if EVERYTHING or fault in ALWAYS)
+            usual = ALWAYS if name == "mandate" else _of_charges(call)
+            yield from ((number, fault) for fault in call.faults if EVERYTHING or fault in usual)
+
+
+def _of_charges(call: Any) -> set[Fault]:
+    """What comes before and after a charge is the other journey's."""
+    if call.service == "stripe":
+        return ALWAYS
+    return {*CRASHES} if "charge" in str(call.parameters) else set()
 
 
 def _moves_a_cursor(call: Any) -> bool:
@@ -79,15 +122,16 @@ def _moves_a_cursor(call: Any) -> bool:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_each_fault_at_each_call_of_a_journey(part: int) -> None:
-    tried = list(every_fault())
+@pytest.mark.parametrize("name", JOURNEYS)
+def test_each_fault_at_each_call_of_a_journey(name: str, part: int) -> None:
+    tried = list(every_fault(name))
     assert len(tried) > 100
     assert {fault for _, fault in tried} == (set(Fault) if EVERYTHING else ALWAYS)
     for number, fault in tried[part::PARTS]:
         world = OneFault(number, fault)
         with world.entered():
             try:
-                journey(world)
+                JOURNEYS[name](world)
             except (AssertionError, IndexError) as error:
                 call = world.calls[number]
                 pytest.fail(f"call {number}, {call}, meets {fault.value}: {error}")

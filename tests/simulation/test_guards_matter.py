@@ -10,45 +10,15 @@ from typing import Any
 import pytest
 
 from tests.component.world import CUSTOMER, STRANGER
+from tests.simulation.charge_scenarios import CHARGE_SCENARIOS, OTHER_TERMS
+from tests.simulation.charging import DAILY_LIMIT
 from tests.simulation.guards import GUARDS
 from tests.simulation.invariants import Invariants
-from tests.simulation.tasks import Fault, Task
-from tests.simulation.world import URLS, Handed, Violation, World
+from tests.simulation.steering import on_to, opened, told, worker_with
+from tests.simulation.tasks import Fault
+from tests.simulation.world import URLS, Violation, World
 
 Scenario = Callable[[World], None]
-
-
-def opened(world: World, customer_id: str = CUSTOMER) -> Handed:
-    world.finish(world.put_customer(customer_id))
-    world.finish(world.post_checkout(customer_id))
-    return world.handed[-1]
-
-
-def is_before(task: Task, operation: str, table: str = "") -> bool:
-    """Whether the next call of an invocation is that one (on that table)."""
-    call = task.call
-    return call is not None and operation in str(call) and table in str(call.parameters)
-
-
-def on_to(world: World, task: Task, operation: str, table: str = "") -> None:
-    while not is_before(task, operation, table):
-        assert task in world.tasks.under_way, f"{task} never came to {operation}"
-        world.go_on(task)
-
-
-def worker_with(world: World, kind: str, *, copies: int = 1) -> list[Task]:
-    """An event of that type comes through the endpoint; one invocation per copy is about to begin with it."""
-    world.take_due()
-    (attempt,) = (attempt for attempt in world.held if attempt.event_type == kind)
-    for number in range(copies):
-        world.finish(world.deliver(attempt, copy=number < copies - 1))
-    tasks = [world.poll_webhooks(1) for _ in range(copies)]
-    return [task for task in tasks if task]
-
-
-def told(world: World, kind: str) -> None:
-    for task in worker_with(world, kind):
-        world.finish(task)
 
 
 # ------------------------------------------------------------------------------------- the scenarios
@@ -437,13 +407,14 @@ SCENARIOS: Mapping[str, Scenario] = {
     "the token of a return": somebody_guesses_the_token,
     "whose a return is": another_comes_back,
     "pause between questions about a session": two_return_pages_at_once,
+    **CHARGE_SCENARIOS,
 }
 
 
-def play(scenario: Scenario) -> None:
-    world = World(7)
+def play(guard: str) -> None:
+    world = World(7, terms=OTHER_TERMS.get(guard, DAILY_LIMIT))
     with world.entered():
-        scenario(world)
+        SCENARIOS[guard](world)
         world.raise_violation()
 
 
@@ -453,12 +424,12 @@ def test_every_guard_has_a_scenario() -> None:
 
 @pytest.mark.parametrize("guard", GUARDS)
 def test_with_the_guard_all_is_well(guard: str) -> None:
-    play(SCENARIOS[guard])
+    play(guard)
 
 
 @pytest.mark.parametrize("guard", GUARDS)
 def test_without_the_guard_it_is_noticed(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
     GUARDS[guard](monkeypatch)
     with pytest.raises(Violation) as noticed:
-        play(SCENARIOS[guard])
+        play(guard)
     print(f"{guard}: {str(noticed.value).partition('\n')[0]}")

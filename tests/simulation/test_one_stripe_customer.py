@@ -6,8 +6,8 @@ import pytest
 
 from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.setup.customers import SEARCHABLE_AFTER_SECONDS
+from tests.simulation.steering import on_to
 from tests.simulation.tasks import Fault
-from tests.simulation.test_guards_matter import on_to
 from tests.simulation.world import World
 
 

@@ -1,5 +1,6 @@
 """A Hypothesis state machine over the same world: it chooses what happens next, and makes a failure short."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -7,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.simulation.charging import OUTCOMES
 from tests.simulation.tasks import Fault
 from tests.simulation.world import CUSTOMERS, MOST_UNDER_WAY, URLS, World
 
@@ -19,10 +21,11 @@ HOUR = 3600
 class Mandates(RuleBasedStateMachine):
     world: World
 
-    @initialize(seed=st.integers(min_value=0, max_value=100))
-    def begin(self, seed: int) -> None:
+    @initialize(seed=st.integers(min_value=0, max_value=100), active=st.booleans())
+    def begin(self, seed: int, active: bool) -> None:
         self.world = World(seed)
-        self._within(partial(self._customer_with_session, CUSTOMERS[0]))
+        begins = self.world.activate if active else self._customer_with_session
+        self._within(partial(begins, CUSTOMERS[0]))
 
     def _customer_with_session(self, customer_id: str) -> None:
         self.world.finish(self.world.put_customer(customer_id))
@@ -63,6 +66,47 @@ class Mandates(RuleBasedStateMachine):
     def revoke(self, pick: int) -> None:
         handed = self.world.handed[pick % len(self.world.handed)]
         self._within(partial(self.world.revoke, handed.customer_id, handed.mandate_id))
+
+    @precondition(_has_room)
+    @rule(pick=picks, amount=st.sampled_from([700, 1_500]), again=st.booleans())
+    def charge(self, pick: int, amount: int, again: bool) -> None:
+        charging = self.world.charging
+        handed = self.world.handed[pick % len(self.world.handed)]
+        order = charging.ordered[-1] if again and charging.ordered else None
+        order = order or charging.order(handed.mandate_id, amount=amount)
+        self._within(partial(charging.post, order))
+
+    @rule(outcome=st.sampled_from([*OUTCOMES, None]), times=st.sampled_from([1, 3]))
+    def payments_turn_out(self, outcome: Mapping[str, Any] | None, times: int) -> None:
+        script = [{**outcome, "times": times}] if outcome else []
+        self._within(partial(self.world.charging.script, *script))
+
+    @rule(pick=picks, how=st.sampled_from(["succeeds", "fails", "cancelled"]))
+    def payment(self, pick: int, how: str) -> None:
+        charging = self.world.charging
+        if not (found := charging.intents("processing", "requires_action", "requires_payment_method")):
+            return
+        intent_id = found[pick % len(found)]
+        if how == "cancelled":
+            self._within(partial(charging.cancel, intent_id))
+        else:
+            self._within(partial(charging.decide, intent_id, succeeds=how == "succeeds"))
+
+    @precondition(_has_room)
+    @rule()
+    def turn_the_switch(self) -> None:
+        charging = self.world.charging
+        self._within(charging.resume if charging.is_paused else charging.pause)
+
+    @precondition(_has_room)
+    @rule()
+    def look_for_due(self) -> None:
+        self._within(self.world.charging.look_for_due)
+
+    @precondition(_has_room)
+    @rule(again=st.booleans())
+    def poll_charges(self, again: bool) -> None:
+        self._within(partial(self.world.poll_charges, again=again))
 
     @precondition(_has_room)
     @rule(customer_id=customers)

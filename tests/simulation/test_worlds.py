@@ -47,6 +47,8 @@ def test_worlds(group: int) -> None:
     # A world in which nothing happens proves nothing.
     ends = {f"mandates {status} in the end" for status in ("active", "revoked", "expired")}
     worked = {"EventsApplied", "EventsIgnored", "EventsKnown", "WithdrawalsReleased", "erasures done"}
+    ends |= {f"charges {status} in the end" for status in ("succeeded", "failed", "canceled")}
+    worked |= {"ChargesReserved", "ChargesRefused", "ChargesAdvanced", "ChargingPaused"}
     assert happened.keys() >= ends | worked | FAULTS_ALWAYS_MET
 
 

@@ -25,11 +25,9 @@ from mandates.core.terms import Terms
 from mandates.privacy.erasure import erase
 from mandates.privacy.holdings import holdings
 from mandates.store.published_terms import publish_terms
-from ops.terms import load as load_terms
 from tests.component.world import (
     CUSTOMER,
     ORIGIN,
-    ROOT,
     STRANGER,
     Context,
     answer,
@@ -42,6 +40,7 @@ from tests.component.world import (
 )
 from tests.simulation import reality
 from tests.simulation.aws import BUS, Aws, Shard
+from tests.simulation.charging import DAILY_LIMIT, Charging, agreed
 from tests.simulation.dynamodb import Write
 from tests.simulation.expressions import Item
 from tests.simulation.queues import Message, Queue
@@ -81,13 +80,13 @@ class Handed:
 
 
 @functools.cache
-def published_terms() -> tuple[Terms, Mapping[tuple[str, ...], Item]]:
-    """The example terms, and their items: published once, in a world of their own."""
+def published_terms(name: str) -> tuple[Terms, Mapping[tuple[str, ...], Item]]:
+    """The terms with that name, and their items: published once, in a world of their own."""
     clock = Clock(BEGINNING)
     tasks, made = Tasks(clock), lambda *_: None
     aws = Aws(clock, Random(0), lambda _: None)
     scratch: Any = SimpleNamespace(clock=clock, random=Random(0), tasks=tasks, aws=aws, made=made)
-    terms = load_terms(ROOT / "terms" / "example.yaml")
+    terms = agreed(name)
     with reality.entered(scratch):
         publish_terms(terms, Instant(clock.now))
     return terms, dict(aws.items("terms"))
@@ -95,9 +94,11 @@ def published_terms() -> tuple[Terms, Mapping[tuple[str, ...], Item]]:
 
 class World:
     """`seed` decides everything; `faults` is the chance that a call meets one, `index_lag` (seconds) how long
-    an index of DynamoDB may not know of a write."""
+    an index of DynamoDB may not know of a write. `terms` are one of charging.TERMS."""
 
-    def __init__(self, seed: int, *, faults: float = 0.0, index_lag: float = 0.0) -> None:
+    def __init__(
+        self, seed: int, *, faults: float = 0.0, index_lag: float = 0.0, terms: str = DAILY_LIMIT
+    ) -> None:
         from tests.simulation.invariants import Invariants
 
         self.seed = seed
@@ -123,10 +124,13 @@ class World:
         self.acknowledged: set[str] = set()
         self.to_be_erased: set[str] = set()
         self.has_erasures = False
+        self.is_charging = False
         self.violation: Violation | None = None
         self.stripe_down_until = 0.0
         self.slowest_call = 0.03
         self.started_at = self.clock.now
+        self.charging = Charging(self)
+        self.terms, self._terms_items = published_terms(terms)
         self._idle: dict[str, list[Any]] = {}
         self._rotation: list[tuple[str, str]] = []
         self.invariants = Invariants(self)
@@ -137,8 +141,7 @@ class World:
         return reality.entered(self)
 
     def _furnish(self) -> None:
-        self.terms, items = published_terms()
-        self.aws.dynamodb.tables["terms"].items.update(items)
+        self.aws.dynamodb.tables["terms"].items.update(self._terms_items)
         self.aws.secrets[reality.API_KEY_SECRET] = "sk_test_placeholder"
         self._rotation = [self._new_endpoint()]
         self._store_secrets()
@@ -161,9 +164,14 @@ class World:
         self.counted["calls"] += 1
         task = self.tasks.current
         self.invariants.called(task, call)
+        self.invariants.charges.made(task, call)
         met = f" [{fault.value}]" if fault else ""
         self.note(f"  {task or 'the world'}: {call}{met}: {outcome}")
         self.clock.now += self.random.random() * self.slowest_call
+
+    def sent(self, call: Call) -> None:
+        """A request reaches Stripe."""
+        self.invariants.charges.sent(self.tasks.current, call)
 
     def fail(self, what: str) -> None:
         steps = "\n".join(self.recent)
@@ -199,19 +207,19 @@ class World:
             nonlocal container
             if container is None:
                 container = reality.load(function)
-            return container.handler(event, Context())
+            return container.handler(event, Context(remaining_seconds=300))
 
         def finished(result: Any) -> None:
             idle.append(container)
             done(result)
 
-        return self._begin(function, work, finished, gone, about)
+        return self.begin(function, work, finished, gone, about)
 
-    def _begin(
+    def begin(
         self,
         name: str,
         work: Callable[[], Any],
-        done: Callable[[Any], None],
+        done: Callable[[Any], None] = lambda _: None,
         gone: Callable[[], None] = lambda: None,
         about: str = "",
     ) -> Task:
@@ -233,6 +241,7 @@ class World:
         self.counted[name] += 1
         task: Task = Task(f"{name}#{self.counted[name]}", run, done, crashed)
         self.note(f"{task} begins{' ' + about if about else ''}")
+        self.invariants.charges.began(task)
         self.tasks.start(task)
         self.raise_violation()
         return task
@@ -263,7 +272,7 @@ class World:
 
     # -------------------------------------------------------------------------------- the front end
 
-    def _api(
+    def api(
         self,
         function: str,
         method: str,
@@ -272,10 +281,11 @@ class World:
         path: Mapping[str, str] | None = None,
         body: Any = None,
         caller: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
         done: Callable[[Any], None] = lambda _: None,
         about: str = "",
     ) -> Task:
-        event = api_event(method, resource, path=path, body=body, caller=caller)
+        event = api_event(method, resource, path=path, body=body, caller=caller, headers=headers)
         under_way: list[Task] = []
 
         def answered(raw: Any) -> None:
@@ -290,7 +300,7 @@ class World:
         return task
 
     def put_customer(self, customer_id: str = CUSTOMER, **body: str) -> Task:
-        return self._api(
+        return self.api(
             "create_customer",
             "PUT",
             "/customers/{customer_id}",
@@ -309,7 +319,7 @@ class World:
                     self.handed.append(handed)
 
         body = checkout_body(self.terms, locale, success_url=url)
-        return self._api(
+        return self.api(
             "create_checkout_session",
             "POST",
             "/checkout-sessions",
@@ -320,7 +330,7 @@ class World:
         )
 
     def return_page(self, handed: Handed) -> Task:
-        return self._api(
+        return self.api(
             "read_checkout_session",
             "GET",
             "/checkout-sessions/{checkout_session_id}",
@@ -346,7 +356,7 @@ class World:
 
         session = self.stripe.find("checkout.session", handed.checkout_session_id)
         token = "t" * 43 if wrong else token_in(session["success_url"])
-        return self._api(
+        return self.api(
             "record_return",
             "POST",
             "/checkout-sessions/{checkout_session_id}/return",
@@ -362,7 +372,7 @@ class World:
             if given.status == 200 and given.body["status"] != "revoked":
                 self.fail(f"{mandate_id} was revoked and is said to be {given.body['status']}")
 
-        return self._api(
+        return self.api(
             "revoke_mandate",
             "POST",
             "/mandates/{mandate_id}/revoke",
@@ -397,7 +407,7 @@ class World:
                 self.to_be_erased.discard(customer_id)
 
         self.to_be_erased.add(customer_id)
-        task = self._begin("erase", work, done, about=customer_id)
+        task = self.begin("erase", work, done, about=customer_id)
         return task
 
     def finish_erasures(self) -> None:
@@ -425,6 +435,15 @@ class World:
             f"the buyer authorises {session_id[:16]}",
             lambda: self.stripe.authorize(session_id, mandate=mandate),
         )
+
+    def activate(self, customer_id: str = CUSTOMER) -> Handed:
+        """An active mandate, without faults; nothing is on its way."""
+        self.finish(self.put_customer(customer_id))
+        self.finish(self.post_checkout(customer_id))
+        handed = self.handed[-1]
+        self.authorize(handed.checkout_session_id)
+        self.drain()
+        return handed
 
     def stripe_api(self, method: str, target: str, form: str = "") -> Any:
         """Somebody else with the same Stripe account."""
@@ -511,6 +530,9 @@ class World:
 
     def poll_work(self, *, again: bool = False) -> Task | None:
         return self._poll(self.aws.work, "release_withdrawals", 1, again=again)
+
+    def poll_charges(self, *, again: bool = False) -> Task | None:
+        return self._poll(self.aws.charges, "advance_charges", 1, again=again)
 
     def _poll(self, queue: Queue, function: str, most: int, *, again: bool) -> Task | None:
         """The event source mapping takes a batch. With `again`, SQS hands it out a second time."""
@@ -608,6 +630,7 @@ class World:
             busy = [
                 self.poll_webhooks(),
                 self.poll_work(),
+                self.poll_charges(),
                 *(self.poll_stream(shard) for shard in self.aws.shards),
             ]
             self.finish_all()
@@ -620,7 +643,7 @@ class World:
 
     def _wait(self) -> bool:
         """Until something in a queue can be seen again; false if all is at rest."""
-        visible = [queue.next_visible() for queue in (self.aws.webhooks, self.aws.work)]
+        visible = [queue.next_visible() for queue in self.aws.polled]
         next_at = min((at for at in visible if at is not None), default=None)
         unpublished = any(shard.position < len(shard.records) for shard in self.aws.shards)
         undelivered = self.stripe.make_due()
@@ -634,9 +657,11 @@ class World:
         self.invariants.converged()
         self.pass_time(25 * 3600)
         self.drain()
+        self.charging.settle()
         self.invariants.converged(sessions_over=True)
         for head in self.invariants.heads():
             self.counted[f"mandates {self.invariants.status(head)} in the end"] += 1
+        self.counted += self.invariants.charges.ends()
 
 
 def _sqs_event(messages: Sequence[Message]) -> dict[str, Any]:

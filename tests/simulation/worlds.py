@@ -5,17 +5,26 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from tests.simulation.charging import OUTCOMES, TERMS
 from tests.simulation.tasks import Fault, Task
 from tests.simulation.world import CUSTOMERS, LOCALES, MOST_UNDER_WAY, URLS, World
 
 HOUR = 3600
 STEPS = (60, 160)
+CHARGING_STEPS = (100, 240)
 INTENSITIES = (0.0, 0.03, 0.08, 0.15)
 INDEX_LAGS = (0.0, 1.0, 60.0, 1800.0)
 """In seconds. DynamoDB names none that is never exceeded; as a rule it is a fraction of one."""
 
 ERASURES = 0.4
 """The share of worlds in which customers are erased."""
+CHARGING = 0.6
+"""The share of worlds that begin with an active mandate, and in which most of what happens is charging."""
+SELDOM = 0.12
+"""How often anything else happens there."""
+
+TERMS_WEIGHTS = (4, 2, 1, 1)
+
 LONGEST_LIFE = 3 * 24 * HOUR
 """Well inside the queue's retention: nobody leaves a queue alone for days."""
 
@@ -25,10 +34,19 @@ Step = tuple[float, Callable[[], Any]]
 def run(seed: int, steps: int | None = None) -> World:
     """One world from its beginning to convergence. Raises Violation."""
     choose = Random(f"world {seed}")
-    world = World(seed, faults=choose.choice(INTENSITIES), index_lag=choose.choice(INDEX_LAGS))
+    world = World(
+        seed,
+        faults=choose.choice(INTENSITIES),
+        index_lag=choose.choice(INDEX_LAGS),
+        terms=choose.choices(list(TERMS), TERMS_WEIGHTS)[0],
+    )
     world.has_erasures = choose.random() < ERASURES
     with world.entered():
-        for _ in range(choose.randint(*STEPS) if steps is None else steps):
+        if choose.random() < CHARGING:
+            world.is_charging = True
+            world.activate()
+        usual = CHARGING_STEPS if world.is_charging else STEPS
+        for _ in range(choose.randint(*usual) if steps is None else steps):
             world.steps += 1
             one_step(world)
             world.invariants.check()
@@ -71,12 +89,19 @@ def possible_steps(world: World) -> Sequence[Step]:
         return [(1, partial(world.pass_time, 0.5))]
     return [
         *_time(world),
-        *_customers(world),
-        *_front_end(world),
-        *_at_stripe(world),
+        *_seldom(world, _customers(world)),
+        *_seldom(world, _front_end(world)),
+        *_seldom(world, _at_stripe(world)),
+        *_business(world),
+        *_payments(world),
         *_webhooks(world),
         *_workers(world),
     ]
+
+
+def _seldom(world: World, steps: Sequence[Step]) -> list[Step]:
+    """In a world where most of what happens is charging."""
+    return [(weight * (SELDOM if world.is_charging else 1), act) for weight, act in steps]
 
 
 def _time(world: World) -> list[Step]:
@@ -182,6 +207,40 @@ def _at_stripe(world: World) -> list[Step]:
     return steps
 
 
+def _business(world: World) -> list[Step]:
+    """It orders charges, repeats requests that it has no answer to, and pauses charging."""
+    random, charging = world.random, world.charging
+    active = [
+        head["mandate_id"]["S"]
+        for head in world.invariants.heads()
+        if world.invariants.status(head) == "active"
+    ]
+    steps: list[Step] = []
+    if active:
+        steps.append((7, lambda: charging.post(charging.new_order(random.choice(active), random))))
+    elif world.handed and random.random() < 0.1:
+        handed = random.choice(world.handed)
+        steps.append((1, lambda: charging.post(charging.new_order(handed.mandate_id, random))))
+    if charging.ordered:
+        steps.append((3, partial(charging.post, random.choice(charging.ordered[-4:]))))
+        steps.append((0.4, charging.resume if charging.is_paused else charging.pause))
+    return steps
+
+
+def _payments(world: World) -> list[Step]:
+    random, charging = world.random, world.charging
+    if not charging.ordered:
+        return []
+    some = [{**random.choice(OUTCOMES), "times": random.choice([1, 1, 2, 4])} for _ in range(2)]
+    steps: list[Step] = [(3, partial(charging.script, *some)), (1, charging.script)]
+    if undecided := charging.intents("processing", "requires_action"):
+        chosen = random.choice(undecided)
+        steps.append((3, partial(charging.decide, chosen, succeeds=random.random() < 0.5)))
+    if waiting := charging.intents("requires_payment_method", "requires_action"):
+        steps.append((0.5, partial(charging.cancel, random.choice(waiting))))
+    return steps
+
+
 def _webhooks(world: World) -> list[Step]:
     steps: list[Step] = [(6, world.take_due)] if world.stripe.next_due() else []
     if world.held:
@@ -203,5 +262,11 @@ def _workers(world: World) -> list[Step]:
         steps.append((14, partial(world.poll_webhooks, random.choice([1, 2, 10]), again=again)))
     if world.aws.work.due(now):
         steps.append((8, partial(world.poll_work, again=random.random() < 0.1)))
+    if (due := world.charging.next_due()) is not None:
+        steps.append((4, world.charging.look_for_due))
+        if now < due < world.started_at + LONGEST_LIFE - 26 * HOUR and not world.tasks.under_way:
+            steps.append((8, partial(world.pass_time, due - now + random.choice([0, 1, 60]))))
+    if world.aws.charges.due(now):
+        steps.append((12, partial(world.poll_charges, again=random.random() < 0.1)))
     idle = [shard for shard in world.aws.shards if not shard.busy and shard.position < len(shard.records)]
     return [*steps, *((5, partial(world.poll_stream, shard)) for shard in idle)]

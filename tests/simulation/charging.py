@@ -1,0 +1,186 @@
+"""The business of a world charges its customers: what it orders, what is due, and what Stripe makes of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from local.stripe_simulator import PaymentPlan
+from local.stripe_simulator.resources import payment_intents
+from mandates.core.clock import Instant
+from mandates.core.terms import Frequency, FrequencyKind, Limits, Period, PeriodLimit, Terms
+from mandates.store import charging_switch
+from ops.terms import load as load_terms
+from tests.component.world import ROOT, charge_body, service
+from tests.simulation.tasks import Task
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+PER_DAY = 2_500
+ZONE = "America/New_York"
+MOST_ROUNDS = 400
+
+_DAILY = Frequency(FrequencyKind.RECURRING, Period.DAY, 1)
+DAILY_LIMIT = "daily limit"
+TERMS: Mapping[str, tuple[Frequency, PeriodLimit | None]] = {
+    DAILY_LIMIT: (Frequency(FrequencyKind.UNSCHEDULED), PeriodLimit(PER_DAY, Period.DAY, ZONE)),
+    "no period": (Frequency(FrequencyKind.UNSCHEDULED), None),
+    "once a day": (_DAILY, PeriodLimit(10 * PER_DAY, Period.MONTH, ZONE)),
+    "one time": (Frequency(FrequencyKind.ONE_TIME), None),
+}
+
+SOFT, CUSTOMER = "payment_method_provider_decline", "payment_method_customer_decline"
+OUTCOMES: Sequence[Mapping[str, Any]] = (
+    {"outcome": "declined", "code": SOFT},
+    {"outcome": "declined", "code": SOFT, "charge": False},
+    {"outcome": "declined", "code": CUSTOMER, "charge": False},
+    {"outcome": "declined", "code": SOFT, "advice_code": "do_not_try_again"},
+    {"outcome": "refused", "code": "payment_method_currency_mismatch"},
+    {"outcome": "refused", "code": "payment_intent_mandate_invalid"},
+    {"outcome": "refused", "code": "payment_method_unexpected_state"},
+    {"outcome": "refused", "code": "payment_method_unactivated"},
+    {"outcome": "requires_action"},
+    {"outcome": "processing", "then": "succeeded", "seconds": 7_200},
+    {"outcome": "processing", "then": "failed", "seconds": 40},
+    {"outcome": "processing"},
+    {"outcome": "succeeded", "answer": "lost"},
+    {"outcome": "succeeded", "answer": "server_error"},
+    {"outcome": "declined", "code": SOFT, "answer": "lost"},
+    {"outcome": "processing", "then": "succeeded", "seconds": 5, "answer": "lost"},
+    {"outcome": "nothing", "answer": "lost"},
+    {"outcome": "nothing", "answer": "server_error"},
+)
+
+
+@cache
+def agreed(name: str) -> Terms:
+    """The example terms with other limits: what customers read is not what is tested here."""
+    frequency, per_period = TERMS[name]
+    terms = load_terms(ROOT / "terms" / "example.yaml")
+    limits = Limits(currency="usd", per_charge=1_500, per_period=per_period)
+    return replace(terms, frequency=frequency, limits=limits, time_zone=ZONE)
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A charge that the business wants: it repeats the request until it is answered."""
+
+    mandate_id: str
+    key: str
+    body: tuple[tuple[str, Any], ...]
+
+
+class Charging:
+    """Of one world."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.ordered: list[Ordered] = []
+
+    # ------------------------------------------------------------------------------------- the business
+
+    def new_order(self, mandate_id: str, random: Random) -> Ordered:
+        """Now and then with a reference that another charge of the mandate has."""
+        number = len(self.ordered)
+        others = [dict(one.body)["reference"] for one in self.ordered if one.mandate_id == mandate_id]
+        reference = random.choice(others) if others and random.random() < 0.1 else f"order-{number}"
+        body: dict[str, Any] = {"amount": random.choice([400, 700, 1_000, 1_500]), "reference": reference}
+        if random.random() < 0.3:
+            ends = Instant(self._world.clock.now + random.choice([120, 5_400, 90_000]))
+            body["charge_by"] = ends.text
+        return self.order(mandate_id, **body)
+
+    def order(self, mandate_id: str, key: str = "", **body: Any) -> Ordered:
+        number = len(self.ordered)
+        asked = charge_body(**{"amount": 1_000, "reference": f"order-{number}", **body})
+        ordered = Ordered(mandate_id, key or f"key-{number}", tuple(asked.items()))
+        self.ordered.append(ordered)
+        return ordered
+
+    def post(self, ordered: Ordered) -> Task:
+        def done(given: Any) -> None:
+            for reason in given.body.get("reasons", ()):
+                self._world.counted[f"refused: {reason}"] += 1
+
+        return self._world.api(
+            "create_charge",
+            "POST",
+            "/mandates/{mandate_id}/charges",
+            path={"mandate_id": ordered.mandate_id},
+            body=dict(ordered.body),
+            caller=service("charges:write"),
+            headers={"Idempotency-Key": ordered.key},
+            done=done,
+            about=f"{ordered.mandate_id} {ordered.key}",
+        )
+
+    # ------------------------------------------------------------------------------------- an operator
+
+    def pause(self) -> Task:
+        return self._switch("pause")
+
+    def resume(self) -> Task:
+        return self._switch("resume")
+
+    @property
+    def is_paused(self) -> bool:
+        return "paused" in self._world.aws.items("charges").get(charging_switch.SWITCH, {})
+
+    def _switch(self, turn: str) -> Task:
+        now = Instant(self._world.clock.now)
+        act = partial(getattr(charging_switch, turn), "ops:ann", "a look at the declines", now)
+        return self._world.begin(turn, act)
+
+    # ---------------------------------------------------------------------------------------- at Stripe
+
+    def script(self, *payments: Mapping[str, Any]) -> None:
+        """From now on, what attempts come to; without any, every attempt succeeds."""
+        self._world.note(f"payments turn out as {[one['outcome'] for one in payments]}")
+        self._world.stripe.set_payments(PaymentPlan.parse({"payments": list(payments)}))
+
+    def decide(self, intent_id: str, *, succeeds: bool) -> bool:
+        """An attempt that Stripe has not decided on, or that waits for the customer, gets its outcome."""
+        act = payment_intents.Succeed() if succeeds else payment_intents.Fail()
+        said = f"{intent_id[:12]} {'succeeds' if succeeds else 'fails'} in the end"
+        return self._world.at_stripe(said, partial(self._world.stripe.act, intent_id, act))
+
+    def cancel(self, intent_id: str) -> bool:
+        """Somebody does, in the Dashboard."""
+        said = f"{intent_id[:12]} is cancelled in the Dashboard"
+        return self._world.at_stripe(said, partial(self._world.stripe.cancel_payment, intent_id))
+
+    def intents(self, *statuses: str) -> list[str]:
+        found = self._world.objects("payment_intent")
+        return [intent["id"] for intent in found if intent["status"] in statuses]
+
+    # ------------------------------------------------------------------------------------- our scheduler
+
+    def look_for_due(self) -> Task:
+        """The schedule: what is due goes to the queue."""
+        return self._world.start("queue_due_charges", {})
+
+    def next_due(self) -> int | None:
+        items = self._world.aws.items("charges")
+        return min((int(item["due_at"]["N"]) for item in items.values() if "due_at" in item), default=None)
+
+    def settle(self) -> None:
+        """Time passes until every charge is final; meanwhile no attempt fails, and nothing else happens."""
+        world = self._world
+        if not self.ordered:
+            return
+        self.script()
+        world.finish(self.resume())
+        for intent_id in self.intents("processing", "requires_action"):
+            self.decide(intent_id, succeeds=world.random.random() < 0.5)
+        for _ in range(MOST_ROUNDS):
+            due = self.next_due()
+            if due is None:
+                return
+            if due > world.clock.now:
+                world.pass_time(due - world.clock.now + 1)
+            world.clock.now += world.aws.longest_index_lag
+            world.finish(self.look_for_due())
+            world.drain()
+        world.fail(f"charges are due for ever: {self.next_due()}")
