@@ -280,14 +280,14 @@ export interface paths {
          *
          *     **Safe to repeat** with the same `Idempotency-Key` and body: one key is one charge of the mandate, for as long as
          *     the charge is kept. 201 means that this request made the charge, 200 that an earlier one did. After 429, a 5xx
-         *     or no answer at all, send the same request again **under the same key**. A refusal (409) uses no key up.
+         *     or no answer at all, send the same request again **under the same key**. A refusal (409) does not use the key up.
          *
-         *     201 says nothing about the money: read `status`. A decline is an outcome, not an error. What is not final is
-         *     followed up here without another request: soft declines are tried again until `charge_by`. Read the charge
-         *     again later, or subscribe to the events of your stack.
+         *     201 says nothing about the money: read `status`. A decline is an outcome, not an error. The service follows up a
+         *     charge that is not final without another request, and tries again after a soft decline until `charge_by`. Read
+         *     the charge again later.
          *
          *     `reference` guards against a second charge under another key: while a charge with the same reference is not
-         *     final, or once it succeeded, another one is refused.
+         *     final, and once it has succeeded, another one is refused.
          */
         post: operations["createCharge"];
         delete?: never;
@@ -316,8 +316,8 @@ export interface paths {
          * @description **Who:** a service with `charges:write`. A customer is refused, even for their own mandate.
          *     **Safe to repeat;** nothing is charged and nothing is written.
          *
-         *     The answer is the one that `POST /mandates/{mandate_id}/charges` would decide by at that instant. It reserves
-         *     nothing: another charge may come first.
+         *     The answer says what `POST /mandates/{mandate_id}/charges` would decide at that instant. It reserves nothing:
+         *     another charge may come first.
          */
         post: operations["checkCharge"];
         delete?: never;
@@ -792,42 +792,42 @@ export interface components {
         /** @enum {unknown} */
         FactKind: "consent_accepted" | "session_created" | "session_completed" | "session_expired" | "session_cancelled" | "setup_succeeded" | "setup_failed" | "setup_canceled" | "returned" | "charge_mandate_invalid" | "revoked" | "detached" | "mandate_inactive" | "deleted";
         ChargeRequest: {
-            /** @description In minor units of the currency, as an integer: 1000 is $10.00, and ¥1,000. Texts, fractions and exponents are refused. */
+            /** @description In minor units of the currency, as an integer: 1000 usd is $10.00, and 1000 jpy is ¥1,000. Strings, fractions and exponents are refused. */
             amount: number;
             /**
              * @description The currency that was agreed, in lower case (ISO 4217).
              * @enum {unknown}
              */
             currency: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
-            /** @description Your own name for what is paid, such as the number of an order. Two charges of a mandate can't both succeed under one reference. Put no personal data here. */
+            /** @description Your own name for what is paid for, such as the number of an order. While a charge of the mandate with this reference is open or has succeeded, another one is refused. Put no personal data here. */
             reference: string;
-            /** @description What the customer is shown. No control characters, and none that set the direction of text. Put no personal data here. */
+            /** @description What the customer is shown. It has no control characters, and none that set the direction of text. Put no personal data here. */
             description: string;
             /**
-             * @description No attempt begins from then on, and the charge ends. RFC 3339 with an offset; at most 30 days ahead. Left out or null: 8 days after the first request.
+             * @description From this time on no attempt begins, and the charge ends. RFC 3339 with an offset, at most 30 days ahead. If it is left out or null: 8 days after the first request.
              * @default null
              */
             charge_by?: string | null;
         };
         ChargeCheckRequest: {
-            /** @description In minor units of the currency, as an integer: 1000 is $10.00, and ¥1,000. Texts, fractions and exponents are refused. */
+            /** @description In minor units of the currency, as an integer: 1000 usd is $10.00, and 1000 jpy is ¥1,000. Strings, fractions and exponents are refused. */
             amount: number;
             /**
              * @description The currency that was agreed, in lower case (ISO 4217).
              * @enum {unknown}
              */
             currency: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
-            /** @description Your own name for what is paid, such as the number of an order. Two charges of a mandate can't both succeed under one reference. Put no personal data here. */
+            /** @description Your own name for what is paid for, such as the number of an order. While a charge of the mandate with this reference is open or has succeeded, another one is refused. Put no personal data here. */
             reference: string;
-            /** @description What the customer is shown. No control characters, and none that set the direction of text. Put no personal data here. */
+            /** @description What the customer is shown. It has no control characters, and none that set the direction of text. Put no personal data here. */
             description: string;
             /**
-             * @description No attempt begins from then on, and the charge ends. RFC 3339 with an offset; at most 30 days ahead. Left out or null: 8 days after the first request.
+             * @description From this time on no attempt begins, and the charge ends. RFC 3339 with an offset, at most 30 days ahead. If it is left out or null: 8 days after the first request.
              * @default null
              */
             charge_by?: string | null;
             /**
-             * @description The instant to decide for, at most ten years ahead, with what is known now. RFC 3339 with an offset. Left out, null or past: now.
+             * @description The instant to decide for, by what is known now. RFC 3339 with an offset, at most ten years ahead. If it is left out, null or past: now.
              * @default null
              */
             at?: string | null;
@@ -835,48 +835,50 @@ export interface components {
         /**
          * @description | status | meaning | what you do |
          *     |---|---|---|
-         *     | `pending` | Reserved; an attempt is about to begin or has no outcome yet. | Nothing; read it again. |
-         *     | `processing` | Stripe has not decided, or the charge is being ended. It can take days. | Nothing; don't ship yet. |
-         *     | `retrying` | A soft decline. The next attempt is at `next_attempt_at`. | Nothing. |
-         *     | `needs_customer` | Only the customer can help. It ends at `charge_by` unless they do. | Write to the customer. |
+         *     | `pending` | The charge is reserved. An attempt is about to begin, or its outcome is not known yet. | Read it again later. |
+         *     | `processing` | Stripe has not decided, or the charge is being ended. This can take days. | Wait; don't deliver yet. |
+         *     | `retrying` | The newest attempt failed. The next one is at `next_attempt_at`. | Nothing. |
+         *     | `needs_customer` | Only the customer can help, and no further attempt is made. The charge ends at `charge_by`. | Write to the customer. |
          *     | `succeeded` | The money was taken. Final. | Deliver. |
-         *     | `failed` | It ended without money, for `end_reason`. Final. | Charge another way. |
-         *     | `canceled` | It was called off, for `end_reason`. Final. | Don't deliver. |
+         *     | `failed` | No money was taken; `end_reason` says why. Final. | Get paid another way. |
+         *     | `canceled` | The charge was called off; `end_reason` says why. Final. | Don't deliver. |
          * @enum {unknown}
          */
         ChargeStatus: "pending" | "processing" | "retrying" | "needs_customer" | "succeeded" | "failed" | "canceled";
         /**
          * @description | reason | meaning | what you do |
          *     |---|---|---|
-         *     | `mandate_not_active` | The set-up is not finished, or expired. | Have the customer finish it or begin anew. |
+         *     | `mandate_not_active` | The set-up is not finished, or has expired. | Have the customer finish it or start again. |
          *     | `mandate_revoked` | The permission was withdrawn. | Stop. Only a new consent helps. |
-         *     | `return_not_seen` | This stack charges only after the customer came back from Stripe's page. | Have the return page post its token. |
+         *     | `return_not_seen` | This stack charges only once the mandate's customer was seen to come back from Stripe's page. | Have the return page post its token. |
          *     | `currency_not_agreed` | The terms are in another currency. | Charge in `currency`. |
          *     | `amount_not_agreed` | The terms fix another amount. | Charge the agreed amount. |
-         *     | `above_charge_limit` | More than was agreed for each charge. | Charge less, or ask for a new consent. |
-         *     | `above_period_limit` | More than is left of the period. | Charge at most `left`, or wait until `earliest`. |
-         *     | `too_frequent` | The current window of the recurring consent has its charge. | Wait until `earliest`. |
-         *     | `one_time_already_used` | The consent was for one charge. | Ask for a new consent. |
+         *     | `above_charge_limit` | The amount is above the limit for each charge. | Charge less, or ask for a new consent. |
+         *     | `above_period_limit` | The amount is above what is left of the period. | Charge at most `left`, or wait until `earliest`. |
+         *     | `too_frequent` | The current window of the recurring consent already has its charge. | Wait until `earliest`. |
+         *     | `one_time_already_used` | The consent was for one charge, and there is one. | Ask for a new consent. |
          *     | `before_start` | The first agreed day has not begun. | Wait until `earliest`. |
          *     | `after_end` | The last agreed day is over. | Ask for a new consent. |
-         *     | `notice_required` | The terms promise notice of each charge, and none is recorded. | Notices can't be recorded yet: such a mandate can't be charged. |
-         *     | `in_progress` | A charge with this reference is not final. | Read `charge_id`. |
-         *     | `already_charged` | A charge with this reference succeeded. | Read `charge_id`; deliver once. |
-         *     | `too_many_attempts` | Ten attempts were declined today, or this charge had ten. | Wait until `earliest`; ask the customer. |
-         *     | `charging_paused` | An operator paused charging, or errors about mandates did. | Repeat later. |
+         *     | `notice_required` | The terms promise notice of each charge, and none is recorded. | Nothing helps yet: this release can't record notices. |
+         *     | `in_progress` | A charge with this reference is not final. | Read the charge `charge_id`. |
+         *     | `already_charged` | A charge with this reference succeeded. | Read the charge `charge_id`; deliver once. |
+         *     | `too_many_attempts` | Ten attempts at this mandate were declined today, or this charge has had ten. | Wait until `earliest`; ask the customer. |
+         *     | `charging_paused` | An operator paused charging, or the service paused it after unexplained errors. | Send the same request again later. |
          * @enum {unknown}
          */
         ChargeReason: "mandate_not_active" | "mandate_revoked" | "return_not_seen" | "currency_not_agreed" | "amount_not_agreed" | "above_charge_limit" | "above_period_limit" | "too_frequent" | "one_time_already_used" | "before_start" | "after_end" | "notice_required" | "in_progress" | "already_charged" | "too_many_attempts" | "charging_paused";
         /**
-         * @description `declined`: Stripe says that it can't succeed. `not_permitted`: another attempt is refused until `charge_by`.
-         *     `overdue`: `charge_by` has passed. `withdrawn`: the mandate was withdrawn. `canceled`: somebody cancelled it.
+         * @description `declined`: Stripe says that the charge can't succeed. `not_permitted`: another attempt would not be permitted
+         *     before `charge_by`. `overdue`: `charge_by` has passed. `withdrawn`: the mandate was withdrawn. `canceled`:
+         *     somebody cancelled the PaymentIntent at Stripe.
          * @enum {unknown}
          */
         ChargeEndReason: "declined" | "not_permitted" | "overdue" | "withdrawn" | "canceled";
         /**
-         * @description `soft`: it may pass, and is tried again. `customer`: only the customer can help. `final`: it can't succeed.
-         *     `mandate`: Stripe says that its Mandate is invalid. `state`: the payment method or the PaymentIntent is not as it
-         *     should be. `ours_to_mend`: the request, the key or the account is wrong; the operator is told.
+         * @description `soft`: it may succeed later, and is tried again. `customer`: only the customer can help. `final`: it can't
+         *     succeed. `mandate`: Stripe says that its Mandate is invalid. `state`: the payment method or the PaymentIntent is
+         *     not in the expected state. `ours_to_mend`: the request, the key or the account is wrong; an alarm tells the
+         *     operator.
          * @enum {unknown}
          */
         ChargeFailureClass: "soft" | "customer" | "final" | "mandate" | "state" | "ours_to_mend";
@@ -899,10 +901,10 @@ export interface components {
             attempts: number;
             /**
              * Format: date-time
-             * @description When the next attempt is due; null unless it is `retrying`.
+             * @description When the next attempt is due; null unless `status` is `retrying`.
              */
             next_attempt_at: string | null;
-            /** @description Why it ended without money; null unless it is `failed` or `canceled`. */
+            /** @description Why no money was taken; null unless `status` is `failed` or `canceled`. */
             end_reason: components["schemas"]["ChargeEndReason"] | null;
             payment_intent_id?: components["schemas"]["IdOnceKnown"];
             /** @description Why the newest attempt failed, in Stripe's codes; null if it did not, or if the charge succeeded. */
@@ -918,7 +920,7 @@ export interface components {
         };
         ChargeDecision: {
             permitted: boolean;
-            /** @description Everything that stands in the way; empty if it is permitted. */
+            /** @description Everything that stands in the way; empty if the charge is permitted. */
             reasons: components["schemas"]["ChargeReason"][];
             /** @description What is left of the period before this charge. Null without a limit for a period. */
             left: number | null;
@@ -934,7 +936,7 @@ export interface components {
             earliest: string | null;
             /** @description The calendar period whose limit counts, in the consent's time zone; null without such a limit. */
             period: components["schemas"]["Span"] | null;
-            /** @description The span of a recurring or one-time consent that has room for one charge; null for any other consent. */
+            /** @description The span in which a recurring or one-time consent has room for one charge; null for any other consent. */
             window: components["schemas"]["Span"] | null;
         };
         /** @description From `start` until just before `end`. Null where it has no such bound. */
@@ -2149,7 +2151,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             /**
-             * @description `charge_not_permitted`: nothing was charged, and nothing was written. `reasons` has all that apply.
+             * @description `charge_not_permitted`: nothing was charged or written. `reasons` has everything that applies.
              *     `earliest` is when the same charge would be permitted if nothing else changes.
              */
             409: {
@@ -2173,7 +2175,7 @@ export interface operations {
             };
             413: components["responses"]["RequestTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `idempotency_key_reused`: the key is that of a charge which was requested with another body. */
+            /** @description `idempotency_key_reused`: the key made a charge with another body. */
             422: {
                 headers: {
                     /** @description Browsers and proxies must not store the answer. */
@@ -2219,7 +2221,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Whether it is permitted, and why not. */
+            /** @description Whether the charge is permitted, and if not, why. */
             200: {
                 headers: {
                     /** @description Browsers and proxies must not store the answer. */
