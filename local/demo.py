@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from local import stack
-from local.journey import Customer, DidNotWork, pay_with_amazon
+from local.journey import Business, Customer, DidNotWork, Refused, pay_with_amazon
 from local.progress import say
 from local.settings import Settings
+from mandates.core.currencies import EXPONENTS
 
 __all__ = ["DidNotWork", "run"]
 
 
 def run() -> int:
-    """Returns 0 only if a mandate really became active."""
+    """Returns 0 only if a mandate really became active, one charge succeeded and another was refused."""
     with tempfile.TemporaryDirectory(prefix="mandates-demo-") as folder:
         settings = Settings.apart(Path(folder))
         began = time.monotonic()
@@ -23,10 +24,13 @@ def run() -> int:
             running = stack.up(settings)
             say(f"\nA customer lets the shop charge them later  [{time.monotonic() - began:.1f} s so far]")
             mandate = walk_through(running)
+            say("\nThe shop charges them while they are away")
+            charge = charge_them(running, mandate)
         finally:
             say("\nStopping everything that was started")
             stack.down(settings)
-    say(f"Done in {time.monotonic() - began:.1f} s: mandate {mandate['mandate_id']} is {mandate['status']}.")
+    say(f"Done in {time.monotonic() - began:.1f} s: mandate {mandate['mandate_id']} is {mandate['status']},")
+    say(f"charge {charge['charge_id']} {charge['status']}.")
     return 0
 
 
@@ -57,6 +61,51 @@ def walk_through(running: dict[str, Any]) -> dict[str, Any]:
     say("\nIts ledger, each entry with the hash of the one before:\n")
     say(ledger_table(mandate))
     return mandate
+
+
+def charge_them(running: dict[str, Any], mandate: dict[str, Any]) -> dict[str, Any]:
+    """One charge within what was agreed, and one above it. Returns the first."""
+    business = Business(running["api_url"], running["tokens"]["service"])
+    order = {"currency": "usd", "description": "Coffee, two bags"}
+    try:
+        tell = _Steps()
+        charge = business.charge(
+            mandate["mandate_id"], idempotency_key="order-1", amount=1299, reference="order-1", **order
+        )
+        charge = business.charge_once(charge["charge_id"], "succeeded")
+        tell(
+            "charges an order of the customer",
+            amount=money(charge["amount"], charge["currency"]),
+            status=charge["status"],
+            charge_id=charge["charge_id"],
+            payment_intent_id=charge["payment_intent_id"],
+        )
+        problem = refusal_of(business, mandate["mandate_id"], amount=30_001, reference="order-2", **order)
+        tell(
+            "asks for more than was agreed, and is refused",
+            amount=money(30_001, order["currency"]),
+            status=f"{problem['status']} {problem['code']}",
+            reasons=", ".join(problem["reasons"]),
+            earliest=problem["earliest"] or "never",
+            left=money(problem["left"], problem["currency"]),
+        )
+    finally:
+        business.close()
+    return charge
+
+
+def refusal_of(business: Business, mandate_id: str, **order: Any) -> dict[str, Any]:
+    try:
+        charge = business.charge(mandate_id, idempotency_key=order["reference"], **order)
+    except Refused as refused:
+        return refused.problem
+    raise DidNotWork(f"{charge['charge_id']} is above the limit of a charge, and was accepted")
+
+
+def money(amount: int, currency: str) -> str:
+    """Of minor units: 12.99 USD, 500 JPY."""
+    digits = EXPONENTS[currency]
+    return f"{amount / 10**digits:.{digits}f} {currency.upper()}"
 
 
 def ledger_table(mandate: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""A customer's way from the terms to an active mandate, over HTTP, like a front end and a browser."""
+"""The way from the terms to a charge, over HTTP: as a front end and a browser go it, and then a back end."""
 
 import time
 from collections.abc import Mapping
@@ -14,11 +14,16 @@ class DidNotWork(Exception):
     """A step failed. The message has the answer."""
 
 
-class Customer:
-    """Calls the API with a customer's token, at the API's own address or through the storefront."""
+class Refused(Exception):
+    """The charge is not permitted. `problem` is the answer: its reasons, what is left, and from when on."""
 
-    def __init__(self, api_url: str, token: str, customer_id: str, *, timeout: float = 60.0) -> None:
-        self.customer_id = customer_id
+    def __init__(self, problem: dict[str, Any]) -> None:
+        super().__init__(str(problem["reasons"]))
+        self.problem = problem
+
+
+class _Caller:
+    def __init__(self, api_url: str, token: str, *, timeout: float = 60.0) -> None:
         self.token = token
         self._http = httpx.Client(
             base_url=api_url,
@@ -29,6 +34,23 @@ class Customer:
 
     def close(self) -> None:
         self._http.close()
+
+    @staticmethod
+    def _answer(response: httpx.Response) -> dict[str, Any]:
+        if not response.is_success:
+            raise DidNotWork(
+                f"{response.request.method} {response.url}: {response.status_code} {response.text}"
+            )
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+class Customer(_Caller):
+    """Calls the API with a customer's token, at the API's own address or through the storefront."""
+
+    def __init__(self, api_url: str, token: str, customer_id: str, *, timeout: float = 60.0) -> None:
+        super().__init__(api_url, token, timeout=timeout)
+        self.customer_id = customer_id
 
     def current_terms(self) -> dict[str, Any]:
         return self._answer(self._http.get("/terms/current"))
@@ -58,14 +80,32 @@ class Customer:
             time.sleep(0.2)
         return mandate
 
-    @staticmethod
-    def _answer(response: httpx.Response) -> dict[str, Any]:
-        if not response.is_success:
-            raise DidNotWork(
-                f"{response.request.method} {response.url}: {response.status_code} {response.text}"
-            )
-        answer: dict[str, Any] = response.json()
-        return answer
+
+class Business(_Caller):
+    """Calls the API with a service's token, as the business's back end does."""
+
+    def charge(self, mandate_id: str, *, idempotency_key: str, **details: Any) -> dict[str, Any]:
+        """Charge what `details` say: amount, currency, reference, description. Raises Refused.
+
+        It is safe to repeat with the same key: then the answer is the same charge.
+        """
+        headers = {"Idempotency-Key": idempotency_key}
+        answer = self._http.post(f"/mandates/{mandate_id}/charges", json=details, headers=headers)
+        if answer.status_code == httpx.codes.CONFLICT:
+            raise Refused(answer.json())
+        return self._answer(answer)
+
+    def charge_by_id(self, charge_id: str) -> dict[str, Any]:
+        return self._answer(self._http.get(f"/charges/{charge_id}"))
+
+    def charge_once(self, charge_id: str, status: str, *, seconds: float = 60.0) -> dict[str, Any]:
+        """Wait until the charge has that status, and return it."""
+        deadline = time.monotonic() + seconds
+        while (charge := self.charge_by_id(charge_id))["status"] != status:
+            if time.monotonic() > deadline:
+                raise DidNotWork(f"the charge is still {charge['status']} after {seconds:.0f} s")
+            time.sleep(0.2)
+        return charge
 
 
 def consent_to(terms: Mapping[str, Any]) -> dict[str, Any]:

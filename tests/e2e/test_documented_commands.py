@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import httpx
 import pytest
 
 from local import environment
-from local.journey import Customer, consent_to, pay_with_amazon
+from local.journey import Business, Customer, consent_to, pay_with_amazon
 from local.settings import ROOT
 from tests.e2e.conftest import StackJson
 from tests.live.chaos import impossible_events
@@ -89,7 +90,18 @@ def mandate_id(stack: StackJson, customer: Customer) -> str:
     return str(session["mandate_id"])
 
 
-def test_readmes_front_end(stack: StackJson, customer: Customer, mandate_id: str, tmp_path: Path) -> None:
+def charged(stack: StackJson, mandate_id: str) -> str:
+    """The id of a charge."""
+    business = Business(stack["api_url"], stack["tokens"]["service"])
+    with closing(business):
+        details = {"amount": 1299, "currency": "usd", "description": "Documented"}
+        made = business.charge(mandate_id, idempotency_key="documented", reference="documented", **details)
+    return str(made["charge_id"])
+
+
+def test_readmes_front_end_and_back_end(
+    stack: StackJson, customer: Customer, mandate_id: str, tmp_path: Path
+) -> None:
     shown = consent_to(customer.current_terms())
     theirs = {
         **stack,
@@ -98,18 +110,21 @@ def test_readmes_front_end(stack: StackJson, customer: Customer, mandate_id: str
     }
     (tmp_path / "stack.json").write_text(json.dumps(theirs))
     script = (
-        block("README.md", "call -X PUT")
+        (block("README.md", "call -X PUT") + block("README.md", "Idempotency-Key"))
         .replace(".local/stack.json", "stack.json")
         .replace(".venv/bin/python", sys.executable)
         .replace("<digest from above>", shown["terms_digest"])
         .replace("<wording_digest from above>", shown["wording_digest"])
         .replace("<mandate_id from above>", mandate_id)
     )
-    terms, made, session, mandate = documents(run_in_bash(script, stack, tmp_path))
+    terms, made, session, mandate, charge, refused, charges = documents(run_in_bash(script, stack, tmp_path))
     assert terms["text"]
     assert made["customer_id"] == customer.customer_id
     assert session["url"].startswith(stack["stripe_url"])
     assert mandate["status"] == "active"
+    assert (charge["status"], charge["amount"]) == ("succeeded", 1299)
+    assert (refused["status"], refused["reasons"]) == (409, ["above_charge_limit"])
+    assert [one["charge_id"] for one in charges["charges"]] == [charge["charge_id"]]
 
 
 def documents(printed: str) -> list[Any]:
@@ -150,6 +165,7 @@ def test_every_command_of_an_operator(
         "terms/yours.yaml": str(ROOT / "terms" / "example.yaml"),
         "mdt_…": mandate_id,
         "evt_…": odd["id"],
+        "chg_…": charged(stack, mandate_id),
         "R": "documented",
         "MandatesTable=RESTORED": f"MandatesTable={stack['tables']['mandates']}",
         "MandatesTable=COPY": f"MandatesTable={stack['tables']['mandates']}",
@@ -167,8 +183,10 @@ def test_every_command_of_an_operator(
         words = [{"mandate": mandate_id}.get(words[0], someone) if one == "ID" else one for one in words]
         if words not in commands:
             commands.append(words)
+    resuming = [one for one in commands if one[:2] == ["charges", "resume"]]  # after every pause
     rotating = [["rotate-webhook-secret", "--wait", "0"]]  # last: what was signed before is refused then
-    commands = [one for one in commands if one[0] != "rotate-webhook-secret"] + rotating
+    commands = [one for one in commands if one[0] != "rotate-webhook-secret" and one not in resuming]
+    commands += resuming + rotating
     assert len(commands) > 20
 
     finished = subprocess.run(
