@@ -2197,7 +2197,23 @@ export interface operations {
             };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["UnreadableError"];
-            503: components["responses"]["Busy"];
+            /** @description Nobody can say now whether there is a charge. Send the same request again after `Retry-After`, under the same key. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                    "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "busy";
+                    };
+                };
+            };
             default: components["responses"]["Gateway"];
         };
     };

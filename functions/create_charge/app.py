@@ -13,7 +13,7 @@ from mandates.charges.advancing import advance
 from mandates.charges.context import Charging
 from mandates.charges.reserving import Order, Reserved, reserve
 from mandates.core.charging.head import Charge, ChargeDetails, Params
-from mandates.core.errors import Busy, ChargeRefused, StripeRefused, StripeUnavailable
+from mandates.core.errors import Busy, ChargeRefused, MandatesError
 from mandates.core.mandate import Mandate
 from mandates.gateway import payment_intents
 from mandates.gateway.access import Stripe, StripeAccess
@@ -24,6 +24,7 @@ from mandates.runtime.addresses import normalised_origins
 from mandates.runtime.telemetry import correlate, count, logger
 from mandates.store import tables
 from mandates.store.charges import read_charge
+from mandates.store.dynamodb import StoreError
 
 
 class Settings(StripeAccess, frozen=True, kw_only=True):
@@ -50,6 +51,14 @@ stripe = Stripe(configured, within=REQUEST_SECONDS)
 
 @api(normalised_origins(configured.allowed_origins))
 def handler(request: Request) -> Response:
+    try:
+        return charged(request)
+    except StoreError as error:
+        logger.exception("the charges can't be read or written")
+        raise Busy("nobody can say whether there is a charge: send the same request again") from error
+
+
+def charged(request: Request) -> Response:
     gateway = stripe.gateway()  # now, so that all of the request has one deadline
     caller = caller_of(request.authorizer, time.time())
     mandate = mandate_for_service(caller, request.path_id("mandate_id"), Scope.CHARGES_WRITE)
@@ -79,8 +88,8 @@ def reserved_for(order: Order) -> Reserved:
 
 
 def advanced(charge: Charge, gateway: Gateway) -> Charge:
-    """The charge as far as it gets within this request. The sweeper goes on with it, so whatever goes wrong
-    at Stripe is no error here: the charge exists."""
+    """The charge as far as it gets within this request. The charge exists, and the sweeper goes on with it:
+    whatever goes wrong now is no error. Raises StoreError if nobody can say how the charge stands."""
     charging = Charging(
         gateway=gateway,
         clock=time.time,
@@ -90,8 +99,8 @@ def advanced(charge: Charge, gateway: Gateway) -> Charge:
     )
     try:
         return advance(charge.charge_id, charging)
-    except (StripeUnavailable, StripeRefused, Busy) as error:
-        logger.warning("the charge goes on later", extra={"code": error.code})
+    except (MandatesError, StoreError) as error:
+        logger.warning("the charge goes on later", extra={"error": type(error).__name__})
         return read_charge(charge.charge_id) or charge
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from local.stripe_simulator import PaymentPlan
+from mandates.charges import recording, reserving
 from mandates.store.charges import due_charges
+from mandates.store.dynamodb import StoreError
 from tests.component.test_revoking import active
 from tests.component.world import Context, World, answer, api_event, charge_body, metrics, service
 
@@ -84,6 +86,52 @@ def test_an_outage_at_stripe_is_no_error(world: World, fault: dict[str, Any]) ->
     world.faults()
     again = world.charge(mandate_id)  # the sweeper goes on with it, not the repeat
     assert (again.status, again.body["status"]) == (200, "pending")
+
+
+def fails_once(world: World, module: Any, name: str, *, written: bool) -> None:
+    """The next call fails in DynamoDB; if `written`, only its answer is lost."""
+    real = getattr(module, name)
+
+    def failing(*arguments: Any, **words: Any) -> Any:
+        world.monkeypatch.setattr(module, name, real)
+        if written:
+            real(*arguments, **words)
+        raise StoreError("out of reach")
+
+    world.monkeypatch.setattr(module, name, failing)
+
+
+@pytest.mark.parametrize(("written", "then"), [(False, 201), (True, 200)])
+def test_a_reservation_that_nobody_can_vouch_for_is_asked_for_again(
+    world: World, written: bool, then: int
+) -> None:
+    mandate_id, _ = active(world)
+    world.function("create_charge")
+    fails_once(world, reserving, "commit_charge", written=written)
+    unsure = world.charge(mandate_id)
+    assert (unsure.status, unsure.body["code"], unsure.headers["Retry-After"]) == (503, "busy", "1")
+    again = world.charge(mandate_id)
+    assert again.status == then
+    assert len(due_charges(2**40, 10)) == (0 if again.body["status"] == "succeeded" else 1)
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_once_it_is_reserved_a_failing_store_is_no_error(world: World, written: bool) -> None:
+    mandate_id, _ = active(world)
+    world.function("create_charge")
+    fails_once(world, recording, "commit_charge", written=written)
+    made = world.charge(mandate_id)
+    assert (made.status, made.body["status"], made.body["attempts"]) == (201, "pending", 0)
+    assert (made.body["payment_intent_id"] is not None) == written
+
+
+def test_a_charge_that_can_be_read_no_more_is_asked_for_again(world: World) -> None:
+    mandate_id, _ = active(world)
+    function = world.function("create_charge")
+    fails_once(world, recording, "commit_charge", written=True)
+    fails_once(world, function, "read_charge", written=False)
+    assert world.charge(mandate_id).status == 503
+    assert world.charge(mandate_id).status == 200
 
 
 def test_nothing_is_begun_that_could_not_be_heard_of_in_time(world: World) -> None:

@@ -128,7 +128,8 @@ class KeyReused(MandatesError):
 
 
 class Busy(MandatesError):
-    """Others kept changing the same thing; nothing was done."""
+    """Others kept changing the same thing, and nothing was done. Or the tables failed while a charge was
+    made: then the same request, under the same key, finds the charge or makes it."""
 
     code = "busy"
     retryable = True
