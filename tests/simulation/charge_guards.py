@@ -76,6 +76,8 @@ def _any_intent_is_its_own(real: Any) -> Any:
     return apply
 
 
+# The claim of an intent (IntentRow's condition) is not among them. Two charges never get one intent: the key
+# under which Stripe makes it names the charge.
 CHARGE_GUARDS: Mapping[str, Removal] = {
     "charge's own condition": unconditional(Transaction, "put", ChargeRow),
     "charge's head condition": unconditional(Transaction, "update", ChargeRow),
@@ -120,6 +122,9 @@ CHARGE_GUARDS: Mapping[str, Removal] = {
         releasing, "end_open_charges", lambda *_: []
     ),
     "cancellation before the end": lambda patch: patch.setattr(ending, "newest_attempt", lambda _: 1),
+    "cancellation before the payment method's release": lambda patch: patch.setattr(
+        releasing, "StripeRefused", Exception
+    ),
     "withdrawal before the release": lambda patch: patch.setattr(
         releasing, "status", lambda *_: Status.REVOKED
     ),

@@ -312,6 +312,21 @@ def crash_when_it_ends(world: World) -> None:
     world.converge()
 
 
+def stripe_is_down_for_cancellations(world: World) -> None:
+    world.charging.script({"outcome": "declined", "code": SOFT, "times": 1})
+    handed = charged(world)
+    world.finish(world.revoke(handed.customer_id, handed.mandate_id))
+    for shard in world.aws.shards:
+        if task := world.poll_stream(shard):
+            world.finish(task)
+    release = world.poll_work()
+    assert release
+    while release in world.tasks.under_way:
+        cancels = release.call is not None and str(release.call).endswith("/cancel")
+        world.go_on(release, Fault.UNAVAILABLE if cancels else None)
+    world.converge()
+
+
 def released_without_a_withdrawal(world: World) -> None:
     """Somebody puts the wrong message in the queue."""
     world.charging.script({"outcome": "declined", "code": SOFT, "times": 1})
@@ -472,6 +487,7 @@ CHARGE_SCENARIOS: Mapping[str, Scenario] = {
     "intent of an event": somebody_elses_intent_with_our_marks,
     "end of the charges before the release": released_with_an_open_charge,
     "cancellation before the end": crash_when_it_ends,
+    "cancellation before the payment method's release": stripe_is_down_for_cancellations,
     "withdrawal before the release": released_without_a_withdrawal,
     "look at Stripe's mandate": refused_for_a_mandate_that_is_in_order,
     "pause after errors about mandates": three_refused_for_mandates_that_are_in_order,

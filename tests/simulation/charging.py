@@ -155,6 +155,21 @@ class Charging:
         found = self._world.objects("payment_intent")
         return [intent["id"] for intent in found if intent["status"] in statuses]
 
+    def somebody_elses(self) -> bool:
+        """Another system with the same Stripe account charges a payment method."""
+        attached = [method for method in self._world.objects("payment_method") if method["customer"]]
+        if not attached:
+            return False
+        method = attached[-1]
+        made = self._world.stripe_api(
+            "POST",
+            "/v1/payment_intents",
+            f"amount=500&currency=usd&customer={method['customer']}&payment_method={method['id']}"
+            "&allowed_payment_method_types[0]=amazon_pay&metadata[managed_by]=another-stack&confirm=true",
+        )
+        self._world.note(f"somebody else charges {method['id'][:12]}: {made.get('status', 'refused')}")
+        return "error" not in made
+
     # ------------------------------------------------------------------------------------- our scheduler
 
     def look_for_due(self) -> Task:

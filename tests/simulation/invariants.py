@@ -119,7 +119,8 @@ class Invariants:
         self._dirty.add(mandate_id)
 
     def acknowledged(self, event_id: str) -> None:
-        self._unrecorded.add(event_id)
+        if not _is_of_another_payment(self._world.stripe.find("event", event_id)):
+            self._unrecorded.add(event_id)
 
     def came_back(self, mandate_id: str, *, own: bool) -> None:
         """Somebody with the right token asks to be recorded; whether they are, faults may decide."""
@@ -373,10 +374,12 @@ class Invariants:
         records = self._world.aws.items("events")
         for event in self._world.objects("event"):
             wanted = event["type"] in HANDLED_TYPES or event["id"] in self._world.acknowledged
-            if event["type"].startswith("payment_intent."):
-                metadata = event["data"]["object"]["metadata"]
-                wanted = metadata.get("managed_by") == OWNER_MARK and event["type"] in HANDLED_TYPES
-            if wanted and (event["id"], "event") not in records:
+            recorded = (event["id"], "event") in records
+            if _is_of_another_payment(event):
+                wanted = False
+                if recorded:
+                    self._fail(f"{event['type']} {event['id']} is somebody else's, and left a record")
+            if wanted and not recorded:
                 self._fail(f"{event['type']} {event['id']} has no record")
 
     # ---------------------------------------------------------------------------- what is stored
@@ -441,6 +444,12 @@ class Invariants:
 
     def _fail(self, what: str) -> None:
         self._world.fail(what)
+
+
+def _is_of_another_payment(event: Mapping[str, Any]) -> bool:
+    metadata = event["data"]["object"].get("metadata", {})
+    is_ours: bool = metadata.get("managed_by") == OWNER_MARK
+    return event["type"].startswith("payment_intent.") and not is_ours
 
 
 def _kinds(facts: Facts) -> set[str]:

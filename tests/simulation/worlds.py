@@ -223,7 +223,7 @@ def _business(world: World) -> list[Step]:
         steps.append((1, lambda: charging.post(charging.new_order(handed.mandate_id, random))))
     if charging.ordered:
         steps.append((3, partial(charging.post, random.choice(charging.ordered[-4:]))))
-        steps.append((0.4, charging.resume if charging.is_paused else charging.pause))
+        steps.append((2, charging.resume) if charging.is_paused else (0.4, charging.pause))
     return steps
 
 
@@ -232,7 +232,11 @@ def _payments(world: World) -> list[Step]:
     if not charging.ordered:
         return []
     some = [{**random.choice(OUTCOMES), "times": random.choice([1, 1, 2, 4])} for _ in range(2)]
-    steps: list[Step] = [(3, partial(charging.script, *some)), (1, charging.script)]
+    steps: list[Step] = [
+        (3, partial(charging.script, *some)),
+        (1, charging.script),
+        (0.5, charging.somebody_elses),
+    ]
     if undecided := charging.intents("processing", "requires_action"):
         chosen = random.choice(undecided)
         steps.append((3, partial(charging.decide, chosen, succeeds=random.random() < 0.5)))
