@@ -22,7 +22,7 @@ from tests.template.stack import ALIAS, Json, Stack, expand, function_called, na
 from tests.unit import runbook
 from tests.unit.source_guards import FUNCTIONS
 
-ABSENCE_IS_BAD = {"ReconciliationStopped"}
+ABSENCE_IS_BAD = {"DueChargesNotQueued", "ReconciliationStopped"}
 RUNS = {
     "dlq redrive",
     "events list --quarantined",
@@ -673,6 +673,36 @@ def set_off_by_strangers(stack: Stack) -> list[str]:
         if {metric["MetricName"] for metric in metrics_in(alarm)} & FORGED_ALONE.keys() - {"EventGap"}
         and goes_off(alarm, FORGED_ALONE)
     ]
+
+
+def unseen_queues(stack: Stack) -> list[str]:
+    """A queue whose messages nobody would miss if its consumer did not run: then nothing else is measured."""
+    seen = {
+        name_of(dimensions(metric)["QueueName"]).removesuffix(".QueueName")
+        for alarm in alarms(stack).values()
+        for metric in metrics_in(alarm)
+        if metric["MetricName"] == "ApproximateAgeOfOldestMessage"
+    }
+    consumed = {
+        name_of(mapping["EventSourceArn"]).removesuffix(".Arn")
+        for _, mapping in stack.of("AWS::Lambda::EventSourceMapping")
+    }
+    return sorted(consumed & {name for name, _ in stack.of("AWS::SQS::Queue")} - seen)
+
+
+def test_a_queue_that_nobody_reads_is_noticed(stack: Stack) -> None:
+    assert unseen_queues(stack) == []
+    spoilt = stack.copy()
+    spoilt.resources.pop("StripeWorkDelayed")
+    assert unseen_queues(spoilt) == ["StripeWorkQueue"]
+
+
+def test_a_schedule_that_queues_no_charge_is_noticed(stack: Stack) -> None:
+    """Every run reports how many it queued, even none."""
+    alarm = alarms(stack)["DueChargesNotQueued"]
+    assert (alarm["MetricName"], alarm["Statistic"]) == ("ChargesQueued", "SampleCount")
+    assert stack.properties("QueueDueChargesEveryMinute")["ScheduleExpression"] == "rate(1 minute)"
+    assert 300 <= alarm["Period"] * alarm["EvaluationPeriods"] <= 1800
 
 
 def test_what_is_forged_sets_off_no_alarm_by_itself(stack: Stack) -> None:
