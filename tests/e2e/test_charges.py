@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from local.demo import charge_them
 from mandates.core.charging.reasons import Reason
 from tests.e2e.charging import Shop
 from tests.e2e.conftest import StackJson
@@ -240,6 +241,16 @@ def test_a_payment_method_that_was_detached_is_withdrawn_with_its_charge(
         charge = shop.charged(mandates.detached)
         assert (charge["status"], charge["end_reason"]) == ("canceled", "withdrawn")
         assert shop.mandate(mandates.detached)["status"] == "revoked"
+
+
+def test_the_demo_makes_one_charge_and_is_refused_another(
+    shop: Shop, mandates: Mandates, capsys: pytest.CaptureFixture[str]
+) -> None:
+    charge = charge_them(shop.live.described, {"mandate_id": mandates.usual})
+    printed = capsys.readouterr().out
+    assert shop.read(charge["charge_id"])["status"] == "succeeded"
+    assert "amount: 12.99 USD\n      status: succeeded" in printed
+    assert "reasons: above_charge_limit\n      earliest: never" in printed
 
 
 # ---------------------------------------------------------------------------------------------- rush
