@@ -58,10 +58,19 @@ END_MEANS: Mapping[EndReason, str] = {
 
 def story_of(charge_id: str) -> list[str]:
     """The story in lines; none if there is no such charge."""
-    charge = read_charge(charge_id) if CHARGE_ID.fullmatch(charge_id) else None
-    if charge is None:
-        return []
-    return list(charge_story(charge, read_charge_ledger(charge_id), read_pause()))
+    found = _of_one_moment(charge_id) if CHARGE_ID.fullmatch(charge_id) else None
+    return list(charge_story(*found, read_pause())) if found else []
+
+
+def _of_one_moment(charge_id: str) -> tuple[Charge, list[ChargeEntry]] | None:
+    """The charge and its chain, read again if an entry was added meanwhile: it would look altered."""
+    charge = read_charge(charge_id)
+    while charge:
+        chain, after = read_charge_ledger(charge_id), read_charge(charge_id)
+        if after and after.entries == charge.entries:
+            return charge, chain
+        charge = after
+    return None
 
 
 def charge_story(charge: Charge, chain: Sequence[ChargeEntry], paused: ChargingPause | None) -> Lines:

@@ -7,11 +7,13 @@ from typing import Any
 import boto3
 import pytest
 
+from mandates.core.charging.chain import ChargeEntry
 from mandates.core.charging.facts import ChargeKind, EndReason
 from mandates.core.charging.head import Charge
 from mandates.store.charge_items import ChargeEntryRow
-from mandates.store.charges import read_charge
+from mandates.store.charges import read_charge, read_charge_ledger
 from mandates.store.charging_switch import read_pause
+from ops import explain_charge
 from ops.stack import Stack
 from tests.component.charging import active_mandate, begun, reserved, with_intent
 from tests.component.operating import main
@@ -106,6 +108,22 @@ def test_the_switch_is_not_turned_without_a_reason(command: str, why: list[str])
 
 def explained(capsys: pytest.CaptureFixture[str], charge: Charge) -> str:
     return printed(capsys, "explain", charge.charge_id)
+
+
+def test_a_charge_that_goes_on_meanwhile_was_not_altered(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charge = with_intent(a_charge())
+
+    def after_another_entry(charge_id: str) -> list[ChargeEntry]:
+        monkeypatch.setattr(explain_charge, "read_charge_ledger", read_charge_ledger)
+        begun(charge, 1)
+        return read_charge_ledger(charge_id)
+
+    monkeypatch.setattr(explain_charge, "read_charge_ledger", after_another_entry)
+    story = explained(capsys, charge)
+    assert "ALTERED" not in story
+    assert "3 entries" in story
 
 
 def test_a_charge_is_explained_from_its_chain(capsys: pytest.CaptureFixture[str]) -> None:
