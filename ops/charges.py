@@ -17,7 +17,7 @@ from ops.stack import Stack
 from ops.withdrawals import whoever_runs_this
 
 _FOR_EVER = 2**40
-"""Epoch seconds by which every charge is due that is not final."""
+"""Epoch seconds by which every charge that is not final is due."""
 
 
 def add_commands(commands: Any) -> None:
@@ -79,7 +79,7 @@ def money(charge: Charge) -> str:
 
 
 def paused_line(paused: ChargingPause) -> str:
-    return f"charging is paused since {paused.at} by {paused.by}: {paused.why}"
+    return f"charging has been paused since {paused.at} by {paused.by}: {paused.why}"
 
 
 def run_pause(stack: Stack, chosen: argparse.Namespace) -> int:

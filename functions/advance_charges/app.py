@@ -1,7 +1,7 @@
 """The charge queue's consumer: takes the steps of a charge that are due.
 
 If Stripe can't be asked now, the message stays in the queue and is tried again at growing intervals. Even if
-it got lost, queue_due_charges would find the charge again. A message that is not ours, and never will be, is
+it is lost, queue_due_charges finds the charge again. A message that is not ours, and never will be, is
 moved to the dead letters here. What stops one message does not stop the next.
 """
 

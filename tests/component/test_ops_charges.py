@@ -183,9 +183,9 @@ def test_an_altered_chain_shows(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_pause_is_named_where_it_holds_a_charge_up(capsys: pytest.CaptureFixture[str]) -> None:
     charge = a_charge()
     printed(capsys, "charges", "pause", "--why", "wrong descriptor")
-    assert "charging is paused since" in explained(capsys, charge)
+    assert "charging has been paused since" in explained(capsys, charge)
     told(charge, ChargeKind.ENDING, reason=EndReason.CANCELED)
-    assert "charging is paused since" not in explained(capsys, charge)
+    assert "charging has been paused since" not in explained(capsys, charge)
 
 
 @pytest.mark.parametrize("unknown", ["chg_", f"chg_{'a' * 24}_{'b' * 16}", "chg_../x"])

@@ -39,8 +39,8 @@ MOST_STEPS = 12
 def advance(charge_id: str, charging: Charging) -> Charge:
     """The charge after every step that was due.
 
-    Raises StripeUnavailable, StripeRefused, Busy or StoreError, with everything recorded that was learnt
-    until then; NotFound if there is no such charge.
+    Raises StripeUnavailable, StripeRefused, Busy or StoreError; what was learnt until then is recorded.
+    Raises NotFound if there is no such charge.
     """
     charge = read_charge(charge_id)
     if charge is None:
@@ -54,8 +54,8 @@ def advance(charge_id: str, charging: Charging) -> Charge:
 
 
 def advance_if_due(message: DueMessage, charging: Charging) -> Charge | None:
-    """`advance`, unless the charge is final or due only later than the message knows: then somebody looked at
-    it meanwhile. None if nothing was to be done."""
+    """`advance`, unless the charge is final, or due later than the message says: then somebody looked at it
+    meanwhile. None if there was nothing to do."""
     charge = read_charge(message.charge_id)
     if charge is None or charge.due_at is None or charge.due_at > message.until:
         return None

@@ -1,4 +1,4 @@
-"""What the steps of a charge are taken with, and what a step comes to."""
+"""What the steps of a charge need, and what a step results in."""
 
 from dataclasses import dataclass
 

@@ -25,7 +25,7 @@ RELEASE_SOURCE = "api:release_withdrawals"
 def end_open_charges(mandate_id: str, reason: EndReason, gateway: Gateway, clock: Clock) -> list[Exception]:
     """End all charges of a mandate that are not final. Returns what went wrong, to be tried again.
 
-    A charge that is processing at Stripe is no error: it stays open, and ends when Stripe has decided.
+    A charge that is processing at Stripe is not an error: it stays open, and ends when Stripe has decided.
     """
     errors: list[Exception] = []
     for charge_id in open_charges(mandate_id):
@@ -80,7 +80,7 @@ def cancel(charge: Charge, gateway: Gateway, clock: Clock, *, source: str) -> Ta
 
 
 def cancel_unused(payment_intent_id: str, intents: StripePaymentIntents) -> None:
-    """Cancel an intent that nobody will ever confirm. It can't take money, so failing to do so is no harm."""
+    """Cancel an intent that nobody will ever confirm. It can't take money, so a failure does no harm."""
     try:
         _canceled(payment_intent_id, intents)
     except MandatesError as error:

@@ -25,8 +25,8 @@ from mandates.store.charging_switch import note_mandate_error, pause
 from mandates.store.mandates import read_heads
 
 MOST_MANDATE_ERRORS = 3
-"""So many charges with errors about mandates that nothing explains, within an hour, pause charging: then a
-setting or a parameter is wrong, and every further attempt would fail too."""
+"""This many charges with unexplained errors about mandates, within an hour, pause charging: then a setting or
+a parameter is wrong, and every further attempt would fail too."""
 
 MANDATE_ERRORS_SECONDS = 3600
 

@@ -14,12 +14,12 @@ from mandates.runtime.telemetry import logger
 from mandates.store.charges import DueCharge, due_charges, look_later
 
 LEASE_SECONDS = 3_600
-"""How long a message has the charge. In that time it is received about eight times (gateway/politeness.py);
-after that another message takes over, and the first one is dropped."""
+"""How long the charge belongs to one message, which is received about eight times in that time
+(gateway/politeness.py). After that another message takes over, and the first one is dropped."""
 
 MOST_PER_SHARD = 125
-"""About as many in a minute as the consumer looks at: two workers, four calls a second each. More wait for
-the next run, longest due first."""
+"""About as many as the consumer looks at in a minute: two workers, four calls a second each. The rest waits
+for the next run, longest due first."""
 
 _MOST_PER_CALL = 10
 
@@ -55,7 +55,7 @@ def queue_due(queue: Queue, now: int) -> Queueing:
 
 
 def _lease_and_send(some: Sequence[DueCharge], queue: Queue, until: int) -> int:
-    """Those of a call that the queue does not accept as a whole are due again at once."""
+    """If the queue does not accept all of them, all are due again at once."""
     for one in some:
         look_later(one, until)
     taken, messages = 0, [DueMessage(one.charge_id, one.due_at, until).text for one in some]

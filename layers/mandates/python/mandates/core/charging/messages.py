@@ -11,7 +11,7 @@ from mandates.core.messages import Content, MessageKind
 class DueMessage:
     """`due_at` is since when the charge was due, `until` when it is due again (both epoch seconds).
 
-    If it is due even later, somebody looked at it meanwhile, and the message has had its time.
+    If the charge is due even later, somebody looked at it meanwhile, and the message is obsolete.
     """
 
     charge_id: str
