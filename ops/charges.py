@@ -21,19 +21,19 @@ _FOR_EVER = 2**40
 
 
 def add_commands(commands: Any) -> None:
-    actions = commands.add_parser("charges", help="charges that are not over, and the switch").add_subparsers(
-        required=True, metavar="ACTION"
-    )
+    actions = commands.add_parser(
+        "charges", help="list open charges; pause and resume charging"
+    ).add_subparsers(required=True, metavar="ACTION")
     showing = actions.add_parser("show", help="show what is due, or what is open of a mandate")
     which = showing.add_mutually_exclusive_group()
     which.add_argument("mandate_id", type=an_id, metavar="MANDATE_ID", nargs="?", help="its open charges")
     which.add_argument("--all", action="store_true", help="every charge that is not over, due or not")
     showing.add_argument("--limit", type=positive, default=LISTED, metavar="N", help=f"at most N ({LISTED})")
     showing.set_defaults(run=run_show)
-    pausing = actions.add_parser("pause", help="begin no attempt of any charge from now on")
+    pausing = actions.add_parser("pause", help="begin no attempt at any charge from now on")
     pausing.add_argument("--why", required=True, type=short, help="in a few words; it is recorded")
     pausing.set_defaults(run=run_pause)
-    resuming = actions.add_parser("resume", help="let charging go on")
+    resuming = actions.add_parser("resume", help="let attempts begin again")
     resuming.add_argument("--why", required=True, type=short, help="in a few words; it is recorded")
     resuming.set_defaults(run=run_resume)
 
@@ -91,7 +91,7 @@ def run_pause(stack: Stack, chosen: argparse.Namespace) -> int:
         complain(paused_line(paused) if paused else "somebody else turned the switch at the same time")
         return 1
     say(f"charging is paused by {by}: no attempt begins until {stack.command} charges resume --why …")
-    say("what was begun before is followed up, and may still take money")
+    say("attempts that had begun are followed up, and may still take money")
     return 0
 
 
@@ -102,5 +102,5 @@ def run_resume(stack: Stack, chosen: argparse.Namespace) -> int:
     if not resume(by, chosen.why, Instant(time.time())):
         complain("charging was not paused")
         return 1
-    say(f"charging goes on, resumed by {by}; what waited is tried when it is next due")
+    say(f"charging is resumed by {by}: charges that waited are tried when they are next due")
     return 0

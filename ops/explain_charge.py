@@ -26,33 +26,33 @@ from ops.charges import money, paused_line
 Lines = Iterator[str]
 
 CHARGE_MEANS: Mapping[ChargeKind, str] = {
-    ChargeKind.RESERVED: "it was permitted, and holds its room",
+    ChargeKind.RESERVED: "it was permitted, and its room is reserved",
     ChargeKind.INTENT_CREATED: "Stripe has a PaymentIntent for it, which can't take money yet",
     ChargeKind.ATTEMPT_BEGUN: "Stripe may be told to take the money",
     ChargeKind.ATTEMPT_PROCESSING: "Stripe has not decided",
     ChargeKind.ATTEMPT_NEEDS_ACTION: "the customer has to do something",
     ChargeKind.ATTEMPT_FAILED: "Stripe refused",
-    ChargeKind.ATTEMPT_EXAMINED: "we read at Stripe what it is said to have failed at",
+    ChargeKind.ATTEMPT_EXAMINED: "we read the object at Stripe that it failed at",
     ChargeKind.ATTEMPT_SUCCEEDED: "the money was taken",
     ChargeKind.ENDING: "we decided to end it",
     ChargeKind.INTENT_CANCELED: "Stripe can't take money for it any more",
 }
 
 CLASS_MEANS: Mapping[ErrorClass, str] = {
-    ErrorClass.SOFT: "it may pass, so it is tried again",
+    ErrorClass.SOFT: "it may succeed later, so it is tried again",
     ErrorClass.CUSTOMER: "only the customer can help",
     ErrorClass.FINAL: "it can't succeed, so it is cancelled",
     ErrorClass.MANDATE: "Stripe's Mandate is read: only if it is inactive, ours is withdrawn",
     ErrorClass.STATE: "the payment method and the PaymentIntent are read",
-    ErrorClass.OURS_TO_MEND: "the request, the key or the account is wrong: somebody has to mend it",
+    ErrorClass.OURS_TO_MEND: "the request, the key or the account is wrong: an operator has to fix it",
 }
 
 END_MEANS: Mapping[EndReason, str] = {
     EndReason.DECLINED: "Stripe says that it can't succeed",
-    EndReason.NOT_PERMITTED: "another attempt is refused until charge_by",
+    EndReason.NOT_PERMITTED: "another attempt would not be permitted before charge_by",
     EndReason.OVERDUE: "charge_by has passed",
     EndReason.WITHDRAWN: "the mandate was withdrawn",
-    EndReason.CANCELED: "somebody cancelled it",
+    EndReason.CANCELED: "somebody cancelled its PaymentIntent at Stripe",
 }
 
 
@@ -81,7 +81,7 @@ def charge_story(charge: Charge, chain: Sequence[ChargeEntry], paused: ChargingP
     for line in charge_reasons(charge):
         yield f"  why     {line}"
     if charge.due_at is not None:
-        yield f"  next    somebody looks at it at {rfc3339(charge.due_at)}"
+        yield f"  next    its next step is due at {rfc3339(charge.due_at)}"
         if paused:
             yield f"  next    {paused_line(paused)}"
     yield f"  chain   {len(chain)} entries{_broken(charge, chain)}"
@@ -103,9 +103,9 @@ def charge_reasons(charge: Charge) -> Lines:
         case _ if ending:
             yield f"{_ended(ending)}; Stripe has not cancelled its PaymentIntent yet"
         case ChargeStatus.PENDING if newest == 0:
-            yield "no attempt was begun yet"
+            yield "no attempt has begun yet"
         case ChargeStatus.PENDING:
-            yield f"attempt {newest} was begun, and its outcome is not known yet"
+            yield f"attempt {newest} has begun, and its outcome is not known yet"
         case ChargeStatus.PROCESSING if not failed:
             yield f"Stripe has not decided attempt {newest}"
         case ChargeStatus.NEEDS_CUSTOMER if not failed:

@@ -136,11 +136,11 @@ def test_a_charge_is_explained_from_its_chain(capsys: pytest.CaptureFixture[str]
         charge.mandate_id,
         "order-key-1",
         "the-back-end",
-        "soft: it may pass, so it is tried again",
+        "soft: it may succeed later, so it is tried again",
         "decline_code do_not_honor",
-        "next    somebody looks at it at 20",
+        "next    its next step is due at 20",
         "4 entries",
-        "reserved (it was permitted, and holds its room)",
+        "reserved (it was permitted, and its room is reserved)",
         "attempt_begun 1 (Stripe may be told to take the money)",
         "attempt_failed 1 (Stripe refused)",
     ):
@@ -149,7 +149,7 @@ def test_a_charge_is_explained_from_its_chain(capsys: pytest.CaptureFixture[str]
 
 
 WHY = {
-    "begun": "attempt 1 was begun, and its outcome is not known yet",
+    "begun": "attempt 1 has begun, and its outcome is not known yet",
     "processing": "Stripe has not decided attempt 1",
     "soft decline": "attempt 1 failed (soft: ",
     "needs the customer": "only the customer can help",
@@ -157,14 +157,14 @@ WHY = {
     "ending": "it ends as overdue: charge_by has passed; Stripe has not cancelled its PaymentIntent yet",
     "failed": "it ends as declined: Stripe says that it can't succeed",
     "withdrawn": "it ends as withdrawn: the mandate was withdrawn",
-    "cancelled at Stripe": "it ends as canceled: somebody cancelled it",
+    "cancelled at Stripe": "it ends as canceled: somebody cancelled its PaymentIntent at Stripe",
 }
 
 
 @pytest.mark.parametrize("name", STATUSES)
 def test_every_status_has_its_reason(capsys: pytest.CaptureFixture[str], name: str) -> None:
     charge = a_charge()
-    assert "why     no attempt was begun yet" in explained(capsys, charge)
+    assert "why     no attempt has begun yet" in explained(capsys, charge)
     for kind, said in STATUSES[name][0]:
         charge = told(charge, kind, int(time.time()), **said)
     story = explained(capsys, charge)

@@ -60,11 +60,11 @@ MOST_YEARS_AHEAD = 10
 def checked_at(asked: datetime | None, now: int) -> int:
     """The instant (epoch seconds) that a check is about: now, unless it asks for a later one.
 
-    Raises an InvalidRequest that names `at` for one that is so late that it must be an error.
+    Raises an InvalidRequest that names `at` if it is so late that it must be an error.
     """
     at = now if asked is None else seconds(asked)
     if at > now + MOST_YEARS_AHEAD * 366 * 86_400:
-        raise InvalidRequest(f"at must be within {MOST_YEARS_AHEAD} years from now")
+        raise InvalidRequest(f"at must be at most {MOST_YEARS_AHEAD} years ahead")
     return max(at, now)
 
 
@@ -73,7 +73,7 @@ def idempotency_key(request: Request) -> str:
     key = request.only_header(IDEMPOTENCY_KEY)
     if key is None:
         raise InvalidRequest(
-            f"the header {IDEMPOTENCY_KEY} is missing: send a key of its own for each charge"
+            f"the header {IDEMPOTENCY_KEY} is missing: send one, with a new key for each charge"
         )
     if not is_idempotency_key(key):
         raise InvalidRequest(f"the header {IDEMPOTENCY_KEY} must be 1 to 255 visible ASCII characters")

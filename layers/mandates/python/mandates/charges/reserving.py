@@ -114,9 +114,10 @@ def check(
 def not_permitted(decision: Decision, situation: Situation) -> ChargeRefused:
     """Names all reasons, what is left of the period in minor units, and when it would be permitted."""
     named = {"charge_id": situation.reference.charge_id} if situation.reference.charge_id else {}
+    reasons = [str(reason) for reason in decision.reasons]
     return ChargeRefused(
-        "the charge is not permitted: see reasons",
-        reasons=[str(reason) for reason in decision.reasons],
+        f"the mandate does not permit this charge: {', '.join(reasons)}",
+        reasons=reasons,
         left=decision.left,
         currency=situation.terms.limits.currency,
         earliest=None if decision.earliest is None else rfc3339(decision.earliest),
@@ -126,7 +127,7 @@ def not_permitted(decision: Decision, situation: Situation) -> ChargeRefused:
 
 def _the_same(charge: Charge, details: ChargeDetails) -> Charge:
     if charge.digest != details.digest:
-        raise KeyReused("this Idempotency-Key made another charge: send a new key, or the same body again")
+        raise KeyReused("this Idempotency-Key made a charge with another body: send that body, or a new key")
     return charge
 
 
@@ -134,7 +135,7 @@ def _charge_by(details: ChargeDetails, now: int) -> int:
     if details.charge_by is None:
         return now + CHARGE_BY_SECONDS
     if not now < details.charge_by <= now + MOST_CHARGE_BY_SECONDS:
-        raise InvalidRequest("charge_by must be in the future, and at most 30 days from now")
+        raise InvalidRequest("charge_by must be in the future and at most 30 days ahead")
     return details.charge_by
 
 
