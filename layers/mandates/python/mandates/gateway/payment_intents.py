@@ -34,11 +34,9 @@ class PaymentRefused(StripeRefused):
     a 5xx do (AnswerReplayed, if Stripe repeats the 5xx under the key). Then nobody knows the outcome.
     """
 
-    def __init__(self, error: PaymentError, intent: Intent | None, **extra: Any) -> None:
-        """`intent` is the intent after the refusal, if Stripe's answer has it."""
-        super().__init__("Stripe refused the payment", **extra)
-        self.error = error
-        self.intent = intent
+    error = PaymentError()
+    intent: Intent | None = None
+    """The intent after the refusal, if Stripe's answer has it."""
 
 
 class IntentNotCancelable(Exception):
@@ -128,7 +126,9 @@ def _refusal(error: stripe.StripeError) -> PaymentRefused:
     refused = _payment_error(answer, status=str(error.http_status or ""))
     about = {"stripe_code": refused.code or None, "stripe_request_id": error.request_id}
     intent = answer.get("payment_intent")
-    return PaymentRefused(refused, _intent(intent) if intent else None, **about)
+    refusal = PaymentRefused("Stripe refused the payment", **about)
+    refusal.error, refusal.intent = refused, _intent(intent) if intent else None
+    return refusal
 
 
 def _payment_error(answer: Mapping[str, Any], status: str = "") -> PaymentError:
