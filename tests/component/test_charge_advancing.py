@@ -7,6 +7,7 @@ import pytest
 
 from local.stripe_simulator.resources.payment_intents import Fail, Succeed
 from mandates.charges import permitting
+from mandates.charges.advancing import advance_if_due
 from mandates.charges.attempting import BEGIN_SECONDS
 from mandates.charges.ending import end_open_charges
 from mandates.core.charging.charge import ChargeStatus
@@ -22,6 +23,7 @@ from mandates.core.charging.facts import (
 )
 from mandates.core.charging.head import Charge
 from mandates.core.charging.ids import attempt_key, create_key
+from mandates.core.charging.messages import DueMessage
 from mandates.core.clock import Instant
 from mandates.core.errors import StripeRefused, StripeUnavailable
 from mandates.core.facts import Kind, has
@@ -232,6 +234,31 @@ def test_whoever_loses_the_record_cancels_the_intent_it_made(till: Till) -> None
     assert (charge.status, till.taken) == (SUCCEEDED, [1_000])
     [lost] = [one for one in till.intents if one["id"] != charge.payment_intent_id]
     assert lost["status"] == "canceled"
+
+
+def test_an_intent_that_is_recorded_after_the_end_is_cancelled_even_late(till: Till) -> None:
+    """The charge is final then and has no due time, so it is the message that must not be dropped."""
+    charge_id = till.reserve()
+    message = DueMessage(charge_id, 0, int(stripes_clock()) + HOUR)
+
+    def withdrawn(method: str, url: str) -> None:
+        if url.endswith("/payment_intents"):
+            till.http.after = lambda _method, _url: None
+            withdraw(till)
+            assert end_open_charges(till.mandate_id, EndReason.WITHDRAWN, till.gateway, stripes_clock) == []
+            till.world.faults({**DOWN, **CANCEL})
+
+    till.http.after = withdrawn
+    with pytest.raises(StripeUnavailable):
+        advance_if_due(message, till.charging)
+    assert (till.read(charge_id).is_final, till.intent(charge_id)["status"]) == (
+        True,
+        "requires_payment_method",
+    )
+    till.world.faults()
+    advance_if_due(message, till.charging)
+    assert till.intent(charge_id)["status"] == "canceled"
+    assert advance_if_due(message, till.charging) is None
 
 
 def test_two_workers_at_once_charge_once(till: Till) -> None:

@@ -54,10 +54,15 @@ def advance(charge_id: str, charging: Charging) -> Charge:
 
 
 def advance_if_due(message: DueMessage, charging: Charging) -> Charge | None:
-    """`advance`, unless the charge is final, or due later than the message says: then somebody looked at it
-    meanwhile. None if there was nothing to do."""
+    """`advance`, unless the charge is due later than the message says: then somebody looked at it meanwhile.
+    None if there was nothing to do.
+
+    A final charge has no due time, but an intent that was recorded after the end may have to be cancelled.
+    """
     charge = read_charge(message.charge_id)
-    if charge is None or charge.due_at is None or charge.due_at > message.until:
+    if charge is None or (charge.due_at is not None and charge.due_at > message.until):
+        return None
+    if charge.is_final and next_step(charge.facts, Instant(charging.clock()).seconds) == Nothing():
         return None
     return advance(message.charge_id, charging)
 
