@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from local.stripe_simulator import FaultPlan, Simulator
+from mandates.core.charging.error_classes import ErrorClass, error_class
 from mandates.core.errors import StripeRefused, StripeUnavailable
 from mandates.gateway.client import Gateway
 from mandates.gateway.error_mapping import KeyRefused, RequestRejected
+from mandates.gateway.payment_intents import PaymentRefused
 from mandates.gateway.politeness import ATTEMPT_SECONDS, REQUEST_SECONDS
 from mandates.runtime.secret_values import KEPT_SECONDS, SOONEST_REFETCH_SECONDS, Secret, plain
 from mandates.store.mandates import read_ledger
@@ -176,7 +178,15 @@ CALLS: Mapping[str, Callable[[Gateway], object]] = {
     "customers.update": lambda gateway: gateway.customers.update("cus_x", {"email": "x@shop.example"}),
     "events.list_page": lambda gateway: gateway.events.list_page([], created_from=0, created_before=1),
     "events.retrieve": lambda gateway: gateway.events.retrieve("evt_x"),
+    "mandates.retrieve": lambda gateway: gateway.mandates.retrieve("mandate_x"),
+    "payment_intents.cancel": lambda gateway: gateway.payment_intents.cancel("pi_x", reason="abandoned"),
+    "payment_intents.confirm": lambda gateway: gateway.payment_intents.confirm(
+        "pi_x", {}, idempotency_key="k"
+    ),
+    "payment_intents.create": lambda gateway: gateway.payment_intents.create({}, idempotency_key="k"),
+    "payment_intents.retrieve": lambda gateway: gateway.payment_intents.retrieve("pi_x"),
     "payment_methods.detach": lambda gateway: gateway.payment_methods.detach("pm_x"),
+    "payment_methods.retrieve": lambda gateway: gateway.payment_methods.retrieve("pm_x"),
     "webhook_endpoints.create": lambda gateway: gateway.webhook_endpoints.create(
         {"url": "https://shop.example", "enabled_events": ["*"]}, idempotency_key="k"
     ),
@@ -189,9 +199,11 @@ CALLS: Mapping[str, Callable[[Gateway], object]] = {
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 def test_no_call_takes_it_for_anything_else(account: Account, call: Callable[[Gateway], object]) -> None:
     account.roll(known=False)
-    with pytest.raises(KeyRefused) as refused:
+    with pytest.raises((KeyRefused, PaymentRefused)) as refused:
         call(account.gateway)
     assert not isinstance(refused.value, RequestRejected)
+    if isinstance(refused.value, PaymentRefused):  # an attempt ended, and nothing about the payment is wrong
+        assert error_class(**refused.value.error.said) is ErrorClass.OURS_TO_MEND
     assert isinstance(refused.value, StripeRefused)
     assert account.statuses == [401]
 
