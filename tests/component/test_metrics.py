@@ -280,7 +280,7 @@ SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (a_session_that_stripe_does_not_know, {"UnknownAtStripe"}),
     (a_withdrawal_that_is_published, {"EntriesPublished", "MandatesWithdrawn"}),
     (charges_that_must_be_looked_at, {"ChargedAfterWithdrawal", "ChargedLate", "ChargedOtherAmount"}),
-    (a_charge_that_is_due_while_charging_is_paused, {"ChargesOverdueFor", "ChargingPaused"}),
+    (a_charge_that_is_due_while_charging_is_paused, {"ChargesOverdueFor", "ChargesQueued", "ChargingPaused"}),
     (a_charge_that_a_key_may_not_make, {"ChargesOursToMend"}),
     (a_run_that_hardly_ends_in_time, {"AlmostTimedOut"}),
 ]
