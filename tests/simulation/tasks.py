@@ -114,6 +114,7 @@ class Task:
     not_before: float = 0.0
     started_at: float = 0.0
     faults: list[Fault] = field(default_factory=list)
+    timed_out: bool = False
     may_fail: bool = True
     turns: greenlet.greenlet | None = None
 

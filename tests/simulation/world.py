@@ -611,6 +611,7 @@ class World:
         if seconds >= 30:
             for task in list(self.tasks.under_way):
                 self.note(f"{task} has timed out")
+                task.timed_out = True
                 self.tasks.kill(task)
         self.stripe.tick()
 
