@@ -286,7 +286,8 @@ FUNCTIONS: Mapping[str, Function] = {
         may={
             WORK: {*POLLS_QUEUE, "sqs:ChangeMessageVisibility"},
             "StripeWorkDeadLetters.Arn": {SEND},
-            MANDATES: {READ, UPDATE, DELETE},
+            MANDATES: {READ, PUT, UPDATE, DELETE},
+            EVENTS: {READ, PUT},
             CHARGES: {READ, QUERY, PUT, UPDATE, DELETE},
             SUBJECTS: {READ},
             API_KEY: {SECRET},

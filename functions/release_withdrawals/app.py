@@ -29,6 +29,7 @@ from mandates.store import tables
 class Settings(StripeAccess, frozen=True, kw_only=True):
     mandates_table: str
     charges_table: str
+    events_table: str
     stripe_subjects_table: str
     stripe_work_queue_url: str
     stripe_work_dead_letters_url: str

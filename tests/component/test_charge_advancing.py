@@ -9,6 +9,7 @@ from local.stripe_simulator.resources.payment_intents import Fail, Succeed
 from mandates.charges import permitting
 from mandates.charges.advancing import advance_if_due
 from mandates.charges.attempting import BEGIN_SECONDS
+from mandates.charges.context import SOURCE
 from mandates.charges.ending import end_open_charges
 from mandates.core.charging.charge import ChargeStatus
 from mandates.core.charging.error_classes import ErrorClass
@@ -26,15 +27,16 @@ from mandates.core.charging.ids import attempt_key, create_key
 from mandates.core.charging.messages import DueMessage
 from mandates.core.clock import Instant
 from mandates.core.errors import StripeRefused, StripeUnavailable
-from mandates.core.facts import Kind, has
+from mandates.core.facts import Fact, Kind, has, ids
 from mandates.core.ledger import first_broken
+from mandates.core.subjects import payment_method_subject
 from mandates.ledger.contributing import statuses
 from mandates.revocation.releasing import release
 from mandates.revocation.revoking import revoke
 from mandates.runtime import telemetry
 from mandates.store import charging_switch
 from mandates.store.charges import open_charges, read_charge_ledger
-from mandates.store.mandates import read_heads
+from mandates.store.mandates import add_subject_facts, read_heads, read_ledger
 from tests.component.advancing import DAY, HOUR, MINUTE, Crash, Till, crash, till_of
 from tests.component.test_erasing_meanwhile import before_write
 from tests.component.test_revoking import DOWN, attached_to
@@ -534,6 +536,18 @@ def test_a_success_whose_confirm_was_under_way_at_the_withdrawal_counts(till: Ti
     till.http.before = withdrawn
     charge = till.advance(charge_id)
     assert (charge.status, till.taken, till.used) == (SUCCEEDED, [1_000], 1_000)
+
+
+def test_a_release_tells_the_ledger_what_a_charge_found_and_could_not_tell(till: Till) -> None:
+    """The charge's function ended between the two, and another withdrawal came before it was repeated."""
+    now = int(stripes_clock())
+    detached = Fact(Kind.DETACHED, now, SOURCE, ids(payment_method=till.payment_method))
+    add_subject_facts(payment_method_subject(till.payment_method), [detached])
+    withdraw(till)
+    for _ in range(2):
+        release(till.mandate_id, till.gateway, stripes_clock)
+    told = [entry.kinds for entry in read_ledger(till.mandate_id)]
+    assert told.count([Kind.DETACHED]) == 1
 
 
 def test_a_withdrawal_cancels_what_can_be_before_it_lets_go_of_the_payment_method(till: Till) -> None:

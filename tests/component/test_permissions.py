@@ -5,6 +5,7 @@ Too little would break on AWS alone (no emulator here enforces IAM); too much is
 
 import copy
 import re
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,6 +13,9 @@ import boto3
 import pytest
 
 from local.stripe_simulator import PaymentPlan
+from mandates.core.facts import Fact, Kind
+from mandates.core.subjects import payment_method_subject
+from mandates.store.mandates import add_subject_facts
 from tests.component.advancing import Till
 from tests.component.charging import SUCCEEDED, active_mandate, begun, charge_event, reserved, with_intent
 from tests.component.cloudformation import CloudFormation
@@ -227,7 +231,9 @@ def charged(world: World, mandate_id: str) -> None:
     detached = world.get_mandate(mandate_id).body["payment_method_id"]
     world.stripe.core.detach(detached)  # nobody has told us: a charge finds it out
     assert world.charge(mandate_id, "another", reference="another").body["end_reason"] == "withdrawn"
-    assert world.release(mandate_id) == []  # which ends what was declined
+    found = Fact(Kind.MANDATE_INACTIVE, int(time.time()), "api:died_before_it_told_the_ledger")
+    add_subject_facts(payment_method_subject(detached), [found])
+    assert world.release(mandate_id) == []  # which tells the ledger, and ends what was declined
 
 
 def charges_that_were_due(world: World) -> None:

@@ -22,6 +22,7 @@ from mandates.gateway.error_mapping import RequestRejected, ResourceMissing
 from mandates.gateway.payment_methods import StripePaymentMethods
 from mandates.ledger import contributing
 from mandates.privacy import erasure, holdings
+from mandates.revocation import releasing
 from mandates.setup import checkouts, customer_returns
 from mandates.store import batch_reads as store_together
 from mandates.store import customers, events, mandates, sessions
@@ -145,7 +146,7 @@ def _what_stripe_does_not_know_has_ended(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_call_that_died_tells_nobody(patch: pytest.MonkeyPatch) -> None:
-    """The webhook tells its own word alone."""
+    """The webhook tells its own word alone, and a release tells nothing."""
     real = contributing.withdraw_subject
 
     def withdraw(key: str, fact: Fact, clock: Any, *, event: Any = None) -> None:
@@ -155,6 +156,7 @@ def _a_call_that_died_tells_nobody(patch: pytest.MonkeyPatch) -> None:
             real(key, fact, clock, event=event)
 
     patch.setattr(applying, "withdraw_subject", withdraw)
+    patch.setattr(releasing, "tell_what_we_found", lambda *_: None)
 
 
 def _unknown_is_released(module: Any, method: str) -> Removal:

@@ -79,13 +79,22 @@ def withdraw_subject(key: str, fact: Fact, clock: Clock, *, event: EventRecord |
     A fact found by one of our own calls is added to the ledgers again each time: unlike an event, a call that
     died halfway is not repeated. No ledger records the same fact twice, so all of it is safe to repeat.
     """
-    subject = add_subject_facts(key, [fact])
-    told = {event: fact} if event else {}
-    told |= {EventRecord(known.source): known for known in subject.facts.values() if known.is_our_own}
+    _tell_ledgers(add_subject_facts(key, [fact]), {event: fact} if event else {}, clock)
+
+
+def tell_what_we_found(subject: Subject, clock: Clock) -> None:
+    """Add to the ledgers what our own calls found about a subject, in case one of them died before it did."""
+    _tell_ledgers(subject, {}, clock)
+
+
+def _tell_ledgers(subject: Subject, told: Mapping[EventRecord, Fact], clock: Clock) -> None:
+    found = {EventRecord(known.source): known for known in subject.facts.values() if known.is_our_own}
+    if not (told or found):
+        return
     for mandate_id in sorted(subject.mandates):
         tellings = [
             Contribution(record.event_id, (new,), replace(record, scope=mandate_id), of_a_subject=True)
-            for record, new in told.items()
+            for record, new in {**told, **found}.items()
         ]
         contribute(mandate_id, tellings, clock)
 

@@ -14,6 +14,7 @@ from mandates.core.mandate import Mandate, Status, status
 from mandates.core.release import ToRelease, to_release
 from mandates.gateway.checkout_sessions import SessionNotOpen, StripeCheckoutSessions
 from mandates.gateway.client import Gateway
+from mandates.ledger.contributing import tell_what_we_found
 from mandates.store.mandates import read_heads, read_subjects
 from mandates.store.unreleased import Unreleased, add_unreleased, read_unreleased, remove_unreleased
 
@@ -36,6 +37,8 @@ def release(mandate_id: str, gateway: Gateway, clock: Clock) -> list[str]:
     subjects = read_subjects(stands_on(head, head.facts))
     if status(head.facts, *(subject.facts for subject in subjects.values())) is not Status.REVOKED:
         return []
+    for subject in subjects.values():
+        tell_what_we_found(subject, clock)
     not_ended = end_open_charges(mandate_id, EndReason.WITHDRAWN, gateway, clock)
     for passing in (error for error in not_ended if not isinstance(error, StripeRefused)):
         raise passing
