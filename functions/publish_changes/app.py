@@ -1,6 +1,7 @@
 """Reads the mandates table's stream and publishes every ledger entry on the bus."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ class Settings(msgspec.Struct, frozen=True):
     unpublished_entries_url: str
 
 
-COUNTED = {
+COUNTED: Mapping[str, str] = {
     EventType.ACTIVATED: "MandatesActivated",
     EventType.EXPIRED: "MandatesExpired",
     EventType.SETUP_FAILED: "SetupAttemptsFailed",

@@ -6,11 +6,10 @@ Amounts stay in minor units: whoever shows them knows how many digits the curren
 from typing import Any
 
 from mandates.core.charging.calendar import Span
-from mandates.core.charging.charge import ChargeStatus
+from mandates.core.charging.charge import ChargeStatus, end_reason
 from mandates.core.charging.decision import Decision
 from mandates.core.charging.facts import (
     ChargeKind,
-    EndReason,
     attempts,
     failure_class,
     newest_attempt,
@@ -36,7 +35,7 @@ def charge_view(charge: Charge, *, for_service: bool) -> dict[str, Any]:
         "charge_by": rfc3339(charge.charge_by),
         "attempts": len(attempts(charge.facts)),
         "next_attempt_at": _next_attempt_at(charge),
-        "end_reason": _end_reason(charge),
+        "end_reason": end_reason(charge.facts) if charge.status in _ENDED else None,
         **(
             {"payment_intent_id": charge.payment_intent_id, "failure": failure_view(charge)}
             if for_service
@@ -84,14 +83,6 @@ def _next_attempt_at(charge: Charge) -> str | None:
     ):
         return None
     return rfc3339(charge.due_at)
-
-
-def _end_reason(charge: Charge) -> str | None:
-    """Without a reason of ours, somebody cancelled the PaymentIntent at Stripe."""
-    if charge.status not in _ENDED:
-        return None
-    ending = charge.facts.get(ChargeKind.ENDING)
-    return ending.detail["reason"] if ending else str(EndReason.CANCELED)
 
 
 def _time(instant: int | None) -> str | None:

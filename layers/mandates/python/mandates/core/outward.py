@@ -1,11 +1,11 @@
-"""Outward events: what the business's own systems are told about a ledger entry.
+"""Outward events: what the business's own systems are told about an entry of a mandate's ledger.
 
 Every entry makes exactly one event, whatever it holds, even a kind of fact that did not exist when this was
 written. An event holds only ids and plain words: no customer id, no text, no detail of a fact. Its schema is
 events/schemas/mandate-event.1.json; docs/events.md is for its receivers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -51,7 +51,7 @@ hear `expired` or `setup_failed` about an active mandate. Of several facts, the 
 
 @dataclass(frozen=True, slots=True)
 class OutwardEvent:
-    type: EventType
+    type: StrEnum
     detail: Mapping[str, Any]
 
 
@@ -88,16 +88,16 @@ def outward_event(entry: Entry) -> OutwardEvent:
             "ledger_number": entry.number,
             "entry_hash": entry.hash,
             "recorded_at": entry.recorded_at,
-            "stripe": _stripe_ids(entry),
+            "stripe": stripe_ids(entry.facts),
             **(reasons if said is EventType.WITHDRAWN else {}),
         },
     )
 
 
-def _stripe_ids(entry: Entry) -> dict[str, list[str]]:
-    """The Stripe ids that the entry's facts name, by the kind of object."""
-    names = {name for fact in entry.facts for name in fact["ids"]}
-    return {
-        name: sorted({found for fact in entry.facts for found in fact["ids"].get(name, ())})
-        for name in sorted(names)
-    }
+def stripe_ids(facts: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The Stripe ids that an entry's facts name, by the kind of object."""
+    found: dict[str, set[str]] = {}
+    for fact in facts:
+        for name, ids in fact["ids"].items():
+            found.setdefault(name, set()).update(ids)
+    return {name: sorted(found[name]) for name in sorted(found)}

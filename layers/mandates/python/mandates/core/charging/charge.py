@@ -71,8 +71,16 @@ def charge_status(facts: ChargeFacts) -> ChargeStatus:
     return ChargeStatus.PENDING
 
 
+def end_reason(facts: ChargeFacts) -> str:
+    """Why a charge that failed or was cancelled ended: an EndReason, or a later release's word.
+
+    Without a reason of ours, somebody cancelled the intent at Stripe.
+    """
+    ending = facts.get(ChargeKind.ENDING)
+    return ending.detail["reason"] if ending else str(EndReason.CANCELED)
+
+
 def _ended(ending: ChargeFact | None) -> ChargeStatus:
-    """Without a reason of ours, somebody cancelled the intent at Stripe."""
     reason = ending.detail.get("reason", "") if ending else ""
     return _OF_REASON[EndReason(reason)] if reason in set(EndReason) else ChargeStatus.CANCELED
 
