@@ -72,12 +72,12 @@ def _page(raw: Json, targets: Sequence["Target"], costs: Json) -> Iterator[str]:
         "",
         f"{len(targets) - len(missed)} of {len(targets)} are met.",
         "",
-        "| | ratio | at most | what |",
+        "| | measured | at most | what |",
         "|---|---|---|---|",
     )
     for target in targets:
         verdict = "met" if target.met else "**missed**"
-        yield f"| {verdict} | {target.ratio:.2f} | {target.limit} | {target.what} |"
+        yield f"| {verdict} | {target.measured:.2f} | {target.limit:g} | {target.what} |"
     yield from ("", "## Cold starts", "", "![CPU of a cold start, by function](performance.svg)", "")
     yield (
         "Each time runs from the start of the interpreter until AWS's runtime client (`awslambdaric`) asks"
@@ -118,24 +118,22 @@ def _costs(costs: Json) -> Iterator[str]:
     yield (
         "Dollars in us-east-1 on arm64: the calls that the real handlers make against moto and the Stripe"
         " simulator (`python -m tests.budget.cost`), times the price list. The webhook is the most expensive"
-        " kind, a set-up that succeeded. Others cost less."
+        " kind, a set-up that succeeded. Others cost less. The charge succeeds at once, and its webhook is"
+        " counted with it. Stripe's own fees are left out."
     )
-    yield from (
-        "",
-        "| | units of one set-up | a million set-ups | units of one webhook | a million webhooks |",
-        "|---|---|---|---|---|",
-    )
+    named = [one for of in costs for one in (f"units of one {of[:-1]}", f"a million {of}")]
+    yield from ("", f"| | {' | '.join(named)} |", "|---" * (1 + len(named)) + "|")
     for name in cost.PRICES:
         cells = []
-        for of in ("set-ups", "webhooks"):
+        for of in costs:
             units = costs[of]["units_of_one"].get(name, 0)
             cells += [
-                f"{units:.3g}" if units else "",
+                f"{units:,.4g}" if units else "",
                 _dollars(costs[of]["dollars_per_million"].get(name, 0)),
             ]
         yield f"| {name} | {' | '.join(cells)} |"
-    totals = [_dollars(costs[of]["total"]) for of in ("set-ups", "webhooks")]
-    yield f"| **in all** | | **{totals[0]}** | | **{totals[1]}** |"
+    totals = [f" | **{_dollars(one['total'])}**" for one in costs.values()]
+    yield f"| **in all** |{' |'.join(totals)} |"
     yield from (
         "",
         f"Check these assumptions before you rely on the figures (prices as of {cost.PRICES_ASSUMED_ON}):",
