@@ -211,7 +211,7 @@ FUNCTIONS: Mapping[str, Function] = {
         longest_start=2.0,
         may={
             CHARGES: {READ},
-            "${ChargesTable.Arn}/index/by_created": {QUERY},
+            "${ChargesTable.Arn}/index/by_number": {QUERY},
             MANDATES: {READ},
             SUBJECTS: {READ},
             TERMS: {READ},

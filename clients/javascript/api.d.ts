@@ -893,8 +893,10 @@ export interface components {
              * @enum {unknown}
              */
             currency: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
-            reference: string;
-            description: string;
+            /** @description The business's own words; null once they are erased. */
+            reference: string | null;
+            /** @description As `reference`. */
+            description: string | null;
             created_at: components["schemas"]["Time"];
             charge_by: components["schemas"]["Time"];
             /** @description How many attempts were begun. */

@@ -77,7 +77,11 @@ def charged(request: Request) -> Response:
 def reserved_for(order: Order) -> Reserved:
     try:
         reserved = reserve(
-            order, create_params, time.time, return_required=configured.charge_only_after_return
+            order,
+            create_params,
+            time.time,
+            os.urandom,
+            return_required=configured.charge_only_after_return,
         )
     except ChargeRefused:
         count("ChargesRefused")

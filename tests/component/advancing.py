@@ -1,5 +1,6 @@
 """Charges of a mandate that was set up at the simulator, taken to their end by the real SDK."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -83,7 +84,7 @@ class Till:
     def reserve(self, amount: int = 1_000, **changes: Any) -> str:
         """The id of a new charge."""
         ordered = order(self.mandate_id, f"key-{next(self.keys)}", amount=amount, **changes)
-        return reserve(ordered, _params, stripes_clock, return_required=False).charge.charge_id
+        return reserve(ordered, _params, stripes_clock, os.urandom, return_required=False).charge.charge_id
 
     def advance(self, charge_id: str) -> Charge:
         return advance(charge_id, self.charging)

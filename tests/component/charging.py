@@ -1,6 +1,7 @@
 """A mandate that may be charged, and orders to charge it: stored directly, without a customer's journey."""
 
 import itertools
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -80,7 +81,7 @@ def params(mandate: Mandate, charge_id: str, details: ChargeDetails) -> Mapping[
 
 
 def reserved(mandate_id: str, now: float, key: str = "key-1", **changes: Any) -> Reserved:
-    return reserve(order(mandate_id, key, **changes), params, lambda: now, return_required=False)
+    return reserve(order(mandate_id, key, **changes), params, lambda: now, os.urandom, return_required=False)
 
 
 # ------------------------------------------------------------------------------------------- events

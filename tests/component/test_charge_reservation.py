@@ -1,6 +1,8 @@
 """A charge is reserved with its room, all or nothing, under everything that was decided from."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import Any
 
 import boto3
@@ -15,20 +17,36 @@ from mandates.core.charging.decision import ChargeRequest, Decision, Own
 from mandates.core.charging.facts import ChargeKind, EndReason, charge_fact
 from mandates.core.charging.head import Charge
 from mandates.core.charging.reasons import Reason
+from mandates.core.charging.register import Register
 from mandates.core.clock import Instant
 from mandates.core.errors import Busy, ChargeRefused, InvalidRequest, KeyReused, NotFound
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.formats import NewerFormat
-from mandates.core.ledger import first_broken
+from mandates.core.ledger import GENESIS, first_broken
 from mandates.core.subjects import payment_intent_subject, payment_method_subject
 from mandates.ledger.contributing import withdraw_subject
 from mandates.revocation.revoking import revoke
 from mandates.store import charging_switch
-from mandates.store.charge_items import ChargeEntryRow, ChargeRow, OpenChargeRow, UsageRow
-from mandates.store.charges import due_charges, open_charges, page_of_charges, read_charge, read_charge_ledger
+from mandates.store.charge_items import ChargeEntryRow, ChargeRow, OpenChargeRow, RegisterRow, UsageRow
+from mandates.store.charges import (
+    due_charges,
+    open_charges,
+    page_of_charges,
+    read_charge,
+    read_charge_ledger,
+    read_register,
+)
 from mandates.store.dynamodb import delete, query_raw, read_row
 from mandates.store.tables import IntentRow
-from tests.component.charging import PAYMENT_METHOD, active_mandate, order, params, pending_mandate, reserved
+from tests.component.charging import (
+    PAYMENT_METHOD,
+    active_mandate,
+    head_of,
+    order,
+    params,
+    pending_mandate,
+    reserved,
+)
 from tests.component.world import World
 from tests.unit.charging import A_MONTH, MONTHLY, NOW, ONE_TIME, terms, utc
 
@@ -71,7 +89,19 @@ def test_a_reservation_holds_room_and_begins_a_chain(world: World) -> None:
     assert due_charges(NOW + 59, 10) == []
     entries = read_charge_ledger(charge.charge_id)
     assert first_broken(entries, length=charge.entries, head_hash=charge.head_hash) is None
-    assert entries[0].facts[0]["detail"]["request"] == charge.digest
+    (first,) = entries
+    mandate = head_of(mandate_id)
+    assert first.permission == {
+        "number": 1,
+        "previous": GENESIS,
+        "mandate_entries": mandate.entries,
+        "mandate_hash": mandate.head_hash,
+    }
+    assert {name: kept.fits(first.commitments[name]) for name, kept in charge.personal.items()} == {
+        "description": True,
+        "reference": True,
+    }
+    assert read_register(mandate_id) == Register(1, first.hash)
 
 
 def test_the_same_key_is_the_same_charge_and_another_body_is_refused(world: World) -> None:
@@ -167,9 +197,7 @@ def test_a_late_success_counts_beyond_the_limit_and_is_never_forgotten(world: Wo
 def test_recurring_windows_count_from_the_day_that_the_first_charge_froze(world: World) -> None:
     mandate_id = active_mandate(terms(MONTHLY))
     reserved(mandate_id, utc("2026-02-10T12:00"), "one")
-    anchor = read_row(UsageRow, mandate_id, "anchor")
-    assert anchor is not None
-    assert anchor.day == "2026-01-31"
+    assert read_register(mandate_id).anchor == date(2026, 1, 31)
     with pytest.raises(ChargeRefused) as refused:
         reserved(mandate_id, utc("2026-02-27T23:59"), "two")
     assert reasons(refused) == ["too_frequent"]
@@ -206,7 +234,7 @@ def test_nothing_is_reserved_after_a_withdrawal_or_a_pause_that_was_not_seen(
         return params(*arguments)
 
     with pytest.raises(ChargeRefused) as refused:
-        reserve(order(mandate_id), overtaken, lambda: NOW, return_required=False)
+        reserve(order(mandate_id), overtaken, lambda: NOW, os.urandom, return_required=False)
     assert reasons(refused) == ["charging_paused" if how == "paused" else "mandate_revoked"]
     assert open_charges(mandate_id) == []
 
@@ -226,7 +254,7 @@ def test_a_pause_lasts_until_somebody_resumes(world: World) -> None:
 def test_a_return_that_the_stack_requires(world: World) -> None:
     mandate_id = active_mandate(LIMITED)
     with pytest.raises(ChargeRefused) as refused:
-        reserve(order(mandate_id), params, lambda: NOW, return_required=True)
+        reserve(order(mandate_id), params, lambda: NOW, os.urandom, return_required=True)
     assert reasons(refused) == ["return_not_seen"]
 
 
@@ -306,7 +334,7 @@ def test_a_charge_in_a_restored_table_finds_its_own_intent_again(world: World) -
 
 
 def lose_all_charges_of(mandate_id: str) -> None:
-    for kind in (ChargeRow, ChargeEntryRow, OpenChargeRow, UsageRow):
+    for kind in (ChargeRow, ChargeEntryRow, OpenChargeRow, RegisterRow, UsageRow):
         for item in query_raw(kind, kind.mandate_id == mandate_id):
             delete(kind, (mandate_id, item["record"]["S"]))
 

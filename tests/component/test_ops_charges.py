@@ -10,6 +10,7 @@ import pytest
 from mandates.core.charging.chain import ChargeEntry
 from mandates.core.charging.facts import ChargeKind, EndReason
 from mandates.core.charging.head import Charge
+from mandates.core.ledger import PersonalValue
 from mandates.store.charge_items import ChargeEntryRow
 from mandates.store.charges import read_charge, read_charge_ledger
 from mandates.store.charging_switch import read_pause
@@ -207,4 +208,4 @@ def test_what_the_business_wrote_can_not_act_on_a_terminal(
 def _with_reference(charge_id: str, reference: str) -> Any:
     charge = read_charge(charge_id)
     assert charge
-    return replace(charge, reference=reference)
+    return replace(charge, personal={"reference": PersonalValue(reference, "00")})

@@ -132,7 +132,7 @@ def added_to_the_table(sample: str) -> list[Any]:
 def a_charge_that_was_begun() -> None:
     now = Instant(time.time())
     source = "api:create_charge"
-    charge = Charge(CHARGE, now.text, "order-1", "Coffee, November", "ab" * 32, "shop", {})
+    charge = Charge(CHARGE, 1, now.text, {}, "ab" * 32, "shop", {})
     begun = charge_change(
         charge,
         [

@@ -15,9 +15,9 @@ from mandates.gateway.mandates import StripeMandates
 from mandates.gateway.payment_intents import StripePaymentIntents
 from mandates.revocation import releasing
 from mandates.store import charges
-from mandates.store.charge_items import ChargeEntryRow, ChargeRow, SwitchRow, UsageRow
+from mandates.store.charge_items import ChargeEntryRow, ChargeRow, RegisterRow, SwitchRow, UsageRow
 from mandates.store.dynamodb import Transaction
-from mandates.store.tables import HeadRow, SubjectRow
+from mandates.store.tables import EntryRow, SubjectRow
 from mandates.webhooks import applying
 from tests.simulation.removals import Removal, unchecked, unconditional, unconditional_record
 
@@ -91,7 +91,8 @@ CHARGE_GUARDS: Mapping[str, Removal] = {
     "period's condition": unconditional_record(UsageRow, UsageRow.PERIOD),
     "window's condition": unconditional_record(UsageRow, UsageRow.WINDOW),
     "reference's condition": unconditional_record(UsageRow, UsageRow.REFERENCE),
-    "attempt's condition on the mandate": unchecked(HeadRow),
+    "register's condition": unconditional(Transaction, "update", RegisterRow),
+    "attempt's condition on the mandate": unchecked(EntryRow),
     "attempt's condition on the payment method": unchecked(SubjectRow, "payment_method#"),
     "attempt's condition on the customer": unchecked(SubjectRow, "stripe_customer#"),
     "attempt's condition on the pause": unchecked(SwitchRow),

@@ -16,7 +16,7 @@ from mandates.core.charging.calendar import calendar_period
 from mandates.core.charging.chain import ChargeEntry
 from mandates.core.charging.facts import charge_fact_from_plain, declined_attempts
 from mandates.core.facts import merge, to_plain
-from mandates.core.ledger import first_broken
+from mandates.core.ledger import GENESIS, first_broken
 from tests.simulation.dynamodb import Write
 from tests.simulation.reality import OWNER_MARK
 from tests.simulation.tasks import Call, Fault, Task
@@ -285,6 +285,7 @@ class ChargeInvariants:
         charges = [(one, item) for one, item in self._charges() if _mandate_of(one) == mandate_id]
         for charge_id, item in charges:
             self._check_charge(charge_id, item)
+        self._check_register(mandate_id, charges)
         self._check_usage(mandate_id, charges)
 
     def _check_charge(self, charge_id: str, item: Any) -> None:
@@ -315,6 +316,20 @@ class ChargeInvariants:
             claim = self._world.aws.items("stripe_subjects").get((f"payment_intent#{intent_id}",), {})
             if claim.get("charge_id") != {"S": charge_id}:
                 self._fail(f"{charge_id} has {intent_id}, which is claimed by {claim}")
+
+    def _check_register(self, mandate_id: str, charges: Sequence[tuple[str, Any]]) -> None:
+        """The charges have the numbers from 1, each with the link before it, and the register ends there."""
+        rows, link = self._world.aws.items("charges"), GENESIS
+        ordered = sorted(charges, key=lambda charge: int(charge[1]["register_number"]["N"]))
+        for number, (charge_id, _) in enumerate(ordered, start=1):
+            entry = _entry(rows[mandate_id, f"entry#{charge_id}#000001"])
+            permission = entry.permission or {}
+            if (permission.get("number"), permission.get("previous")) != (number, link):
+                self._fail(f"{charge_id} is number {number} in the register, and says {permission}")
+            link = entry.hash
+        register = rows.get((mandate_id, "register"), {"entries": {"N": "0"}, "head_hash": {"S": GENESIS}})
+        if (int(register["entries"]["N"]), register["head_hash"]["S"]) != (len(ordered), link):
+            self._fail(f"{mandate_id}: the register does not end with the newest charge")
 
     def _check_usage(self, mandate_id: str, charges: Sequence[tuple[str, Any]]) -> None:
         """What is stored of periods, windows, references and declines is what the charges hold."""
@@ -430,7 +445,8 @@ class ChargeInvariants:
 
     def _held(self, item: Any, facts: Facts) -> list[str]:
         window = facts["reserved"]["detail"].get("window")
-        reference = hashlib.sha256(item["reference"]["S"].encode()).hexdigest()
+        written = json.loads(item["personal"]["S"])["reference"]["value"]
+        reference = hashlib.sha256(written.encode()).hexdigest()
         return [*([f"window#{window}"] if window else []), f"reference#{reference}"]
 
     def _fail(self, what: str) -> None:
@@ -498,6 +514,8 @@ def _entry(item: Any) -> ChargeEntry:
         format=int(item["format"]["N"]),
         number=int(item["number"]["N"]),
         facts=tuple(json.loads(item["facts"]["S"])),
+        permission=json.loads(item["permission"]["S"]) if "permission" in item else None,
+        commitments=json.loads(item["commitments"]["S"]) if "commitments" in item else {},
         **{name: item[name]["S"] for name in texts},
     )
 

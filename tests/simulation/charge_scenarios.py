@@ -62,6 +62,11 @@ def rows(world: World) -> Table:
     return world.aws.dynamodb.tables["charges"]
 
 
+def forget(world: World, key: tuple[str, str]) -> dict[tuple[str, ...], Any]:
+    """The item that is not there any more."""
+    return {key: rows(world).items.pop(key)}
+
+
 def the_head(world: World) -> tuple[str, ...]:
     (key,) = (key for key in rows(world).items if key[1].startswith("charge#"))
     return key
@@ -87,14 +92,14 @@ def advanced(world: World) -> None:
 
 
 def one_request_twice(world: World) -> None:
-    """The entry and the reference have conditions of their own, so both are taken away."""
+    """The entry, the reference and the register have conditions of their own, so all are taken away."""
     _, order = ordered(world)
     slow = world.charging.post(order)
     on_to(world, slow, "TransactWriteItems")
     world.charging.script({"outcome": "declined", "code": CUSTOMER})
     world.finish(world.charging.post(order))
     items = rows(world).items
-    for key in [key for key in items if key[1].startswith(("entry#", "reference#"))]:
+    for key in [key for key in items if key[1].startswith(("entry#", "reference#", "register"))]:
         del items[key]
     world.finish(slow)
     held = {row["used"]["N"] for key, row in items.items() if key[1].startswith("period#")}
@@ -151,8 +156,9 @@ def one_report_twice(world: World) -> None:
     world.converge()
 
 
-def two_requests(first: Mapping[str, Any], second: Mapping[str, Any]) -> Scenario:
-    """Both were decided on before either is written."""
+def two_requests(first: Mapping[str, Any], second: Mapping[str, Any], *, registered: bool) -> Scenario:
+    """Both were decided on before either is written. Unless it is `registered`, the register does not know of
+    the first when the second is written: it would refuse the second, too."""
 
     def scenario(world: World) -> None:
         handed = world.activate()
@@ -161,9 +167,12 @@ def two_requests(first: Mapping[str, Any], second: Mapping[str, Any]) -> Scenari
         ]
         for task in both:
             on_to(world, task, "TransactWriteItems")
-        for task in both:
-            world.go_on(task)
-            world.invariants.check()
+        world.go_on(both[0])
+        world.invariants.check()
+        known = {} if registered else forget(world, (handed.mandate_id, "register"))
+        world.go_on(both[1])
+        rows(world).items.update(known)
+        world.invariants.check()
         for task in both:
             world.finish(task)
         world.converge()
@@ -459,9 +468,10 @@ CHARGE_SCENARIOS: Mapping[str, Scenario] = {
     "charge's entry condition": a_charge_from_an_old_backup,
     "charge's event record condition": one_report_twice_and_an_old_backup,
     "applied read of a charge's event": one_report_twice,
-    "period's condition": two_requests(ROOM, ROOM),
-    "window's condition": two_requests({"amount": 400}, {"amount": 400}),
-    "reference's condition": two_requests({"reference": "one"}, {"reference": "one"}),
+    "register's condition": two_requests({"amount": 400}, {"amount": 400}, registered=True),
+    "period's condition": two_requests(ROOM, ROOM, registered=False),
+    "window's condition": two_requests({"amount": 400}, {"amount": 400}, registered=False),
+    "reference's condition": two_requests({"reference": "one"}, {"reference": "one"}, registered=False),
     "attempt's condition on the mandate": revoked_before_it_is_written,
     "attempt's condition on the payment method": withdrawn_before_it_is_written(
         end_at_amazon, "mandate.updated"

@@ -49,7 +49,7 @@ class CoreCharge:
 
     @classmethod
     def reserved(cls) -> "CoreCharge":
-        empty = Charge(CHARGE_ID, "2026-11-24T12:00:00.000Z", "order-1", "", "0" * 64, "client", {})
+        empty = Charge(CHARGE_ID, 1, "2026-11-24T12:00:00.000Z", {}, "0" * 64, "client", {})
         reservation = charge_fact(
             ChargeKind.RESERVED,
             AT,

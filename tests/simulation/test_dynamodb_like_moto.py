@@ -68,7 +68,7 @@ def items(draw: st.DrawFn, table: str) -> Json:
     if table == "charges" and draw(st.booleans()):
         more["due_shard"], more["due_at"] = {"S": draw(words)}, {"N": draw(amounts)}
     if table == "charges" and draw(st.booleans()):
-        more["created_order"] = {"S": draw(words)}
+        more["register_number"] = {"N": draw(amounts)}
     return draw(keys(table)) | more
 
 
@@ -185,7 +185,7 @@ def changes(draw: st.DrawFn, *, alone: bool = True) -> tuple[str, Json]:
 @st.composite
 def reads(draw: st.DrawFn) -> Call:
     table = draw(st.sampled_from(USED))
-    match draw(st.sampled_from(["batch", "get", "ledger", "index", "due", "created"])):
+    match draw(st.sampled_from(["batch", "get", "ledger", "index", "due", "register"])):
         case "batch":
             wanted = draw(st.lists(keys(table), min_size=1, max_size=4, unique_by=str))
             return "BatchGetItem", {"RequestItems": {table: {"Keys": wanted, "ConsistentRead": True}}}
@@ -208,10 +208,10 @@ def reads(draw: st.DrawFn) -> Call:
                 "ExpressionAttributeValues": {":0": {"S": draw(words)}, ":1": {"N": draw(amounts)}},
                 "ScanIndexForward": True,
             }
-        case "created":
+        case "register":
             return "Query", {
                 "TableName": "charges",
-                "IndexName": "by_created",
+                "IndexName": "by_number",
                 "KeyConditionExpression": "#0 = :0",
                 "ExpressionAttributeNames": {"#0": "mandate_id"},
                 "ExpressionAttributeValues": {":0": {"S": draw(ids)}},

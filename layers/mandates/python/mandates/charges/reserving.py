@@ -13,8 +13,10 @@ from mandates.core.charging.decision import ChargeRequest, Decision
 from mandates.core.charging.facts import ChargeFact, ChargeKind, charge_fact
 from mandates.core.charging.head import Charge, ChargeDetails, Params
 from mandates.core.charging.ids import charge_id
-from mandates.core.clock import Clock, Instant, rfc3339
+from mandates.core.charging.permission import Permission
+from mandates.core.clock import Clock, Instant, RandomBytes, rfc3339
 from mandates.core.errors import ChargeRefused, InvalidRequest, KeyReused
+from mandates.core.ledger import keep_beside
 from mandates.core.mandate import Mandate
 from mandates.store.charges import commit_charge
 from mandates.store.conflicts import until_no_conflict
@@ -48,7 +50,14 @@ class Reserved:
     created: bool
 
 
-def reserve(order: Order, create_params: CreateParams, clock: Clock, *, return_required: bool) -> Reserved:
+def reserve(
+    order: Order,
+    create_params: CreateParams,
+    clock: Clock,
+    random_bytes: RandomBytes,
+    *,
+    return_required: bool,
+) -> Reserved:
     """The charge of the order: the one that its key made before, or a new one that holds its room.
 
     Raises ChargeRefused, and then the key is not used up; KeyReused if the key made another charge;
@@ -73,14 +82,20 @@ def reserve(order: Order, create_params: CreateParams, clock: Clock, *, return_r
             raise not_permitted(decision, situation)
         empty = Charge(
             charge_id=id_,
+            number=situation.register.count + 1,
             created_at=now.text,
-            reference=details.reference,
-            description=details.description,
+            personal=keep_beside(details.personal, random_bytes),
             digest=details.digest,
             actor=order.actor,
             create_params=create_params(situation.mandate, id_, details),
         )
-        change = charge_change(empty, [_reserved(details, charge_by, decision, now)], source=SOURCE, now=now)
+        change = charge_change(
+            empty,
+            [_reserved(details, charge_by, decision, now)],
+            source=SOURCE,
+            now=now,
+            permission=_permission(situation, decision),
+        )
         if change is None:
             raise AssertionError("a reservation is always new")
         commit_charge(
@@ -113,7 +128,7 @@ def check(
 
 def not_permitted(decision: Decision, situation: Situation) -> ChargeRefused:
     """Names all reasons, what is left of the period in minor units, and when it would be permitted."""
-    named = {"charge_id": situation.reference.charge_id} if situation.reference.charge_id else {}
+    named = {"charge_id": situation.rival} if situation.rival else {}
     reasons = [str(reason) for reason in decision.reasons]
     return ChargeRefused(
         f"the mandate does not permit this charge: {', '.join(reasons)}",
@@ -126,7 +141,7 @@ def not_permitted(decision: Decision, situation: Situation) -> ChargeRefused:
 
 
 def _the_same(charge: Charge, details: ChargeDetails) -> Charge:
-    if charge.digest != details.digest:
+    if charge.digest not in {None, details.digest}:
         raise KeyReused("this Idempotency-Key made a charge with another body: send that body, or a new key")
     return charge
 
@@ -139,8 +154,18 @@ def _charge_by(details: ChargeDetails, now: int) -> int:
     return details.charge_by
 
 
+def _permission(situation: Situation, decision: Decision) -> Permission:
+    recurs = situation.terms.frequency.interval is not None
+    return Permission(
+        number=situation.register.count + 1,
+        previous=situation.register.hash,
+        mandate_entries=situation.mandate.entries,
+        mandate_hash=situation.mandate.head_hash,
+        anchor=decision.anchor.isoformat() if recurs and decision.anchor else None,
+    )
+
+
 def _reserved(details: ChargeDetails, charge_by: int, decision: Decision, now: Instant) -> ChargeFact:
-    """The digest proves what the business wrote, which the chain itself does not hold."""
     return charge_fact(
         ChargeKind.RESERVED,
         now.seconds,
@@ -150,5 +175,4 @@ def _reserved(details: ChargeDetails, charge_by: int, decision: Decision, now: I
         charge_by=str(charge_by),
         period=decision.period.key if decision.period else "",
         window=decision.window.key if decision.window else "",
-        request=details.digest,
     )

@@ -7,30 +7,32 @@ from functools import lru_cache
 
 from mandates.core.changes import Subject, stands_on
 from mandates.core.charging.calendar import Span, calendar_period, day_of, day_period, window
-from mandates.core.charging.charge import room
+from mandates.core.charging.charge import ChargeStatus, room
 from mandates.core.charging.decision import ChargeRequest, Decision, Standing, Usage, decide
 from mandates.core.charging.head import Charge
 from mandates.core.charging.reasons import Reason
+from mandates.core.charging.register import Register
 from mandates.core.errors import LedgerUnreadable, NotFound
 from mandates.core.facts import Kind
 from mandates.core.mandate import Mandate, status
 from mandates.core.return_tokens import By, returns
 from mandates.core.terms import Terms
 from mandates.store.charges import Guard
-from mandates.store.charging_reads import Reference, Used, read_basics, read_used
+from mandates.store.charging_reads import Basics, Used, read_basics, read_used
 from mandates.store.published_terms import read_terms
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """All that a decision at `now` (epoch seconds) is made from. `charge` is the one with the id asked for,
-    if there is one."""
+    if there is one; `rival` is the id of another one that has the reference."""
 
     mandate: Mandate
     terms: Terms
     standing: Standing
     usage: Usage
-    reference: Reference
+    register: Register
+    rival: str | None
     charge: Charge | None
     subjects: tuple[Subject, ...]
     now: int
@@ -67,8 +69,9 @@ def situation_of(
     terms = agreed_terms(mandate.terms_version, mandate.terms_digest)
     setup = mandate.facts.get(Kind.SETUP_SUCCEEDED)
     activated_at = setup.at if setup else None
-    anchor = date.fromisoformat(basics.anchor) if basics.anchor else None
-    used = _used(mandate, terms, anchor or _activation_day(activated_at, terms), now, basics.charge)
+    anchor = basics.register.anchor
+    used = _used(basics, mandate, terms, anchor or _activation_day(activated_at, terms), now)
+    rival = min(used.rivals, key=lambda one: (not _charged(used.rivals[one]), one), default=None)
     standing = Standing(
         status=status(mandate.facts, *(subject.facts for subject in used.subjects)),
         activated_at=activated_at,
@@ -81,9 +84,19 @@ def situation_of(
         windows=used.windows,
         declines=used.declines,
         anchor=anchor,
-        reference=_taken(basics.reference),
+        reference=_taken(used.rivals[rival]) if rival else None,
     )
-    return Situation(mandate, terms, standing, usage, basics.reference, basics.charge, used.subjects, now)
+    return Situation(
+        mandate=mandate,
+        terms=terms,
+        standing=standing,
+        usage=usage,
+        register=basics.register,
+        rival=rival,
+        charge=basics.charge,
+        subjects=used.subjects,
+        now=now,
+    )
 
 
 @lru_cache(maxsize=64)
@@ -99,10 +112,10 @@ def _activation_day(activated_at: int | None, terms: Terms) -> date | None:
     return None if activated_at is None else day_of(activated_at, terms.zone)
 
 
-def _used(mandate: Mandate, terms: Terms, anchor: date | None, now: int, charge: Charge | None) -> Used:
+def _used(basics: Basics, mandate: Mandate, terms: Terms, anchor: date | None, now: int) -> Used:
     """Of the current period, window and day, and of the next ones, which a refusal may have to wait for; and
     of the window that the charge holds."""
-    zone, limit = terms.zone, terms.limits.per_period
+    zone, limit, charge = terms.zone, terms.limits.per_period, basics.charge
     windows = _this_and_next(lambda at: window(terms.frequency, anchor, at, zone) if anchor else None, now)
     held = room(charge.facts) if charge else None
     if held and held.window:
@@ -114,6 +127,7 @@ def _used(mandate: Mandate, terms: Terms, anchor: date | None, now: int, charge:
         periods=_this_and_next(lambda at: calendar_period(limit.period, at, zone) if limit else None, now),
         windows=windows,
         days=_this_and_next(lambda at: day_period(at, zone), now),
+        rivals=basics.rivals,
     )
 
 
@@ -123,7 +137,9 @@ def _this_and_next(span_at: Callable[[int], Span | None], now: int) -> list[str]
     return [span.key for span in (this, following) if span]
 
 
-def _taken(reference: Reference) -> Reason | None:
-    if reference.charge_id is None:
-        return None
-    return Reason.ALREADY_CHARGED if reference.charged else Reason.IN_PROGRESS
+def _taken(rival: Charge | None) -> Reason:
+    return Reason.ALREADY_CHARGED if _charged(rival) else Reason.IN_PROGRESS
+
+
+def _charged(charge: Charge | None) -> bool:
+    return charge is not None and charge.status is ChargeStatus.SUCCEEDED

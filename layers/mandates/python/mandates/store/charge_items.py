@@ -7,7 +7,7 @@
 | `open#chg_…` | while it is not final: what a withdrawal or an erasure has to look at |
 | `period#2026-11-01` | `used`: minor units that the charges of the calendar period hold |
 | `window#2026-11-14`, `window#once` | `charge_ids`: the one charge of that window, or of a one-time consent |
-| `anchor` | `day`: the local day that windows count from |
+| `register` | `entries`, `head_hash`: of the register; `day`: the local day that windows count from |
 | `reference#<sha256>` | `charge_ids`: the one charge with that reference, unless it failed or was cancelled |
 | `declines#2026-11-27` | `declined`: the declined attempts of the local day |
 
@@ -43,15 +43,15 @@ class ByDue(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     due_at = NumberAttribute(range_key=True)
 
 
-class ByCreated(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Lists a mandate's charges in the order of their creation. Only heads carry `created_order`."""
+class ByNumber(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Lists what is in a mandate's register, by number. Nothing else carries `register_number`."""
 
     class Meta:
-        index_name = "by_created"
+        index_name = "by_number"
         projection = IncludeProjection(["format"])
 
     mandate_id = UnicodeAttribute(hash_key=True)
-    created_order = UnicodeAttribute(range_key=True)
+    register_number = NumberAttribute(range_key=True)
 
 
 class ChargeRow(Item):
@@ -66,13 +66,12 @@ class ChargeRow(Item):
     format = Format(1)
     mandate_id = UnicodeAttribute(hash_key=True)
     record = UnicodeAttribute(range_key=True)
+    register_number = NumberAttribute()
     created_at = UnicodeAttribute()
-    created_order = UnicodeAttribute()
-    reference = UnicodeAttribute()
-    description = UnicodeAttribute()
-    digest = UnicodeAttribute()
+    personal = JSONAttribute()
+    digest = UnicodeAttribute(null=True)
     actor = UnicodeAttribute()
-    create_params = JSONAttribute()
+    create_params = JSONAttribute(null=True)
     facts = JSONAttribute()
     entries = NumberAttribute()
     head_hash = UnicodeAttribute()
@@ -82,7 +81,7 @@ class ChargeRow(Item):
     due_at = NumberAttribute(null=True)
 
     by_due = ByDue()
-    by_created = ByCreated()
+    by_number = ByNumber()
 
     @classmethod
     def key(cls, charge_id: str) -> str:
@@ -104,6 +103,8 @@ class ChargeEntryRow(Item):
     source = UnicodeAttribute()
     facts = JSONAttribute()
     status = UnicodeAttribute()
+    permission = JSONAttribute(null=True)
+    commitments = JSONAttribute(null=True)
     previous_hash = UnicodeAttribute()
     hash = UnicodeAttribute()
 
@@ -142,16 +143,12 @@ class OpenChargeRow(Item):
 
 
 class UsageRow(Item):
-    """What a mandate's charges hold of what was agreed to. Each sort key has the attributes of its kind.
-
-    `charged`: a charge with that reference succeeded.
-    """
+    """What a mandate's charges hold of what was agreed to. Each sort key has the attributes of its kind."""
 
     PERIOD = "period#"
     WINDOW = "window#"
     REFERENCE = "reference#"
     DECLINES = "declines#"
-    ANCHOR = "anchor"
 
     class Meta(Table):
         pass
@@ -161,14 +158,29 @@ class UsageRow(Item):
     record = UnicodeAttribute(range_key=True)
     used = NumberAttribute(null=True)
     declined = NumberAttribute(null=True)
-    day = UnicodeAttribute(null=True)
     charge_ids = UnicodeSetAttribute(null=True)
-    charged = BooleanAttribute(null=True)
 
     @classmethod
     def of_reference(cls, reference: str) -> str:
         """The sort key for a reference of any length and alphabet."""
         return f"{cls.REFERENCE}{hashlib.sha256(reference.encode()).hexdigest()}"
+
+
+class RegisterRow(Item):
+    """A mandate's register: how many `entries` it has, and the last link. `day` is the local day that windows
+    count from, once the first reservation of a recurring consent has frozen it."""
+
+    RECORD = "register"
+
+    class Meta(Table):
+        pass
+
+    format = Format(1)
+    mandate_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True, default=RECORD)
+    entries = NumberAttribute()
+    head_hash = UnicodeAttribute()
+    day = UnicodeAttribute(null=True)
 
 
 class SwitchRow(Item):

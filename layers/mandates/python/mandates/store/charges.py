@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any
+from itertools import islice
+from typing import Annotated
 
 import msgspec
 from pynamodb.expressions.condition import Condition
@@ -16,21 +17,37 @@ from mandates.core.charging.chain import ChargeEntry
 from mandates.core.charging.change import ChargeChange
 from mandates.core.charging.charge import Room
 from mandates.core.charging.decision import MOST_DECLINES_A_DAY
-from mandates.core.charging.facts import ChargeFacts, charge_fact_from_plain
-from mandates.core.charging.head import Charge, Confirm
+from mandates.core.charging.head import Charge
 from mandates.core.charging.ids import mandate_id_of_charge
+from mandates.core.charging.register import Register
 from mandates.core.clock import Instant
-from mandates.core.facts import to_plain
 from mandates.core.mandate import Mandate
 from mandates.core.subjects import payment_intent_subject
-from mandates.store.charge_items import ChargeEntryRow, ChargeRow, OpenChargeRow, SwitchRow, UsageRow
+from mandates.store.charge_items import (
+    ChargeEntryRow,
+    ChargeRow,
+    OpenChargeRow,
+    RegisterRow,
+    SwitchRow,
+    UsageRow,
+)
+from mandates.store.charge_rows import (
+    SHARDS,
+    charge_key,
+    charge_of,
+    entry_of,
+    entry_values,
+    facts_as_stored,
+    new_charge_values,
+    register_of,
+    shard_of,
+)
 from mandates.store.charging_switch import SWITCH, not_paused
 from mandates.store.conflicts import Conflict
 from mandates.store.dynamodb import (
     RawItem,
     Transaction,
     query,
-    query_page,
     query_raw,
     read_row,
     read_rows,
@@ -38,18 +55,15 @@ from mandates.store.dynamodb import (
     update,
 )
 from mandates.store.events import applied_event_values, not_applied_before
-from mandates.store.mandates import add_checks, whole
+from mandates.store.mandates import add_checks
 from mandates.store.tables import EventRow, IntentRow
-
-_SHARDS = "abcd"
 
 
 @dataclass(frozen=True, slots=True)
 class ChargePosition:
-    """A place in a mandate's list of charges: after this one."""
+    """A place in a mandate's list of charges: after the one with this number in the register."""
 
-    created_at: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-    charge_id: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    number: Annotated[int, msgspec.Meta(ge=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +92,26 @@ class Guard:
 
 
 def read_charge(charge_id: str) -> Charge | None:
-    row = read_row(ChargeRow, *_key(charge_id))
+    row = read_row(ChargeRow, *charge_key(charge_id))
     return charge_of(row) if row else None
+
+
+def read_register(mandate_id: str) -> Register:
+    """Read strongly consistently."""
+    return register_of(read_row(RegisterRow, mandate_id, RegisterRow.RECORD))
+
+
+def registered(mandate_id: str, first: int, last: int) -> dict[int, str]:
+    """The sort keys of what has these numbers in the register. Found through the index, which may lack what
+    was just made: the links tell whether anything is missing."""
+    numbers = (ChargeRow.mandate_id == mandate_id) & ChargeRow.register_number.between(first, last)
+    items = query_raw(ChargeRow, numbers, index=ChargeRow.by_number)
+    return {int(item["register_number"]["N"]): item["record"]["S"] for item in items}
 
 
 def read_charge_ledger(charge_id: str) -> list[ChargeEntry]:
     entries = ChargeEntryRow.of_charge(mandate_id_of_charge(charge_id), charge_id)
-    return [_entry_of(row) for row in query(ChargeEntryRow, entries)]
+    return [entry_of(row) for row in query(ChargeEntryRow, entries)]
 
 
 def open_charges(mandate_id: str) -> list[str]:
@@ -101,33 +128,32 @@ def page_of_charges(
     They are found through the index, which may lack one that was just made, and then read strongly
     consistently.
     """
-    found, last = query_page(
-        ChargeRow,
-        ChargeRow.mandate_id == mandate_id,
-        index=ChargeRow.by_created,
-        newest_first=True,
-        limit=limit,
-        after=_index_key(mandate_id, after) if after else None,
-    )
-    records = [ChargeRow.from_raw_data(item).record for item in found]
+    which = ChargeRow.mandate_id == mandate_id
+    if after:
+        which &= ChargeRow.register_number < after.number
+    registered = query_raw(ChargeRow, which, index=ChargeRow.by_number, newest_first=True)
+    found = (item for item in registered if item["record"]["S"].startswith(ChargeRow.PREFIX))
+    records = [item["record"]["S"] for item in islice(found, limit)]
     rows = {row.record: row for row in read_rows(ChargeRow, ((mandate_id, record) for record in records))}
     charges = [charge_of(rows[record]) for record in records if record in rows]
-    if not last:
-        return charges, None
-    created_at, _, charge_id = last["created_order"]["S"].partition("#")
-    return charges, ChargePosition(created_at, charge_id)
+    more = len(records) == limit and next(found, None) is not None
+    return charges, ChargePosition(charges[-1].number) if more and charges else None
 
 
 def due_charges(now: int, limit: int) -> list[DueCharge]:
     """Up to `limit` charges of each shard that were due by `now` (epoch seconds) when the index was written,
     longest due first. Only their head says how they are now."""
     found: list[DueCharge] = []
-    for shard in _SHARDS:
+    for shard in SHARDS:
         due = (ChargeRow.due_shard == shard) & (ChargeRow.due_at <= now)
         # Raw: one item that this release can't read must not hide the others.
         items = query_raw(ChargeRow, due, index=ChargeRow.by_due, limit=limit)
         found += [_due(item) for item in items]
     return sorted(found, key=lambda charge: charge.due_at)
+
+
+def _due(item: RawItem) -> DueCharge:
+    return DueCharge(item["record"]["S"].removeprefix(ChargeRow.PREFIX), int(item["due_at"]["N"]))
 
 
 # ------------------------------------------------------------------------------------------ writing
@@ -153,34 +179,43 @@ def commit_charge(
             values = {"subject": payment_intent_subject(change.intent), "charge_id": charge.charge_id}
             nobody_elses = IntentRow.subject.does_not_exist() | (IntentRow.charge_id == charge.charge_id)
             writing.put(IntentRow, values, nobody_elses)
-        if anchor:
-            _add_to(
-                writing,
-                charge,
-                UsageRow.ANCHOR,
-                [UsageRow.day.set(anchor.isoformat())],
-                UsageRow.day.does_not_exist(),
-            )
+        if change.is_new:
+            move_register(writing, charge.mandate_id, charge.number, change.entry.hash, anchor)
         if guard:
             _add_guard(writing, guard)
+
+
+def move_register(
+    writing: Transaction, mandate_id: str, number: int, link: str, anchor: date | None = None
+) -> None:
+    """Give what the transaction makes this number in the register. It is refused if another has it."""
+    nobody_has_it = RegisterRow.entries == number - 1 if number > 1 else RegisterRow.entries.does_not_exist()
+    actions: list[Action] = [
+        RegisterRow.in_its_format(),
+        RegisterRow.entries.set(number),
+        RegisterRow.head_hash.set(link),
+    ]
+    if anchor:
+        actions.append(RegisterRow.day.set(anchor.isoformat()))
+    writing.update(RegisterRow, (mandate_id, RegisterRow.RECORD), actions, nobody_has_it)
 
 
 def look_later(due: DueCharge, at: int) -> None:
     """Move the time at which a charge is due to `at` (epoch seconds), unless it changed meanwhile."""
     as_found = ChargeRow.due_at == due.due_at
     with suppress(Conflict):
-        update(ChargeRow, _key(due.charge_id), [ChargeRow.due_at.set(at)], as_found)
+        update(ChargeRow, charge_key(due.charge_id), [ChargeRow.due_at.set(at)], as_found)
 
 
 def _add_head(writing: Transaction, change: ChargeChange) -> None:
     charge = change.after
     if change.is_new:
         nobody_used_the_key = ChargeRow.record.does_not_exist()
-        writing.put(ChargeRow, _head_values(charge), nobody_used_the_key)
+        writing.put(ChargeRow, new_charge_values(charge), nobody_used_the_key)
         return
     nobody_wrote_since = ChargeRow.entries == change.before.entries
     actions: list[Action] = [
-        ChargeRow.facts.set(_plain(charge.facts)),
+        ChargeRow.facts.set(facts_as_stored(charge.facts)),
         ChargeRow.entries.set(charge.entries),
         ChargeRow.head_hash.set(charge.head_hash),
     ]
@@ -192,14 +227,14 @@ def _add_head(writing: Transaction, change: ChargeChange) -> None:
     if charge.due_at is None:
         actions += [ChargeRow.due_at.remove(), ChargeRow.due_shard.remove()]
     else:
-        actions += [ChargeRow.due_at.set(charge.due_at), ChargeRow.due_shard.set(_shard(charge.charge_id))]
-    writing.update(ChargeRow, _key(charge.charge_id), actions, nobody_wrote_since)
+        actions += [ChargeRow.due_at.set(charge.due_at), ChargeRow.due_shard.set(shard_of(charge.charge_id))]
+    writing.update(ChargeRow, charge_key(charge.charge_id), actions, nobody_wrote_since)
 
 
 def _add_record(writing: Transaction, change: ChargeChange, now: Instant) -> None:
     """The entry, the event's record, and whether the charge is open."""
     charge, never_replaced = change.after, ChargeEntryRow.record.does_not_exist()
-    writing.put(ChargeEntryRow, _entry_values(change.entry), never_replaced)
+    writing.put(ChargeEntryRow, entry_values(change.entry), never_replaced)
     if change.event:
         applied = applied_event_values(change.event, charge.mandate_id, now)
         writing.put(EventRow, applied, not_applied_before())
@@ -216,7 +251,6 @@ def _add_room(writing: Transaction, change: ChargeChange, most: int | None) -> N
     for period, amount in _by_period(freed, taken).items():
         condition = None if most is None or amount < 0 or change.room.late else _leaves_room(amount, most)
         _add_to(writing, charge, f"{UsageRow.PERIOD}{period}", [UsageRow.used.add(amount)], condition)
-    reference = UsageRow.of_reference(charge.reference)
     itself = {charge.charge_id}
     if freed and not taken:
         for record in _held(charge, freed):
@@ -224,10 +258,7 @@ def _add_room(writing: Transaction, change: ChargeChange, most: int | None) -> N
     elif taken and not freed:
         nobody_has_it = None if change.room.late else UsageRow.charge_ids.does_not_exist()
         for record in _held(charge, taken):
-            charged = [UsageRow.charged.set(True)] if change.succeeds and record == reference else []
-            _add_to(writing, charge, record, [UsageRow.charge_ids.add(itself), *charged], nobody_has_it)
-    elif change.succeeds:
-        _add_to(writing, charge, reference, [UsageRow.charged.set(True)])
+            _add_to(writing, charge, record, [UsageRow.charge_ids.add(itself)], nobody_has_it)
 
 
 def _by_period(freed: Room | None, taken: Room | None) -> dict[str, int]:
@@ -243,7 +274,8 @@ def _by_period(freed: Room | None, taken: Room | None) -> dict[str, int]:
 def _held(charge: Charge, room: Room) -> list[str]:
     """The sort keys of what a charge has for itself."""
     window = [f"{UsageRow.WINDOW}{room.window}"] if room.window else []
-    return [*window, UsageRow.of_reference(charge.reference)]
+    reference = [UsageRow.of_reference(charge.reference)] if charge.reference else []
+    return [*window, *reference]
 
 
 def _leaves_room(amount: int, most: int) -> Condition:
@@ -269,106 +301,3 @@ def _add_guard(writing: Transaction, guard: Guard) -> None:
     writing.check(SwitchRow, SWITCH, not_paused())
     few_declines = UsageRow.declined.does_not_exist() | (UsageRow.declined < MOST_DECLINES_A_DAY)
     writing.check(UsageRow, (guard.mandate.mandate_id, f"{UsageRow.DECLINES}{guard.day}"), few_declines)
-
-
-# ------------------------------------------------------------------------------- items and objects
-
-
-def _key(charge_id: str) -> tuple[str, str]:
-    return mandate_id_of_charge(charge_id), ChargeRow.key(charge_id)
-
-
-def _shard(charge_id: str) -> str:
-    """A charge's id ends in a hash, so its last character spreads evenly."""
-    return _SHARDS[ord(charge_id[-1]) % len(_SHARDS)]
-
-
-def _due(item: RawItem) -> DueCharge:
-    return DueCharge(item["record"]["S"].removeprefix(ChargeRow.PREFIX), int(item["due_at"]["N"]))
-
-
-def _created_order(created_at: str, charge_id: str) -> str:
-    return f"{created_at}#{charge_id}"
-
-
-def _index_key(mandate_id: str, position: ChargePosition) -> RawItem:
-    return {
-        "mandate_id": {"S": mandate_id},
-        "record": {"S": ChargeRow.key(position.charge_id)},
-        "created_order": {"S": _created_order(position.created_at, position.charge_id)},
-    }
-
-
-def _plain(facts: ChargeFacts) -> dict[str, Any]:
-    return {key: to_plain(facts[key]) for key in sorted(facts)}
-
-
-def charge_of(row: ChargeRow) -> Charge:
-    facts = {key: charge_fact_from_plain(fact) for key, fact in row.facts.items()}
-    if any(fact.key != key for key, fact in facts.items()):
-        raise ValueError("a fact lies under the key of another")
-    return Charge(
-        charge_id=row.record.removeprefix(ChargeRow.PREFIX),
-        created_at=row.created_at,
-        reference=row.reference,
-        description=row.description,
-        digest=row.digest,
-        actor=row.actor,
-        create_params=row.create_params,
-        facts=facts,
-        entries=whole(row.entries),
-        head_hash=row.head_hash,
-        confirm=None if row.attempt is None else Confirm(int(row.attempt), row.confirm_params or {}),
-        due_at=None if row.due_at is None else int(row.due_at),
-    )
-
-
-def _head_values(charge: Charge) -> dict[str, Any]:
-    """By ChargeRow's attributes, of a new charge."""
-    return {
-        "mandate_id": charge.mandate_id,
-        "record": ChargeRow.key(charge.charge_id),
-        "created_at": charge.created_at,
-        "created_order": _created_order(charge.created_at, charge.charge_id),
-        "reference": charge.reference,
-        "description": charge.description,
-        "digest": charge.digest,
-        "actor": charge.actor,
-        "create_params": dict(charge.create_params),
-        "facts": _plain(charge.facts),
-        "entries": charge.entries,
-        "head_hash": charge.head_hash,
-        "due_at": charge.due_at,
-        "due_shard": None if charge.due_at is None else _shard(charge.charge_id),
-    }
-
-
-def _entry_of(row: ChargeEntryRow) -> ChargeEntry:
-    return ChargeEntry(
-        format=int(row.format),
-        charge_id=row.charge_id,
-        number=whole(row.number),
-        recorded_at=row.recorded_at,
-        source=row.source,
-        facts=tuple(row.facts),
-        status=row.status,
-        previous_hash=row.previous_hash,
-        hash=row.hash,
-    )
-
-
-def _entry_values(entry: ChargeEntry) -> dict[str, Any]:
-    """By ChargeEntryRow's attributes."""
-    return {
-        "mandate_id": mandate_id_of_charge(entry.charge_id),
-        "record": ChargeEntryRow.key(entry.charge_id, entry.number),
-        "format": entry.format,
-        "charge_id": entry.charge_id,
-        "number": entry.number,
-        "recorded_at": entry.recorded_at,
-        "source": entry.source,
-        "facts": list(entry.facts),
-        "status": entry.status,
-        "previous_hash": entry.previous_hash,
-        "hash": entry.hash,
-    }

@@ -1,15 +1,16 @@
 """Reads what a decision about a charge is made from, in two requests."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 from mandates.core.changes import Subject
 from mandates.core.charging.head import Charge
+from mandates.core.charging.register import Register
 from mandates.core.mandate import Mandate
-from mandates.store.charge_items import ChargeRow, SwitchRow, UsageRow
-from mandates.store.charges import charge_of
+from mandates.store.charge_items import ChargeRow, RegisterRow, SwitchRow, UsageRow
+from mandates.store.charge_rows import charge_of, register_of
 from mandates.store.charging_switch import SWITCH, ChargingPause, pause_of
 from mandates.store.dynamodb import read_kinds
 from mandates.store.mandates import mandate_of, subject_of
@@ -17,45 +18,38 @@ from mandates.store.tables import HeadRow, SubjectRow
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """Another charge that has the reference; `charge_id` is None if there is none. `charged`: a charge with
-    the reference succeeded."""
-
-    charge_id: str | None = None
-    charged: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Basics:
-    """`anchor` is the local day that windows count from, if it is frozen. `charge` is the one asked for."""
+    """`charge` is the one asked for; `rivals` are the ids of the other charges that have the reference."""
 
     mandate: Mandate | None = None
     charge: Charge | None = None
-    anchor: str | None = None
-    reference: Reference = Reference()
+    register: Register = field(default_factory=Register)
+    rivals: tuple[str, ...] = ()
     pause: ChargingPause | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
     """What was asked for, by its key: minor units of a period, the windows that other charges have taken, the
-    declined attempts of a day; and the subjects, in the order asked."""
+    declined attempts of a day; the subjects, in the order asked; and the rivals, None for one without
+    a head."""
 
     periods: dict[str, int]
     windows: frozenset[str]
     declines: dict[str, int]
     subjects: tuple[Subject, ...]
+    rivals: dict[str, Charge | None]
 
 
 def read_basics(mandate_id: str, charge_id: str | None, reference: str | None) -> Basics:
     """Read strongly consistently, but not at a single moment. `reference` is in the business's words.
 
-    A charge that succeeded after it was given up has its reference again. Then the reference is that charge's
-    even if the one asked for has it too.
+    A charge that succeeded after it was given up has its reference again. Then it is a rival even if the one
+    asked for has the reference, too.
     """
     wanted = [
         (HeadRow, (mandate_id, HeadRow.RECORD)),
-        (UsageRow, (mandate_id, UsageRow.ANCHOR)),
+        (RegisterRow, (mandate_id, RegisterRow.RECORD)),
         (SwitchRow, SWITCH),
     ]
     if charge_id:
@@ -71,10 +65,10 @@ def read_basics(mandate_id: str, charge_id: str | None, reference: str | None) -
                 found["charge"] = charge_of(row)
             case SwitchRow():
                 found["pause"] = pause_of(row)
-            case UsageRow(record=UsageRow.ANCHOR):
-                found["anchor"] = row.day
+            case RegisterRow():
+                found["register"] = register_of(row)
             case UsageRow():
-                found["reference"] = Reference(min(_others(row, charge_id), default=None), bool(row.charged))
+                found["rivals"] = tuple(sorted(_others(row, charge_id)))
     return Basics(**found)
 
 
@@ -86,6 +80,7 @@ def read_used(
     periods: Iterable[str],
     windows: Iterable[str],
     days: Iterable[str],
+    rivals: Sequence[str],
 ) -> Used:
     """Read as read_basics reads. A key without an item counts as unused."""
     known = {key: Subject(key) for key in subjects}
@@ -97,21 +92,26 @@ def read_used(
     wanted = chain(
         ((SubjectRow, (key,)) for key in known),
         ((UsageRow, (mandate_id, record)) for record in records),
+        ((ChargeRow, (mandate_id, ChargeRow.key(rival))) for rival in rivals),
     )
     used: dict[str, int] = {}
     taken: set[str] = set()
     declines: dict[str, int] = {}
+    others: dict[str, Charge | None] = dict.fromkeys(rivals)
     for row in read_kinds(wanted):
         match row:
             case SubjectRow():
                 known[row.subject] = subject_of(row)
+            case ChargeRow():
+                rival = charge_of(row)
+                others[rival.charge_id] = rival
             case UsageRow(record=record) if record.startswith(UsageRow.PERIOD):
                 used[record.removeprefix(UsageRow.PERIOD)] = int(row.used or 0)
             case UsageRow(record=record) if record.startswith(UsageRow.DECLINES):
                 declines[record.removeprefix(UsageRow.DECLINES)] = int(row.declined or 0)
             case UsageRow(record=record) if _others(row, charge_id):
                 taken.add(record.removeprefix(UsageRow.WINDOW))
-    return Used(used, frozenset(taken), declines, tuple(known.values()))
+    return Used(used, frozenset(taken), declines, tuple(known.values()), others)
 
 
 def _others(row: UsageRow, charge_id: str | None) -> set[str]:

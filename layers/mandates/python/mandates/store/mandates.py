@@ -289,9 +289,9 @@ def _link(writing: Transaction, changes: Sequence[Change]) -> None:
 
 def add_checks(writing: Transaction, mandate: Mandate, subjects: Iterable[Subject]) -> None:
     """Make a transaction conditional on a mandate and everything it stands on, as they were read: a
-    withdrawal that is committed first refuses it."""
-    nobody_wrote_since = HeadRow.entries == mandate.entries
-    writing.check(HeadRow, (mandate.mandate_id, HeadRow.RECORD), nobody_wrote_since)
+    withdrawal that is committed first refuses it. Whatever changes a mandate adds an entry."""
+    nobody_wrote_since = EntryRow.record.does_not_exist()
+    writing.check(EntryRow, (mandate.mandate_id, EntryRow.key(mandate.entries + 1)), nobody_wrote_since)
     for subject in subjects:
         writing.check(SubjectRow, (subject.key,), _nobody_wrote_since(subject))
 

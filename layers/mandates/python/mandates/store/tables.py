@@ -26,7 +26,14 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from mandates.core import ledger
 from mandates.store import dynamodb
-from mandates.store.charge_items import ChargeEntryRow, ChargeRow, OpenChargeRow, SwitchRow, UsageRow
+from mandates.store.charge_items import (
+    ChargeEntryRow,
+    ChargeRow,
+    OpenChargeRow,
+    RegisterRow,
+    SwitchRow,
+    UsageRow,
+)
 from mandates.store.item_formats import Format, Item, Table
 
 
@@ -349,7 +356,7 @@ ITEM_KINDS: dict[str, tuple[type[Item], ...]] = {
     "stripe_subjects": (SubjectRow, SessionRow, IntentRow),
     "events": (EventRow, CursorRow),
     "terms": (TermsRow,),
-    "charges": (ChargeRow, ChargeEntryRow, OpenChargeRow, UsageRow, SwitchRow),
+    "charges": (ChargeRow, ChargeEntryRow, OpenChargeRow, UsageRow, RegisterRow, SwitchRow),
 }
 TABLES = tuple(ITEM_KINDS)
 

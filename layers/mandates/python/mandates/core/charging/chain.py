@@ -5,7 +5,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from mandates.core.canonical import digest
+from mandates.core.charging.permission import Permission
 from mandates.core.facts import Fact, to_plain
+from mandates.core.ledger import PersonalValue
 
 FORMAT = 1
 """The format of new entries. It is hashed with the rest of an entry (docs/versions.md)."""
@@ -15,7 +17,8 @@ FORMAT = 1
 class ChargeEntry:
     """One entry. `recorded_at` is our clock (RFC 3339, UTC); `status` is the charge's after it.
 
-    Nothing in it is personal: of what the business wrote about the charge it has only the digest.
+    The first entry has the charge's `permission` (core/charging/permission.py), and commits to what the
+    business wrote about the charge. Those words lie beside the chain, as a mandate's personal values do.
     """
 
     format: int
@@ -25,6 +28,8 @@ class ChargeEntry:
     source: str
     facts: tuple[Mapping[str, Any], ...]
     status: str
+    permission: Mapping[str, Any] | None
+    commitments: Mapping[str, str]
     previous_hash: str
     hash: str
 
@@ -45,6 +50,8 @@ def append_entry(
     source: str,
     facts: Sequence[Fact[str]],
     status: str,
+    permission: Permission | None = None,
+    personal: Mapping[str, PersonalValue] | None = None,
 ) -> ChargeEntry:
     """The next entry after a chain of `length` entries whose last hash is `head_hash`."""
     content: dict[str, Any] = {
@@ -55,6 +62,8 @@ def append_entry(
         "source": source,
         "facts": tuple(to_plain(fact) for fact in facts),
         "status": status,
+        "permission": permission.to_plain() if permission else None,
+        "commitments": {name: kept.commitment for name, kept in sorted((personal or {}).items())},
         "previous_hash": head_hash,
     }
     return ChargeEntry(**content, hash=digest(content))

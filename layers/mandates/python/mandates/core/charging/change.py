@@ -15,6 +15,7 @@ from mandates.core.charging.facts import (
     of_attempt,
 )
 from mandates.core.charging.head import Charge, Confirm
+from mandates.core.charging.permission import Permission
 from mandates.core.clock import Instant
 from mandates.core.facts import merge
 
@@ -62,11 +63,12 @@ def charge_change(
     now: Instant,
     event: EventRecord | None = None,
     confirm: Confirm | None = None,
+    permission: Permission | None = None,
 ) -> ChargeChange | None:
     """The charge once `new` is added; None if nothing changes.
 
     With an `event`, the facts get an entry even if they are not new, for the record of the event. `confirm`
-    belongs to an attempt that is begun.
+    belongs to an attempt that is begun, `permission` to a reservation.
     """
     facts = merge(charge.facts, new)
     if facts == charge.facts and event is None:
@@ -79,6 +81,8 @@ def charge_change(
         source=source,
         facts=new,
         status=str(charge_status(facts)),
+        permission=permission,
+        personal=charge.personal if permission else None,
     )
     after = replace(
         charge,

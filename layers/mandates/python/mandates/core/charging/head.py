@@ -9,7 +9,7 @@ from mandates.core.charging.charge import FINAL, ChargeStatus, charge_status
 from mandates.core.charging.facts import ChargeFacts, ChargeKind
 from mandates.core.charging.ids import mandate_id_of_charge
 from mandates.core.facts import the_id
-from mandates.core.ledger import GENESIS
+from mandates.core.ledger import GENESIS, PersonalValue
 
 Params = Mapping[str, Any]
 """The exact parameters of a call to Stripe, stored before it is made. They never change: the same idempotency
@@ -26,6 +26,11 @@ class ChargeDetails:
     reference: str
     description: str
     charge_by: int | None = None
+
+    @property
+    def personal(self) -> Mapping[str, str]:
+        """What lies beside the chain: it may be about a person."""
+        return {"description": self.description, "reference": self.reference}
 
     @property
     def digest(self) -> str:
@@ -51,16 +56,17 @@ class Confirm:
 class Charge:
     """`entries` and `head_hash` are its chain's length and last hash; the length guards every write.
 
-    `digest` is that of the ChargeDetails, `actor` the client that asked, `created_at` RFC 3339 in UTC.
-    `create_params` are those of the intent. `due_at` (epoch seconds) is when somebody looks at it again:
-    None exactly if it is final.
+    `number` is its place in the mandate's register. `personal` is what the business wrote about it, to which
+    its first entry commits; empty once it is erased. `digest` is that of the ChargeDetails (None once
+    erased), `actor` the client that asked, `created_at` RFC 3339 in UTC. `create_params` are those of the
+    intent. `due_at` (epoch seconds) is when somebody looks at it again: None exactly if it is final.
     """
 
     charge_id: str
+    number: int
     created_at: str
-    reference: str
-    description: str
-    digest: str
+    personal: Mapping[str, PersonalValue]
+    digest: str | None
     actor: str
     create_params: Params
     facts: ChargeFacts = field(default_factory=dict)
@@ -72,6 +78,15 @@ class Charge:
     @property
     def mandate_id(self) -> str:
         return mandate_id_of_charge(self.charge_id)
+
+    @property
+    def reference(self) -> str | None:
+        """The business's own words; None once they are erased."""
+        return self._written("reference")
+
+    @property
+    def description(self) -> str | None:
+        return self._written("description")
 
     @property
     def amount(self) -> int:
@@ -98,6 +113,10 @@ class Charge:
     @property
     def payment_intent_id(self) -> str | None:
         return the_id(self.facts, "payment_intent")
+
+    def _written(self, name: str) -> str | None:
+        kept = self.personal.get(name)
+        return kept.value if kept else None
 
     @property
     def _reserved(self) -> Mapping[str, str]:
