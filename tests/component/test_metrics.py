@@ -25,7 +25,7 @@ from mandates.revocation.revoking import revoke
 from mandates.store.charging_switch import pause
 from mandates.store.event_cursors import advance_cursor
 from mandates.store.tables import EntryRow
-from mandates.webhooks.reconciling import group_of
+from mandates.webhooks.reconciling import groups_of
 from tests.component.charging import (
     SUCCEEDED,
     active_mandate,
@@ -174,7 +174,9 @@ def a_ledger_that_was_written_anew(world: World) -> None:
 
 def events_that_stripe_lists_no_more(world: World) -> None:
     now = int(time.time())
-    advance_cursor(group_of(HANDLED_TYPES), now - EVENTS_LISTED_SECONDS - 3600, HANDLED_TYPES, Instant(now))
+    advance_cursor(
+        groups_of(HANDLED_TYPES)[0].cursor, now - EVENTS_LISTED_SECONDS - 3600, HANDLED_TYPES, Instant(now)
+    )
     world.invoke("reconcile_events", {}, Context())
 
 

@@ -18,14 +18,14 @@ from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.gateway.events import EVENTS_LISTED_SECONDS
 from mandates.setup import sweep
 from mandates.setup.sweep import MOST_FAILURES_IN_A_ROW
-from mandates.store.event_cursors import advance_cursor, read_position
+from mandates.store.event_cursors import advance_cursor, read_positions
 from mandates.store.tables import HeadRow
 from mandates.webhooks import reconciling
 from mandates.webhooks.receiving import message_of
-from mandates.webhooks.reconciling import group_of
+from mandates.webhooks.reconciling import groups_of
 from tests.component.world import CUSTOMER, World, service
 
-GROUP = group_of(HANDLED_TYPES)
+GROUP = groups_of(HANDLED_TYPES)[0].cursor
 DAY = 86_400
 
 
@@ -84,17 +84,17 @@ def test_nothing_secret_is_queued(world: World) -> None:
     assert all("client_secret" not in str(message) for message in world.queued())
 
 
-def test_a_run_without_news_asks_stripe_once(world: World) -> None:
+def test_a_run_without_news_asks_stripe_twice_for_each_group(world: World) -> None:
     world.reconcile()
     before = len(listings(world))
     world.calls.clear()
     world.reconcile()
     asked = listings(world)[before:]
-    assert len(asked) == 1
+    assert len(asked) == 4
     assert [call.operation for call in world.calls if call.function == "reconcile_events"] == [
         "Query",  # what is unreleased at Stripe, the oldest
-        "BatchGetItem",  # the cursor
-        "UpdateItem",  # advanced
+        "BatchGetItem",  # the cursors
+        *["UpdateItem"] * 4,  # advanced
         "Query",  # what is due to be swept
     ]
 
@@ -132,7 +132,7 @@ def test_a_key_of_the_other_mode_is_noticed_before_the_cursor_moves(world: World
     world.environment["STRIPE_LIVEMODE"] = "true"
     with pytest.raises(reconciling.WrongMode, match="StripeLivemode"):
         world.reconcile()
-    position = read_position(GROUP)
+    position = read_positions([GROUP]).get(GROUP)
     created = handled(world)[0]["created"]
     assert position is None or (api_key == "sk_placeholder" and position <= created)
     assert status(world, begun["mandate_id"]) == "pending"

@@ -1,9 +1,9 @@
 """Reading Stripe's list of events: from a durable cursor, in slices, and on after whatever stopped it."""
 
-import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,21 +15,25 @@ from mandates.gateway.client import Gateway
 from mandates.gateway.events import EVENTS_LISTED_SECONDS, EVENTS_PER_PAGE, EventPage
 from mandates.runtime.queues import Queue
 from mandates.store import tables
-from mandates.store.event_cursors import advance_cursor, read_position
+from mandates.store.event_cursors import advance_cursor, read_positions
 from mandates.store.events import record_outcome
 from mandates.webhooks import reconciling
 from mandates.webhooks.reconciling import (
+    CLOCKS_APART_SECONDS,
     MOST_TYPES,
     MOST_WAITING,
-    OVERLAP_SECONDS,
+    PAYMENTS_BACK_SECONDS,
+    SECOND_LOOK_SECONDS,
     Found,
     Reconciler,
     group_of,
+    groups_of,
 )
 from tests.component.world import TABLES, create_tables
 
 pytestmark = pytest.mark.usefixtures("dynamodb")
-GROUP = group_of(HANDLED_TYPES)
+CONSENTS, PAYMENTS = groups_of(HANDLED_TYPES)
+GROUP = CONSENTS.cursor
 DAY = 86_400
 
 
@@ -43,6 +47,10 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         create_tables("events")
         tables.bind({name: name for name in TABLES})
         yield
+
+
+def read_position(cursor: str) -> int | None:
+    return read_positions([cursor]).get(cursor)
 
 
 class FakeQueue(Queue):
@@ -68,12 +76,14 @@ class Listed:
     def __init__(self, events: Sequence[Mapping[str, Any]] = ()) -> None:
         self.events = sorted(events, key=lambda event: event["created"])
         self.asked: list[tuple[int, int]] = []
+        self.asked_about: list[Sequence[str]] = []
         self.fails_at: int | None = None
 
     def list_page(
         self, types: Sequence[str], *, created_from: int, created_before: int, after: str | None = None
     ) -> Any:
         self.asked.append((created_from, created_before))
+        self.asked_about.append(types)
         if self.fails_at is not None and len(self.asked) > self.fails_at:
             raise TimeoutError("crashed")
         found = [
@@ -126,23 +136,25 @@ def test_what_is_recorded_is_not_queued_whatever_came_of_it() -> None:
     assert "evt_9" in queue.taken[0]
 
 
-def payment(number: int, mark: str) -> dict[str, Any]:
+def payment(number: int, mark: str, created: int = NOW - 3600) -> dict[str, Any]:
     intent = {"id": f"pi_{number}", "object": "payment_intent", "metadata": {"managed_by": mark}}
-    return {**event(number, NOW - 3600, "payment_intent.succeeded"), "data": {"object": intent}}
+    return {**event(number, created, "payment_intent.succeeded"), "data": {"object": intent}}
 
 
-def test_all_handled_types_are_one_group() -> None:
-    """So a run without news is one request to Stripe."""
-    assert len(HANDLED_TYPES) <= MOST_TYPES
+def test_the_consents_group_keeps_the_cursor_of_release_0_1_0() -> None:
+    """Payments apart: so an upgrade reads no strangers' payments of 30 days before the consents' events."""
+    assert GROUP == "a8763e0ae8e94ac2"
+    assert max(len(CONSENTS.types), len(PAYMENTS.types)) <= MOST_TYPES
+    assert {*CONSENTS.types, *PAYMENTS.types} == {*HANDLED_TYPES}
 
 
 def test_somebody_elses_payments_are_neither_queued_nor_missing() -> None:
     listed = Listed([payment(1, "another-stack"), payment(2, ""), payment(3, "test-stack"), event(4, NOW)])
     queue = FakeQueue()
-    found = reconciler(listed, queue).run([*HANDLED_TYPES, "payment_intent.succeeded"])
+    found = reconciler(listed, queue).run()
     assert (found.listed, found.foreign, found.missing, found.gap, found.queued) == (4, 2, 2, 1, 2)
     assert found.is_complete
-    assert [json.loads(message)["id"] for message in queue.taken] == ["evt_3", "evt_4"]
+    assert [json.loads(message)["id"] for message in queue.taken] == ["evt_4", "evt_3"]
 
 
 # ------------------------------------------------------------------------------------- the cursor
@@ -157,22 +169,83 @@ def test_the_first_run_begins_where_stripes_list_does() -> None:
     assert read_position(GROUP) == NOW
 
 
-def test_every_second_is_read_once_and_the_last_hour_again() -> None:
-    first, second = Listed(), Listed()
-    reconciler(first, FakeQueue()).run()
-    for (_, before), (begin, _) in itertools.pairwise(first.asked):
-        assert begin == before
-    later = NOW + 900
-    reconciler(second, FakeQueue(), clock=lambda: later).run()
-    assert second.asked[0][0] == NOW - OVERLAP_SECONDS
-    assert second.asked[-1][1] > later
-    assert read_position(GROUP) == later
+def asked_of(listed: Listed, types: Sequence[str]) -> list[tuple[int, int]]:
+    return [span for span, about in zip(listed.asked, listed.asked_about, strict=True) if about == types]
 
 
-def test_an_event_listed_late_is_found_in_the_overlap() -> None:
+def test_every_second_is_read_twice_at_once_and_an_hour_later() -> None:
+    runs = [NOW, NOW + 900, NOW + 1800, NOW + 3600, NOW + 4500]
+    spans: dict[tuple[str, ...], list[tuple[int, int]]] = {CONSENTS.types: [], PAYMENTS.types: []}
+    for now in runs:
+        listed = Listed()
+        assert reconciler(listed, FakeQueue(), clock=lambda now=now: now).run().lag_seconds == 0
+        for types in spans:
+            spans[types] += asked_of(listed, types)
+    for seen in spans.values():
+        for second in range(CLOCKS_APART_SECONDS, 900, 60):
+            assert sum(begin <= NOW + second < end for begin, end in seen) == 2, second
+    assert read_position(GROUP) == runs[-1]
+    assert read_position(CONSENTS.second_cursor) == runs[-1] - SECOND_LOOK_SECONDS
+
+
+def test_an_upgraded_stack_looks_again_at_the_hour_before_its_cursor() -> None:
+    advance_cursor(GROUP, NOW - 900, HANDLED_TYPES, Instant(NOW))
+    late = Listed([event(1, NOW - 900 - SECOND_LOOK_SECONDS + 1)])
+    assert reconciler(late, FakeQueue()).run().queued == 1
+
+
+@pytest.mark.parametrize("kind", ["customer.deleted", "payment_intent.succeeded"])
+def test_an_event_listed_late_is_found_when_it_is_an_hour_old(kind: str) -> None:
     reconciler(Listed(), FakeQueue()).run()
-    late = Listed([event(1, NOW - 3599)])
-    assert reconciler(late, FakeQueue(), clock=lambda: NOW + 900).run().queued == 1
+    late = Listed([payment(1, "test-stack", NOW - 1)] if "payment" in kind else [event(1, NOW - 1)])
+    assert reconciler(late, FakeQueue(), clock=lambda: NOW + 900).run().listed == 0
+    found = reconciler(late, FakeQueue(), clock=lambda: NOW + SECOND_LOOK_SECONDS).run()
+    assert (found.queued, found.gap) == (1, 1)
+
+
+def test_what_a_run_has_just_queued_is_not_queued_again_by_its_second_look() -> None:
+    advance_cursor(GROUP, NOW - 3 * DAY, HANDLED_TYPES, Instant(NOW))
+    found = reconciler(Listed([event(1, NOW - 2 * DAY)]), FakeQueue()).run()
+    assert (found.missing, found.gap, found.queued) == (1, 1, 1)
+
+
+def test_no_rate_of_events_keeps_a_run_from_getting_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run has time for ten requests. The hour before its cursor alone would take thirty."""
+    monkeypatch.setattr(reconciling, "MOST_PER_SLICE", 200)
+    events = [payment(number, "another-stack", NOW - 3600 + number) for number in range(3000)]
+    for cursor, position in (
+        (GROUP, NOW),
+        (PAYMENTS.cursor, NOW - 3600),
+        (PAYMENTS.second_cursor, NOW - 7200),
+    ):
+        advance_cursor(cursor, position, ["some.type"], Instant(NOW))
+    lags = []
+    for _ in range(9):
+        left = iter([300.0] * 10 + [0.0] * 2)
+        found = reconciler(Listed(events), FakeQueue(), time_left=partial(next, left)).run()
+        lags.append(found.lag_seconds or 0)
+    assert lags[0]
+    assert lags == sorted(lags, reverse=True)
+    assert (lags[-1], found.is_complete) == (0, True)
+
+
+def test_payments_begin_a_day_back_and_everything_else_where_the_list_does() -> None:
+    stripe = Listed()
+    assert reconciler(stripe, FakeQueue()).run().lag_seconds == 0
+    assert asked_of(stripe, CONSENTS.types)[0][0] == NOW - EVENTS_LISTED_SECONDS
+    assert asked_of(stripe, PAYMENTS.types)[0][0] == NOW - PAYMENTS_BACK_SECONDS
+
+
+def test_strangers_payments_hold_up_no_consent() -> None:
+    """However many there are: the consents are read first."""
+    strangers = [payment(number, "another-stack", NOW - 5000) for number in range(500)]
+    left = iter([300.0] * 14 + [0.0] * 10)
+    stripe = Listed([*strangers, event(1001, NOW - 5000)])
+    found = reconciler(stripe, FakeQueue(), time_left=lambda: next(left)).run()
+    assert (found.stopped, found.queued) == ("time", 1)
+    position = read_position(PAYMENTS.cursor)
+    assert position is not None
+    assert position <= NOW - 5000 < NOW == read_position(GROUP)
 
 
 def test_a_crash_at_any_request_costs_no_event() -> None:
@@ -226,7 +299,7 @@ def test_it_stops_in_time_and_goes_on_from_there() -> None:
     assert found.lag_seconds == NOW - position > 0
     goes_on = Listed(events)
     assert reconciler(goes_on, queue).run().is_complete
-    assert goes_on.asked[0][0] == max(position - OVERLAP_SECONDS, NOW - EVENTS_LISTED_SECONDS)
+    assert goes_on.asked[0][0] == position
     assert {ids(message) for message in queue.taken} == {one["id"] for one in events}
 
 
@@ -251,8 +324,9 @@ def test_by_hand_the_cursor_jumps_over_nothing() -> None:
 
 def test_a_cursor_ahead_of_the_clock_hides_nothing() -> None:
     advance_cursor(GROUP, NOW + 10 * DAY, HANDLED_TYPES, Instant(NOW))
-    found = reconciler(Listed([event(1, NOW - 60)]), FakeQueue()).run()
-    assert (found.queued, found.lag_seconds) == (1, 0)
+    assert reconciler(Listed(), FakeQueue()).run().lag_seconds == 0
+    later = reconciler(Listed([event(1, NOW - 60)]), FakeQueue(), clock=lambda: NOW + SECOND_LOOK_SECONDS)
+    assert later.run().queued == 1
 
 
 def test_a_cursor_older_than_the_list_begins_where_the_list_does_and_says_so() -> None:

@@ -29,7 +29,7 @@ from mandates.store.charge_items import ChargeRow, SwitchRow, UsageRow
 from mandates.store.charges import due_charges, open_charges, page_of_charges, read_charge, read_charge_ledger
 from mandates.store.charging_switch import ChargingPause, read_pause
 from mandates.store.customers import owner_of, read_customer, read_slot
-from mandates.store.event_cursors import read_position
+from mandates.store.event_cursors import read_positions
 from mandates.store.events import quarantined, seen
 from mandates.store.item_formats import Item as Kind
 from mandates.store.mandates import mandates_of, read_heads, read_ledger
@@ -191,8 +191,9 @@ def test_every_kind_of_item_is_read(sample: Written) -> None:
     assert [record.event_id for record in quarantined()] == ["evt_impossible"]
     (listed,) = all_unreleased()
     assert read_unreleased(listed.mandate_id, [listed.stripe_id])
-    ((_, cursor),) = of_kind(sample, CursorRow)
-    assert read_position(cursor["event_id"]["S"].partition("#")[2]) == int(cursor["position"]["N"])
+    for _, item in of_kind(sample, CursorRow):
+        name = item["event_id"]["S"].partition("#")[2]
+        assert read_positions([name]) == {name: int(item["position"]["N"])}
     published = all_terms()
     assert [one.terms.version for one in published if one.retired_at] == ["2026-11-01"]
     for one in published:

@@ -132,6 +132,10 @@ def is_foreign_payment(event: Mapping[str, Any], owner_mark: str) -> bool:
     return str(event.get("type")).startswith(_PAYMENTS) and found != owner_mark
 
 
+def is_of_payments(event_type: str) -> bool:
+    return event_type.startswith(_PAYMENTS)
+
+
 def _pick_object(subject: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
     picked = _pick_nested(subject, fields)
     types = subject.get("payment_method_types")
