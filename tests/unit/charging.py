@@ -6,7 +6,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from mandates.core.charging.decision import ChargeRequest, Own, Standing, Usage
+from mandates.core.charging.notice import Notice, NoticeDetails, new_notice
 from mandates.core.charging.reasons import Reason
+from mandates.core.clock import Instant
+from mandates.core.ledger import GENESIS
 from mandates.core.mandate import Status
 from mandates.core.terms import Frequency, FrequencyKind, Limits, Period, PeriodLimit, Terms
 
@@ -42,6 +45,24 @@ def terms(frequency: Frequency = UNSCHEDULED, **changes: Any) -> Terms:
     )
 
 
+MANDATE_ID = f"mdt_{'a' * 24}"
+
+
+def a_notice(
+    day: str, recorded_at: float, *, amount: int = 1_000, currency: str = "usd", number: int = 1
+) -> Notice:
+    """For the local `day`, recorded at that time (epoch seconds)."""
+    return new_notice(
+        mandate_id=MANDATE_ID,
+        details=NoticeDetails(amount, currency, date.fromisoformat(day), f"message-{number}"),
+        personal={},
+        count=number - 1,
+        previous=GENESIS,
+        recorded_at=Instant(recorded_at).text,
+        actor="backend",
+    )
+
+
 ZONES = ["America/New_York", "Australia/Lord_Howe", "America/St_Johns", "Pacific/Apia", "Asia/Kathmandu"]
 _dates = st.none() | st.sampled_from(["2026-10-31", "2026-11-27", "2026-11-29", "2027-02-01", "2027-06-30"])
 _spans = [
@@ -58,7 +79,7 @@ def any_terms(draw: st.DrawFn) -> Terms:
     return terms(
         draw(st.sampled_from([UNSCHEDULED, ONE_TIME, MONTHLY, WEEKLY])),
         amount=draw(st.none() | st.just(1_000)),
-        notice_hours=draw(st.sampled_from([None, None, None, 24])),
+        notice_hours=draw(st.sampled_from([None, None, None, 24, 24, 100])),
         time_zone=zone,
         per_period=draw(st.none() | limit),
         first_date=draw(_dates),
@@ -74,6 +95,21 @@ any_standing = st.builds(
     st.sampled_from([False, False, True]),
     st.sampled_from([False, False, False, True]),
 )
+
+
+@st.composite
+def any_notices(draw: st.DrawFn) -> tuple[Notice, ...]:
+    days = st.dates(date(2026, 10, 28), date(2027, 2, 4)).map(date.isoformat)
+    sent = st.tuples(days, st.integers(utc("2026-10-28T00:00"), utc("2027-02-01T00:00")))
+    amounts = st.sampled_from([(1_000, "usd")] * 4 + [(1_001, "usd"), (1_000, "jpy")])
+    return tuple(
+        a_notice(day, at, amount=amount, currency=currency, number=number)
+        for number, ((day, at), (amount, currency)) in enumerate(
+            draw(st.lists(st.tuples(sent, amounts), max_size=8)), start=1
+        )
+    )
+
+
 any_usage = st.builds(
     Usage,
     st.dictionaries(_keys, st.integers(0, 7_000), max_size=6),
@@ -81,8 +117,16 @@ any_usage = st.builds(
     st.dictionaries(_keys, st.integers(8, 11), max_size=6),
     st.none() | st.sampled_from([date(2026, 1, 31), date(2026, 11, 20)]),
     st.sampled_from([None, None, None, Reason.IN_PROGRESS, Reason.ALREADY_CHARGED]),
+    any_notices(),
 )
-any_own = st.builds(Own, st.none() | _keys, st.none() | _keys, st.sampled_from([1, 2, 9, 10]))
+any_own = st.builds(
+    Own,
+    st.none() | _keys,
+    st.none() | _keys,
+    st.sampled_from([1, 2, 9, 10]),
+    st.booleans(),
+    st.none() | st.dates(date(2026, 11, 20), date(2027, 2, 1)),
+)
 any_request = st.builds(
     ChargeRequest,
     st.sampled_from([1, 1_000, 1_000, 1_000, 4_999, 5_001]),
@@ -95,6 +139,8 @@ hopeful_usage = st.builds(
     st.frozensets(_keys, min_size=2, max_size=20),
     st.dictionaries(_keys, st.integers(8, 11), min_size=2, max_size=20),
     st.none() | st.sampled_from([date(2026, 1, 28), date(2026, 11, 20)]),
+    st.none(),
+    any_notices(),
 )
 """With a request of 1,000, only time stands in the way."""
 any_now = st.integers(utc("2026-10-30T00:00"), utc("2027-02-02T00:00"))

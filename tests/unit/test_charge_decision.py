@@ -29,6 +29,7 @@ from tests.unit.charging import (
     NOW,
     ONE_TIME,
     WEEKLY,
+    a_notice,
     any_now,
     any_request,
     any_standing,
@@ -102,6 +103,11 @@ CASES: dict[str, tuple[Reason, dict[str, Any], str | None]] = {
     ),
     "end": (Reason.AFTER_END, {"agreed": terms(last_date="2026-11-26")}, None),
     "notice": (Reason.NOTICE_REQUIRED, {"agreed": terms(notice_hours=24)}, None),
+    "notice for another day": (
+        Reason.NOTICE_REQUIRED,
+        {"agreed": terms(notice_hours=24), "usage": Usage(notices=(a_notice("2026-11-29", NOW - 1),))},
+        "2026-11-29T00:00",
+    ),
     "in progress": (Reason.IN_PROGRESS, {"usage": Usage(reference=Reason.IN_PROGRESS)}, None),
     "charged": (Reason.ALREADY_CHARGED, {"usage": Usage(reference=Reason.ALREADY_CHARGED)}, None),
     "declines": (Reason.TOO_MANY_ATTEMPTS, {"usage": TODAY}, "2026-11-28T00:00"),
@@ -124,7 +130,6 @@ def test_every_reason_is_reached() -> None:
 def test_all_reasons_are_named_in_one_order() -> None:
     agreed = terms(
         MONTHLY,
-        amount=999,
         notice_hours=1,
         per_period=A_MONTH,
         last_date="2026-11-01",
@@ -140,6 +145,7 @@ def test_all_reasons_are_named_in_one_order() -> None:
     decision = decided(agreed, usage, ChargeRequest(5_001, "usd"), standing)
     never_together = {
         Reason.MANDATE_NOT_ACTIVE,
+        Reason.AMOUNT_NOT_AGREED,  # a fixed amount needs no notice
         Reason.CURRENCY_NOT_AGREED,
         Reason.ONE_TIME_ALREADY_USED,
         Reason.BEFORE_START,
@@ -288,7 +294,7 @@ def test_the_earliest_instant_is_exact_where_only_time_is_in_the_way() -> None:
     @given(any_terms(), hopeful_usage, any_now)
     def tried(agreed: Terms, usage: Usage, now: int) -> None:
         nonlocal waited
-        waited += later(ACTIVE, replace(agreed, notice_hours=None), usage, REQUEST, now)
+        waited += later(ACTIVE, agreed, usage, REQUEST, now)
 
     tried()
     assert waited > 10

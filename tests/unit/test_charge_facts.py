@@ -3,6 +3,8 @@
 import itertools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -44,6 +46,7 @@ from mandates.core.charging.ids import (
     is_idempotency_key,
     mandate_id_of_charge,
 )
+from mandates.core.charging.notice import NoticeKey
 from mandates.core.facts import NO_FACTS, merge, to_plain
 from mandates.core.ids import is_mandate_id
 from tests.unit.laws import law
@@ -237,6 +240,19 @@ def test_a_reservation_takes_room_and_a_cancellation_frees_it() -> None:
     attempted = of(RESERVED, begun(1), ending(EndReason.OVERDUE))
     assert room_change(of(RESERVED, begun(1)), attempted) == RoomChange(None, None, late=False)
     assert room_change(attempted, merge(attempted, [CANCELED])) == RoomChange(HELD, None, late=False)
+
+
+def test_the_notice_is_held_and_freed_with_the_rest() -> None:
+    """And stays that of the reservation in another period."""
+    noticed = replace(RESERVED, detail={**RESERVED.detail, "notice": "ntc_1", "notice_day": "2026-11-27"})
+    held = replace(HELD, notice=NoticeKey(date(2026, 11, 27), "ntc_1"))
+    assert room_change(of(), of(noticed)) == RoomChange(None, held, late=False)
+    attempted = of(noticed, begun(1), begun(2, "2026-12-01"))
+    assert room(attempted) == replace(held, period="2026-12-01")
+    assert room(of(noticed, ending(EndReason.NOT_PERMITTED))) is None
+    given_up = of(noticed, begun(1), CANCELED)
+    late = room_change(given_up, merge(given_up, [told(SUCCEEDED, 1)]))
+    assert late == RoomChange(None, held, late=True)
 
 
 @pytest.mark.parametrize(

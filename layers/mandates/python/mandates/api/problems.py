@@ -21,6 +21,8 @@ STATUSES: Mapping[type[errors.MandatesError], HTTPStatus] = {
     errors.CustomerRequired: HTTPStatus.CONFLICT,
     errors.CustomerAlreadyLinked: HTTPStatus.CONFLICT,
     errors.ChargeRefused: HTTPStatus.CONFLICT,
+    errors.NoticeRefused: HTTPStatus.CONFLICT,
+    errors.NoticeTooLate: HTTPStatus.CONFLICT,
     errors.RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.ConsentRequired: HTTPStatus.UNPROCESSABLE_ENTITY,

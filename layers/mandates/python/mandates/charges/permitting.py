@@ -7,7 +7,7 @@ from mandates.charges.ending import end
 from mandates.charges.standing import Situation, situation_of
 from mandates.core.charging.charge import room
 from mandates.core.charging.decision import ChargeRequest, Decision, Own, put_off_until
-from mandates.core.charging.facts import EndReason, counted_attempts
+from mandates.core.charging.facts import EndReason, counted_attempts, newest_attempt
 from mandates.core.charging.head import Charge
 from mandates.core.charging.reasons import Reason
 from mandates.core.charging.steps import not_before
@@ -66,6 +66,8 @@ def _request(charge: Charge, repeated: bool) -> ChargeRequest:
         period=held.period if held else None,
         window=held.window if held else None,
         attempts=counted - 1 if repeated else counted,
+        begun=newest_attempt(charge.facts) > 0,
+        noticed=held.notice.day if held and held.notice else None,
     )
     return ChargeRequest(charge.amount, charge.currency, own)
 

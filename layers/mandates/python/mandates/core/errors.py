@@ -127,6 +127,25 @@ class KeyReused(MandatesError):
     code = "idempotency_key_reused"
 
 
+class NoticeRefused(MandatesError):
+    """The mandate would never permit a charge under the notice. Nothing was recorded.
+
+    `extra`: `reasons` (words, as those of ChargeRefused) and `currency` (that of the terms).
+    """
+
+    code = "notice_refused"
+
+
+class NoticeTooLate(MandatesError):
+    """The day of the notice ends before the promised hours have passed. Nothing was recorded.
+
+    `extra`: `earliest_date` (ISO 8601), the first day that a notice recorded now can be for; None if there is
+    none.
+    """
+
+    code = "notice_too_late"
+
+
 class Busy(MandatesError):
     """Others kept changing the same thing, and nothing was done. Or the tables failed while a charge was
     made: then the same request, under the same key, finds the charge or makes it."""

@@ -1,6 +1,7 @@
 """A charge's status, who holds room, and when somebody looks again: pure functions of its facts."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from mandates.core.charging.decision import MOST_ATTEMPTS
@@ -17,6 +18,7 @@ from mandates.core.charging.facts import (
     of_attempt,
     succeeded_attempt,
 )
+from mandates.core.charging.notice import NoticeKey
 
 
 class ChargeStatus(StrEnum):
@@ -90,16 +92,18 @@ def _ended(ending: ChargeFact | None) -> ChargeStatus:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a charge holds: `amount` minor units of the period, and the window. The keys are those of Span."""
+    """What a charge holds: `amount` minor units of the period, the window, and the notice. The keys of period
+    and window are those of Span."""
 
     amount: int
     period: str | None
     window: str | None
+    notice: NoticeKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RoomChange:
-    """What a write does to the items of period and window.
+    """What a write does to the items of period, window and notice.
 
     `late`: the money was taken where room was no longer held. It counts all the same, even above the limit,
     and raises an alarm.
@@ -113,8 +117,8 @@ class RoomChange:
 def room(facts: ChargeFacts) -> Room | None:
     """What the charge holds now; None if nothing.
 
-    An attempt counts in the period in which it was begun, and the window stays that of the reservation: a
-    weekly charge that is retried for days must not block the next week.
+    An attempt counts in the period in which it was begun. The window and the notice stay those of the
+    reservation: a weekly charge that is retried for days must not block the next week.
     """
     reserved = facts.get(ChargeKind.RESERVED)
     if reserved is None or charge_status(facts) not in HOLD_ROOM:
@@ -122,7 +126,8 @@ def room(facts: ChargeFacts) -> Room | None:
     counts = succeeded_attempt(facts) or newest_attempt(facts)
     begun = of_attempt(facts, ChargeKind.ATTEMPT_BEGUN, counts) or reserved
     said = reserved.detail
-    return Room(int(said["amount"]), begun.detail.get("period"), said.get("window"))
+    notice = NoticeKey(date.fromisoformat(said["notice_day"]), said["notice"]) if said.get("notice") else None
+    return Room(int(said["amount"]), begun.detail.get("period"), said.get("window"), notice)
 
 
 def room_change(before: ChargeFacts, after: ChargeFacts) -> RoomChange:

@@ -20,6 +20,7 @@ from mandates.core.charging.calendar import (
     start_of_day,
     window,
 )
+from mandates.core.charging.notice import Cover, Notice, cover, cover_of_day, needs_notice
 from mandates.core.charging.reasons import Reason
 from mandates.core.currencies import CURRENCIES, is_amount
 from mandates.core.mandate import Status
@@ -53,12 +54,15 @@ class Own:
     """What the charge itself holds when another of its attempts is decided on. It does not stand in its own
     way: its amount is taken out of `period`, and it stays in the window of its first attempt.
 
-    `attempts` is how many count so far.
+    `attempts` is how many count so far, `begun` whether any was begun. `noticed` is the local day of the
+    notice that it has.
     """
 
     period: str | None
     window: str | None
     attempts: int
+    begun: bool = False
+    noticed: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,8 @@ class Usage:
     `used`: minor units by the key of a period. `windows`: the keys of those that another charge has.
     `declines`: declined attempts by local day. `anchor`: the local day that windows count from, once the
     first reservation has frozen it. `reference`: why the request's reference is taken (`in_progress` or
-    `already_charged`); None if it is free, or if only the charge itself has it.
+    `already_charged`); None if it is free, or if only the charge itself has it. `notices`: those that no
+    charge has, for the current local day and later ones.
     """
 
     used: Mapping[str, int] = field(default_factory=dict)
@@ -92,11 +97,13 @@ class Usage:
     declines: Mapping[str, int] = field(default_factory=dict)
     anchor: date | None = None
     reference: Reason | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`period`, `window` and `day` are those that an attempt begun now would count in.
+    """`period`, `window` and `day` are those that an attempt begun now would count in. `notice` is the one
+    that a reservation uses: of those that cover it now, the one recorded first.
 
     `left` is what is left of the period in minor units, before this charge; None without such a limit.
     `earliest` is the first instant (epoch seconds), not before now, at which the charge would be permitted
@@ -110,6 +117,7 @@ class Decision:
     left: int | None
     earliest: int | None
     anchor: date | None
+    notice: Notice | None = None
 
     @property
     def permitted(self) -> bool:
@@ -139,6 +147,7 @@ def decide(standing: Standing, terms: Terms, usage: Usage, request: ChargeReques
         left=left,
         earliest=_earliest(question, now),
         anchor=question.anchor,
+        notice=question.notice(now),
     )
 
 
@@ -174,6 +183,7 @@ class _Question:
             **dict.fromkeys(self._of_mandate(), NEVER),
             **dict.fromkeys(self._of_amount(), NEVER),
             **dict(self._of_time(instant)),
+            **dict(self._of_notice(instant)),
             **dict(self._of_use(instant)),
         }
 
@@ -196,6 +206,21 @@ class _Question:
         used, own = self.usage.used.get(period.key, 0), self.request.own
         return used - self.request.amount if own and own.period == period.key else used
 
+    def notice(self, instant: int) -> Notice | None:
+        """The one that a reservation at the instant uses; None if there is none, or none is needed."""
+        covering = [notice for notice, of_notice in self._notices() if instant in of_notice]
+        return min(covering, key=lambda notice: notice.number, default=None)
+
+    def _notices(self) -> Iterator[tuple[Notice, Cover]]:
+        """Those that a reservation may use at some time."""
+        if not needs_notice(self.terms) or self.request.own:
+            return
+        for notice in self.usage.notices:
+            of_notice = cover(notice.day, notice.known_from, self.terms)
+            said = (notice.amount, notice.currency)
+            if said == (self.request.amount, self.request.currency) and not of_notice.is_empty:
+                yield notice, of_notice
+
     def _of_mandate(self) -> Iterator[Reason]:
         standing = self.standing
         if standing.status is Status.REVOKED:
@@ -206,8 +231,6 @@ class _Question:
             yield Reason.RETURN_NOT_SEEN
         if standing.paused:
             yield Reason.CHARGING_PAUSED
-        if self.terms.notice_hours is not None:  # until notices can be recorded
-            yield Reason.NOTICE_REQUIRED
         if self.usage.reference:
             yield self.usage.reference
 
@@ -231,6 +254,18 @@ class _Question:
             end = end_of_day(date.fromisoformat(limits.last_date), self.zone)
             if end is not None and instant >= end:
                 yield Reason.AFTER_END, NEVER
+
+    def _of_notice(self, instant: int) -> Iterator[tuple[Reason, int | None]]:
+        """A charge is covered for good once its first attempt was begun on the day of its notice."""
+        own = self.request.own
+        if not needs_notice(self.terms) or (own and own.begun):
+            return
+        covers = [of_notice for _, of_notice in self._notices()]
+        if own and own.noticed:
+            covers = [cover_of_day(own.noticed, self.terms)]
+        if not any(instant in one for one in covers):
+            later = [one.start for one in covers if one.start > instant]
+            yield Reason.NOTICE_REQUIRED, min(later, default=NEVER)
 
     def _of_use(self, instant: int) -> Iterator[tuple[Reason, int | None]]:
         limit, period = self.terms.limits.per_period, self.period(instant)

@@ -18,7 +18,8 @@ class ChargeKind(StrEnum):
     """The kinds of fact. The value is what is stored and hashed: never change one."""
 
     RESERVED = "reserved"
-    """Room is held. Detail: `amount`, `currency`, `charge_by`; `period` and `window`, if there are such."""
+    """Room is held. Detail: `amount`, `currency`, `charge_by`; `period` and `window`, if there are such;
+    `notice` and `notice_day`, if it needs one: the notice's id and local day."""
     INTENT_CREATED = "intent_created"
     """Id: `payment_intent`."""
     ATTEMPT_BEGUN = "attempt_begun"
