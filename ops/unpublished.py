@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from mandates.core.formats import NewerFormat
 from mandates.core.messages import UNPUBLISHED
 from mandates.core.work_messages import RELEASE
+from mandates.ledger.mandate_chains import MandateChains
 from mandates.ledger.publishing import Publisher
 from mandates.ledger.stream import ENTRY_PREFIX, Added, added_entries
 from mandates.runtime.queues import Queue
@@ -89,7 +90,9 @@ def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
 def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
     """Publish each, then delete its message: a crash in between publishes it twice. 1 if any stays."""
     url, sqs = stack.output("UnpublishedEntriesUrl"), queues.client()
-    publisher = Publisher(boto3.client("events"), stack.output("OutwardBusName"), Queue(sqs, url))
+    publisher = Publisher(
+        MandateChains(), boto3.client("events"), stack.output("OutwardBusName"), Queue(sqs, url)
+    )
     work = Queue(sqs, stack.output("StripeWorkQueueUrl"))
     table = stack.output("MandatesTable")
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from mandates.core.ledger import Entry
-from mandates.core.outward import EventType, outward_event
-from mandates.ledger.publishing import Publisher, Refused
-from mandates.ledger.stream import added_entries
+from mandates.core.outward import EventType, OutwardEvent
+from mandates.ledger.consuming import Metrics, consume
+from mandates.ledger.mandate_chains import MandateChains
+from mandates.ledger.publishing import Publisher
 from mandates.runtime import aws, settings
 from mandates.runtime.queues import Queue
-from mandates.runtime.telemetry import correlated, count, instrumented, logger
+from mandates.runtime.telemetry import instrumented
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -27,8 +27,19 @@ COUNTED: Mapping[str, str] = {
     EventType.WITHDRAWN: "MandatesWithdrawn",
 }
 
+
+def counted(event: OutwardEvent) -> str | None:
+    """A withdrawn mandate's further entries that withdraw nothing are not counted."""
+    return COUNTED.get(event.type) if event.detail.get("reasons", True) else None
+
+
+METRICS = Metrics(
+    published="EntriesPublished", delayed="EntriesDelayed", set_aside="EntriesSetAside", told=counted
+)
+
 configured = settings.read_settings(Settings, os.environ)
 publisher = Publisher(
+    MandateChains(),
     aws.client("events"),
     configured.event_bus_name,
     Queue(aws.client("sqs"), configured.unpublished_entries_url),
@@ -37,34 +48,4 @@ publisher = Publisher(
 
 @instrumented
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    outcome = publisher.publish(added_entries(event["Records"]))
-    for entry in outcome.published:
-        report(entry)
-    for refused in outcome.set_aside:
-        report_set_aside(refused)
-    if outcome.resume_at is None:
-        return {"batchItemFailures": []}
-    count("EntriesDelayed")
-    logger.warning(
-        "entries not published yet", extra={"resume_at": outcome.resume_at}, exc_info=outcome.error
-    )
-    return {"batchItemFailures": [{"itemIdentifier": outcome.resume_at}]}
-
-
-def report(entry: Entry) -> None:
-    """Log the line that connects an event with a mandate, and count what happened to the mandate.
-
-    A withdrawn mandate's further entries that withdraw nothing are not counted.
-    """
-    event = outward_event(entry)
-    with correlated(mandate_id=entry.mandate_id, event_id=entry.source):
-        logger.info("entry published", extra={"ledger_number": entry.number, "told": event.type})
-    count("EntriesPublished")
-    if event.type in COUNTED and event.detail.get("reasons", True):
-        count(COUNTED[event.type])
-
-
-def report_set_aside(refused: Refused) -> None:
-    with correlated(mandate_id=refused.added.mandate_id):
-        logger.error("entry set aside", extra={"record": refused.added.record, "code": refused.code})
-    count("EntriesSetAside")
+    return consume(event["Records"], publisher, METRICS)

@@ -70,15 +70,16 @@ UNKNOWN_MANDATE = {
 
 
 def named_in(source: str) -> set[str]:
-    """The names given to `count` and `measure`, as far as they are written out."""
-    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and node.args]
-    return {
-        str(call.args[0].value)
-        for call in calls
-        if isinstance(call.func, ast.Name)
-        and call.func.id in {"count", "measure"}
-        and isinstance(call.args[0], ast.Constant)
-    }
+    """The names given to `count`, `measure` and `Metrics`, as far as they are written out."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    named: list[ast.expr] = []
+    for call in calls:
+        match call.func:
+            case ast.Name("count" | "measure"):
+                named += call.args[:1]
+            case ast.Name("Metrics"):
+                named += [keyword.value for keyword in call.keywords]
+    return {str(name.value) for name in named if isinstance(name, ast.Constant)}
 
 
 def emitted() -> set[str]:

@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator, FormatChecker
 from mandates.core.ledger import first_broken
 from mandates.core.outward import SOURCE
 from mandates.ledger import publishing
-from mandates.ledger.stream import entry_in
+from mandates.ledger.mandate_chains import MandateChains
+from mandates.ledger.stream import added_entries, entry_in
 from mandates.runtime.queues import Queue
 from mandates.store.mandates import read_ledger
 from tests.component.world import ROOT, World, metrics
@@ -152,7 +153,7 @@ def publish_with(world: World, events: Any, unpublished: Queue | None = None) ->
     """Another client for the bus, and perhaps another queue for what is set aside."""
     function = world.function("publish_changes")
     aside = unpublished or Queue(boto3.client("sqs"), function.configured.unpublished_entries_url)
-    publisher = publishing.Publisher(events, function.configured.event_bus_name, aside)
+    publisher = publishing.Publisher(MandateChains(), events, function.configured.event_bus_name, aside)
     world.monkeypatch.setattr(function, "publisher", publisher)
 
 
@@ -241,8 +242,9 @@ def test_a_call_takes_ten(bus: World) -> None:
 
 
 def test_a_call_is_no_larger_than_eventbridge_takes(bus: World) -> None:
-    one = publishing.size_of(publishing.event_for(entry_in(entry("a", 1))))
-    bus.monkeypatch.setattr(publishing, "MAX_BYTES_PER_CALL", 3 * one)
+    added = added_entries(stream_event([entry("a", 1)])["Records"])
+    one = MandateChains().reader(added)(added[0])
+    bus.monkeypatch.setattr(publishing, "MAX_BYTES_PER_CALL", 3 * publishing.size_of(one.as_put))
     publish(bus, [entry(letter, 1) for letter in "abcdefg"])
     assert [len(call["Entries"]) for call in put_calls(bus)] == [3, 3, 1]
 

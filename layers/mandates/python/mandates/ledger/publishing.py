@@ -1,10 +1,11 @@
-"""Publishes every ledger entry from the mandates table's stream on the bus: at least once, in order per
-mandate.
+"""Publishes every entry from a table's stream on the bus: at least once, in order per chain.
+
+A chain is a mandate's ledger or a charge's entries; what differs between them is `Chains`.
 
 A stream has writes in their order, but the writes of one transaction in any order
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html). The events of one
-PutEvents call succeed or fail separately. So a batch is sorted by ledger number within each mandate, and no
-call carries two entries of one mandate. After a temporary failure nothing more is sent: Lambda delivers again
+PutEvents call succeed or fail separately. So a batch is sorted by number within each chain, and no call
+carries two entries of one chain. After a temporary failure nothing more is sent: Lambda delivers again
 whatever follows the first unpublished entry.
 
 A permanent failure does not block later entries. An entry that can't be read, or that the bus refuses for its
@@ -12,15 +13,14 @@ content, is set aside in a queue for an operator (`python -m ops unpublished`), 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from mandates.core.formats import NewerFormat
-from mandates.core.ledger import Entry
 from mandates.core.messages import UNPUBLISHED
-from mandates.core.outward import SOURCE, outward_event
-from mandates.ledger.stream import Added, entry_in, must_be_readable
+from mandates.core.outward import SOURCE, OutwardEvent
+from mandates.ledger.stream import Added
 from mandates.runtime import aws
 from mandates.runtime.queues import Queue
 
@@ -71,12 +71,45 @@ class NotSetAside(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class StreamRecord:
-    """A ledger entry with its event, and its place in the stream."""
+class Publication:
+    """An entry with the event it makes.
+
+    `chain` and `number` are its chain's id and its place in it, `recorded_at` and `source` its own.
+    """
 
     added: Added
-    entry: Entry
-    event: Mapping[str, str]
+    chain: str
+    number: int
+    recorded_at: str
+    source: str
+    event: OutwardEvent
+
+    @property
+    def as_put(self) -> dict[str, str]:
+        """As PutEvents wants it. `Time` is when the entry was recorded, not when it got here."""
+        return {
+            "Source": SOURCE,
+            "DetailType": self.event.type,
+            "Time": self.recorded_at,
+            "Detail": json.dumps(self.event.detail, separators=(",", ":")),
+        }
+
+
+type Reader = Callable[[Added], Publication]
+
+
+class Chains(Protocol):
+    """The chains of one table."""
+
+    def chain_of(self, added: Added) -> str:
+        """The id of the chain whose order the entry keeps, without reading the entry."""
+
+    def reader(self, added: Sequence[Added]) -> Reader:
+        """Reads what the events of these entries need beside them, and returns what makes each event.
+
+        It raises if that can't be read for now. What it returns raises NewerFormat for an entry that waits
+        for a later release, and anything else for one that can never be read.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +134,19 @@ class Refused:
 
 
 @dataclass(slots=True)
+class Read:
+    """What can be published, what can never be read, and what made the rest wait."""
+
+    readable: list[Publication] = field(default_factory=list)
+    unreadable: list[Refused] = field(default_factory=list)
+    newer: NewerFormat | None = None
+
+
+@dataclass(slots=True)
 class Sent:
     """What became of the entries: accepted, or refused permanently; and what stopped all others."""
 
-    accepted: list[StreamRecord] = field(default_factory=list)
+    accepted: list[Publication] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     error: Exception | None = None
 
@@ -116,7 +158,7 @@ class Sent:
     @property
     def done_with(self) -> set[str]:
         """The sequence numbers."""
-        added = [record.added for record in self.accepted] + [refused.added for refused in self.refused]
+        added = [one.added for one in self.accepted] + [refused.added for refused in self.refused]
         return {one.sequence_number for one in added}
 
 
@@ -127,15 +169,16 @@ class Outcome:
     `error` is what stopped it.
     """
 
-    published: Sequence[Entry]
+    published: Sequence[Publication]
     set_aside: Sequence[Refused] = ()
     resume_at: str | None = None
     error: Exception | None = None
 
 
 class Publisher:
-    def __init__(self, events: Any, bus: str, unpublished: Queue) -> None:
+    def __init__(self, chains: Chains, events: Any, bus: str, unpublished: Queue) -> None:
         """`events` is a botocore client; `unpublished` is where entries are set aside."""
+        self._chains = chains
         self._events = events
         self._bus = bus
         self._unpublished = unpublished
@@ -150,32 +193,50 @@ class Publisher:
         done = sent.done_with
         resume_at = _first(one for one in added if one.sequence_number not in done)
         aside = [one for one in sent.refused if resume_at is None or _is_before(one.added, resume_at)]
-        published = [record.entry for record in sent.accepted]
         try:
             self._set_aside(aside)
         except Exception as error:  # whatever it was, what is published stays published
-            return Outcome(published, (), _first(one.added for one in aside), error)
-        return Outcome(published, aside, resume_at, sent.error)
+            return Outcome(sent.accepted, (), _first(one.added for one in aside), error)
+        return Outcome(sent.accepted, aside, resume_at, sent.error)
 
     def send(self, added: Iterable[Added]) -> Sent:
         """Send entries to the bus, and set nothing aside.
 
         An entry of a newer format is not refused permanently, but waits for a release that can read it.
         """
-        known, newer = before_any_newer(added)
-        records, unreadable = readable(known)
-        sent = Sent(refused=unreadable)
-        for call in calls(in_ledger_order(records)):
+        try:
+            found = self._read(list(added))
+        except Exception as error:  # whatever it was, Lambda delivers all again
+            return Sent(error=error)
+        sent = Sent(refused=found.unreadable)
+        for call in calls(in_order(found.readable)):
             sent.add(self._put(call))
             if sent.error:
                 break
-        sent.error = sent.error or newer
+        sent.error = sent.error or found.newer
         return sent
 
-    def _put(self, call: Sequence[StreamRecord]) -> Sent:
+    def _read(self, added: Sequence[Added]) -> Read:
+        """Stops before the first entry of a chain that has one of a newer format: none may overtake it."""
+        reader = self._chains.reader(added)
+        results = [(one, self._chains.chain_of(one), _read(one, reader)) for one in added]
+        newer = {chain: result for _, chain, result in results if isinstance(result, NewerFormat)}
+        read = Read()
+        for _, chain, result in results:
+            if chain in newer:
+                read.newer = newer[chain]
+                break
+            match result:
+                case Publication():
+                    read.readable.append(result)
+                case Refused():
+                    read.unreadable.append(result)
+        return read
+
+    def _put(self, call: Sequence[Publication]) -> Sent:
         try:
             answer = self._events.put_events(
-                Entries=[{**record.event, "EventBusName": self._bus} for record in call]
+                Entries=[{**one.as_put, "EventBusName": self._bus} for one in call]
             )
             return _told(call, answer["Entries"])
         except Exception as error:
@@ -186,11 +247,11 @@ class Publisher:
                 return Sent(refused=[Refused(call[0].added, code, str(error))])
         return self._put_each(call)
 
-    def _put_each(self, call: Sequence[StreamRecord]) -> Sent:
+    def _put_each(self, call: Sequence[Publication]) -> Sent:
         """One of the entries caused the refusal of the call, which did not say which one."""
         sent = Sent()
-        for record in call:
-            sent.add(self._put([record]))
+        for one in call:
+            sent.add(self._put([one]))
             if sent.error:
                 break
         return sent
@@ -201,15 +262,15 @@ class Publisher:
             raise NotSetAside(f"{taken} of {len(refused)} were")
 
 
-def _told(call: Sequence[StreamRecord], results: Sequence[Mapping[str, str]]) -> Sent:
+def _told(call: Sequence[Publication], results: Sequence[Mapping[str, str]]) -> Sent:
     """What the bus said about each entry."""
     sent, waiting = Sent(), set()
-    for record, result in zip(call, results, strict=True):
+    for one, result in zip(call, results, strict=True):
         code = result.get("ErrorCode")
         if not code:
-            sent.accepted.append(record)
+            sent.accepted.append(one)
         elif code in ENTRY_REFUSED:
-            sent.refused.append(Refused(record.added, code, result.get("ErrorMessage", "")))
+            sent.refused.append(Refused(one.added, code, result.get("ErrorMessage", "")))
         else:
             waiting.add(code)
     if waiting:
@@ -225,73 +286,38 @@ def _is_before(added: Added, sequence_number: str) -> bool:
     return int(added.sequence_number) < int(sequence_number)
 
 
-def before_any_newer(added: Iterable[Added]) -> tuple[list[Added], NewerFormat | None]:
-    """The entries before a mandate's first entry of a newer format: none may overtake it."""
-    entries = list(added)
-    newer = {one.mandate_id: error for one in entries if (error := _newer(one))}
-    for at, one in enumerate(entries):
-        if one.mandate_id in newer:
-            return entries[:at], newer[one.mandate_id]
-    return entries, None
-
-
-def _newer(one: Added) -> NewerFormat | None:
+def _read(one: Added, reader: Reader) -> Publication | Refused | NewerFormat:
     try:
-        must_be_readable(one.image)
+        return reader(one)
     except NewerFormat as newer:
         return newer
-    except (KeyError, ValueError, TypeError):  # `readable` reports it
-        return None
-    return None
+    except Exception as error:  # our bug, and permanent; its text could quote the entry
+        return Refused(one, UNREADABLE, type(error).__name__)
 
 
-def readable(added: Iterable[Added]) -> tuple[list[StreamRecord], list[Refused]]:
-    """Entries with their events, and those that can't be read or published: our bug, and permanent."""
-    records: list[StreamRecord] = []
-    unreadable: list[Refused] = []
-    for one in added:
-        try:
-            entry = entry_in(one.image)
-            records.append(StreamRecord(one, entry, event_for(entry)))
-        except Exception as error:  # its text could quote the entry
-            unreadable.append(Refused(one, UNREADABLE, type(error).__name__))
-    return records, unreadable
-
-
-def in_ledger_order(records: Iterable[StreamRecord]) -> list[StreamRecord]:
-    """Lower numbers first, so each mandate's entries are in order. A stream keeps the order of the changes of
+def in_order(publications: Iterable[Publication]) -> list[Publication]:
+    """Lower numbers first, so each chain's entries are in order. A stream keeps the order of the changes of
     one item, but each entry is an item of its own."""
-    return sorted(records, key=lambda record: record.entry.number)
+    return sorted(publications, key=lambda one: one.number)
 
 
-def calls(records: Iterable[StreamRecord]) -> Iterator[list[StreamRecord]]:
-    """The records, split into what one PutEvents call may carry: never two entries of one mandate."""
-    call: list[StreamRecord] = []
+def calls(publications: Iterable[Publication]) -> Iterator[list[Publication]]:
+    """Split into what one PutEvents call may carry: never two entries of one chain."""
+    call: list[Publication] = []
     size = 0
-    for record in records:
-        bytes_more = size_of(record.event)
+    for one in publications:
+        bytes_more = size_of(one.as_put)
         if call and (
             len(call) == MAX_EVENTS_PER_CALL
             or size + bytes_more > MAX_BYTES_PER_CALL
-            or record.entry.mandate_id in {other.entry.mandate_id for other in call}
+            or one.chain in {other.chain for other in call}
         ):
             yield call
             call, size = [], 0
-        call.append(record)
+        call.append(one)
         size += bytes_more
     if call:
         yield call
-
-
-def event_for(entry: Entry) -> dict[str, str]:
-    """The entry as PutEvents wants it. `Time` is when the entry was recorded, not when it got here."""
-    event = outward_event(entry)
-    return {
-        "Source": SOURCE,
-        "DetailType": event.type,
-        "Time": entry.recorded_at,
-        "Detail": json.dumps(event.detail, separators=(",", ":")),
-    }
 
 
 def size_of(event: Mapping[str, str]) -> int:

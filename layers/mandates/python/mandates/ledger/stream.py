@@ -1,7 +1,7 @@
-"""The mandates table's stream: ledger entries as they are added.
+"""A table's stream: the entries of chains as they are added.
 
-Two functions read it independently (`publish_changes`, `queue_withdrawals`). DynamoDB allows no more:
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
+Two functions read that of the mandates table independently (`publish_changes`, `queue_withdrawals`). DynamoDB
+allows no more: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
 """
 
 import json
@@ -14,7 +14,7 @@ from mandates.core.ledger import FORMAT, Entry
 from mandates.core.mandate import Status
 
 ENTRY_PREFIX = "entry#"
-"""The prefix of a ledger entry's sort key. The event source mappings filter by it, too."""
+"""The prefix of an entry's sort key, in either table. The event source mappings filter by it, too."""
 
 Image = Mapping[str, Mapping[str, str]]
 
@@ -34,7 +34,7 @@ class Added:
 
 
 def added_entries(stream_records: Iterable[Mapping[str, Any]]) -> list[Added]:
-    """The added ledger entries among the records of a stream batch."""
+    """The added entries among the records of a stream batch."""
     found: list[Added] = []
     for stream_record in stream_records:
         change = stream_record["dynamodb"]
@@ -53,8 +53,10 @@ def must_be_readable(image: Image) -> int:
 
 
 def entry_in(image: Image) -> Entry:
-    """An entry from its item, as store/tables.py lays it out. Raises NewerFormat, KeyError, TypeError or
-    ValueError."""
+    """An entry of a mandate's ledger from its item, as store/tables.py lays it out.
+
+    Raises NewerFormat, KeyError, TypeError or ValueError.
+    """
     return Entry(
         format=must_be_readable(image),
         mandate_id=image["mandate_id"]["S"],
