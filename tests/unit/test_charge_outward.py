@@ -17,8 +17,9 @@ from mandates.core.charging.change import charge_change
 from mandates.core.charging.charge import FINAL, ChargeStatus
 from mandates.core.charging.facts import ChargeFact, ChargeKind, EndReason, charge_fact
 from mandates.core.charging.head import Charge
-from mandates.core.charging.outward import REASONS, ChargeEventType, charge_event, reference_sha256
+from mandates.core.charging.outward import REASONS, ChargeEventType, charge_event
 from mandates.core.clock import Instant
+from mandates.core.ledger import PersonalValue
 from mandates.core.outward import SOURCE, OutwardEvent
 from tests.unit.laws import law
 from tests.unit.test_charge_facts import (
@@ -44,14 +45,16 @@ VALIDATOR = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
 CHARGE_ID = f"chg_{'a' * 24}_{'b' * 16}"
 
 
-def new_charge(**changes: Any) -> Charge:
-    words = {"reference": "order-42", "description": "Coffee for Ann", "actor": "the-back-end"}
+def new_charge() -> Charge:
+    written = {"reference": "order-42", "description": "Coffee for Ann"}
     return Charge(
         charge_id=CHARGE_ID,
+        number=1,
         created_at="2026-11-27T12:00:00.000Z",
+        personal={name: PersonalValue(value, "00" * 32) for name, value in written.items()},
         digest="0" * 64,
+        actor="the-back-end",
         create_params={},
-        **(words | changes),
     )
 
 
@@ -160,7 +163,10 @@ def test_neither_reference_nor_description_nor_client_goes_out() -> None:
 
 
 def test_an_erased_reference_has_no_digest() -> None:
-    assert reference_sha256(None) is None
+    charge, entry = added(new_charge(), RESERVED)
+    event = charge_event(entry, replace(charge, personal={}))
+    assert event.detail["reference_sha256"] is None
+    validate(event)
 
 
 @law
