@@ -105,6 +105,21 @@ def test_nothing_is_begun_without_time_to_hear_the_answer(till: Till) -> None:
     assert till.when_due(charge_id).status is SUCCEEDED
 
 
+def test_a_charge_whose_intent_lost_its_metadata_finds_out_by_itself(till: Till) -> None:
+    """Nothing tells such an event from a stranger's at the edge, so none is queued."""
+    charge_id = till.reserve()
+    till.world.faults(SILENT)
+    with pytest.raises(StripeUnavailable):
+        till.advance(charge_id)
+    till.world.faults()
+    (succeeded,) = till.world.events("payment_intent.succeeded")
+    succeeded["data"]["object"]["metadata"] = {}
+    till.world.deliver(succeeded)
+    assert till.world.queued() == []
+    assert not till.read(charge_id).is_final
+    assert (till.to_its_end(charge_id).status, till.taken) == (SUCCEEDED, [1_000])
+
+
 # ------------------------------------------------------------------ crashes, silence and repeats
 
 

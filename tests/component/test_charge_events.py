@@ -25,7 +25,7 @@ from mandates.gateway.payment_intents import (
 from mandates.revocation.revoking import revoke
 from mandates.store.charge_items import UsageRow
 from mandates.store.charges import read_charge, read_charge_ledger
-from mandates.store.dynamodb import read_row
+from mandates.store.dynamodb import StoreError, read_row
 from mandates.store.events import Seen, seen
 from tests.component.charging import (
     CANCELED,
@@ -240,21 +240,77 @@ def test_a_quarantined_event_is_applied_once_its_charge_is_there(world: World) -
     assert now(charge).status is ChargeStatus.SUCCEEDED
 
 
-@pytest.mark.parametrize("of_another", ["mark", "no metadata", "nothing"])
-def test_somebody_elses_payment_leaves_no_record_even_if_it_was_queued(
-    world: World, charge: Charge, of_another: str
+def edited(metadata: dict[str, str], how: str) -> dict[str, str]:
+    """As somebody with access to Stripe's Dashboard can edit them."""
+    other = charge_id(f"mdt_{'x' * 24}", "of another mandate")
+    match how:
+        case "removed":
+            return {}
+        case "mark removed":
+            return {name: value for name, value in metadata.items() if name != "managed_by"}
+        case "another's mark":
+            return {**metadata, "managed_by": "another-stack"}
+        case "charge removed":
+            return {name: value for name, value in metadata.items() if name != "charge_id"}
+        case "charge edited":
+            return {**metadata, "charge_id": other}
+    raise ValueError(how)
+
+
+EDITS = ("removed", "mark removed", "another's mark", "charge removed", "charge edited")
+
+
+@pytest.mark.parametrize("how", EDITS)
+def test_of_an_intent_that_a_charge_has_recorded_edited_metadata_hide_nothing(
+    world: World, charge: Charge, how: str
 ) -> None:
+    told = charge_event(charge, SUCCEEDED)
+    told["data"]["object"]["metadata"] = edited(told["data"]["object"]["metadata"], how)
+    assert world.process([told]) == []
+    assert the_record(told).outcome == "applied"
+    assert now(charge).status is ChargeStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("how", EDITS)
+def test_an_intent_that_no_charge_has_recorded_is_a_strangers_unless_it_has_our_mark(
+    world: World, charge: Charge, how: str
+) -> None:
+    foreign = charge_event(charge, SUCCEEDED, id="pi_strangers")
+    foreign["data"]["object"]["metadata"] = edited(foreign["data"]["object"]["metadata"], how)
+    assert world.process([foreign]) == []
+    assert [record.outcome for record in seen(foreign["id"])] == (["quarantined"] if "charge" in how else [])
+    assert now(charge) == charge
+
+
+@pytest.mark.parametrize("kept", ["nothing", "no id", "an odd id"])
+def test_an_event_that_names_no_intent_is_a_strangers(world: World, charge: Charge, kept: str) -> None:
     foreign = charge_event(charge, SUCCEEDED)
-    match of_another:
-        case "mark":
-            foreign["data"]["object"]["metadata"]["managed_by"] = "another-stack"
-        case "no metadata":
-            del foreign["data"]["object"]["metadata"]
+    match kept:
         case "nothing":  # as a release kept it that did not read the type
             del foreign["data"]
+        case "no id":
+            foreign["data"] = {"object": {"object": "payment_intent"}}
+        case _:
+            foreign["data"] = {"object": {"object": "payment_intent", "id": "pi #1"}}
     assert world.process([foreign]) == []
     assert seen(foreign["id"]) == []
-    assert now(charge) == charge
+
+
+def test_while_the_recorded_intents_cant_be_read_nothing_is_called_foreign(
+    world: World, charge: Charge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stripped, plain = charge_event(charge, SUCCEEDED, metadata={}), charge_event(charge, PROCESSING)
+    applying = world.function("process_webhook").apply_events.__globals__
+    with monkeypatch.context() as out_of_reach:
+        out_of_reach.setitem(applying, "named_by_their_charges", fails)
+        assert world.process([stripped, plain]) == ["message-0"]
+    assert (seen(stripped["id"]), the_record(plain).outcome) == ([], "applied")
+    assert world.process([stripped]) == []
+    assert the_record(stripped).outcome == "applied"
+
+
+def fails(*_: Any) -> Any:
+    raise StoreError("out of reach")
 
 
 # ------------------------------------------------------------------------------------ as Stripe sends

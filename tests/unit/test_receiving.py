@@ -87,9 +87,17 @@ def test_a_body_that_was_not_signed_is_refused_before_it_is_read(endpoint: Endpo
         endpoint.post("not json", secret=OTHER)
 
 
+CHARGE_ID = f"chg_{'a' * 24}_{'b' * 16}"
+MANDATE_ID = f"mdt_{'a' * 24}"
+
+
 @pytest.mark.parametrize(
     "metadata",
-    [..., None, [], "managed_by", {}, {"managed_by": "another-stack"}, {"managed_by": [OWNER_MARK]}],
+    [
+        *(..., None, [], "managed_by", {}, {"managed_by": "another-stack"}, {"managed_by": [OWNER_MARK]}),
+        *({"charge_id": "chg_5"}, {"charge_id": [CHARGE_ID]}, {"mandate_id": "mandate-5"}),
+        {"managed_by": "another-stack", "mandate_id": MANDATE_ID, "charge_id": CHARGE_ID},
+    ],
 )
 @pytest.mark.parametrize("kind", ["payment_intent.succeeded", "payment_intent.created"])
 def test_somebody_elses_payment_has_no_message(endpoint: Endpoint, kind: str, metadata: Any) -> None:
@@ -98,6 +106,31 @@ def test_somebody_elses_payment_has_no_message(endpoint: Endpoint, kind: str, me
     assert endpoint.post(json.dumps(event)) is None
     with pytest.raises(NoMatchingSignature):
         endpoint.post(json.dumps(event), secret=OTHER)
+
+
+@pytest.mark.parametrize("metadata", [{"charge_id": CHARGE_ID}, {"mandate_id": MANDATE_ID, "managed_by": ""}])
+def test_a_payment_that_lost_our_mark_and_names_something_of_ours_has_one(
+    endpoint: Endpoint, metadata: Any
+) -> None:
+    payment = {"id": "pi_1", "object": "payment_intent", "metadata": metadata}
+    event = {"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": payment}}
+    assert endpoint.post(json.dumps(event))["id"] == "evt_1"
+
+
+@pytest.mark.parametrize(
+    ("mode", "mark", "foreign"),
+    [
+        *(("payment", "", True), ("subscription", "", True), ("payment", "another-stack", True)),
+        *(("setup", "", False), (None, "", False), ("payment", OWNER_MARK, False)),
+    ],
+)
+def test_a_strangers_session_that_takes_money_has_no_message(
+    endpoint: Endpoint, mode: str | None, mark: str, foreign: bool
+) -> None:
+    """Ours are in setup mode: https://docs.stripe.com/api/checkout/sessions/object"""
+    session = {"id": "cs_1", "object": "checkout.session", "mode": mode, "metadata": {"managed_by": mark}}
+    event = {"id": "evt_1", "type": "checkout.session.completed", "data": {"object": session}}
+    assert (endpoint.post(json.dumps(event)) is None) is foreign
 
 
 def test_a_payment_of_ours_has_one_and_so_has_whatever_is_no_payment(endpoint: Endpoint) -> None:

@@ -6,10 +6,11 @@ from itertools import chain
 
 from mandates.core.changes import EventRecord, Subject
 from mandates.core.mandate import Mandate
-from mandates.store.dynamodb import read_kinds
+from mandates.core.subjects import payment_intent_subject
+from mandates.store.dynamodb import read_kinds, read_rows
 from mandates.store.events import APPLIED
 from mandates.store.mandates import mandate_of, subject_of
-from mandates.store.tables import EventRow, HeadRow, SubjectRow
+from mandates.store.tables import EventRow, HeadRow, IntentRow, SubjectRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,13 @@ class ReadTogether:
     applied: frozenset[EventRecord]
     heads: Mapping[str, Mandate]
     subjects: Mapping[str, Subject]
+
+
+def charges_of_intents(payment_intent_ids: Iterable[str]) -> dict[str, str]:
+    """By PaymentIntent: the charge that has recorded it. One that none has is missing. Raises StoreError."""
+    subjects = {payment_intent_subject(intent): intent for intent in payment_intent_ids}
+    rows = read_rows(IntentRow, ((subject,) for subject in subjects))
+    return {subjects[row.subject]: row.charge_id for row in rows}
 
 
 def read_together(

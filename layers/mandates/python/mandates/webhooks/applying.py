@@ -26,13 +26,14 @@ from mandates.core.stripe_events.meaning import (
     Meaning,
     NotOurs,
 )
-from mandates.core.stripe_events.projection import is_foreign_payment
+from mandates.core.stripe_events.projection import has_mark
 from mandates.core.stripe_events.readers import read_event
 from mandates.ledger.contributing import contribute, withdraw_subject, work_out
 from mandates.store.batch_reads import ReadTogether, read_together
 from mandates.store.dynamodb import StoreError
 from mandates.store.events import APPLIED, IGNORED, QUARANTINED, already_applied, record_outcome
 from mandates.store.mandates import commit, read_heads, transaction_groups
+from mandates.webhooks.strangers import named_by_their_charges, nameless_payments
 
 ProjectedEvent = Mapping[str, Any]
 Results = dict[str, Exception | str]
@@ -47,9 +48,8 @@ def apply_events(
 ) -> Results:
     """Apply projected events (core/stripe_events/readers.py) and leave a record of each.
 
-    An event about somebody else's payment leaves none. It is not queued, unless by hand, or by a release that
-    did not read its type and so kept nothing of its object. If it is ours after all, reconciliation finds
-    that it has no record.
+    An event about a stranger's payment leaves none: one without our mark, whose intent no charge of ours has
+    recorded. Hardly any is queued (core/stripe_events/projection.py).
 
     An event whose result is an exception has left no record and must be delivered again.
     """
@@ -82,12 +82,20 @@ def apply_events(
 
 
 def _read(
-    events: Mapping[str, ProjectedEvent], results: Results, owner_mark: str, livemode: bool
+    events: dict[str, ProjectedEvent], results: Results, owner_mark: str, livemode: bool
 ) -> dict[str, Meaning]:
-    """What each event says, except those that need nothing more: they have their result."""
+    """What each event says, except those that need nothing more: they have their result. An event whose
+    metadata was edited is replaced by one with the metadata that we gave its intent."""
+    nameless = nameless_payments(events, owner_mark)
+    try:
+        events |= named_by_their_charges(events, nameless, owner_mark)
+    except Exception as error:  # the table is out of reach, or one of the items is unreadable
+        results |= dict.fromkeys(nameless, error)
     readings: dict[str, Meaning] = {}
     for event_id, event in events.items():
-        if is_foreign_payment(event, owner_mark):
+        if event_id in results:
+            continue
+        if event_id in nameless and not has_mark(event, owner_mark):
             results[event_id] = FOREIGN
             continue
         try:

@@ -11,6 +11,9 @@ receive_webhook loads this module and must start fast. So the module imports nei
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from mandates.core.charging.ids import CHARGE_ID
+from mandates.core.ids import is_mandate_id
+
 METADATA_MANDATE = "mandate_id"
 METADATA_OWNER_MARK = "managed_by"
 METADATA_CUSTOMER = "customer_id"
@@ -102,8 +105,6 @@ HANDLED_TYPES = tuple(sorted(event_type for kept in KEPT.values() for event_type
 
 MAX_TYPE_LENGTH = 255
 
-_PAYMENTS = "payment_intent."
-
 _MAX_VALUE_LENGTH = 500  # the longest metadata value Stripe takes, and longer than any id
 _MAX_TYPES = 20  # payment method types on one object
 
@@ -111,9 +112,8 @@ _MAX_TYPES = 20  # payment method types on one object
 def project(event: Mapping[str, Any]) -> dict[str, Any]:
     """The event with only the fields that are read. It never raises, whatever the event's shape."""
     kept = _pick(event, _ENVELOPE_FIELDS)
-    data = event.get("data")
-    subject = data.get("object") if isinstance(data, dict) else None
-    if event.get("type") in HANDLED_TYPES and isinstance(subject, dict):
+    subject = object_of(event)
+    if event.get("type") in HANDLED_TYPES and subject:
         known = KEPT.get(str(subject.get("object")), _NOTHING)
         kept |= _pick_nested(event, known.envelope)
         kept["data"] = {"object": _pick_object(subject, known.fields)}
@@ -121,19 +121,50 @@ def project(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_foreign_payment(event: Mapping[str, Any], owner_mark: str) -> bool:
-    """Whether it is about a payment that the stack with this mark did not make. It never raises.
+    """Whether its metadata shows that the stack with this mark did not make the payment. It never raises.
 
     A business takes other payments through the same account, perhaps thousands a day. Their events are only
-    counted: nobody queues or records them.
+    counted: nobody queues or records them. A payment is an intent, or a Checkout Session in another mode than
+    ours.
+
+    Somebody may have removed the mark of an intent of ours. If its charge or mandate is still named, whoever
+    applies the event looks at the intents that are ours (webhooks/strangers.py). If nothing is left, the
+    charge finds out by itself, when it is due. To look for each of thousands would cost more than it tells.
     """
-    found: Any = event
-    for name in ("data", "object", "metadata", METADATA_OWNER_MARK):
-        found = found.get(name) if isinstance(found, dict) else None
-    return str(event.get("type")).startswith(_PAYMENTS) and found != owner_mark
+    if not (is_of_payments(str(event.get("type"))) or _is_paying_session(event)):
+        return False
+    mark = metadata_of(event).get(METADATA_OWNER_MARK)
+    return mark != owner_mark and (bool(mark) or not _names_ours(metadata_of(event)))
+
+
+def has_mark(event: Mapping[str, Any], owner_mark: str) -> bool:
+    return metadata_of(event).get(METADATA_OWNER_MARK) == owner_mark
 
 
 def is_of_payments(event_type: str) -> bool:
-    return event_type.startswith(_PAYMENTS)
+    return event_type.startswith("payment_intent.")
+
+
+def _is_paying_session(event: Mapping[str, Any]) -> bool:
+    """The projection does not keep the mode, so of a queued event this is never true."""
+    subject = object_of(event)
+    return subject.get("object") == "checkout.session" and subject.get("mode") in {"payment", "subscription"}
+
+
+def _names_ours(metadata: Mapping[str, Any]) -> bool:
+    charge, mandate = metadata.get(METADATA_CHARGE), metadata.get(METADATA_MANDATE)
+    return is_mandate_id(mandate) or (isinstance(charge, str) and CHARGE_ID.fullmatch(charge) is not None)
+
+
+def metadata_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = object_of(event).get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def object_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = event.get("data")
+    subject = data.get("object") if isinstance(data, dict) else None
+    return subject if isinstance(subject, dict) else {}
 
 
 def _pick_object(subject: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
