@@ -750,8 +750,9 @@ export interface components {
             mandate_id: components["schemas"]["Id"];
             customer_id: components["schemas"]["Id"];
             status: components["schemas"]["MandateStatus"];
-            /** @description A name by which a person can recognise the saved account, in English. Amazon Pay gives no last digits. Null until set up. */
+            /** @description A name by which a person can recognise the saved account, in English. It names the card once it is known. Null until set up. */
             label: string | null;
+            funding: components["schemas"]["FundingOnceKnown"];
             created_at: components["schemas"]["Time"];
             /** @description The terms that govern the mandate for as long as it lasts. */
             terms_version: string;
@@ -776,6 +777,15 @@ export interface components {
             customer: components["schemas"]["TimeOnceKnown"];
             another: components["schemas"]["TimeOnceKnown"];
         };
+        /**
+         * @description The card behind the saved account, as Stripe told it with the newest charge that told one. Null before the first
+         *     charge, and if Stripe tells no card.
+         */
+        FundingOnceKnown: {
+            /** @description Stripe's word for it, such as `Visa`. */
+            brand: string;
+            last4: string;
+        } | null;
         /** @description Null until Stripe has reported it. */
         IdOnceKnown: string | null;
         LedgerEntry: {

@@ -15,7 +15,8 @@ Each entry matches attempts by ``payment_method`` and ``amount`` (without one, a
 them (without it, all). The first that matches decides; an attempt that none matches succeeds. The outcomes:
 
 ``succeeded``
-    The money is taken.
+    The money is taken. ``funding`` is what the charge tells of the card behind the account: "card"; "none" if
+    there is another or none; "unsaid" if the charge has no ``payment_method_details``.
 ``declined``
     402. The attempt fails and the intent waits for another one. The error has ``code``, and ``decline_code``
     and ``advice_code`` if they are given. ``charge: false``: the failure makes no charge, so the intent's
@@ -46,6 +47,7 @@ from .faults import Count, Seconds
 type Amount = Annotated[int, Meta(ge=1)]
 type Code = Annotated[str, Meta(pattern=r"^[a-z0-9_]+$")]
 type Answer = Literal["given", "lost", "server_error"]
+type Funding = Literal["card", "none", "unsaid"]
 
 DECLINED = "payment_method_provider_decline"
 
@@ -61,7 +63,7 @@ class _Scripted(Struct, frozen=True, forbid_unknown_fields=True, tag_field="outc
 
 
 class Succeeded(_Scripted, frozen=True, tag="succeeded"):
-    pass
+    funding: Funding = "card"
 
 
 class Declined(_Scripted, frozen=True, tag="declined", kw_only=True):

@@ -8,8 +8,9 @@ import pytest
 import stripe
 
 from mandates.core.charging.error_classes import CLASS_OF_CODE, ErrorClass, error_class
-from mandates.core.charging.reports import PaymentError
+from mandates.core.charging.reports import Intent, PaymentError
 from mandates.core.errors import StripeUnavailable
+from mandates.core.funding import Funding
 from mandates.gateway.client import Gateway
 from mandates.gateway.error_mapping import AnswerReplayed, KeyRefused, RequestRejected, ResourceMissing
 from mandates.gateway.payment_intents import (
@@ -306,7 +307,12 @@ def test_no_statement_descriptor_is_sent_unless_there_is_one() -> None:
 
 
 def test_an_attempt_always_names_its_payment_method_and_a_mandate_only_if_asked() -> None:
-    usual = {"payment_method": "pm_1", "off_session": True, "error_on_requires_action": True}
+    usual = {
+        "payment_method": "pm_1",
+        "off_session": True,
+        "error_on_requires_action": True,
+        "expand": ["latest_charge"],
+    }
     assert confirm_params(payment_method_id="pm_1") == usual
     assert confirm_params(payment_method_id="pm_1", stripe_mandate_id="mandate_1") == {
         **usual,
@@ -324,9 +330,53 @@ def test_stored_parameters_are_sent_as_they_are() -> None:
         (
             "POST",
             "/payment_intents/pi_1/confirm",
-            "payment_method=pm_1&off_session=true&error_on_requires_action=true",
+            "payment_method=pm_1&off_session=true&error_on_requires_action=true&expand[0]=latest_charge",
         ),
     ]
+
+
+# --------------------------------------------------------------------------- the card that was charged
+
+
+def charged(status: str, charge: Any) -> Intent:
+    answer = {**INTENT, "status": status, "amount_received": 4200, "latest_charge": charge}
+    return gateway_on(Answers((200, answer))).payment_intents.retrieve("pi_1")
+
+
+CHARGE = {
+    "id": "py_1",
+    "object": "charge",
+    "payment_method_details": {
+        "type": "amazon_pay",
+        "amazon_pay": {"funding": {"type": "card", "card": {"brand": "Visa", "last4": "4242"}}},
+    },
+}
+
+
+def test_an_intent_that_succeeded_tells_the_card() -> None:
+    done = charged("succeeded", CHARGE)
+    assert (done.latest_charge, done.funding) == ("py_1", Funding("Visa", "4242"))
+
+
+@pytest.mark.parametrize(
+    ("status", "charge"),
+    [
+        ("requires_payment_method", CHARGE),
+        ("processing", CHARGE),
+        ("succeeded", "py_1"),
+        ("succeeded", {**CHARGE, "payment_method_details": None}),
+        ("succeeded", {"id": "py_1"}),
+    ],
+)
+def test_otherwise_it_tells_none(status: str, charge: Any) -> None:
+    known = charged(status, charge)
+    assert (known.status, known.latest_charge, known.funding) == (status, "py_1", None)
+
+
+def test_a_read_asks_for_the_charge_and_costs_no_further_request() -> None:
+    client = Answers((200, INTENT))
+    gateway_on(client).payment_intents.retrieve("pi_1")
+    assert client.asked == [("GET", "/payment_intents/pi_1?expand[0]=latest_charge", "")]
 
 
 # ------------------------------------------------------------- what a refused attempt is read from

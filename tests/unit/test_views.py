@@ -1,12 +1,14 @@
 """Our objects as the API shows them, and the times in them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from mandates.api.views import label, ledger_view, mandate_view, terms_view
 from mandates.core.clock import Instant, rfc3339
 from mandates.core.facts import NO_FACTS, merge
+from mandates.core.funding import Funding
 from mandates.core.ledger import GENESIS, append
 from mandates.core.mandate import Status
 from mandates.core.terms import SECTIONS, terms_from_plain
@@ -21,6 +23,7 @@ def test_a_mandate_shows_its_status_and_stripes_ids() -> None:
         "customer_id": "auth0|ann",
         "status": "active",
         "label": "Amazon Pay, saved 21 September 2026",
+        "funding": None,
         "created_at": RECORDED_AT,
         "terms_version": "2026-11-01",
         "terms_digest": "ab" * 32,
@@ -81,6 +84,13 @@ def test_terms_show_what_a_consent_has_to_name_and_the_promises_as_values() -> N
 
 def test_a_mandate_that_is_not_set_up_has_no_label() -> None:
     assert label(NEW_MANDATE) is None
+
+
+def test_a_mandate_shows_the_card_once_it_is_known() -> None:
+    saved = NEW_MANDATE.extended(merge(NO_FACTS, OF_A_MANDATE), 9, "ab" * 32)
+    view = mandate_view(replace(saved, funding=Funding("Visa", "4242")), Status.ACTIVE)
+    assert view["funding"] == {"brand": "Visa", "last4": "4242"}
+    assert view["label"] == "Amazon Pay, Visa ending in 4242"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """https://docs.stripe.com/api/charges: an attempt at a payment that got as far as the payment method."""
 
+from copy import deepcopy
+
 from local.stripe_simulator.account import Account
 from local.stripe_simulator.lifecycle import SILENT, Lifecycle
 from local.stripe_simulator.objects import Json
 from local.stripe_simulator.paging import matching, paginated
+from local.stripe_simulator.payments import Funding
 from local.stripe_simulator.resource import Resource
 from local.stripe_simulator.routing import Call, Operation
 
@@ -18,10 +21,10 @@ CHARGE = Lifecycle(
     created=SILENT,
 )
 
-# What Amazon Pay tells of the card behind it, once there is a charge.
-_FUNDING: Json = {
+# What Amazon Pay tells of the card behind it, once a payment has succeeded.
+_CARD: Json = {
     "card": {
-        "brand": "visa",
+        "brand": "Visa",
         "country": "US",
         "exp_month": 12,
         "exp_year": 2034,
@@ -36,7 +39,7 @@ def add(account: Account, intent: Json, method: Json) -> Json:
     """The charge of a new attempt. Its fee is known later: ``balance_transaction`` is null."""
     details: Json = {}
     if method["type"] == "amazon_pay":
-        details = {"funding": _FUNDING, "transaction_id": account.new_id("amzn")}
+        details = {"funding": None, "transaction_id": account.new_id("amzn")}
     return CHARGE.start(
         account,
         {
@@ -85,12 +88,16 @@ def add(account: Account, intent: Json, method: Json) -> Json:
     )
 
 
-def succeed(account: Account, charge: Json) -> None:
+def succeed(account: Account, charge: Json, funding: Funding) -> None:
+    details = deepcopy(charge["payment_method_details"])
+    if funding == "card" and "amazon_pay" in details:
+        details["amazon_pay"]["funding"] = _CARD
     changes = {
         "amount_captured": charge["amount"],
         "captured": True,
         "outcome": _outcome("authorized", "approved_by_network", "Payment complete."),
         "paid": True,
+        "payment_method_details": None if funding == "unsaid" else details,
     }
     CHARGE.move(account, charge, "succeeded", changes)
 

@@ -21,6 +21,7 @@ from local.stripe_simulator.objects import Json
 from local.stripe_simulator.payments import (
     Answer,
     Declined,
+    Funding,
     Nothing,
     Processing,
     Refused,
@@ -69,9 +70,9 @@ class Attempt:
     method: Json
     charge: Json | None = None
 
-    def succeed(self) -> None:
+    def succeed(self, funding: Funding = "card") -> None:
         charge = self.charge or self._charge()
-        charges.succeed(self.account, charge)
+        charges.succeed(self.account, charge, funding)
         changes = {"amount_received": self.intent["amount"], "latest_charge": charge["id"]}
         self._move("succeeded", changes)
 
@@ -149,8 +150,8 @@ def attempt(account: Account, intent: Json, params: Json) -> None:
             begun.require_action()
         case Processing():
             begun.process(outcome)
-        case Succeeded():
-            begun.succeed()
+        case Succeeded(funding=funding):
+            begun.succeed(funding)
 
 
 def open_attempt(account: Account, identifier: str) -> Attempt:

@@ -1,6 +1,7 @@
 """Our objects as the API shows them."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ def mandate_view(mandate: Mandate, status: Status) -> dict[str, Any]:
         "customer_id": mandate.customer_id,
         "status": str(status),
         "label": label(mandate),
+        "funding": asdict(mandate.funding) if mandate.funding else None,
         "created_at": mandate.created_at,
         **mandate.shown,
         "stripe_customer_id": mandate.stripe_customer_id,
@@ -37,7 +39,9 @@ def returned_view(mandate: Mandate) -> dict[str, str | None]:
 
 
 def label(mandate: Mandate) -> str | None:
-    """A name by which a person recognises the saved account, since Amazon Pay gives no last four digits."""
+    """A name by which a person recognises the saved account. Stripe tells the card only after a charge."""
+    if mandate.funding:
+        return f"Amazon Pay, {mandate.funding.name}"
     saved = mandate.facts.get(Kind.SETUP_SUCCEEDED)
     if saved is None:
         return None

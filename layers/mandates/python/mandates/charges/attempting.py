@@ -41,7 +41,7 @@ def begin(charge: Charge, attempt: int, charging: Charging) -> Taken:
     """
     decided = until_no_conflict(lambda: _begin(charge, attempt, charging))
     if decided.begun:
-        return _confirm(decided.charge, attempt, charging)
+        return _confirm(decided, attempt, charging)
     if decided.charge.entries != charge.entries or decided.decision.permitted:
         return Taken(decided.charge)  # somebody else was faster, or there is no time
     return not_now(decided, charging)
@@ -67,7 +67,7 @@ def confirm_again(charge: Charge, attempt: int, charging: Charging) -> Taken:
         read = read_intent(decided.charge, attempt, charging, confirm_in_flight=True)
         return read if read.charge.entries != charge.entries else begin(read.charge, attempt + 1, charging)
     try:
-        return _confirm(decided.charge, attempt, charging)
+        return _confirm(decided, attempt, charging)
     except StripeUnavailable:
         read = read_intent(decided.charge, attempt, charging, confirm_in_flight=True)
         if read.charge.entries == charge.entries:
@@ -117,8 +117,9 @@ def _params(mandate: Mandate, charging: Charging) -> Params:
     return confirm_params(payment_method_id=mandate.payment_method_id, stripe_mandate_id=named)
 
 
-def _confirm(charge: Charge, attempt: int, charging: Charging) -> Taken:
+def _confirm(decided: Decided, attempt: int, charging: Charging) -> Taken:
     """Confirm as it was stored when the attempt was begun."""
+    charge = decided.charge
     if charge.confirm is None or charge.confirm.attempt != attempt:
         raise LedgerUnreadable(f"how attempt {attempt} of {charge.charge_id} is confirmed is not known")
     intents, key = charging.gateway.payment_intents, attempt_key(charge.charge_id, attempt)
@@ -131,7 +132,8 @@ def _confirm(charge: Charge, attempt: int, charging: Charging) -> Taken:
         if read.charge.entries != charge.entries:
             return read
         return record_refusal(charge, attempt, REPLAYED, charging)
-    return record_intent(charge, intent, attempt, charging, confirm_in_flight=False)
+    mandate = decided.situation.mandate
+    return record_intent(charge, intent, attempt, charging, confirm_in_flight=False, mandate=mandate)
 
 
 def _refused(charge: Charge, attempt: int, error: PaymentError, charging: Charging) -> Taken:

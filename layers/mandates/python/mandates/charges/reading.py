@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from mandates.charges.context import SOURCE, Charging, Taken
+from mandates.charges.funding import show_funding
 from mandates.charges.recording import record
 from mandates.core.charging.facts import ChargeFact
 from mandates.core.charging.head import Charge
 from mandates.core.charging.reports import Intent, PaymentError, facts_of_intent, facts_of_refusal
 from mandates.core.errors import LedgerUnreadable
+from mandates.core.mandate import Mandate
 from mandates.runtime.telemetry import count, logger
 
 
@@ -25,16 +27,29 @@ def read_intent(charge: Charge, attempt: int, charging: Charging, *, confirm_in_
 
 
 def record_intent(
-    charge: Charge, intent: Intent, attempt: int, charging: Charging, *, confirm_in_flight: bool
+    charge: Charge,
+    intent: Intent,
+    attempt: int,
+    charging: Charging,
+    *,
+    confirm_in_flight: bool,
+    mandate: Mandate | None = None,
 ) -> Taken:
-    """The charge with what the intent says; unchanged if that proves nothing."""
+    """The charge with what the intent says; unchanged if that proves nothing.
+
+    `mandate` is the charge's, if it was just read. The card is kept even if an event told of the success
+    first: only Stripe's answer to us tells the card.
+    """
 
     def says(known: Charge, now: int) -> Sequence[ChargeFact]:
         return facts_of_intent(
             known.facts, intent, now, SOURCE, attempt=attempt, confirm_in_flight=confirm_in_flight
         )
 
-    return Taken(record(charge.charge_id, says, source=SOURCE, clock=charging.clock).charge)
+    recorded = record(charge.charge_id, says, source=SOURCE, clock=charging.clock)
+    if intent.funding:
+        show_funding(charge.mandate_id, intent.funding, mandate)
+    return Taken(recorded.charge)
 
 
 def record_refusal(charge: Charge, attempt: int, error: PaymentError, charging: Charging) -> Taken:

@@ -47,7 +47,7 @@ def _of_the_head(record: Record, known: Proven) -> Iterator[str]:
         return
     if record.head is None:
         return
-    for name in (field.name for field in fields(Mandate)):
+    for name in (field.name for field in fields(Mandate) if field.compare):
         if name == "customer_id" and (known.erased or not known.customer_id):
             continue
         if getattr(record.head, name) != getattr(known.head, name):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from mandates.core.facts import Fact, Facts, Kind, has, ids, the_id
+from mandates.core.funding import Funding
 from mandates.core.ledger import GENESIS
 
 
@@ -62,6 +63,8 @@ class Mandate:
 
     `created_at` is RFC 3339 in UTC. `entries` and `head_hash` are the ledger's length and last hash. The
     length grows with each write and guards every write.
+
+    `funding` lies beside the ledger and does not follow from it, so it takes no part in comparisons.
     """
 
     mandate_id: str
@@ -75,6 +78,7 @@ class Mandate:
     facts: Facts = field(default_factory=dict)
     entries: int = 0
     head_hash: str = GENESIS
+    funding: Funding | None = field(default=None, compare=False)
 
     @property
     def shown(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ import stripe
 
 from mandates.core.charging.reports import Intent, PaymentError
 from mandates.core.errors import StripeRefused
+from mandates.core.funding import funding_of_charge
 from mandates.core.stripe_events.projection import (
     METADATA_CHARGE,
     METADATA_MANDATE,
@@ -76,7 +77,8 @@ class StripePaymentIntents:
         """The intent as Stripe has it now. Raises ResourceMissing, which says nothing about the money: a key
         of another account does not know the intent either."""
         with errors_ours():
-            return _intent(self.sdk.v1.payment_intents.retrieve(payment_intent_id).to_dict())
+            known = self.sdk.v1.payment_intents.retrieve(payment_intent_id, {"expand": list(_EXPANDED)})
+            return _intent(known.to_dict())
 
     def cancel(self, payment_intent_id: str, *, reason: CancellationReason) -> Intent:
         """Make sure that the intent can't take money any more. Nothing happens if it was cancelled before.
@@ -99,6 +101,10 @@ class StripePaymentIntents:
                 raise IntentNotCancelable(found) from None
             raise
 
+
+_EXPANDED = ("latest_charge",)
+"""Stripe then answers with the charge itself, which tells the card. The key needs the right to read charges:
+https://docs.stripe.com/stripe-apps/reference/permissions"""
 
 _NOT_CANCELABLE = frozenset({"processing", "succeeded"})
 """https://docs.stripe.com/api/payment_intents/cancel"""
@@ -147,14 +153,16 @@ _IDEMPOTENCY_ERROR = "idempotency_error"
 
 def _intent(intent: Mapping[str, Any]) -> Intent:
     charge, error = intent.get("latest_charge"), intent.get("last_payment_error")
+    expanded: Mapping[str, Any] = charge if isinstance(charge, Mapping) else {"id": charge}
     succeeded = intent["status"] == "succeeded"
     return Intent(
         payment_intent_id=intent["id"],
         status=intent["status"],
         amount=intent["amount_received" if succeeded else "amount"],
         currency=intent["currency"],
-        latest_charge=charge["id"] if isinstance(charge, Mapping) else charge,
+        latest_charge=expanded["id"],
         last_error=_payment_error(error) if error else None,
+        funding=funding_of_charge(expanded) if succeeded else None,
     )
 
 
@@ -210,6 +218,7 @@ def confirm_params(
         "payment_method": payment_method_id,
         "off_session": True,
         "error_on_requires_action": True,
+        "expand": list(_EXPANDED),
     }
     if stripe_mandate_id:
         params["mandate"] = stripe_mandate_id

@@ -5,6 +5,7 @@
 | every mandate                          | revoked first, so nothing is charged; Stripe's end follows  |
 | personal values beside the ledger      | deleted with their salts                                    |
 | the customer id on a mandate           | a random pseudonym, kept nowhere else                       |
+| the card behind a saved account        | deleted in the same write                                   |
 | customer, checkout, "whose cus_… is it"| deleted                                                     |
 | the ledger                             | stays, and its chain verifies                               |
 

@@ -18,10 +18,12 @@ def delete_personal(mandate_id: str) -> int:
 
 
 def disown(mandate_id: str, customer_id: str, pseudonym: str) -> None:
-    """Replace the mandate's customer id with `pseudonym`, unless that was already done."""
+    """Replace the mandate's customer id with `pseudonym`, and remove what is known of their card, unless that
+    was already done."""
     still_names_them = HeadRow.customer_id == customer_id
     with suppress(Conflict):
-        update(HeadRow, (mandate_id, HeadRow.RECORD), [HeadRow.customer_id.set(pseudonym)], still_names_them)
+        nobodys = [HeadRow.customer_id.set(pseudonym), HeadRow.funding.remove()]
+        update(HeadRow, (mandate_id, HeadRow.RECORD), nobodys, still_names_them)
 
 
 def release_stripe_customer(stripe_customer_id: str, customer_id: str) -> None:

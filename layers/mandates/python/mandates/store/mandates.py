@@ -14,6 +14,7 @@ from mandates.core.changes import Change, Subject
 from mandates.core.checkout import SESSION_LIFETIME_SECONDS
 from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Facts, all_from_plain, merge, to_plain
+from mandates.core.funding import funding_from_plain
 from mandates.core.ledger import Entry, PersonalValue
 from mandates.core.mandate import Mandate, Status, status, withdrawn
 from mandates.store.conflicts import Conflict, until_no_conflict
@@ -338,6 +339,7 @@ def mandate_of(row: HeadRow) -> Mandate:
         facts=all_from_plain(row.facts or {}),
         entries=whole(row.entries),
         head_hash=row.head_hash,
+        funding=funding_from_plain(row.funding),
     )
 
 

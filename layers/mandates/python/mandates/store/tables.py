@@ -106,7 +106,10 @@ class BySweepTime(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 
 
 class HeadRow(Item):
-    """The first fact that makes it anything but pending removes `pending` and `sweep_at` (epoch seconds)."""
+    """The first fact that makes it anything but pending removes `pending` and `sweep_at` (epoch seconds).
+
+    `funding` is personal, and goes with the customer id.
+    """
 
     RECORD = "head"
     PENDING = "pending"
@@ -129,6 +132,7 @@ class HeadRow(Item):
     head_hash = UnicodeAttribute()
     pending = UnicodeAttribute(null=True)
     sweep_at = NumberAttribute(null=True)
+    funding = JSONAttribute(null=True)
 
     by_customer = ByCustomer()
     by_sweep_time = BySweepTime()

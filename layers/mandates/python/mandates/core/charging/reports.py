@@ -16,6 +16,7 @@ from mandates.core.charging.facts import (
     newest_attempt,
     of_attempt,
 )
+from mandates.core.funding import Funding
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class PaymentError:
 @dataclass(frozen=True, slots=True)
 class Intent:
     """A PaymentIntent as Stripe answers with it. `amount` is in minor units: once it succeeded, what was
-    received. `last_error` is that of the newest attempt that failed."""
+    received. `last_error` is that of the newest attempt that failed. `funding` is the card that was charged,
+    if Stripe tells it."""
 
     payment_intent_id: str
     status: str
@@ -48,6 +50,7 @@ class Intent:
     currency: str
     latest_charge: str | None = None
     last_error: PaymentError | None = None
+    funding: Funding | None = None
 
 
 @dataclass(frozen=True, slots=True)
