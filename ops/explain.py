@@ -124,6 +124,8 @@ def story(
     now = status(mandate.facts, *(subject.facts for subject in subjects.values()))
     yield f"{mandate.mandate_id} is {now}"
     yield f"  who     customer {mandate.customer_id}, at Stripe {mandate.stripe_customer_id}"
+    if mandate.funding:
+        yield f"  card    {mandate.funding.name}, as of the newest charge that told one"
     yield f"  terms   {mandate.terms_version}, read in {mandate.locale}"
     for line in why(now, mandate, subjects):
         yield f"  why     {line}"

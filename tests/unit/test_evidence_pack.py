@@ -21,6 +21,7 @@ from mandates.core.canonical import canonical_json, digest
 from mandates.core.errors import InvalidRequest
 from mandates.core.evidence_pack import build_pack
 from mandates.core.facts import merge
+from mandates.core.funding import Funding
 from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_unsound
 from mandates.core.record import Record
 from mandates.evidence.packs import page_asked_for
@@ -166,6 +167,13 @@ def test_that_somebody_came_back_can_be_put_into_neither_head_nor_pack() -> None
     evidence = {**page(one), "returned": claimed}
     evidence["digests"] = {**evidence["digests"], "returned": digest(claimed)}
     assert problems(file(evidence)) == ["returned: is not what follows from the ledger"]
+
+
+def test_the_card_behind_the_saved_account_is_not_in_a_pack() -> None:
+    one = recorded([our_own(SETUP_SUCCEEDED)])
+    assert one.head
+    shown = replace(one, head=replace(one.head, funding=Funding("Visa", "4242")))
+    assert page(shown) == page(one)
 
 
 def withdrawals(one: Record) -> list[tuple[str, str, str, bool]]:

@@ -9,6 +9,7 @@ import pytest
 from mandates.core.canonical import digest
 from mandates.core.facts import Fact, Kind, merge
 from mandates.core.faults import faults
+from mandates.core.funding import Funding
 from mandates.core.ledger import GENESIS, Entry, PersonalValue
 from mandates.core.mandate import Mandate, Status
 from mandates.core.record import Record, proven
@@ -103,7 +104,16 @@ OTHERWISE: dict[str, Any] = {
 
 
 def test_every_part_of_the_head_is_tried() -> None:
-    assert OTHERWISE.keys() == {field.name for field in fields(Mandate)}
+    beside_the_ledger = {"funding"}
+    assert OTHERWISE.keys() | beside_the_ledger == {field.name for field in fields(Mandate)}
+
+
+def test_the_card_behind_the_saved_account_follows_from_nothing_and_proves_nothing() -> None:
+    sound = set_up()
+    shown = with_head(sound, funding=Funding("Visa", "4242"))
+    assert head(shown).funding
+    assert faults(shown) == []
+    assert proven(shown) == proven(sound)
 
 
 @pytest.mark.parametrize("name", OTHERWISE)
