@@ -114,7 +114,7 @@ class Counted:
 def model() -> dict[str, Any]:
     """Dollars per million of each, by service, with the units of one."""
     happens = {"set-ups": _set_up, "webhooks": _one_webhook, "charges": one_charge}
-    counted = {of: _count(what) for of, what in happens.items()}
+    counted = {of: counted_of(what) for of, what in happens.items()}
     return {
         of: {
             "units_of_one": dict(sorted(one.units.items())),
@@ -125,7 +125,7 @@ def model() -> dict[str, Any]:
     }
 
 
-def _count(happens: Callable[[World, Meter], None]) -> Counted:
+def counted_of(happens: Callable[[World, Meter], None]) -> Counted:
     calls: list[AwsCall] = []
     logged = io.StringIO()
     with (

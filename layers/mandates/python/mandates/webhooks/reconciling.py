@@ -48,7 +48,8 @@ and is not counted as a gap."""
 
 FIRST_SLICE_SECONDS = 7200  # so that a run without news is one request
 MOST_PER_SLICE = 20 * EVENTS_PER_PAGE
-"""A slice with more events is given up for a shorter one, so that a slice is read in seconds."""
+"""A slice with more events is given up for a shorter one, so that a slice is read in seconds. It is given up
+at once if its first pages bring so many that there must be far more."""
 
 MOST_WAITING = 10_000
 """If this many events are queued, no more are added: about a minute's work for the queue's five workers. So
@@ -101,7 +102,7 @@ class Slice:
 
 
 class _TooMany(Exception):
-    """The slice has more events than it should have: those of its last `seconds` alone were as many."""
+    """The slice has more events than it should have. One of `seconds` would have half of what it should."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__()
@@ -207,14 +208,14 @@ class Reconciler:
 
     def _slices(self, types: Sequence[str], start: int, end: int) -> Iterator[Slice]:
         """All of [start, end), oldest first. After a slice with few events the next is twice as long. One
-        with too many is given up, for half of what brought as many."""
+        with too many is given up for a shorter one."""
         length = FIRST_SLICE_SECONDS
         while start < end:
             stop = min(start + length, end)
             try:
                 part = self._listed(types, start, stop)
             except _TooMany as many:
-                length = max(1, many.seconds // 2)
+                length = many.seconds
                 continue
             yield part
             start = stop
@@ -238,8 +239,11 @@ class Reconciler:
                 part.ours.reverse()
                 return part
             oldest = page.events[-1]
-            if part.listed >= MOST_PER_SLICE and stop - start > 1:
-                raise _TooMany(stop - max(start, oldest["created"]))
+            seconds = max(1, stop - max(start, oldest["created"]))
+            expected = part.listed * (stop - start) / seconds
+            too_many = part.listed >= MOST_PER_SLICE or expected > 2 * MOST_PER_SLICE
+            if too_many and stop - start > 1:
+                raise _TooMany(max(1, seconds * MOST_PER_SLICE // (2 * part.listed)))
             after = oldest["id"]
 
     def _check_mode(self, livemode: bool) -> None:
