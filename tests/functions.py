@@ -195,7 +195,7 @@ FUNCTIONS: Mapping[str, Function] = {
         must_not_load=JWT,
         longest_start=2.8,
         may={
-            CHARGES: {READ, CHECK, PUT, UPDATE, DELETE},
+            CHARGES: {READ, QUERY, CHECK, PUT, UPDATE, DELETE},
             MANDATES: {READ, CHECK, PUT, UPDATE},
             SUBJECTS: {READ, CHECK, PUT, UPDATE},
             EVENTS: {READ, PUT},
@@ -205,12 +205,25 @@ FUNCTIONS: Mapping[str, Function] = {
         routes={"POST /mandates/{mandate_id}/charges": TOKEN},
         samples={"create": Sample(201, f'"charge_id": "chg_{"a" * 24}', active=True)},
     ),
+    "RecordNotice": Function(
+        clients=("dynamodb",),
+        must_not_load=STRIPE | JWT,
+        longest_start=2.0,
+        may={
+            CHARGES: {READ, QUERY, PUT, UPDATE},
+            MANDATES: {READ, CHECK},
+            SUBJECTS: {READ, CHECK},
+            TERMS: {READ},
+        },
+        routes={"POST /mandates/{mandate_id}/notices": TOKEN},
+        samples={"sent": Sample(201, f'"notice_id": "ntc_{"a" * 24}', active=True)},
+    ),
     "ReadCharges": Function(
         clients=("dynamodb",),
         must_not_load=STRIPE | JWT,
         longest_start=2.0,
         may={
-            CHARGES: {READ},
+            CHARGES: {READ, QUERY},
             "${ChargesTable.Arn}/index/by_number": {QUERY},
             MANDATES: {READ},
             SUBJECTS: {READ},
@@ -219,11 +232,13 @@ FUNCTIONS: Mapping[str, Function] = {
         routes={
             "GET /charges/{charge_id}": TOKEN,
             "GET /mandates/{mandate_id}/charges": TOKEN,
+            "GET /mandates/{mandate_id}/notices": TOKEN,
             "POST /mandates/{mandate_id}/charges/check": TOKEN,
         },
         samples={
             "charges_of_mandate": Sample(200, '"charges": []'),
             "check": Sample(200, '"permitted": true', active=True),
+            "notices_of_mandate": Sample(200, '"notices": []'),
             "one_charge": Sample(200, CHARGE),
         },
     ),

@@ -326,6 +326,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/mandates/{mandate_id}/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
+                 * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
+                 */
+                mandate_id: components["parameters"]["MandateId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * What the customer was told ahead of charges
+         * @description **Who:** the customer whose mandate it is, or a service with `mandates:read`. **Safe to repeat.**
+         *
+         *     Latest `date` first, page by page. Only a service sees `recorded_by`.
+         */
+        get: operations["listNotices"];
+        put?: never;
+        /**
+         * Record what you told the customer ahead of a charge
+         * @description **Who:** a service with `charges:write`. A customer is refused, even for their own mandate.
+         *     **Safe to repeat:** the same body is the same notice. 201 means that this request recorded it, 200 that an
+         *     earlier one did.
+         *
+         *     Send your message first, then record it. Under terms that promise notice of a varying amount, a charge needs a
+         *     notice of exactly its amount, for exactly the local day on which its first attempt begins. The promised hours
+         *     begin when this request arrives: the charge is permitted from `charge_from` to `charge_until`. One notice covers
+         *     one charge and all its retries. Under other terms a notice is recorded as evidence, and no charge needs it.
+         */
+        post: operations["recordNotice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/charges/{charge_id}": {
         parameters: {
             query?: never;
@@ -501,12 +540,12 @@ export interface components {
             current_digest?: components["schemas"]["Digest"];
             current_locale?: components["schemas"]["Locale"];
             current_wording_digest?: components["schemas"]["Digest"];
-            /** @description `charge_not_permitted`: everything that stands in the way. */
+            /** @description `charge_not_permitted`, `notice_refused`: everything that stands in the way. */
             reasons?: components["schemas"]["ChargeReason"][];
             /** @description `charge_not_permitted`: what is left of the current period. Null without a limit for a period. */
             left?: number | null;
             /**
-             * @description `charge_not_permitted`: the currency that was agreed, which is that of `left`.
+             * @description `charge_not_permitted`, `notice_refused`: the currency that was agreed, which is that of `left`.
              * @enum {unknown}
              */
             currency?: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
@@ -517,11 +556,16 @@ export interface components {
             earliest?: string | null;
             /** @description `charge_not_permitted`: the charge that has the same reference, if there is one. */
             charge_id?: string;
+            /**
+             * Format: date
+             * @description `notice_too_late`: the first day that a notice recorded now can be for. Null if there is none.
+             */
+            earliest_date?: string | null;
             /** @description `stripe_refused`, `stripe_unavailable`, `unknown_at_stripe`, `redirect_refused_by_stripe`: Stripe's own code. */
             stripe_code?: string | null;
             /** @description `stripe_refused`, `stripe_unavailable`, `unknown_at_stripe`: Stripe's id of the request, if it answered. */
             stripe_request_id?: string | null;
-        } & (unknown & unknown & unknown & unknown);
+        } & (unknown & unknown & unknown & unknown & unknown & unknown);
         /**
          * @description | code | what to do |
          *     |---|---|
@@ -543,6 +587,8 @@ export interface components {
          *     | `not_acceptable` | Send the `Accept` header that `detail` names. |
          *     | `not_found` | It does not exist for this caller. |
          *     | `not_queued` | Stripe sends the event again by itself. |
+         *     | `notice_refused` | Act on `reasons`; don't send the customer such a message. |
+         *     | `notice_too_late` | Send the customer another message, for `earliest_date` or later, and record that one. |
          *     | `redirect_not_allowed` | Use a URL on an allowed origin in `field`, or have the operator allow it. |
          *     | `redirect_refused_by_stripe` | Send another URL in `field`; `stripe_code` says what Stripe finds wrong. |
          *     | `request_blocked` | From the firewall. Send less often; if a single request is refused, tell the operator. |
@@ -559,7 +605,7 @@ export interface components {
          *     | `wrong_return_token` | Post the `return_token` of the exact address that Stripe sent the browser back to. |
          * @enum {unknown}
          */
-        ProblemCode: "access_denied" | "bad_request" | "busy" | "charge_not_permitted" | "consent_required" | "customer_already_linked" | "customer_required" | "idempotency_key_reused" | "insufficient_scope" | "internal_error" | "invalid_event" | "invalid_request" | "invalid_signature" | "ledger_unreadable" | "no_terms" | "not_acceptable" | "not_found" | "not_queued" | "redirect_not_allowed" | "redirect_refused_by_stripe" | "request_blocked" | "request_too_large" | "stripe_customer_unknown" | "stripe_refused" | "stripe_unavailable" | "terms_changed" | "too_many_checkouts" | "too_many_requests" | "unauthenticated" | "unknown_at_stripe" | "unsupported_media_type" | "wrong_return_token";
+        ProblemCode: "access_denied" | "bad_request" | "busy" | "charge_not_permitted" | "consent_required" | "customer_already_linked" | "customer_required" | "idempotency_key_reused" | "insufficient_scope" | "internal_error" | "invalid_event" | "invalid_request" | "invalid_signature" | "ledger_unreadable" | "no_terms" | "not_acceptable" | "not_found" | "not_queued" | "notice_refused" | "notice_too_late" | "redirect_not_allowed" | "redirect_refused_by_stripe" | "request_blocked" | "request_too_large" | "stripe_customer_unknown" | "stripe_refused" | "stripe_unavailable" | "terms_changed" | "too_many_checkouts" | "too_many_requests" | "unauthenticated" | "unknown_at_stripe" | "unsupported_media_type" | "wrong_return_token";
         Id: string;
         /** @description 1 to 255 printable characters. Not allowed: invisible characters, characters that set the direction of text, spaces other than U+0020. */
         PathId: string;
@@ -869,7 +915,7 @@ export interface components {
          *     | `one_time_already_used` | The consent was for one charge, and there is one. | Ask for a new consent. |
          *     | `before_start` | The first agreed day has not begun. | Wait until `earliest`. |
          *     | `after_end` | The last agreed day is over. | Ask for a new consent. |
-         *     | `notice_required` | The terms promise notice of each charge, and none is recorded. | Nothing helps yet: this release can't record notices. |
+         *     | `notice_required` | The terms promise notice of varying amounts, and no unused notice covers this amount now. | Wait until `earliest`; if it is null, tell the customer, and record that as a notice. |
          *     | `in_progress` | A charge with this reference is not final. | Read the charge `charge_id`. |
          *     | `already_charged` | A charge with this reference succeeded. | Read the charge `charge_id`; deliver once. |
          *     | `too_many_attempts` | Ten attempts at this mandate were declined today, or this charge has had ten. | Wait until `earliest`; ask the customer. |
@@ -928,6 +974,49 @@ export interface components {
         };
         ChargeList: {
             charges: components["schemas"]["Charge"][];
+            next_cursor: components["schemas"]["NextCursor"];
+        };
+        NoticeRequest: {
+            /** @description In minor units of the currency, as an integer: 1000 usd is $10.00, and 1000 jpy is ¥1,000. Strings, fractions and exponents are refused. */
+            amount: number;
+            /**
+             * Format: date
+             * @description The day of the charge in the consent's time zone, at most 366 days after the first one that is possible.
+             */
+            date: string;
+            /** @description Your own name for the message that you sent, such as its id. Put no personal data here. */
+            reference: string;
+            /**
+             * @description The currency that was agreed. If it is left out or null, it is that one.
+             * @default null
+             */
+            currency?: ("aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar") | null;
+        };
+        /** @description Only a service sees `recorded_by`. */
+        Notice: {
+            notice_id: components["schemas"]["Id"];
+            mandate_id: components["schemas"]["Id"];
+            amount: components["schemas"]["Amount"];
+            /**
+             * @description ISO 4217.
+             * @enum {unknown}
+             */
+            currency: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
+            date: components["schemas"]["Date"];
+            /** @description The business's own name for the message; null once it is erased. */
+            reference: string | null;
+            recorded_at: components["schemas"]["Time"];
+            /** @description The first instant at which a charge is permitted under the notice. */
+            charge_from: components["schemas"]["Time"];
+            /** @description The end of the local day. From then on no first attempt begins under the notice. */
+            charge_until: components["schemas"]["Time"];
+            /** @description The charge that has the notice; null while none has. */
+            charge_id: components["schemas"]["Id"] | null;
+            /** @description The client that recorded it. */
+            recorded_by?: string;
+        };
+        NoticeList: {
+            notices: components["schemas"]["Notice"][];
             next_cursor: components["schemas"]["NextCursor"];
         };
         ChargeDecision: {
@@ -2274,6 +2363,141 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["UnreadableError"];
+            default: components["responses"]["Gateway"];
+        };
+    };
+    listNotices: {
+        parameters: {
+            query?: {
+                /** @description The most items on one page. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the previous page, unchanged. Left out or empty: the first page. A cursor that did not come from here is refused. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
+                 * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
+                 */
+                mandate_id: components["parameters"]["MandateId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of notices. The list is empty for a mandate without any. */
+            200: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["UnreadableError"];
+            default: components["responses"]["Gateway"];
+        };
+    };
+    recordNotice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /checkout-sessions` returned it. An id that no mandate has gets 404.
+                 * @example mdt_aaaaaaaaaaaaaaaaaaaaaaaa
+                 */
+                mandate_id: components["parameters"]["MandateId"];
+            };
+            cookie?: never;
+        };
+        /** @description At most 64 KB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticeRequest"];
+            };
+        };
+        responses: {
+            /** @description The notice that an earlier request recorded, as it is now. */
+            200: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notice"];
+                };
+            };
+            /** @description A new notice. */
+            201: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notice"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /**
+             * @description Nothing was recorded. `notice_too_late`: `date` ends before the promised hours have passed, or is over.
+             *     `notice_refused`: the mandate would never permit a charge under this notice; `reasons` says why.
+             */
+            409: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "notice_refused" | "notice_too_late";
+                    };
+                };
+            };
+            413: components["responses"]["RequestTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["UnreadableError"];
+            503: components["responses"]["Busy"];
             default: components["responses"]["Gateway"];
         };
     };

@@ -13,6 +13,7 @@ from mandates.charges.advancing import advance
 from mandates.charges.context import Charging
 from mandates.charges.reserving import Order, Reserved, reserve
 from mandates.core.charging.head import Charge, ChargeDetails, Params
+from mandates.core.clock import Instant
 from mandates.core.errors import Busy, ChargeRefused, MandatesError
 from mandates.core.mandate import Mandate
 from mandates.gateway import payment_intents
@@ -24,7 +25,9 @@ from mandates.runtime.addresses import normalised_origins
 from mandates.runtime.telemetry import correlate, count, logger
 from mandates.store import tables
 from mandates.store.charges import read_charge
+from mandates.store.conflicts import Conflict
 from mandates.store.dynamodb import StoreError
+from mandates.store.refusals import count_refusal
 
 
 class Settings(StripeAccess, frozen=True, kw_only=True):
@@ -83,12 +86,21 @@ def reserved_for(order: Order) -> Reserved:
             os.urandom,
             return_required=configured.charge_only_after_return,
         )
-    except ChargeRefused:
+    except ChargeRefused as refused:
         count("ChargesRefused")
+        remember(order.mandate_id, refused)
         raise
     if reserved.created:
         count("ChargesReserved")
     return reserved
+
+
+def remember(mandate_id: str, refused: ChargeRefused) -> None:
+    """For the evidence. The answer does not depend on it."""
+    try:
+        count_refusal(mandate_id, refused.extra["reasons"], Instant(time.time()))
+    except (StoreError, Conflict):
+        logger.warning("a refused charge was not counted", exc_info=True)
 
 
 def advanced(charge: Charge, gateway: Gateway) -> Charge:

@@ -1,4 +1,5 @@
-"""GET /mandates/{mandate_id}/charges and /charges/{charge_id}; POST /mandates/{mandate_id}/charges/check.
+"""GET /mandates/{mandate_id}/charges, /mandates/{mandate_id}/notices and /charges/{charge_id};
+POST /mandates/{mandate_id}/charges/check.
 
 The last says whether a charge is permitted, and changes nothing.
 """
@@ -13,10 +14,12 @@ from mandates.api.callers import NOT_YOURS, Caller, Scope, caller_of
 from mandates.api.charge_requests import ChargeBody, Time, checked_at
 from mandates.api.charge_views import charge_view, decision_view
 from mandates.api.cursors import from_cursor, page_size, to_cursor
+from mandates.api.notice_views import notice_view
 from mandates.api.ownership import mandate_for, mandate_for_service
 from mandates.api.requests import Request, api
 from mandates.api.responses import Response
 from mandates.charges.reserving import check
+from mandates.charges.standing import agreed_terms
 from mandates.core.charging.head import Charge
 from mandates.core.charging.ids import CHARGE_ID
 from mandates.core.errors import NotFound
@@ -25,6 +28,7 @@ from mandates.runtime.addresses import normalised_origins
 from mandates.store import tables
 from mandates.store.charges import ChargePosition, page_of_charges, read_charge
 from mandates.store.mandates import read_heads
+from mandates.store.notices import NoticePosition, page_of_notices
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +71,23 @@ def charges_of_mandate(request: Request, caller: Caller) -> Response:
     )
 
 
+def notices_of_mandate(request: Request, caller: Caller) -> Response:
+    mandate = mandate_for(caller, request.path_id("mandate_id"), Scope.MANDATES_READ)
+    terms = agreed_terms(mandate.terms_version, mandate.terms_digest)
+    after = from_cursor(request.query.get("cursor"), NoticePosition)
+    notices, position = page_of_notices(mandate.mandate_id, page_size(request.query), after)
+    return Response(
+        200,
+        {
+            "notices": [
+                notice_view(notice, mandate.mandate_id, terms, for_service=caller.is_service)
+                for notice in notices
+            ],
+            "next_cursor": to_cursor(position) if position else None,
+        },
+    )
+
+
 def one_charge(request: Request, caller: Caller) -> Response:
     charge = charge_for(caller, request.path_id("charge_id"), Scope.MANDATES_READ)
     return Response(200, charge_view(charge, for_service=caller.is_service))
@@ -97,6 +118,7 @@ def check_of_mandate(request: Request, caller: Caller) -> Response:
 
 ROUTES: dict[str, Callable[[Request, Caller], Response]] = {
     "/mandates/{mandate_id}/charges": charges_of_mandate,
+    "/mandates/{mandate_id}/notices": notices_of_mandate,
     "/charges/{charge_id}": one_charge,
     "/mandates/{mandate_id}/charges/check": check_of_mandate,
 }

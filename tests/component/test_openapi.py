@@ -47,6 +47,7 @@ from tests.component.world import (
     charge_body,
     checkout_body,
     customer,
+    notice_body,
     service,
     template,
 )
@@ -224,13 +225,15 @@ CHARGE = "POST /mandates/{mandate_id}/charges"
 CHECK = "POST /mandates/{mandate_id}/charges/check"
 LIST_CHARGES = "GET /mandates/{mandate_id}/charges"
 GET_CHARGE = "GET /charges/{charge_id}"
+NOTICE = "POST /mandates/{mandate_id}/notices"
+LIST_NOTICES = "GET /mandates/{mandate_id}/notices"
 EVIDENCE = "GET /mandates/{mandate_id}/evidence"
 EVIDENCE_PDF = "GET /mandates/{mandate_id}/evidence.pdf"
 EVIDENCE_KEYS = "GET /evidence-keys"
 WEBHOOK = "POST /webhooks/stripe"
 
 ONLY_CUSTOMERS = {CHECKOUT, RETURN_PAGE, RETURN}
-OF_CHARGES = {CHARGE, CHECK, LIST_CHARGES, GET_CHARGE}
+OF_CHARGES = {CHARGE, CHECK, LIST_CHARGES, GET_CHARGE, NOTICE, LIST_NOTICES}
 OF_A_MANDATE = {GET_MANDATE, REVOKE, EVIDENCE, EVIDENCE_PDF, *OF_CHARGES}
 A_RETURN = {"return_token": "t" * 43}
 A_CHARGE = f"chg_{'a' * 24}_{'b' * 16}"
@@ -238,6 +241,7 @@ THE_FIRST_KEY = {"Idempotency-Key": "first"}
 
 MONTHLY_LIMIT = terms(per_period=A_MONTH)
 RECURRING = terms(MONTHLY, per_period=A_MONTH)
+NOTICED = terms(notice_hours=24)
 
 BOB = customer(STRANGER)
 BACK_END = service("mandates:read", "mandates:write", "charges:write")
@@ -637,11 +641,11 @@ def in_status(name: str) -> Case:
     return Case(GET_CHARGE, 200, "", played)
 
 
-def without_its_terms(operation: str) -> Callable[[World, str], Answer]:
+def without_its_terms(operation: str, body: Any = None) -> Callable[[World, str], Answer]:
     def played(world: World, me: str) -> Answer:
         mandate_id = active_mandate(MONTHLY_LIMIT, customer_id=me)
         with no_terms(world):
-            return send(world, operation, mandate_id, caller=BACK_END, body=charge_body())
+            return send(world, operation, mandate_id, caller=BACK_END, body=body or charge_body())
 
     return played
 
@@ -650,6 +654,28 @@ def charged_while_others_win(world: World, me: str) -> Answer:
     mandate_id = active_mandate(MONTHLY_LIMIT, customer_id=me)
     with others_win(world, "mandates.charges.reserving.commit_charge"):
         return world.charge(mandate_id)
+
+
+def noticed(operation: str, promised: Terms = NOTICED, **words: Any) -> Callable[[World, str], Answer]:
+    """An operation on a mandate that has one notice."""
+
+    def played(world: World, me: str) -> Answer:
+        mandate_id = active_mandate(promised, customer_id=me)
+        first = send(world, NOTICE, mandate_id, caller=BACK_END, body=notice_body())
+        assert first.status == 201
+        return send(world, operation, mandate_id, **{"caller": BACK_END, **words})
+
+    return played
+
+
+def noticed_while_others_win(world: World, me: str) -> Answer:
+    mandate_id = active_mandate(NOTICED, customer_id=me)
+    with others_win(world, "mandates.charges.noticing.commit_notice"):
+        return send(world, NOTICE, mandate_id, caller=BACK_END, body=notice_body())
+
+
+def notices_of_its_customer(world: World, me: str) -> Answer:
+    return noticed(LIST_NOTICES, caller=customer(me))(world, me)
 
 
 def charges_that_are_asked_for(operation: str) -> list[Case]:
@@ -931,6 +957,30 @@ CASES = [
     Case(GET_CHARGE, 404, "not_found", charged(GET_CHARGE, caller=BOB)),
     Case(GET_CHARGE, 200, "", of_its_customer(GET_CHARGE)),
     *map(in_status, STATUSES_OF_CHARGES),
+    Case(NOTICE, 500, "ledger_unreadable", without_its_terms(NOTICE, notice_body())),
+    *tokens(NOTICE),
+    *paths(NOTICE, "charges:write"),
+    Case(NOTICE, 201, "", noticed(NOTICE, body=notice_body(reference="message-8"))),
+    Case(NOTICE, 200, "", noticed(NOTICE, body=notice_body())),
+    Case(NOTICE, 400, "invalid_request", noticed(NOTICE, body="{")),
+    Case(NOTICE, 400, "invalid_request", noticed(NOTICE, body=notice_body(date="9999-12-31"))),
+    Case(NOTICE, 403, "insufficient_scope", lambda w, me: noticed(NOTICE, caller=customer(me))(w, me)),
+    Case(NOTICE, 409, "notice_refused", noticed(NOTICE, body=notice_body(amount=5_001))),
+    Case(NOTICE, 409, "notice_too_late", noticed(NOTICE, body=notice_body(date="2020-01-01"))),
+    Case(NOTICE, 413, "request_too_large", noticed(NOTICE, body="x" * 65_537)),
+    Case(
+        NOTICE,
+        415,
+        "unsupported_media_type",
+        noticed(NOTICE, body="{}", headers={"Content-Type": "text/plain"}),
+    ),
+    Case(NOTICE, 503, "busy", noticed_while_others_win),
+    Case(LIST_NOTICES, 500, "ledger_unreadable", without_its_terms(LIST_NOTICES)),
+    *tokens(LIST_NOTICES),
+    *paths(LIST_NOTICES, "mandates:read"),
+    Case(LIST_NOTICES, 200, "", noticed(LIST_NOTICES, query={"limit": "1"})),
+    Case(LIST_NOTICES, 200, "", notices_of_its_customer),
+    Case(LIST_NOTICES, 400, "invalid_request", noticed(LIST_NOTICES, query={"cursor": "x"})),
     *evidence_cases(EVIDENCE),
     *evidence_cases(EVIDENCE_PDF),
     Case(EVIDENCE_PDF, 406, "not_acceptable", evidence(EVIDENCE_PDF, headers={"Accept": "*/*"})),
@@ -1058,6 +1108,7 @@ VALID: dict[str, Callable[[World], Json]] = {
     REVOKE: lambda world: {"reason": "account_closed"},
     CHARGE: lambda world: charge_body(),
     CHECK: lambda world: charge_body(),
+    NOTICE: lambda world: notice_body(),
     WEBHOOK: lambda world: EVENT,
 }
 

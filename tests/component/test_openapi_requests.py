@@ -21,6 +21,7 @@ from tests.component.test_openapi import (
     GET_MANDATE,
     LIST_CHARGES,
     LIST_MANDATES,
+    LIST_NOTICES,
     ONLY_CUSTOMERS,
     RETURN,
     VALID,
@@ -100,7 +101,7 @@ def test_the_documents_pattern_is_the_codes_for_every_character() -> None:
 # ------------------------------------------------------------------------------------------ query
 
 
-@pytest.mark.parametrize("operation", [LIST_MANDATES, GET_MANDATE, LIST_CHARGES])
+@pytest.mark.parametrize("operation", [LIST_MANDATES, GET_MANDATE, LIST_CHARGES, LIST_NOTICES])
 def test_the_document_takes_the_page_sizes_that_the_handler_takes(world: World, operation: str) -> None:
     limit = CONTRACT.document["components"]["parameters"]["Limit"]["schema"]
     subject = subject_of(world, operation)

@@ -201,6 +201,7 @@ def everything(world: World) -> World:
     reconciled_and_swept(world)
     charges_that_were_due(world)
     a_charge_that_succeeds(world)
+    a_notice_of_a_charge(world)
     assert CloudFormation(world).create()["Status"] == "SUCCESS"
     boto3.client("events").create_event_bus(Name=BUS)
     world.environment["EVENT_BUS_NAME"] = BUS
@@ -216,6 +217,14 @@ def everything(world: World) -> World:
 def a_charge_that_succeeds(world: World) -> None:
     charge = begun(with_intent(reserved(active_mandate(terms()), NOW).charge), 1)
     assert world.process([charge_event(charge, SUCCEEDED)]) == []
+
+
+def a_notice_of_a_charge(world: World) -> None:
+    mandate_id = active_mandate(terms(notice_hours=24))
+    made = world.notice(mandate_id)
+    assert made.status == 201
+    assert world.list_notices(mandate_id).body["notices"] == [made.body]
+    assert world.charge(mandate_id).body["earliest"] == made.body["charge_from"]
 
 
 def charged(world: World, mandate_id: str) -> None:

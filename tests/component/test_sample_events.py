@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from tests.unit.examples import NEW_MANDATE
 
 SAMPLES = sorted(path for path in (ROOT / "events").glob("*/*.json") if path.parent.name != "schemas")
 SIGNED_AT = 1793491200
+A_DAY_TO_COME = "2026-12-01"
+"""In the sample of a notice."""
 
 
 EXPECTED = {
@@ -52,7 +55,8 @@ def test_every_sample_has_an_expectation_and_every_expectation_a_sample() -> Non
 def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = EXPECTED[f"{path.parent.name}/{path.stem}"]
     at_stripe = world.stripe_client().v1.customers.create({"metadata": {"customer_id": "customer-1"}}).id
-    sample = json.loads(path.read_text(encoding="utf-8").replace("cus_sample", at_stripe))
+    text = path.read_text(encoding="utf-8").replace("cus_sample", at_stripe)
+    sample = json.loads(text.replace(A_DAY_TO_COME, f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"))
     world.environment.update(
         EVENT_BUS_NAME="default",
         OWNER_MARK="sample-mark",

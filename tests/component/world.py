@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -289,6 +290,33 @@ class World:
             caller=caller or service("charges:write"),
         )
 
+    def notice(
+        self, mandate_id: str, caller: Mapping[str, str] | None = None, body: Any = None, **changes: Any
+    ) -> Answer:
+        """POST /mandates/{mandate_id}/notices with `body`, or a `notice_body` with these changes."""
+        return self.call(
+            "record_notice",
+            "/mandates/{mandate_id}/notices",
+            method="POST",
+            path={"mandate_id": mandate_id},
+            body=notice_body(**changes) if body is None else body,
+            caller=caller or service("charges:write"),
+        )
+
+    def list_notices(
+        self,
+        mandate_id: str,
+        query: Mapping[str, str] | None = None,
+        caller: Mapping[str, str] | None = None,
+    ) -> Answer:
+        return self.call(
+            "read_charges",
+            "/mandates/{mandate_id}/notices",
+            path={"mandate_id": mandate_id},
+            query=query,
+            caller=caller or service("mandates:read"),
+        )
+
     def get_charge(self, charge_id: str, caller: Mapping[str, str] | None = None) -> Answer:
         return self.call(
             "read_charges",
@@ -473,6 +501,17 @@ def charge_body(**changes: Any) -> dict[str, Any]:
         "description": "Order 42 at Example Shop",
         **changes,
     }
+    return {name: value for name, value in body.items() if value is not ...}
+
+
+def in_days(days: int) -> str:
+    """The date so many days from now, in UTC."""
+    return f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d}"
+
+
+def notice_body(**changes: Any) -> dict[str, Any]:
+    """What a back end posts of a notice, for the day after tomorrow. A field that is `...` is left out."""
+    body = {"amount": 1299, "date": in_days(2), "reference": "message-42", **changes}
     return {name: value for name, value in body.items() if value is not ...}
 
 

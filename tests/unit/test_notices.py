@@ -247,7 +247,7 @@ def test_what_a_notice_says_is_hashed_and_its_words_lie_beside() -> None:
     }
     assert notice.hash == digest(notice.content())
     assert notice.reference == "message-1"
-    erased = replace(notice, personal={}, charge_id="chg_1")
+    erased = replace(notice, personal={}, charge_ids=frozenset({"chg_1"}))
     assert erased.reference is None
     assert digest(erased.content()) == notice.hash
 

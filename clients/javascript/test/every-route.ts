@@ -43,6 +43,12 @@ export async function everyRoute(): Promise<string[]> {
     reference: "order-42",
     description: "Order 42 at Example Shop",
   });
+  const notice = await ask<"/mandates/{mandate_id}/notices", "post">({
+    amount: 1299,
+    date: "2026-12-01",
+    reference: "message-7",
+  });
+  const notices = await ask<"/mandates/{mandate_id}/notices", "get">();
   const charges = await ask<"/mandates/{mandate_id}/charges", "get">();
   const charged = await ask<"/charges/{charge_id}", "get">();
   const decision = await ask<"/mandates/{mandate_id}/charges/check", "post">({
@@ -76,6 +82,8 @@ export async function everyRoute(): Promise<string[]> {
     listed.mandates[0]?.mandate_id ?? "",
     charge.charge_id,
     charges.charges[0]?.failure?.code ?? "",
+    notice.charge_from,
+    notices.notices[0]?.charge_id ?? "",
     charged.status === "succeeded" ? "deliver" : "wait",
     decision.reasons.includes("too_frequent") ? (decision.earliest ?? "never") : "",
     pack.signature.value,
@@ -90,6 +98,8 @@ export function advice(problem: Problem): string {
       return `show ${problem.current_version}`;
     case "charge_not_permitted":
       return `at ${problem.earliest}, because ${problem.reasons?.join()}`;
+    case "notice_too_late":
+      return `for ${problem.earliest_date}`;
     case "busy":
     case "stripe_unavailable":
       return "again";

@@ -13,7 +13,7 @@ from mandates.core.charging.decision import ChargeRequest, Decision
 from mandates.core.charging.facts import ChargeFact, ChargeKind, charge_fact
 from mandates.core.charging.head import Charge, ChargeDetails, Params
 from mandates.core.charging.ids import charge_id
-from mandates.core.charging.permission import Permission
+from mandates.core.charging.permission import NoticeUsed, Permission
 from mandates.core.clock import Clock, Instant, RandomBytes, rfc3339
 from mandates.core.errors import ChargeRefused, InvalidRequest, KeyReused
 from mandates.core.ledger import keep_beside
@@ -155,13 +155,14 @@ def _charge_by(details: ChargeDetails, now: int) -> int:
 
 
 def _permission(situation: Situation, decision: Decision) -> Permission:
-    recurs = situation.terms.frequency.interval is not None
+    recurs, notice = situation.terms.frequency.interval is not None, decision.notice
     return Permission(
         number=situation.register.count + 1,
         previous=situation.register.hash,
         mandate_entries=situation.mandate.entries,
         mandate_hash=situation.mandate.head_hash,
         anchor=decision.anchor.isoformat() if recurs and decision.anchor else None,
+        notice=NoticeUsed(notice.notice_id, notice.hash) if notice else None,
     )
 
 
@@ -175,4 +176,6 @@ def _reserved(details: ChargeDetails, charge_by: int, decision: Decision, now: I
         charge_by=str(charge_by),
         period=decision.period.key if decision.period else "",
         window=decision.window.key if decision.window else "",
+        notice=decision.notice.notice_id if decision.notice else "",
+        notice_day=decision.notice.day.isoformat() if decision.notice else "",
     )

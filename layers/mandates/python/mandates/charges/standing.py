@@ -10,6 +10,7 @@ from mandates.core.charging.calendar import Span, calendar_period, day_of, day_p
 from mandates.core.charging.charge import ChargeStatus, room
 from mandates.core.charging.decision import ChargeRequest, Decision, Standing, Usage, decide
 from mandates.core.charging.head import Charge
+from mandates.core.charging.notice import Notice, needs_notice
 from mandates.core.charging.reasons import Reason
 from mandates.core.charging.register import Register
 from mandates.core.errors import LedgerUnreadable, NotFound
@@ -19,6 +20,7 @@ from mandates.core.return_tokens import By, returns
 from mandates.core.terms import Terms
 from mandates.store.charges import Guard
 from mandates.store.charging_reads import Basics, Used, read_basics, read_used
+from mandates.store.notices import notices_from
 from mandates.store.published_terms import read_terms
 
 
@@ -85,6 +87,7 @@ def situation_of(
         declines=used.declines,
         anchor=anchor,
         reference=_taken(used.rivals[rival]) if rival else None,
+        notices=_unused_notices(mandate_id, terms, now) if basics.charge is None else (),
     )
     return Situation(
         mandate=mandate,
@@ -129,6 +132,14 @@ def _used(basics: Basics, mandate: Mandate, terms: Terms, anchor: date | None, n
         days=_this_and_next(lambda at: day_period(at, zone), now),
         rivals=basics.rivals,
     )
+
+
+def _unused_notices(mandate_id: str, terms: Terms, now: int) -> tuple[Notice, ...]:
+    """A charge that was reserved has its own, so only a new one asks."""
+    if not needs_notice(terms):
+        return ()
+    noticed = notices_from(mandate_id, day_of(now, terms.zone))
+    return tuple(notice for notice in noticed if not notice.charge_ids)
 
 
 def _this_and_next(span_at: Callable[[int], Span | None], now: int) -> list[str]:

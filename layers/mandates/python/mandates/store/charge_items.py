@@ -9,13 +9,16 @@
 | `window#2026-11-14`, `window#once` | `charge_ids`: the one charge of that window, or of a one-time consent |
 | `register` | `entries`, `head_hash`: of the register; `day`: the local day that windows count from |
 | `reference#<sha256>` | `charge_ids`: the one charge with that reference, unless it failed or was cancelled |
+| `notice#2026-11-28#ntc_…` | a notice of a charge on that day; `charge_ids`: the one charge that has it |
+| `refusal#too_frequent` | `first`, `last`, `count`: of the charges that were refused for that reason |
 | `declines#2026-11-27` | `declined`: the declined attempts of the local day |
 
-A charge that succeeds after it was given up is added to its window and its reference, whoever has them by
-then. The partition `switch` has the one item `pause`.
+A charge that succeeds after it was given up is added to its window, its reference and its notice, whoever
+has them by then. The partition `switch` has the one item `pause`.
 """
 
 import hashlib
+from datetime import date
 from typing import Any
 
 from pynamodb.attributes import (
@@ -28,7 +31,7 @@ from pynamodb.attributes import (
 from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
-from mandates.core.charging import chain
+from mandates.core.charging import chain, notice
 from mandates.store.item_formats import Format, Item, Table
 
 
@@ -161,9 +164,77 @@ class UsageRow(Item):
     charge_ids = UnicodeSetAttribute(null=True)
 
     @classmethod
+    def is_free(cls) -> Condition:
+        free: Condition = cls.charge_ids.does_not_exist()
+        return free
+
+    @classmethod
     def of_reference(cls, reference: str) -> str:
         """The sort key for a reference of any length and alphabet."""
         return f"{cls.REFERENCE}{hashlib.sha256(reference.encode()).hexdigest()}"
+
+
+class NoticeRow(Item):
+    """`day` is ISO 8601. `personal` is an empty object once it is erased."""
+
+    PREFIX = "notice#"
+
+    class Meta(Table):
+        pass
+
+    format = Format(notice.FORMAT)
+    mandate_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True)
+    register_number = NumberAttribute()
+    previous = UnicodeAttribute()
+    amount = NumberAttribute()
+    currency = UnicodeAttribute()
+    day = UnicodeAttribute(attr_name="date")
+    recorded_at = UnicodeAttribute()
+    actor = UnicodeAttribute()
+    personal = JSONAttribute()
+    commitments = JSONAttribute()
+    hash = UnicodeAttribute()
+    charge_ids = UnicodeSetAttribute(null=True)
+
+    @classmethod
+    def is_free(cls) -> Condition:
+        free: Condition = cls.hash.exists() & cls.charge_ids.does_not_exist()
+        return free
+
+    @classmethod
+    def of_mandate(cls, mandate_id: str, *, since: date) -> Condition:
+        """A mandate's notices for that local day and later ones."""
+        notices: Condition = (cls.mandate_id == mandate_id) & cls.record.between(
+            f"{cls.PREFIX}{since.isoformat()}", f"{cls.PREFIX}~"
+        )
+        return notices
+
+    @classmethod
+    def key(cls, key: notice.NoticeKey) -> str:
+        """Keys sort as the days do."""
+        return f"{cls.PREFIX}{key.day.isoformat()}#{key.notice_id}"
+
+
+class RefusalRow(Item):
+    """`first` and `last` are RFC 3339."""
+
+    PREFIX = "refusal#"
+
+    class Meta(Table):
+        pass
+
+    format = Format(1)
+    mandate_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True)
+    first = UnicodeAttribute()
+    last = UnicodeAttribute()
+    times = NumberAttribute(attr_name="count")
+
+    @classmethod
+    def of_mandate(cls, mandate_id: str) -> Condition:
+        refusals: Condition = (cls.mandate_id == mandate_id) & cls.record.startswith(cls.PREFIX)
+        return refusals
 
 
 class RegisterRow(Item):

@@ -1,7 +1,7 @@
 """Charges, their chains, and what they hold of a mandate's limits."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -26,6 +26,7 @@ from mandates.core.subjects import payment_intent_subject
 from mandates.store.charge_items import (
     ChargeEntryRow,
     ChargeRow,
+    NoticeRow,
     OpenChargeRow,
     RegisterRow,
     SwitchRow,
@@ -166,7 +167,8 @@ def commit_charge(
 
     A reservation and the begin of an attempt need a guard. `anchor` is the local day that windows count
     from, if a reservation freezes it. Raises Conflict if anything that the change was worked out from has
-    changed, if room, window or reference were taken meanwhile, or if the PaymentIntent is another charge's.
+    changed, if room, window, reference or notice were taken meanwhile, or if the PaymentIntent is another
+    charge's.
     """
     charge = change.after
     with transaction() as writing:
@@ -253,12 +255,14 @@ def _add_room(writing: Transaction, change: ChargeChange, most: int | None) -> N
         _add_to(writing, charge, f"{UsageRow.PERIOD}{period}", [UsageRow.used.add(amount)], condition)
     itself = {charge.charge_id}
     if freed and not taken:
-        for record in _held(charge, freed):
-            _add_to(writing, charge, record, [UsageRow.charge_ids.delete(itself)])
+        for kind, record in _held(charge, freed):
+            actions = [kind.in_its_format(), kind.charge_ids.delete(itself)]
+            writing.update(kind, (charge.mandate_id, record), actions, None)
     elif taken and not freed:
-        nobody_has_it = None if change.room.late else UsageRow.charge_ids.does_not_exist()
-        for record in _held(charge, taken):
-            _add_to(writing, charge, record, [UsageRow.charge_ids.add(itself)], nobody_has_it)
+        for kind, record in _held(charge, taken):
+            nobody_has_it = None if change.room.late else kind.is_free()
+            actions = [kind.in_its_format(), kind.charge_ids.add(itself)]
+            writing.update(kind, (charge.mandate_id, record), actions, nobody_has_it)
 
 
 def _by_period(freed: Room | None, taken: Room | None) -> dict[str, int]:
@@ -271,11 +275,14 @@ def _by_period(freed: Room | None, taken: Room | None) -> dict[str, int]:
     return {period: amount for period, amount in more.items() if amount}
 
 
-def _held(charge: Charge, room: Room) -> list[str]:
-    """The sort keys of what a charge has for itself."""
-    window = [f"{UsageRow.WINDOW}{room.window}"] if room.window else []
-    reference = [UsageRow.of_reference(charge.reference)] if charge.reference else []
-    return [*window, *reference]
+def _held(charge: Charge, room: Room) -> Iterator[tuple[type[UsageRow | NoticeRow], str]]:
+    """The kinds and sort keys of what a charge has for itself."""
+    if room.window:
+        yield UsageRow, f"{UsageRow.WINDOW}{room.window}"
+    if charge.reference:
+        yield UsageRow, UsageRow.of_reference(charge.reference)
+    if room.notice:
+        yield NoticeRow, NoticeRow.key(room.notice)
 
 
 def _leaves_room(amount: int, most: int) -> Condition:

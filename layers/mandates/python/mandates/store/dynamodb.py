@@ -166,7 +166,9 @@ def put(kind: type[Item], values: Values, condition: Condition) -> None:
     _call(dynamodb_client().put_item, **_put(kind, values, condition))
 
 
-def update(kind: type[Item], key: Key, actions: Sequence[Action], condition: Condition) -> RawItem:
+def update(
+    kind: type[Item], key: Key, actions: Sequence[Action], condition: Condition | None = None
+) -> RawItem:
     """Change the item, or make it. Returns it as it is afterwards."""
     changed = _update(kind, key, actions, condition)
     answer: dict[str, RawItem] = _call(dynamodb_client().update_item, **changed, ReturnValues="ALL_NEW")

@@ -29,7 +29,9 @@ from mandates.store import dynamodb
 from mandates.store.charge_items import (
     ChargeEntryRow,
     ChargeRow,
+    NoticeRow,
     OpenChargeRow,
+    RefusalRow,
     RegisterRow,
     SwitchRow,
     UsageRow,
@@ -360,7 +362,16 @@ ITEM_KINDS: dict[str, tuple[type[Item], ...]] = {
     "stripe_subjects": (SubjectRow, SessionRow, IntentRow),
     "events": (EventRow, CursorRow),
     "terms": (TermsRow,),
-    "charges": (ChargeRow, ChargeEntryRow, OpenChargeRow, UsageRow, RegisterRow, SwitchRow),
+    "charges": (
+        ChargeRow,
+        ChargeEntryRow,
+        OpenChargeRow,
+        UsageRow,
+        NoticeRow,
+        RefusalRow,
+        RegisterRow,
+        SwitchRow,
+    ),
 }
 TABLES = tuple(ITEM_KINDS)
 

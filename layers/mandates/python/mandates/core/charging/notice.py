@@ -52,7 +52,8 @@ class Notice:
     """One notice, as recorded. `recorded_at` is our clock (RFC 3339, UTC), `actor` the client that asked.
 
     `number` is its place in the mandate's register, `previous` the link before it, and `hash` its own link.
-    `personal` is empty once it is erased; `commitments` stay. `charge_id` is the charge that has it.
+    `personal` is empty once it is erased; `commitments` stay. `charge_ids`: the one charge that has it, and
+    those that succeeded after they were given up.
     """
 
     format: int
@@ -67,10 +68,10 @@ class Notice:
     commitments: Mapping[str, str]
     hash: str
     personal: Mapping[str, PersonalValue]
-    charge_id: str | None = None
+    charge_ids: frozenset[str] = frozenset()
 
     def content(self) -> dict[str, Any]:
-        """What the hash is taken over: everything except the hash, the personal values and the charge."""
+        """What the hash is taken over: everything except the hash, the personal values and the charges."""
         return {
             "format": self.format,
             "notice_id": self.notice_id,

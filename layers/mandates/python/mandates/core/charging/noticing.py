@@ -17,7 +17,7 @@ MOST_DAYS_AHEAD = 366
 def must_be_of_use(notice: Notice, status: Status, terms: Terms) -> None:
     """Raises NoticeRefused, NoticeTooLate, or an InvalidRequest that names `date`, unless some charge may use
     the notice. Under terms that promise none, `notice` may be for today."""
-    on_its_day = start_of_day(notice.day, terms.zone)
+    on_its_day = max(start_of_day(notice.day, terms.zone), notice.known_from)
     without_notice = replace(terms, notice_hours=None)
     request = ChargeRequest(notice.amount, notice.currency)
     reasons = decide(Standing(status), without_notice, Usage(), request, on_its_day).reasons
@@ -28,13 +28,13 @@ def must_be_of_use(notice: Notice, status: Status, terms: Terms) -> None:
             currency=terms.limits.currency,
         )
     earliest = _earliest_day(notice.known_from, terms)
+    if earliest and notice.day - earliest > timedelta(days=MOST_DAYS_AHEAD):
+        raise InvalidRequest(f"date must be at most {MOST_DAYS_AHEAD} days after {earliest.isoformat()}")
     if earliest is None or cover(notice.day, notice.known_from, terms).is_empty:
         raise NoticeTooLate(
             f"{_promise(terms)}: a notice that is recorded now can't be for {notice.day.isoformat()}",
             earliest_date=earliest.isoformat() if earliest else None,
         )
-    if notice.day - earliest > timedelta(days=MOST_DAYS_AHEAD):
-        raise InvalidRequest(f"date must be at most {MOST_DAYS_AHEAD} days after {earliest.isoformat()}")
 
 
 def _earliest_day(known_from: int, terms: Terms) -> date | None:

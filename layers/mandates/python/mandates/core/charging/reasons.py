@@ -40,7 +40,7 @@ class Reason(StrEnum):
     """The last agreed day is over in the consent's time zone."""
 
     NOTICE_REQUIRED = "notice_required"
-    """The terms promise notice of each charge, and none is recorded."""
+    """The terms promise notice of varying amounts, and none that is recorded covers this charge now."""
 
     IN_PROGRESS = "in_progress"
     """A charge with this reference is not final yet."""
