@@ -40,6 +40,16 @@ def up(settings: Settings) -> dict[str, Any]:
             return _deploy(settings)  # if this fails, the functions' logs are needed
 
 
+def start(settings: Settings) -> None:
+    """Start AWS and Stripe with nothing deployed. The next `up`, of whatever release, deploys."""
+    with _only_one(settings):
+        processes = Processes(settings)
+        _reset(settings, processes)
+        with _nothing_left_after(BaseException, settings, processes):
+            _start(settings, processes)
+            _remember(settings, deployed="nothing yet")
+
+
 def down(settings: Settings) -> list[str]:
     """End the processes of this stack and nothing else. What they hold in memory is lost."""
     with _only_one(settings):

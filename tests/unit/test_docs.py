@@ -233,6 +233,7 @@ KNOWN_SORTS = {
     ".venv/bin/sam": "needs Docker: tests/e2e/test_sam_local.py, as far as it can be tried without",
     ".venv/bin/python -m local sam": "the same",
     ".venv/bin/python -m local run-schedules": "tests/e2e/test_schedules.py",
+    "rehearsal": "tests/unit/test_live_upgrade.py, as far as it can be tried in seconds",
     "shell": "what holds them together",
 }
 BY_HAND = {"python3", "jq", "openssl"}
@@ -250,6 +251,8 @@ def sort_of(words: list[str]) -> str:
         return "evidence by hand"
     if words[0] == "$ops" or words[1:3] == ["-m", "ops"]:
         return "ops"
+    if words[1:3] == ["-m", "tests.live.upgrade"]:
+        return "rehearsal"
     if words[1:3] == ["-m", "local"]:
         return " ".join(words[:4])
     return words[0]
