@@ -111,7 +111,8 @@ LOCK := $(BIN)/uv pip compile --quiet --python-version 3.13 --universal --genera
 lock: $(READY) ## regenerate all locks from pyproject.toml
 	$(LOCK) pyproject.toml --group ops --group evidence-pdf --group evidence-fonts --group local --group test \
 	  $(UPGRADE) -o requirements.lock
-	$(LOCK) pyproject.toml -c requirements.lock -o layers/dependencies/requirements.txt
+	$(LOCK) pyproject.toml --excludes layers/dependencies/excluded.txt -c requirements.lock \
+	  -o layers/dependencies/requirements.txt
 	$(LOCK) pyproject.toml --group ops -c requirements.lock -o requirements-ops.lock
 	$(LOCK) pyproject.toml --group ops --group release $(UPGRADE) -c requirements.lock \
 	  -o requirements-release.lock

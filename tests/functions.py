@@ -42,7 +42,7 @@ READS_EVIDENCE = {
 }
 
 JWT = frozenset({"jwt", "cryptography"})
-STRIPE = frozenset({"stripe", "requests"})
+STRIPE = frozenset({"stripe"})
 PYNAMODB = frozenset({"pynamodb"})
 
 KILOBYTE, MEGABYTE = 1024, 1024 * 1024

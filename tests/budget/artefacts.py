@@ -78,10 +78,13 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _install(requirements: Path, target: Path) -> None:
-    """As pip downloads and unpacks them. uv keeps the wheels that the build has just used."""
+    """As pip downloads and unpacks them. uv keeps the wheels that the build has just used.
+
+    The locks are complete, but for what layers/dependencies/excluded.txt names.
+    """
     uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "--system-certs"]
     where = ["--python", sys.executable, "--target", str(target), "--link-mode", "copy"]
-    subprocess.run([*uv, *where, "--require-hashes", "-r", str(requirements)], check=True)
+    subprocess.run([*uv, *where, "--no-deps", "--require-hashes", "-r", str(requirements)], check=True)
 
 
 def _compile(folder: Path) -> None:

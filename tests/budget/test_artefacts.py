@@ -17,8 +17,10 @@ from samcli.lib.package.utils import (  # type: ignore[import-untyped]
 
 from functions.ship_fonts import entries
 from local.settings import ROOT
+from local.stripe_simulator import running_simulator
 from tests.budget import artefacts, budgets, imports
 from tests.budget.artefacts import Artefact
+from tests.budget.bench import canned_aws
 from tests.functions import FUNCTIONS
 from tests.variables import environment
 
@@ -131,6 +133,30 @@ def test_the_layer_has_the_zones(unpacked: Path) -> None:
     assert searched == []
     assert Path(package).is_relative_to(layer)
     assert set(names) == set((layer / "tzdata" / "zones").read_text(encoding="utf-8").split())
+
+
+def test_a_function_calls_stripe_with_what_the_layer_has(unpacked: Path) -> None:
+    """Nothing that the SDK loads only for a call is missing, and no HTTP client of its own is loaded."""
+    program = (
+        "import app, sys;"
+        " made = app.stripe.gateway().customers.create('ann', 'a-mark', idempotency_key='customer/1');"
+        " print(made, *{'requests', 'httpx', 'certifi'} & set(sys.modules))"
+    )
+    with canned_aws() as aws_url, running_simulator() as simulator:
+        ran = subprocess.run(
+            [artefacts.PYTHON, "-S", "-c", program],
+            env={
+                **environment("CreateCustomer", aws_url),
+                "STRIPE_API_BASE": simulator.url,
+                "PYTHONPATH": artefacts.shipped(unpacked, "CreateCustomer").search_path,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        (customer,) = simulator.core.all("customer")
+    assert ran.stdout.split() == [customer["id"]]
 
 
 def test_botocore_describes_exactly_the_services_that_are_used(unpacked: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import stripe
 from botocore.client import BaseClient
 
 from local.stripe_simulator import PaymentPlan
@@ -23,6 +22,7 @@ from mandates.core.charging.head import Charge, ChargeDetails, Params
 from mandates.core.errors import StripeUnavailable
 from mandates.core.mandate import Mandate
 from mandates.gateway.client import Gateway
+from mandates.gateway.http_client import Urllib3Client
 from mandates.gateway.payment_intents import create_params
 from mandates.store.charge_items import UsageRow
 from mandates.store.charges import read_charge
@@ -39,11 +39,11 @@ class Crash(BaseException):
     """The process ends here, without notice."""
 
 
-class Watched(stripe.RequestsClient):
+class Watched(Urllib3Client):
     """Tells of every request, before and after Stripe has it."""
 
-    def __init__(self) -> None:
-        super().__init__(timeout=(2, 8))
+    def __init__(self, url: str) -> None:
+        super().__init__(url, connect_timeout=2, read_timeout=8)
         self.before: Callable[[str, str], None] = lambda _method, _url: None
         self.after: Callable[[str, str], None] = lambda _method, _url: None
 
@@ -61,10 +61,13 @@ class Till:
     world: World
     mandate_id: str
     payment_method: str
-    http: Watched = field(default_factory=Watched)
+    http: Watched = field(init=False)
     seconds_left: float = 60.0
     return_required: bool = False
     keys: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def __post_init__(self) -> None:
+        self.http = Watched(self.world.stripe.url)
 
     @property
     def gateway(self) -> Gateway:

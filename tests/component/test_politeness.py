@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import stripe
 
 from local.stripe_simulator import FaultPlan, Simulator
 from mandates.core.changes import Contribution, Subject, change
@@ -19,7 +18,7 @@ from mandates.core.errors import StripeUnavailable
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate
 from mandates.core.subjects import payment_method_subject, stripe_customer_subject
-from mandates.gateway import access, politeness
+from mandates.gateway import access, client, politeness
 from mandates.gateway.checkout_sessions import setup_session_params
 from mandates.gateway.client import Gateway
 from mandates.gateway.error_mapping import AnswerReplayed
@@ -205,7 +204,7 @@ class Timed:
         times = SimpleNamespace(time=self.time, monotonic=self.time, sleep=self.time.sleep)
         with self.monkeypatch.context() as patched:
             patched.setattr(access, "time", times)
-            patched.setattr(stripe, "RequestsClient", lambda **_: self.client)
+            patched.setattr(client, "Urllib3Client", lambda *_, **__: self.client)
             return self.world.fresh(name)
 
     def withdrawn(self, how_many: int) -> list[str]:

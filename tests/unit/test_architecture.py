@@ -29,9 +29,6 @@ from tests.unit.source_guards import (
 )
 from tests.variables import environment
 
-NEVER = NOT_ON_LAMBDA | {"requests"}
-"""What no function, and nothing of the layer, imports. stripe alone brings requests."""
-
 PACKAGE = LAYER / "mandates"
 CORE = dict(sources(PACKAGE / "core"))
 OURS = {**dict(sources(PACKAGE)), **dict(sources(FUNCTIONS))}
@@ -110,7 +107,12 @@ def test_only_the_gateway_imports_stripe() -> None:
     assert all(path.startswith("layers/mandates/python/mandates/gateway/") for path in importers)
 
 
-@pytest.mark.parametrize("package", sorted(NEVER))
+def test_only_the_http_client_imports_urllib3() -> None:
+    importers = {path for path, source in OURS.items() if uses(source, "urllib3")}
+    assert importers == {"layers/mandates/python/mandates/gateway/http_client.py"}
+
+
+@pytest.mark.parametrize("package", sorted(NOT_ON_LAMBDA))
 def test_nothing_of_ours_imports(package: str) -> None:
     assert [path for path, source in OURS.items() if uses(source, package)] == []
 
@@ -222,7 +224,7 @@ def test_the_layer_may_not_even_hand_it_on() -> None:
 @pytest.mark.parametrize("name", ENTRIES)
 def test_a_functions_own_imports_lead_to_nothing_it_does_not_need(name: str) -> None:
     found = reached((FUNCTIONS / folder_of(name) / "app.py").read_text(encoding="utf-8"))
-    assert found & (NEVER | {root_of(module) for module in ENTRIES[name].must_not_load}) == set()
+    assert found & (NOT_ON_LAMBDA | {root_of(module) for module in ENTRIES[name].must_not_load}) == set()
 
 
 def test_imports_are_followed_through_our_own_modules() -> None:

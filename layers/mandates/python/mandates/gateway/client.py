@@ -15,6 +15,7 @@ from mandates.gateway.api_keys import ApiKey, FixedKey, livemode_of
 from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.gateway.customers import StripeCustomers
 from mandates.gateway.events import StripeEvents
+from mandates.gateway.http_client import Urllib3Client
 from mandates.gateway.mandates import StripeMandates
 from mandates.gateway.payment_intents import StripePaymentIntents
 from mandates.gateway.payment_methods import StripePaymentMethods
@@ -47,7 +48,11 @@ class Gateway:
         Tests may pass an HTTP client, a clock and chance of their own.
         """
         self._key = FixedKey(api_key) if isinstance(api_key, str) else api_key
-        client = http_client or stripe.RequestsClient(timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS))
+        client = http_client or Urllib3Client(
+            api_base or stripe.DEFAULT_API_BASE,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+        )
         self._polite = PoliteClient(client, self._key, pacer=pacer, clock=clock, sleep=sleep, chance=chance)
         sdk = stripe.StripeClient(
             "set-by-the-http-client",  # so that a container can start while the key can't be fetched
