@@ -25,6 +25,7 @@ Output = Literal[
     "ChargeDeadLettersUrl",
     "OutwardBusName",
     "UnpublishedEntriesUrl",
+    "UnpublishedChargesUrl",
     "StripeWebhookSecretsArn",
 ]
 Parameter = Literal[

@@ -1,8 +1,8 @@
-"""Ledger entries that were not published: refused permanently, or given up with their part of the stream."""
+"""Entries that were not published: refused permanently, or given up with their part of the stream."""
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,24 +10,26 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from mandates.charges.charge_chains import ChargeChains
 from mandates.core.formats import NewerFormat
 from mandates.core.messages import UNPUBLISHED
 from mandates.core.work_messages import RELEASE
 from mandates.ledger.mandate_chains import MandateChains
-from mandates.ledger.publishing import Publisher
+from mandates.ledger.publishing import Chains, Publisher
 from mandates.ledger.stream import ENTRY_PREFIX, Added, added_entries
 from mandates.runtime.queues import Queue
 from ops import queues
 from ops.arguments import positive
 from ops.dlq import Message, each
 from ops.dlq import line as beginning
+from ops.existing_tables import Table
 from ops.printing import complain, say
-from ops.stack import Stack
+from ops.stack import Output, Stack
 
 
 @dataclass(frozen=True)
 class OneEntry:
-    """What `publish_changes` sets aside (ledger/publishing.py)."""
+    """What the publisher sets aside (ledger/publishing.py)."""
 
     mandate_id: str
     record: str
@@ -59,24 +61,49 @@ class PartOfStream:
         return f"{self.size} {what} of {self.shard}, from {self.first} on, given up after six hours"
 
 
+@dataclass(frozen=True)
+class Unpublished:
+    """The entries of one table: its output, that of its queue, and what makes events of them.
+
+    `withdraws`: whether an entry may say that its mandate is withdrawn.
+    """
+
+    table: Table
+    queue: Output
+    chains: Callable[[], Chains]
+    withdraws: bool
+
+
+MANDATES = Unpublished("MandatesTable", "UnpublishedEntriesUrl", MandateChains, withdraws=True)
+CHARGES = Unpublished("ChargesTable", "UnpublishedChargesUrl", ChargeChains, withdraws=False)
+
+
 class NotThere(Exception):
     """The entry that a message is about can't be found any more. The text says where it was looked for."""
 
 
 def add_commands(commands: Any) -> None:
-    actions = commands.add_parser(
-        "unpublished", help="ledger entries that were not published"
-    ).add_subparsers(required=True, metavar="ACTION")
+    actions = commands.add_parser("unpublished", help="entries that were not published").add_subparsers(
+        required=True, metavar="ACTION"
+    )
     listing = actions.add_parser("list", help="show them, and why they were not published; they stay")
     listing.set_defaults(run=run_list)
     publishing = actions.add_parser("publish", help="publish them, and queue withdrawn mandates for release")
     publishing.set_defaults(run=run_publish)
     for action in (listing, publishing):
         action.add_argument("--limit", type=positive, metavar="N", help="at most N (default: all)")
+        action.add_argument(
+            "--charges",
+            action="store_const",
+            const=CHARGES,
+            default=MANDATES,
+            dest="of",
+            help="those of charges (default: those of mandates' ledgers)",
+        )
 
 
 def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
-    url, sqs = stack.output("UnpublishedEntriesUrl"), queues.client()
+    url, sqs = stack.output(chosen.of.queue), queues.client()
 
     def show(message: Message) -> bool:
         say(_line(message))
@@ -89,18 +116,19 @@ def run_list(stack: Stack, chosen: argparse.Namespace) -> int:
 
 def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
     """Publish each, then delete its message: a crash in between publishes it twice. 1 if any stays."""
-    url, sqs = stack.output("UnpublishedEntriesUrl"), queues.client()
-    publisher = Publisher(
-        MandateChains(), boto3.client("events"), stack.output("OutwardBusName"), Queue(sqs, url)
-    )
+    of: Unpublished = chosen.of
+    url, sqs = stack.output(of.queue), queues.client()
+    table = stack.output(of.table)
+    stack.use_tables()
+    bus = stack.output("OutwardBusName")
+    publisher = Publisher(of.chains(), boto3.client("events"), bus, Queue(sqs, url))
     work = Queue(sqs, stack.output("StripeWorkQueueUrl"))
-    table = stack.output("MandatesTable")
 
     def publish(message: Message) -> bool:
         try:
             about = _about(message)
             entries = _entries(about, table)
-            problem = _release(entries, work)
+            problem = _release(entries, work) if of.withdraws else None
             if not problem and not (isinstance(about, PartOfStream) and about.is_of_withdrawals):
                 problem = _publish(entries, publisher)
         except (NotThere, NewerFormat) as error:

@@ -362,6 +362,18 @@ FUNCTIONS: Mapping[str, Function] = {
         },
         samples={"activated": Sample(None, NONE_FAILED), "withdrawn": Sample(None, NONE_FAILED)},
     ),
+    "PublishCharges": Function(
+        clients=("dynamodb", "events", "sqs"),
+        must_not_load=STRIPE | JWT,
+        longest_start=2.0,
+        may={
+            "ChargesTable.StreamArn": POLLS_STREAM,
+            CHARGES: {READ},
+            "OutwardBus.Arn": {"events:PutEvents"},
+            "UnpublishedCharges.Arn": {SEND},
+        },
+        samples={"succeeded": Sample(None, NONE_FAILED)},
+    ),
     "QueueWithdrawals": Function(
         clients=("sqs",),
         must_not_load=STRIPE | PYNAMODB | JWT,

@@ -17,7 +17,6 @@ from moto import mock_aws
 
 from local.stripe_simulator import running_simulator
 from mandates.core.stripe_events.projection import HANDLED_TYPES
-from mandates.store.charges import read_charge_ledger
 from tests.budget.metering import (
     ACCESS_LOG_BYTES,
     AWS_CALL_SECONDS,
@@ -28,7 +27,7 @@ from tests.budget.metering import (
     Meter,
 )
 from tests.component.conftest import one_call_at_a_time
-from tests.component.test_publish_changes import BUS, images, publish
+from tests.component.test_publish_changes import BUS, images, publish, stream_event
 from tests.component.world import AwsCall, World, create_tables, stripes_clock
 
 PRICES_ASSUMED_ON = "2026-11-24"
@@ -189,9 +188,11 @@ def one_charge(world: World, meter: Meter) -> None:
     assert world.process(world.queued()) == []
     meter.requests_at_the_api(1 + len(events))
     meter.one_invocation("authorize_request")
-    for _ in read_charge_ledger(made.body["charge_id"]):
-        meter.one_invocation("publish_changes", aws_calls=1)
-        meter.units["EventBridge"] += 1
+    boto3.client("events").create_event_bus(Name=BUS)
+    world.environment["EVENT_BUS_NAME"] = BUS
+    for item in boto3.client("dynamodb").scan(TableName="charges")["Items"]:
+        if str(item["record"]["S"]).startswith("entry#"):
+            assert world.invoke("publish_charges", stream_event([item])) == {"batchItemFailures": []}
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ from tests.component.charging import (
     with_intent,
 )
 from tests.component.test_publish_changes import entry, stream_event
+from tests.component.test_publish_charges import items as charge_items
+from tests.component.test_publish_charges import publish as publish_charges
 from tests.component.test_revoking import DOWN
 from tests.component.world import ROOT, Context, World, api_event, service, sqs_event
 from tests.template.stack import Stack, expand, raw
@@ -49,8 +51,13 @@ BY_OUTCOME = {f"Events{outcome}" for outcome in OUTCOMES}
 """process_webhook's, one for each outcome (core/stripe_events/meaning.py, store/events.py,
 webhooks/applying.py)."""
 
-IN_STREAM = {"MandatesActivated", "MandatesExpired", "MandatesWithdrawn", "SetupAttemptsFailed"}
-"""publish_changes' own, one for each thing an entry may tell."""
+IN_STREAM = {"MandatesActivated", "MandatesExpired", "MandatesWithdrawn", "SetupAttemptsFailed"} | {
+    "ChargesCanceled",
+    "ChargesFailed",
+    "ChargesNeedCustomer",
+    "ChargesSucceeded",
+}
+"""publish_changes' and publish_charges' own, one for each thing an entry may tell."""
 
 
 UNKNOWN_MANDATE = {
@@ -229,6 +236,15 @@ def a_withdrawal_that_is_published(world: World) -> None:
     assert world.invoke("publish_changes", stream_event(told)) == {"batchItemFailures": []}
 
 
+def a_charge_that_is_published(world: World) -> None:
+    with_a_bus(world)
+    opened = world.begun()
+    world.stripe.core.authorize(opened["checkout_session_id"])
+    world.run_webhooks()
+    assert world.charge(opened["mandate_id"]).body["status"] == "succeeded"
+    assert publish_charges(world, charge_items("entry#")) == []
+
+
 def a_run_that_hardly_ends_in_time(world: World) -> None:
     left = iter([10_000, 2_000])
     context = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: next(left))
@@ -282,6 +298,7 @@ SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (a_mandate_that_others_write_all_the_time, {"UnavailableHere"}),
     (a_session_that_stripe_does_not_know, {"UnknownAtStripe"}),
     (a_withdrawal_that_is_published, {"EntriesPublished", "MandatesWithdrawn"}),
+    (a_charge_that_is_published, {"ChargesReserved", "ChargeEntriesPublished", "ChargesSucceeded"}),
     (charges_that_must_be_looked_at, {"ChargedAfterWithdrawal", "ChargedLate", "ChargedOtherAmount"}),
     (a_charge_that_is_due_while_charging_is_paused, {"ChargesOverdueFor", "ChargesQueued", "ChargingPaused"}),
     (a_charge_that_a_key_may_not_make, {"ChargesOursToMend"}),

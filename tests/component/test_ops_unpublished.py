@@ -10,9 +10,12 @@ from botocore.exceptions import ClientError
 
 from mandates.runtime.queues import Queue
 from ops import queues, unpublished
+from ops.existing_tables import TABLES, store_name
 from ops.stack import Stack
 from tests.component.operating import main
 from tests.component.test_publish_changes import BUS, Refusing, entry, images, publish, refusing, stream_event
+from tests.component.test_publish_charges import entries, head_key, two_charges
+from tests.component.test_publish_charges import publish as publish_charges
 from tests.component.world import World
 
 Printed = pytest.CaptureFixture[str]
@@ -26,11 +29,12 @@ class Events(Refusing):
 @pytest.fixture
 def bus(world: World, monkeypatch: pytest.MonkeyPatch) -> Events:
     world.environment["EVENT_BUS_NAME"] = BUS
-    outputs = {
+    outputs: dict[str, str] = {
         "UnpublishedEntriesUrl": world.unpublished_url,
+        "UnpublishedChargesUrl": world.unpublished_charges_url,
         "StripeWorkQueueUrl": world.work_queue_url,
         "OutwardBusName": BUS,
-        "MandatesTable": "mandates",
+        **{table: store_name(table) for table in TABLES},
     }
     monkeypatch.setattr(Stack, "outputs", outputs)
     client = Events(set(), None, "MalformedDetail")
@@ -234,3 +238,38 @@ def test_what_the_stream_has_no_more_stays(world: World, bus: Events, capsys: Pr
     assert main(["unpublished", "publish"]) == 1
     assert "the stream no longer has it" in capsys.readouterr().err
     assert left(world) == 1
+
+
+# -------------------------------------------------------------------------------------- charges
+
+
+def test_what_was_set_aside_of_charges_is_published_from_their_table(
+    world: World, bus: Events, capsys: Printed
+) -> None:
+    """Once the head is there again. Nothing is asked of Stripe, and the other queue is left alone."""
+    one, _ = two_charges()
+    client = boto3.client("dynamodb")
+    head = client.get_item(TableName="charges", Key=head_key(one))["Item"]
+    client.delete_item(TableName="charges", Key=head_key(one))
+    assert publish_charges(world, entries(one)) == []
+    assert main(["unpublished", "list"]) == 0
+    assert "0 shown" in capsys.readouterr().out
+    assert main(["unpublished", "list", "--charges"]) == 0
+    assert f"{one.mandate_id} entry#{one.charge_id}#000004  Unreadable NoHead" in capsys.readouterr().out
+    assert main(["unpublished", "publish", "--charges"]) == 1
+    assert "is refused again (Unreadable NoHead)" in capsys.readouterr().err
+    client.put_item(TableName="charges", Item=head)
+    assert main(["unpublished", "publish", "--charges"]) == 0
+    assert "4 of 4 published" in capsys.readouterr().out
+    assert sorted(name[1:] for call in bus.took for name in call) == ["1", "2", "3", "4"]
+    assert world.waiting(world.unpublished_charges_url) == world.waiting(world.work_queue_url) == []
+
+
+def test_what_lambda_gave_up_of_charges_is_published_from_the_stream(
+    world: World, bus: Events, capsys: Printed
+) -> None:
+    one, other = two_charges()
+    message = streamed([*entries(one), *entries(other)], function="PublishCharges")
+    world.sqs.send_message(QueueUrl=world.unpublished_charges_url, MessageBody=json.dumps(message))
+    assert main(["unpublished", "publish", "--charges"]) == 0
+    assert sorted(name[1:] for call in bus.took for name in call) == ["1", "2", "3", "4"]

@@ -20,6 +20,8 @@ from tests.component.advancing import Till
 from tests.component.charging import SUCCEEDED, active_mandate, begun, charge_event, reserved, with_intent
 from tests.component.cloudformation import CloudFormation
 from tests.component.test_publish_changes import BUS, images, publish, stream_event
+from tests.component.test_publish_charges import items as charge_items
+from tests.component.test_publish_charges import publish as publish_charges
 from tests.component.world import (
     CUSTOMER,
     STRANGER,
@@ -85,6 +87,7 @@ def permissions(world: World, call: AwsCall) -> Iterable[Permission]:
                 world.work_queue_url: "StripeWorkQueue",
                 world.work_dead_letters_url: "StripeWorkDeadLetters",
                 world.unpublished_url: "UnpublishedEntries",
+                world.unpublished_charges_url: "UnpublishedCharges",
                 world.charge_queue_url: "ChargeQueue",
                 world.charge_dead_letters_url: "ChargeDeadLetters",
             }
@@ -209,6 +212,8 @@ def everything(world: World) -> World:
     assert publish(world, withdrawn) == []
     unreadable = {key: value for key, value in withdrawn[-1].items() if key != "hash"}
     assert publish(world, [{**unreadable, "record": {"S": "entry#000009"}}]) == []
+    assert publish_charges(world, [{**entry, "facts": {"S": "x"}} for entry in charge_items("entry#")]) == []
+    assert publish_charges(world, charge_items("entry#")) == []
     assert world.invoke("queue_withdrawals", stream_event(withdrawn)) == {"batchItemFailures": []}
     assert world.invoke("release_withdrawals", sqs_event(["not a withdrawal"])) == {"batchItemFailures": []}
     return world
@@ -312,6 +317,7 @@ def test_only_the_streams_readers_have_lambda_give_up_for_them() -> None:
     unpublished = {("sqs:SendMessage", "UnpublishedEntries")}
     assert {folder: given for folder in BY_FOLDER if (given := used_by_lambda(folder))} == {
         "publish_changes": unpublished,
+        "publish_charges": {("sqs:SendMessage", "UnpublishedCharges")},
         "queue_withdrawals": unpublished,
     }
 

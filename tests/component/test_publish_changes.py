@@ -119,7 +119,7 @@ class Refusing:
 
     def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
         details = [json.loads(event["Detail"]) for event in Entries]
-        named = [f"{detail['mandate_id'][4]}{detail['ledger_number']}" for detail in details]
+        named = [f"{one['mandate_id'][4]}{one.get('ledger_number') or one['number']}" for one in details]
         if self.error and (not self.refused or self.refused.intersection(named)):
             raise self.error
         self.took.append([name for name in named if name not in self.refused])

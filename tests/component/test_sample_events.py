@@ -25,6 +25,7 @@ from mandates.core.subjects import payment_method_subject, stripe_customer_subje
 from mandates.core.terms import Terms, checked
 from mandates.ledger.contributing import statuses
 from mandates.ledger.stream import added_entries, entry_in
+from mandates.store.charge_stream import charge_entry_in
 from mandates.store.charges import commit_charge, read_charge
 from mandates.store.customers import Customer, claim_customer, resolve_claim
 from mandates.store.mandates import commit, read_heads
@@ -68,7 +69,7 @@ def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     )
     if expected.customer:
         a_customer_with_a_mandate(at_stripe, world.terms, active=expected.active)
-    if path.stem in {"charged", "one_charge"}:
+    if path.stem in {"charged", "one_charge"} or path.parent.name == "publish_charges":
         a_charge_that_was_begun()
     function = world.function(path.parent.name)
     if path.parent.name == "receive_webhook":
@@ -93,6 +94,7 @@ def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             "succeeded",
             False,
         )
+    assert [*world.waiting(world.unpublished_url), *world.waiting(world.unpublished_charges_url)] == []
     if path.stem == "set_up":
         assert statuses(list(read_heads([MANDATE]).values())) == {MANDATE: "active"}
 
@@ -127,6 +129,12 @@ def test_the_streams_samples_are_entries_of_a_ledger() -> None:
     assert known.head.payment_method_id == "pm_sample"
     assert [one.subject for one in known.withdrawals] == ["payment_method#pm_sample"]
     assert added_to_the_table("queue_withdrawals/withdrawn") == withdrawn
+
+
+def test_the_samples_of_the_charges_stream_are_a_chain() -> None:
+    entries = [charge_entry_in(added.image) for added in added_to_the_table("publish_charges/succeeded")]
+    assert first_broken(entries, length=4, head_hash=entries[-1].hash) is None
+    assert {entry.charge_id for entry in entries} == {CHARGE}
 
 
 def added_to_the_table(sample: str) -> list[Any]:

@@ -131,6 +131,7 @@ class World:
         self.charge_queue_url = sqs.create_queue(QueueName="charges")["QueueUrl"]
         self.charge_dead_letters_url = sqs.create_queue(QueueName="charges-dead")["QueueUrl"]
         self.unpublished_url = sqs.create_queue(QueueName="unpublished")["QueueUrl"]
+        self.unpublished_charges_url = sqs.create_queue(QueueName="unpublished-charges")["QueueUrl"]
         self.api_key_arn = secrets.create_secret(Name="key", SecretString="sk_test_placeholder")["ARN"]
         self.webhook_secrets_arn = secrets.create_secret(
             Name="webhooks", SecretString=json.dumps({"secrets": [WEBHOOK_SECRET]})
@@ -155,6 +156,7 @@ class World:
             "STRIPE_LIVEMODE": "false",
             "STRIPE_WORK_QUEUE_URL": self.work_queue_url,
             "STRIPE_WORK_DEAD_LETTERS_URL": self.work_dead_letters_url,
+            "UNPUBLISHED_CHARGES_URL": self.unpublished_charges_url,
             "UNPUBLISHED_ENTRIES_URL": self.unpublished_url,
             "STRIPE_WEBHOOK_SECRETS_ARN": self.webhook_secrets_arn,
             "WEBHOOK_QUEUE_URL": self.queue_url,

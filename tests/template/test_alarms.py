@@ -31,6 +31,8 @@ RUNS = {
     "explain",
     "reconcile --since",
     "rotate-webhook-secret",
+    "charges show",
+    "unpublished list --charges",
     "unpublished publish",
     "withdrawals dismiss",
     "withdrawals list",
@@ -621,29 +623,34 @@ def calculated(alarm: Json, values: Mapping[str, float | None]) -> float:
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        ((None, None, None, None), False),  # a quiet half hour
-        ((5, 3, None, None), False),
-        ((1, None, None, None), True),  # nobody read it
-        ((1, 0, None, None), True),
-        ((None, 3, None, None), False),  # events of Stripe's made entries
-        ((5, 3, 1, 1), False),
-        ((5, 3, 1, None), True),  # the bus was told, Stripe was not
-        ((5, 3, None, 2), False),
-        ((1, None, 1, None), True),
+        ((None, None, None, None, None, None), False),  # a quiet half hour
+        ((5, 3, None, None, None, None), False),
+        ((1, None, None, None, None, None), True),  # nobody read it
+        ((1, 0, None, None, None, None), True),
+        ((None, 3, None, None, None, None), False),  # events of Stripe's made entries
+        ((5, 3, 1, 1, None, None), False),
+        ((5, 3, 1, None, None, None), True),  # the bus was told, Stripe was not
+        ((5, 3, None, 2, None, None), False),
+        ((1, None, 1, None, None, None), True),
+        ((None, None, None, None, 2, 9), False),
+        ((None, None, None, None, 2, None), True),  # nobody reads the charges' stream
+        ((None, None, None, None, None, 9), False),  # steps of older charges made entries
+        ((1, 1, None, None, 0, None), False),
     ],
 )
-def test_a_reader_of_the_stream_that_does_not_run_is_noticed(
+def test_a_reader_of_a_stream_that_does_not_run_is_noticed(
     stack: Stack,
     told: tuple[float | None, ...],
     expected: bool,
 ) -> None:
     """It has no IteratorAge then: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
     alarm = alarms(stack)["StreamNotRead"]
-    values = dict(zip(("consents", "published", "withdrawn", "queued"), told, strict=True))
+    names = ("consents", "published", "withdrawn", "queued", "charged", "told")
+    values = dict(zip(names, told, strict=True))
     assert (calculated(alarm, values) >= alarm["Threshold"]) is expected
 
 
-def test_it_watches_every_reader_of_the_stream(stack: Stack) -> None:
+def test_it_watches_every_reader_of_a_stream(stack: Stack) -> None:
     watched = {
         dimensions(metric)["FunctionName"]["Ref"]
         for metric in metrics_in(alarms(stack)["StreamNotRead"])

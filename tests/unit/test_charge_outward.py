@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -155,6 +156,15 @@ def test_the_whole_of_an_event() -> None:
         "reasons": [],
         "stripe": {"charge": ["ch_1"], "payment_intent": ["pi_1"]},
     }
+
+
+def test_the_documentation_shows_a_real_event_and_every_type() -> None:
+    text = (
+        (SCHEMA_FILE.parents[2] / "docs" / "events.md").read_text(encoding="utf-8").partition("## Charges")[2]
+    )
+    VALIDATOR.validate(json.loads(text.partition("```json")[2].partition("```")[0]))
+    assert set(re.findall(r"^\| `(charge\.\w+)` \|", text, re.MULTILINE)) == set(ChargeEventType)
+    assert set(re.findall(r"`(\w+)`", text.partition("* `reasons`")[2].partition("* `stripe`")[0])) >= REASONS
 
 
 def test_neither_reference_nor_description_nor_client_goes_out() -> None:

@@ -246,6 +246,7 @@ def _name_of(world: World, queue_url: str) -> str:
         world.queue_url: "WebhookQueue",
         world.work_queue_url: "StripeWorkQueue",
         world.unpublished_url: "UnpublishedEntries",
+        world.unpublished_charges_url: "UnpublishedCharges",
         world.charge_queue_url: "ChargeQueue",
     }[queue_url]
 

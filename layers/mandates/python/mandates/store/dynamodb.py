@@ -73,6 +73,11 @@ def read_rows[Row: Item](kind: type[Row], keys: Iterable[Key]) -> list[Row]:
 
 def read_kinds(wanted: Iterable[tuple[type[Item], Key]]) -> Iterator[Item]:
     """The items there are of these, in any order; strongly consistent, but of no single moment."""
+    return (kind.from_raw_data(item) for kind, item in read_raw(wanted))
+
+
+def read_raw(wanted: Iterable[tuple[type[Item], Key]]) -> Iterator[tuple[type[Item], RawItem]]:
+    """As `read_kinds`, but as DynamoDB gives them: one that can't be read does not hide the others."""
     for some in batched(dict.fromkeys(wanted), _MOST_KEYS_PER_READ, strict=False):
         kinds: dict[tuple[str, Key], type[Item]] = {}
         asked: dict[str, Any] = {}
@@ -83,7 +88,7 @@ def read_kinds(wanted: Iterable[tuple[type[Item], Key]]) -> Iterator[Item]:
         key_names = {table: _key_names(kind) for (table, _), kind in kinds.items()}
         for table, item in _all_of(asked):
             key = tuple(item[name]["S"] for name in key_names[table])
-            yield kinds[table, key].from_raw_data(item)
+            yield kinds[table, key], item
 
 
 def _all_of(asked: dict[str, Any]) -> Iterator[tuple[str, RawItem]]:
