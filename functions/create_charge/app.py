@@ -114,7 +114,7 @@ def advanced(charge: Charge, gateway: Gateway) -> Charge:
         send_stripe_mandate=configured.send_stripe_mandate,
     )
     try:
-        return advance(charge.charge_id, charging)
+        return advance(charge, charging)
     except (MandatesError, StoreError) as error:
         logger.warning("the charge goes on later", extra={"error": type(error).__name__})
         return read_charge(charge.charge_id) or charge

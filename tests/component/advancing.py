@@ -90,7 +90,7 @@ class Till:
         return reserve(ordered, _params, stripes_clock, os.urandom, return_required=False).charge.charge_id
 
     def advance(self, charge_id: str) -> Charge:
-        return advance(charge_id, self.charging)
+        return advance(self.read(charge_id), self.charging)
 
     def after(self, seconds: float, charge_id: str) -> Charge:
         """The charge, advanced again so much later."""

@@ -147,6 +147,17 @@ def test_an_event_after_our_own_answer_says_the_same(world: World, charge: Charg
     assert (after.status, after.facts, after.due_at) == (before.status, before.facts, before.due_at)
 
 
+def test_an_event_that_adds_nothing_leaves_its_record_and_no_entry(world: World, charge: Charge) -> None:
+    first, second = charge_event(charge, SUCCEEDED), charge_event(charge, SUCCEEDED)
+    assert world.process([first]) == []
+    before = now(charge)
+    assert world.process([second], [second]) == []
+    assert now(charge) == before
+    assert entries_of(charge, second) == []
+    record = the_record(second)
+    assert (record.outcome, record.mandate_id, record.type) == ("applied", charge.mandate_id, SUCCEEDED)
+
+
 def test_a_late_failure_of_an_earlier_attempt_changes_nothing(world: World, charge: Charge) -> None:
     begun(charge, 2)
     assert world.process([charge_event(charge, PROCESSING, attempt=2)]) == []

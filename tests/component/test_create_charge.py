@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.stripe_simulator import PaymentPlan
-from mandates.charges import recording, reserving
+from mandates.charges import attempting, recording, reserving
 from mandates.store.charges import due_charges
 from mandates.store.dynamodb import StoreError
 from tests.component.test_revoking import active
@@ -119,10 +119,11 @@ def test_a_reservation_that_nobody_can_vouch_for_is_asked_for_again(
 def test_once_it_is_reserved_a_failing_store_is_no_error(world: World, written: bool) -> None:
     mandate_id, _ = active(world)
     world.function("create_charge")
-    fails_once(world, recording, "commit_charge", written=written)
+    fails_once(world, attempting, "commit_charge", written=written)
     made = world.charge(mandate_id)
-    assert (made.status, made.body["status"], made.body["attempts"]) == (201, "pending", 0)
+    assert (made.status, made.body["status"], made.body["attempts"]) == (201, "pending", int(written))
     assert (made.body["payment_intent_id"] is not None) == written
+    assert money_taken(world) == []
 
 
 def test_a_charge_that_can_be_read_no_more_is_asked_for_again(world: World) -> None:

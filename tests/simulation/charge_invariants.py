@@ -159,7 +159,7 @@ class ChargeInvariants:
             self._fail(f"{what} follows {numbers}")
         if "ending" in before or "intent_canceled" in before or _of(before, "attempt_succeeded"):
             self._fail(f"{what} was begun though it ends: {sorted(before)}")
-        if "intent_created" not in before:
+        if "intent_created" not in after:
             self._fail(f"{what} was begun without an intent")
         newest = max(fact["at"] for fact in before.values() if fact["source"].startswith("api:"))
         if begun["at"] < newest:

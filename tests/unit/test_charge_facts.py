@@ -280,10 +280,16 @@ def due_after(*facts: ChargeFact, now: int = 4_000) -> int | None:
 
 
 def test_what_is_pending_is_looked_at_in_a_minute_and_then_less_and_less_often() -> None:
-    assert due_after(now=1_010) == 1_010 + SOON
-    assert due_after(begun(1), now=1_060) == 1_060 + SOON
-    assert due_after(begun(1), now=1_601) == 1_601 + 600
-    assert due_after(begun(1), now=100_000) == 100_000 + LATEST_LOOK
+    assert due_after(now=1_020) == 1_020 + SOON
+    assert due_after(begun(1), now=1_020) == 1_020 + SOON
+    assert due_after(begun(1), now=1_601) == 1_601 + 600 + 19
+    assert due_after(begun(1), now=100_020) == 100_020 + LATEST_LOOK
+
+
+def test_what_follows_in_the_same_minute_is_due_at_the_same_time() -> None:
+    """So the index of due charges is left alone."""
+    assert {due_after(now=now) for now in range(1_001, 1_021)} == {1_080}
+    assert due_after(begun(1), now=1_015) == 1_080
 
 
 def test_each_soft_decline_waits_longer() -> None:
@@ -310,7 +316,7 @@ def test_what_is_ours_to_mend_backs_off_and_does_not_count() -> None:
 
 def test_a_failure_that_stripe_does_not_bear_out_is_ours_to_mend_and_does_not_count() -> None:
     told_so = [begun(1), failed(1, INVALID)]
-    assert due_after(*told_so, now=2_001) == 2_001 + SOON  # somebody has to examine it
+    assert due_after(*told_so, now=2_040) == 2_040 + SOON  # somebody has to examine it
     assert declined_attempts(of(*told_so)) == {1}
     told_so.append(examined(1, Finding.NOTHING))
     assert due_after(*told_so) == 2_001 + 120
@@ -321,14 +327,14 @@ def test_processing_is_looked_at_less_and_less_often() -> None:
     processing = [begun(1), told(PROCESSING, 1)]
     assert due_after(*processing, now=3_000) == 3_000 + SOON
     assert due_after(*processing, now=3_600) == 4_200
-    assert due_after(*processing, now=100_000) == 100_000 + LATEST_LOOK
+    assert due_after(*processing, now=100_020) == 100_020 + LATEST_LOOK
 
 
 def test_charge_by_is_when_it_ends_at_the_latest() -> None:
     assert due_after(begun(1), failed(1, CUSTOMER)) == CHARGE_BY
     assert due_after(begun(1), told(PROCESSING, 1), now=CHARGE_BY - 10) == CHARGE_BY
-    ended = due_after(begun(1), told(PROCESSING, 1), ending(EndReason.OVERDUE), now=CHARGE_BY + 10)
-    assert ended == CHARGE_BY + 10 + LATEST_LOOK  # Stripe would not cancel it
+    ended = due_after(begun(1), told(PROCESSING, 1), ending(EndReason.OVERDUE), now=CHARGE_BY + 20)
+    assert ended == CHARGE_BY + 20 + LATEST_LOOK  # Stripe would not cancel it
 
 
 # ------------------------------------------------------------------------------------ attempts and ids

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -90,6 +91,19 @@ def test_requires_payment_method_is_a_failure_and_not_processing_for_ever() -> N
 def test_the_answer_to_a_confirm_is_about_its_attempt_whatever_was_begun_meanwhile() -> None:
     facts = facts_of_intent(SECOND, intent("processing"), AT, "api:x", attempt=1, confirm_in_flight=False)
     assert [fact.key for fact in facts] == ["attempt_processing#1"]
+
+
+def test_a_success_that_stripe_dates_has_its_time_and_the_event_adds_nothing() -> None:
+    at_once = replace(intent("succeeded"), charged_at=AT - 2)
+    (success,) = facts_of_intent(FIRST, at_once, AT, "api:x", attempt=1, confirm_in_flight=False)
+    assert success.at == AT - 2
+    event = Report(ChargeKind.ATTEMPT_SUCCEEDED, AT - 2, "evt_1", 1_000, "usd", at_once.latest_charge)
+    known = merge(FIRST, [success])
+    assert merge(known, facts_of_report(known, event, 1)) == known
+    (processing,) = facts_of_intent(
+        FIRST, replace(at_once, status="processing"), AT, "api:x", attempt=1, confirm_in_flight=False
+    )
+    assert processing.at == AT  # Stripe has not decided: our clock says when we knew
 
 
 def test_a_refused_confirm_and_its_event_and_a_read_are_the_same_failure() -> None:

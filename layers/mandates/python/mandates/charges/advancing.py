@@ -11,7 +11,7 @@ from mandates.charges.context import SOURCE, Charging, Taken
 from mandates.charges.creating import create_intent
 from mandates.charges.ending import cancel, end
 from mandates.charges.examining import examine
-from mandates.charges.reading import count_ours_to_mend, read_intent
+from mandates.charges.reading import read_intent
 from mandates.core.charging.charge import due_at
 from mandates.core.charging.head import Charge
 from mandates.core.charging.messages import DueMessage
@@ -28,23 +28,17 @@ from mandates.core.charging.steps import (
     next_step,
 )
 from mandates.core.clock import Instant
-from mandates.core.errors import NotFound
-from mandates.gateway.payment_intents import PaymentRefused
 from mandates.store.charges import DueCharge, look_later, read_charge
 
 MOST_STEPS = 12
 """More than any charge needs at once."""
 
 
-def advance(charge_id: str, charging: Charging) -> Charge:
-    """The charge after every step that was due.
+def advance(charge: Charge, charging: Charging) -> Charge:
+    """The charge, as it was just read or written, after every step that was due.
 
     Raises StripeUnavailable, StripeRefused, Busy or StoreError; what was learnt until then is recorded.
-    Raises NotFound if there is no such charge.
     """
-    charge = read_charge(charge_id)
-    if charge is None:
-        raise NotFound(f"there is no charge {charge_id}")
     taken = Taken(charge)
     for _ in range(MOST_STEPS):
         before, taken = taken.charge, _take_step(taken.charge, charging)
@@ -64,14 +58,14 @@ def advance_if_due(message: DueMessage, charging: Charging) -> Charge | None:
         return None
     if charge.is_final and next_step(charge.facts, Instant(charging.clock()).seconds) == Nothing():
         return None
-    return advance(message.charge_id, charging)
+    return advance(charge, charging)
 
 
 def _take_step(charge: Charge, charging: Charging) -> Taken:
     gateway, clock = charging.gateway, charging.clock
     match next_step(charge.facts, Instant(clock()).seconds):
         case CreateIntent():
-            return _create(charge, charging)
+            return create_intent(charge, charging)
         case Begin(attempt):
             return begin(charge, attempt, charging)
         case ConfirmAgain(attempt):
@@ -88,15 +82,6 @@ def _take_step(charge: Charge, charging: Charging) -> Taken:
             return cancel(charge, gateway, clock, source=SOURCE)
         case Nothing():
             return Taken(charge)
-
-
-def _create(charge: Charge, charging: Charging) -> Taken:
-    """A refusal that is ours to mend leaves the charge pending, and it is tried again less and less often."""
-    try:
-        return create_intent(charge, charging)
-    except PaymentRefused as refused:
-        count_ours_to_mend(refused.error)
-        return Taken(charge)
 
 
 def _looked_at_later(taken: Taken, charging: Charging) -> Charge:

@@ -47,6 +47,13 @@ def begin(charge: Charge, attempt: int, charging: Charging) -> Taken:
     return not_now(decided, charging)
 
 
+def begin_first(charge: Charge, payment_intent_id: str, charging: Charging) -> Taken | None:
+    """`begin` the first attempt in the same write that records the id of its intent. None if the attempt is
+    not begun: then nothing was written."""
+    decided = until_no_conflict(lambda: _begin(charge, 1, charging, payment_intent_id))
+    return _confirm(decided, 1, charging) if decided.begun else None
+
+
 def confirm_again(charge: Charge, attempt: int, charging: Charging) -> Taken:
     """Make the same call again under the same key, if the attempt is still permitted. Raises what `begin`
     raises.
@@ -87,23 +94,31 @@ def find_out(charge: Charge, attempt: int, charging: Charging) -> Taken:
     return read if read.charge.entries != charge.entries else begin(charge, attempt + 1, charging)
 
 
-def _begin(charge: Charge, attempt: int, charging: Charging) -> Decided:
+def _begin(charge: Charge, attempt: int, charging: Charging, new_intent: str | None = None) -> Decided:
     decided = decide_on_attempt(charge, charging, repeated=False)
     decision = decided.decision
     if decided.charge.entries != charge.entries or not decision.permitted:
         return decided
     if charging.time_left() < BEGIN_SECONDS:
         return decided
+    at = decided.now.seconds
+    named = charge_fact(ChargeKind.INTENT_CREATED, at, SOURCE, payment_intent=new_intent)
     begun = charge_fact(
         ChargeKind.ATTEMPT_BEGUN,
-        decided.now.seconds,
+        at,
         SOURCE,
         attempt=attempt,
         period=decision.period.key if decision.period else "",
         day=decision.day,
     )
     confirm = Confirm(attempt, _params(decided.situation.mandate, charging))
-    change = charge_change(decided.charge, [begun], source=SOURCE, now=decided.now, confirm=confirm)
+    change = charge_change(
+        decided.charge,
+        [named, begun] if new_intent else [begun],
+        source=SOURCE,
+        now=decided.now,
+        confirm=confirm,
+    )
     if change is None:
         return decided
     commit_charge(change, decided.now, guard=decided.situation.guard(decision))

@@ -1,13 +1,16 @@
 """Creates a charge's intent at Stripe, and records its id before the intent can take money.
 
 An intent that is not recorded can't take money: only what is recorded is confirmed. So a crash in between
-leaves nothing behind that anybody would have to search for.
+leaves nothing behind that anybody would have to search for. Usually one write records the id and begins the
+first attempt.
 """
 
 from collections.abc import Sequence
 
+from mandates.charges.attempting import begin_first
 from mandates.charges.context import SOURCE, Charging, Taken
 from mandates.charges.ending import cancel_unused, end
+from mandates.charges.reading import count_ours_to_mend
 from mandates.charges.recording import record
 from mandates.core.charging.error_classes import ErrorClass, error_class
 from mandates.core.charging.facts import ChargeFact, ChargeKind, EndReason, charge_fact
@@ -23,17 +26,22 @@ first one, if there is one, can't take money."""
 
 
 def create_intent(charge: Charge, charging: Charging) -> Taken:
-    """The charge with the id of its intent; or ended, if Stripe accepts no such charge.
+    """The charge with the id of its intent, and what came of the first attempt, if that is permitted now. Or
+    ended, if Stripe accepts no such charge.
 
-    Raises PaymentRefused if the refusal is ours to mend, StripeUnavailable, NotFound or Busy.
+    Raises StripeUnavailable, StripeRefused, NotFound or Busy.
     """
     intents = charging.gateway.payment_intents
     try:
         intent = _created(charge, intents)
     except PaymentRefused as refused:
-        if error_class(**refused.error.said) is not ErrorClass.FINAL:
-            raise
-        return end(charge, EndReason.DECLINED, charging.gateway, charging.clock, source=SOURCE)
+        if error_class(**refused.error.said) is ErrorClass.FINAL:
+            return end(charge, EndReason.DECLINED, charging.gateway, charging.clock, source=SOURCE)
+        count_ours_to_mend(refused.error)
+        return Taken(charge)  # it is tried again less and less often
+    begun = begin_first(charge, intent.payment_intent_id, charging)
+    if begun:
+        return begun
     recorded = _recorded(charge, intent, charging)
     if recorded.payment_intent_id != intent.payment_intent_id:
         cancel_unused(intent.payment_intent_id, intents)

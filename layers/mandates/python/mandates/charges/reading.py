@@ -46,7 +46,7 @@ def record_intent(
             known.facts, intent, now, SOURCE, attempt=attempt, confirm_in_flight=confirm_in_flight
         )
 
-    recorded = record(charge.charge_id, says, source=SOURCE, clock=charging.clock)
+    recorded = record(charge.charge_id, says, source=SOURCE, clock=charging.clock, known=charge)
     if intent.funding:
         show_funding(charge.mandate_id, intent.funding, mandate)
     return Taken(recorded.charge)
@@ -56,7 +56,7 @@ def record_refusal(charge: Charge, attempt: int, error: PaymentError, charging: 
     def says(_known: Charge, now: int) -> Sequence[ChargeFact]:
         return facts_of_refusal(attempt, error, now, SOURCE)
 
-    return Taken(record(charge.charge_id, says, source=SOURCE, clock=charging.clock).charge)
+    return Taken(record(charge.charge_id, says, source=SOURCE, clock=charging.clock, known=charge).charge)
 
 
 def count_ours_to_mend(error: PaymentError) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from mandates.charges.surprises import count_surprises, surprises
 from mandates.core.changes import EventRecord
@@ -12,12 +13,12 @@ from mandates.core.clock import Clock, Instant
 from mandates.core.errors import NotFound
 from mandates.store.charges import commit_charge, read_charge
 from mandates.store.conflicts import until_no_conflict
-from mandates.store.events import already_applied
+from mandates.store.events import already_applied, record_applied
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The charge as it is now. `change` is None if nothing was new."""
+    """The charge as it is now. `change` is None if no fact was new."""
 
     charge: Charge
     change: ChargeChange | None
@@ -30,22 +31,29 @@ def record(
     source: str,
     clock: Clock,
     event: EventRecord | None = None,
+    known: Charge | None = None,
 ) -> Recorded:
-    """Add `facts(charge, now)`, with the charge as just read and `now` in epoch seconds.
+    """Add `facts(charge, now)`, with the charge as just read and `now` in epoch seconds. An event whose facts
+    add nothing leaves only its record.
 
-    Safe to repeat and to run beside others: an event that was applied before changes nothing. Raises NotFound
-    or Busy.
+    `known` is the charge as the caller has it, which saves a read if nobody has written it since. Safe to
+    repeat and to run beside others: an event that was applied before changes nothing. Raises NotFound or
+    Busy.
     """
+    tries = count()
 
     def attempt() -> Recorded:
-        charge = read_charge(charge_id)
+        is_first = next(tries) == 0
+        charge = known if known and is_first else read_charge(charge_id)
         if charge is None:
             raise NotFound(f"there is no charge {charge_id}")
-        if event and already_applied([event]):
+        if event and not is_first and already_applied([event]):  # that may be what the conflict was
             return Recorded(charge, None)
         now = Instant(clock())
         change = charge_change(charge, facts(charge, now.seconds), source=source, now=now, event=event)
         if change is None:
+            if event:
+                record_applied(event, charge.mandate_id, now)
             return Recorded(charge, None)
         found = surprises(change)
         commit_charge(change, now)

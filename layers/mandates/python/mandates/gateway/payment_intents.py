@@ -5,13 +5,14 @@ makes at most one successful charge: https://docs.stripe.com/payments/paymentint
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import stripe
 
 from mandates.core.charging.reports import Intent, PaymentError
 from mandates.core.errors import StripeRefused
+from mandates.core.facts import is_time
 from mandates.core.funding import funding_of_charge
 from mandates.core.stripe_events.projection import (
     METADATA_CHARGE,
@@ -71,7 +72,8 @@ class StripePaymentIntents:
                 cast("PaymentIntentConfirmParams", dict(params)),
                 {"idempotency_key": idempotency_key},
             )
-        return _intent(intent.to_dict())
+        answer = intent.to_dict()
+        return replace(_intent(answer), charged_at=_charged_at(answer))
 
     def retrieve(self, payment_intent_id: str) -> Intent:
         """The intent as Stripe has it now. Raises ResourceMissing, which says nothing about the money: a key
@@ -164,6 +166,13 @@ def _intent(intent: Mapping[str, Any]) -> Intent:
         last_error=_payment_error(error) if error else None,
         funding=funding_of_charge(expanded) if succeeded else None,
     )
+
+
+def _charged_at(intent: Mapping[str, Any]) -> int | None:
+    """https://docs.stripe.com/api/charges/object#charge_object-created"""
+    charge = intent.get("latest_charge")
+    created = charge.get("created") if isinstance(charge, Mapping) else None
+    return created if is_time(created) else None
 
 
 # ---------------------------------------------------------------------------------------- parameters

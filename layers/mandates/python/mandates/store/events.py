@@ -66,6 +66,11 @@ def applied_event_values(record: EventRecord, mandate_id: str, now: Instant) -> 
     }
 
 
+def record_applied(record: EventRecord, mandate_id: str, now: Instant) -> None:
+    """Record an event that only said what was known. Raises Conflict if it was applied meanwhile."""
+    put(EventRow, applied_event_values(record, mandate_id, now), not_applied_before())
+
+
 def record_outcome(
     event: Mapping[str, Any],
     outcome: str,

@@ -65,13 +65,13 @@ def charge_change(
     confirm: Confirm | None = None,
     permission: Permission | None = None,
 ) -> ChargeChange | None:
-    """The charge once `new` is added; None if nothing changes.
+    """The charge once `new` is added; None if none of it is new.
 
-    With an `event`, the facts get an entry even if they are not new, for the record of the event. `confirm`
-    belongs to an attempt that is begun, `permission` to a reservation.
+    `event` is the one that reported it. `confirm` belongs to an attempt that is begun, `permission` to a
+    reservation.
     """
     facts = merge(charge.facts, new)
-    if facts == charge.facts and event is None:
+    if facts == charge.facts:
         return None
     entry = append_entry(
         charge_id=charge.charge_id,

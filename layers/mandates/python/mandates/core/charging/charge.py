@@ -141,6 +141,7 @@ def room_change(before: ChargeFacts, after: ChargeFacts) -> RoomChange:
 
 # --------------------------------------------------------------------------------------------------- due
 
+MINUTE = 60
 SOON = 60
 LATEST_LOOK = 6 * 3600
 
@@ -164,7 +165,7 @@ def due_at(facts: ChargeFacts, now: int) -> int | None:
         case ChargeStatus.RETRYING:
             due = retry_at(facts)
         case _:
-            due = now + _backoff(facts, now)
+            due = _whole_minute(now + _backoff(facts, now))
     return due if ChargeKind.ENDING in facts or charge_by is None else min(due, charge_by)
 
 
@@ -190,6 +191,12 @@ def _backoff(facts: ChargeFacts, now: int) -> int:
     """As long as the time since the last news, at least a minute. So pauses double without a counter."""
     since = max((fact.at for fact in facts.values()), default=now)
     return min(max(now - since, SOON), LATEST_LOOK)
+
+
+def _whole_minute(at: int) -> int:
+    """The end of the minute: charges that are due are looked for once a minute. So what is written a second
+    after the reservation leaves the index of due charges alone."""
+    return at + -at % MINUTE
 
 
 def _charge_by(facts: ChargeFacts) -> int | None:

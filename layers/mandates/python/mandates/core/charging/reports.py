@@ -42,7 +42,8 @@ class PaymentError:
 class Intent:
     """A PaymentIntent as Stripe answers with it. `amount` is in minor units: once it succeeded, what was
     received. `last_error` is that of the newest attempt that failed. `funding` is the card that was charged,
-    if Stripe tells it."""
+    if Stripe tells it. `charged_at` (epoch seconds) is when Stripe made the charge, if this is the answer to
+    the confirm: a payment that succeeded at once succeeded then."""
 
     payment_intent_id: str
     status: str
@@ -51,6 +52,7 @@ class Intent:
     latest_charge: str | None = None
     last_error: PaymentError | None = None
     funding: Funding | None = None
+    charged_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +118,19 @@ def facts_of_intent(
     `attempt` is the one whose confirm Stripe answered; None for any other call: then it is the newest.
     `confirm_in_flight`: whether a confirm whose outcome is not known may still reach Stripe or be carried out
     there. False for the answer to a confirm.
+
+    `at` is our clock. A success that Stripe dates has Stripe's time: that is not after the event's, so the
+    event adds nothing.
     """
     if attempt is None:
         attempt = newest_attempt(known)
     happened = _happened(known, intent, attempt, confirm_in_flight)
     if happened is None:
         return ()
+    succeeded = happened is ChargeKind.ATTEMPT_SUCCEEDED
     report = Report(
         happened,
-        at,
+        intent.charged_at if succeeded and intent.charged_at is not None else at,
         source,
         amount=intent.amount,
         currency=intent.currency,

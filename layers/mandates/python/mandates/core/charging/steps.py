@@ -30,7 +30,8 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class CreateIntent:
-    """Create the intent at Stripe, and record its id."""
+    """Create the intent at Stripe, and record its id. Begin the first attempt with it, if that is permitted
+    now."""
 
 
 @dataclass(frozen=True, slots=True)
