@@ -31,10 +31,12 @@ from tests.aws_calls import real_call, replace_calls
 from tests.component.advancing import Till
 from tests.component.formats.samples import Item, Written
 from tests.component.test_publish_changes import BUS, images, publish, refusing, stream_event
+from tests.component.test_publish_charges import items as charge_items
+from tests.component.test_publish_charges import publish as publish_charges
 from tests.component.world import STRANGER, TABLES, World, customer, service
 
 ERASED, UNANSWERED, REFUSED = "auth0|eve", "auth0|una", "auth0|rex"
-CHARGED = ("auth0|cay", "auth0|coy", "auth0|cid")
+CHARGED = ("auth0|cay", "auth0|coy", "auth0|cid", "auth0|cym")
 ZONE = "America/New_York"
 SENDING = {"SendMessage", "SendMessageBatch"}
 DAY = 86_400
@@ -60,6 +62,7 @@ def write_everything(world: World) -> Written:
     for mandate_id in sorted({item["mandate_id"]["S"] for item in _stored("mandates")}):
         world.invoke("publish_changes", stream_event(images(mandate_id)))
         world.invoke("queue_withdrawals", stream_event(images(mandate_id)))
+    _charges_told(world)
     refusing(world, *(f"{second[4]}{number}" for number in range(1, 30)), code="MalformedDetail")
     assert publish(world, images(second)) == []
     written.stored = {table: _stored(table) for table in TABLES}
@@ -135,8 +138,9 @@ def _not_set_up(world: World) -> None:
 
 
 def _charged(world: World) -> None:
-    """By terms with a zone: a charge that Stripe refuses for good, then one that takes the money; of two more
-    mandates one that is tried again and one that is ours to mend. Then charging is paused."""
+    """By terms with a zone: a charge that Stripe refuses for good, then one that takes the money; of three
+    more mandates one that is tried again, one that is ours to mend, and one that needs its customer, who
+    withdraws. Then charging is paused."""
     monthly = Frequency(FrequencyKind.RECURRING, Period.MONTH, 1)
     world.terms = replace(world.terms, version="zoned", time_zone=ZONE, frequency=monthly)
     publish_terms(world.terms, Instant(time.time()))
@@ -144,11 +148,14 @@ def _charged(world: World) -> None:
     for one in begun:
         world.stripe.core.authorize(one["checkout_session_id"])
     world.run_webhooks()
-    paid, retried, ours = (Till(world, one["mandate_id"], "pm_any") for one in begun)
+    paid, retried, ours, waiting = (Till(world, one["mandate_id"], "pm_any") for one in begun)
     _attempted(paid, outcome="refused", code="payment_method_currency_mismatch")
     _attempted(paid, outcome="succeeded")
     _attempted(retried, outcome="declined", decline_code="generic_decline", advice_code="try_again_later")
     _attempted(ours, outcome="refused", code="payment_intent_mandate_invalid")
+    _attempted(waiting, outcome="declined", code="payment_method_customer_decline")
+    assert world.revoke(waiting.mandate_id, service("mandates:write")).status == 200
+    assert world.release(waiting.mandate_id) == []
     world.run_webhooks()
     _queued(world)
     pause("an operator", "a sample", Instant(time.time()))
@@ -167,6 +174,14 @@ def _attempted(till: Till, **payment: str) -> None:
     charged = till.world.charge(till.mandate_id, f"key-{next(till.keys)}", reference=payment["outcome"])
     assert charged.status == 201, charged
     till.advance(charged.body["charge_id"])
+
+
+def _charges_told(world: World) -> None:
+    """Every entry, and one that can't be read."""
+    told = charge_items("entry#")
+    for charge_id in sorted({item["charge_id"]["S"] for item in told}):
+        assert publish_charges(world, [item for item in told if item["charge_id"]["S"] == charge_id]) == []
+    assert publish_charges(world, [{**told[0], "facts": {"S": "unreadable"}}]) == []
 
 
 def _erased(world: World) -> None:

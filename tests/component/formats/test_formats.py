@@ -13,6 +13,7 @@ import pytest
 from mandates.core.canonical import canonical_json
 from mandates.core.charging.charge import room
 from mandates.core.charging.messages import ADVANCE, read_due
+from mandates.core.charging.outward import ChargeEventType
 from mandates.core.evidence_check import page_problems
 from mandates.core.faults import faults
 from mandates.core.formats import NewerFormat
@@ -54,9 +55,13 @@ from tests.component.formats.samples import RELEASES, Written, kind_of
 from tests.component.operating import main
 from tests.component.test_evidence import kms_signs_digests
 from tests.component.test_publish_changes import BUS, VALIDATOR, bus, entry, publish, stream_event, who
+from tests.component.test_publish_charges import VALIDATOR as CHARGE_VALIDATOR
+from tests.component.test_publish_charges import bus as charge_bus
+from tests.component.test_publish_charges import items as charge_items
+from tests.component.test_publish_charges import publish as publish_charges
 from tests.component.world import CUSTOMER, TABLES, World, customer, metrics, sqs_event, template
 
-__all__ = ["bus", "kms_signs_digests"]
+__all__ = ["bus", "charge_bus", "kms_signs_digests"]
 
 KINDS = [kind for kinds in tables.ITEM_KINDS.values() for kind in kinds]
 LAST = Written.of(RELEASES[-1])
@@ -111,7 +116,7 @@ def test_every_queue_and_every_event_has_a_sample() -> None:
     queues = {name for name, resource in resources if resource["Type"] == "AWS::SQS::Queue"}
     assert LAST.messages.keys() == {name for name in queues if not name.endswith("DeadLetters")}
     assert {message["kind"] for message in LAST.messages["StripeWorkQueue"]} == WORK_KINDS.keys()
-    assert LAST.events.keys() == set(EventType)
+    assert LAST.events.keys() == set(EventType) | set(ChargeEventType)
 
 
 def test_nothing_else_is_written_anywhere(today: Today) -> None:
@@ -273,7 +278,10 @@ def test_an_entry_that_was_set_aside_is_found_again(
     boto3.client("events").create_event_bus(Name=BUS)
     for message in sample.messages["UnpublishedEntries"]:
         world.sqs.send_message(QueueUrl=world.unpublished_url, MessageBody=json.dumps(message))
+    for message in sample.messages.get("UnpublishedCharges", []):
+        world.sqs.send_message(QueueUrl=world.unpublished_charges_url, MessageBody=json.dumps(message))
     assert main(["unpublished", "publish"]) == 0
+    assert main(["unpublished", "publish", "--charges"]) == 0
 
 
 def test_every_stored_entry_is_published_in_the_schema(sample: Written, bus: World) -> None:
@@ -284,11 +292,18 @@ def test_every_stored_entry_is_published_in_the_schema(sample: Written, bus: Wor
     assert bus.waiting(bus.unpublished_url) == []
 
 
+def test_every_stored_entry_of_a_charge_is_published_in_its_schema(
+    sample: Written, charge_bus: World
+) -> None:
+    assert publish_charges(charge_bus, charge_items("entry#")) == []
+    assert charge_bus.waiting(charge_bus.unpublished_charges_url) == []
+
+
 def test_every_sent_event_keeps_to_its_schema(sample: Written) -> None:
     for detail_type, events in sample.events.items():
         for event in events:
             told = {"source": event["Source"], "detail-type": detail_type, "detail": event["Detail"]}
-            VALIDATOR.validate(told)
+            (VALIDATOR if detail_type in set(EventType) else CHARGE_VALIDATOR).validate(told)
 
 
 def test_the_pack_verifies(sample: Written) -> None:
@@ -313,6 +328,7 @@ def operated(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = {logical_id: name for name, logical_id in TABLES.items()}
     outputs |= {
         "UnpublishedEntriesUrl": world.unpublished_url,
+        "UnpublishedChargesUrl": world.unpublished_charges_url,
         "StripeWorkQueueUrl": world.work_queue_url,
         "StripeWorkDeadLettersUrl": world.work_dead_letters_url,
         "OutwardBusName": BUS,
