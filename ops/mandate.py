@@ -4,16 +4,20 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
+from mandates.core.charging.usage_faults import over_use, proofs_of, usage_faults
 from mandates.core.errors import Busy, LedgerUnreadable
 from mandates.core.evidence_check import kept_hash_problems
 from mandates.core.faults import faults
-from mandates.core.record import Record
+from mandates.core.record import Record, proven
 from mandates.ledger.snapshot import altered_is_unreadable, read_record
+from mandates.store.raw_charges import ChargesAsStored, charges_as_stored, raw_charges, reference_key
 from mandates.store.raw_items import read_as_stored
 from ops.arguments import an_id
 from ops.evidence import KEPT_HASH
 from ops.printing import complain, say
 from ops.stack import Stack
+
+_READS_UNTIL_THEY_REST = 5
 
 
 def add_commands(commands: Any) -> None:
@@ -34,8 +38,9 @@ def run_verify(stack: Stack, chosen: argparse.Namespace) -> int:
     mandate_id = chosen.mandate_id
     try:
         with altered_is_unreadable("something stored"):
-            record = read_record(mandate_id, read_as_stored)
-            problems = faults(record) if record else []
+            charging = charges_at_rest(mandate_id)
+            record = read_record(mandate_id, read_as_stored, charging.register)
+            problems = [*faults(record), *charging_faults(record, charging)] if record else []
     except (LedgerUnreadable, Busy) as error:
         complain(error)
         return 1
@@ -51,7 +56,29 @@ def run_verify(stack: Stack, chosen: argparse.Namespace) -> int:
     if problems:
         return 1
     say(f"{mandate_id} verifies: {len(record.entries)} entries, last hash {record.entries[-1].hash}")
+    if count := record.charging.register.count:
+        say(f"its register verifies: {count} charges and notices, last link {record.charging.register.hash}")
     return 0
+
+
+def charges_at_rest(mandate_id: str) -> ChargesAsStored:
+    """All of a mandate's charges as of one moment: as two reads found them alike. Raises Busy."""
+    items = raw_charges(mandate_id)
+    for _ in range(_READS_UNTIL_THEY_REST):
+        again = raw_charges(mandate_id)
+        if again == items:
+            return charges_as_stored(items)
+        items = again
+    raise Busy(f"the charges of {mandate_id} kept changing while they were read; try again")
+
+
+def charging_faults(record: Record, charging: ChargesAsStored) -> Iterator[str]:
+    """What only all charges together show."""
+    known = proven(record)
+    proofs = proofs_of(charging.register.charges)
+    yield from charging.odd
+    yield from over_use(proofs, known)
+    yield from usage_faults(charging.usage, proofs, charging.register.notices, reference_key)
 
 
 def erased(record: Record) -> Iterator[str]:

@@ -35,6 +35,8 @@ POLLS_STREAM = {
 """What Lambda itself does with the role of a function that it polls for."""
 
 READS_EVIDENCE = {
+    CHARGES: {READ, QUERY},
+    "${ChargesTable.Arn}/index/by_number": {QUERY},
     MANDATES: {READ, QUERY},
     SUBJECTS: {READ},
     TERMS: {READ},

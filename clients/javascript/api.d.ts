@@ -415,8 +415,8 @@ export interface paths {
          *     **Safe to repeat;** each answer is made and signed anew.
          *
          *     The body is in RFC 8785 canonical form. Save it byte for byte, and check it without this service with
-         *     `python -m ops evidence verify FILE --key FINGERPRINT`. A long ledger is split into pages, each with its own
-         *     signature: follow `page.next` until it is null, and verify all pages together.
+         *     `python -m ops evidence verify FILE --key FINGERPRINT`. A long ledger and a long register of charges are split
+         *     into pages, each with its own signature: follow `page.next` until it is null, and verify all pages together.
          *
          *     The pack says only what follows from the ledger. If something stored does not follow from it, the pack is
          *     signed all the same: `faults` says what, and the pack does not verify. If the ledger itself is broken, the
@@ -1151,8 +1151,32 @@ export interface components {
                 value: string | null;
                 salt: string | null;
             }[];
-            refusals: Record<string, never>[];
-            charges: Record<string, never>[];
+            /**
+             * @description Why charges were refused, and how often. These are counters, which no chain proves: that is why `proven`
+             *     is false.
+             */
+            refusals: {
+                reason: string;
+                first: components["schemas"]["Time"];
+                last: components["schemas"]["Time"];
+                count: number;
+                /** @constant */
+                proven: false;
+            }[];
+            /**
+             * @description The mandate's charges and notices are numbered in one chain. A charge's link is the hash of its first
+             *     entry, a notice's is its own hash. `first` to `last` are on this page; `hash_before` is the link before
+             *     `first`, and `head_hash` that of number `count`.
+             */
+            register: {
+                count: number;
+                head_hash: components["schemas"]["Digest"];
+                first: number | null;
+                last: number | null;
+                hash_before: components["schemas"]["Digest"] | null;
+            };
+            charges: components["schemas"]["EvidenceCharge"][];
+            notices: components["schemas"]["EvidenceNotice"][];
             /**
              * @description What is known, under the names of `evidence` in Stripe's dispute API. Submit `text` as it is; `files` says
              *     what to upload.
@@ -1174,6 +1198,108 @@ export interface components {
                 [key: string]: components["schemas"]["Digest"];
             };
         };
+        /**
+         * @description What follows from the charge's chain; null where that does not say. Amounts are in minor units, and never
+         *     converted.
+         */
+        EvidenceCharge: {
+            number: number | null;
+            charge_id: components["schemas"]["Id"];
+            status: string | null;
+            amount: number | null;
+            currency: string | null;
+            reserved_at: components["schemas"]["TimeOrNone"];
+            charge_by: components["schemas"]["TimeOrNone"];
+            ended_at: components["schemas"]["TimeOrNone"];
+            end_reason: string | null;
+            /** @description It took money after its room had been given up. It counts, even above a limit. */
+            after_room_was_given_up: boolean;
+            stripe: {
+                payment_intent_id: components["schemas"]["IdOnceKnown"];
+                charge_id: components["schemas"]["IdOnceKnown"];
+            };
+            /**
+             * @description `mandate_entries` and `mandate_hash` are the number and the hash of the mandate's ledger entry that
+             *     permitted the charge. `anchor` is the local day that windows count from. `previous` is the link before
+             *     `number` in the register.
+             */
+            permission: {
+                number: number;
+                previous: components["schemas"]["Digest"];
+                mandate_entries: number;
+                mandate_hash: components["schemas"]["Digest"];
+                /** Format: date */
+                anchor?: string;
+                notice?: {
+                    notice_id: components["schemas"]["Id"];
+                    hash: components["schemas"]["Digest"];
+                };
+                terms_version: string | null;
+                terms_digest: components["schemas"]["Digest"] | null;
+            } | null;
+            notice: components["schemas"]["EvidenceNotice"] | null;
+            attempts: {
+                attempt: number;
+                begun_at: components["schemas"]["TimeOrNone"];
+                /** @enum {unknown} */
+                outcome: "succeeded" | "failed" | "needs_action" | "processing" | null;
+                outcome_at: components["schemas"]["TimeOrNone"];
+                /** @description Stripe's words. */
+                said: {
+                    [key: string]: string;
+                };
+            }[];
+            personal_values: components["schemas"]["ValuesBeside"];
+            /** @description `first_broken` as in `ledger`; then `entries` are those before it. */
+            chain: {
+                length: number;
+                head_hash: components["schemas"]["Digest"];
+                first_broken: number | null;
+                entries: {
+                    format: number;
+                    charge_id: components["schemas"]["Id"];
+                    number: number;
+                    recorded_at: components["schemas"]["Time"];
+                    source: string;
+                    facts: components["schemas"]["ChargeFact"][];
+                    status: string;
+                    permission: Record<string, never> | null;
+                    commitments: {
+                        [key: string]: components["schemas"]["Digest"];
+                    };
+                    previous_hash: components["schemas"]["Digest"];
+                    hash: components["schemas"]["Digest"];
+                }[];
+            };
+        };
+        /** @description What the customer was told ahead of a charge, as it is recorded and hashed. */
+        EvidenceNotice: {
+            format: number;
+            notice_id: components["schemas"]["Id"];
+            number: number;
+            previous: components["schemas"]["Digest"];
+            amount: number;
+            currency: string;
+            /** Format: date */
+            date: string;
+            recorded_at: components["schemas"]["Time"];
+            actor: string;
+            commitments: {
+                [key: string]: components["schemas"]["Digest"];
+            };
+            hash: components["schemas"]["Digest"];
+            personal_values: components["schemas"]["ValuesBeside"];
+        };
+        /**
+         * @description What the business wrote, with the salts that the commitments were made with. Null if erased, or if a value
+         *     does not match its commitment.
+         */
+        ValuesBeside: {
+            name: string;
+            erased: boolean;
+            value: string | null;
+            salt: string | null;
+        }[];
         /** @description `hash` is SHA-256 over the canonical bytes of all the other members. */
         EvidenceEntry: {
             /** @description The format of the entry. A reader that does not know it must not guess. */
@@ -1193,6 +1319,21 @@ export interface components {
         };
         Fact: {
             kind: components["schemas"]["FactKind"];
+            qualifier: string;
+            /** @description In epoch seconds. Stripe's time for what Stripe reported, otherwise ours. */
+            at: number;
+            source: string;
+            ids: {
+                [key: string]: components["schemas"]["Id"][];
+            };
+            detail: {
+                [key: string]: string;
+            };
+        };
+        /** @description A fact about a charge. Later releases may have further kinds. */
+        ChargeFact: {
+            kind: string;
+            /** @description The number of the attempt that it is about. */
             qualifier: string;
             /** @description In epoch seconds. Stripe's time for what Stripe reported, otherwise ours. */
             at: number;

@@ -19,6 +19,8 @@ from moto.kms.utils import ECDSAPrivateKey
 from mandates.core import evidence_pack as core
 from mandates.core.canonical import canonical_json
 from mandates.core.clock import Instant
+from mandates.core.currencies import EXPONENTS
+from mandates.core.evidence_charges import POSITIONS_PER_PAGE
 from mandates.core.facts import Fact, Kind
 from mandates.core.visible import visible
 from mandates.ledger import snapshot as use_case
@@ -26,9 +28,13 @@ from mandates.store.mandates import add_subject_facts, read_ledger
 from mandates.store.published_terms import publish_terms
 from ops.__main__ import main
 from ops.evidence import problems_in
-from tests.component.world import CUSTOMER, STRANGER, World, api_event, customer, service, template
+from tests.component.world import CUSTOMER, ROOT, STRANGER, World, api_event, customer, service, template
 from tests.unit import records
+from tests.unit.charge_records import PAID_AT_THE_SECOND, Books, canceled, created, ending, worst
+from tests.unit.charge_records import mandate as charged_mandate
 from tests.unit.examples import DETACHED, our_own
+from tests.unit.records import TERMS
+from tests.unit.test_evidence_pack import page as evidence_page
 
 JSON_ROUTE = "/mandates/{mandate_id}/evidence"
 PDF_ROUTE = "/mandates/{mandate_id}/evidence.pdf"
@@ -439,7 +445,7 @@ def test_the_calendar_that_terms_name_is_shown_and_verified(world: World) -> Non
 def texts_drawn(world: World, signed: dict[str, Any]) -> int:
     """How many pieces of text the PDF's pages have."""
     pdf: bytes = world.function("render_evidence").render(signed)
-    return sum(stream.count(b"<</MCID ") for stream in streams(pdf))
+    return texts_of(pdf)
 
 
 @pytest.mark.parametrize(
@@ -509,7 +515,7 @@ def test_what_would_hide_or_turn_text_is_written_out_in_the_pdf(world: World, ma
             evidence[section].update(kept)
     evidence["mandate"]["customer_id"] += HOSTILE
     evidence["terms"]["document"]["business_name"] += HOSTILE
-    evidence["refusals"] = [{ESCAPE: HOSTILE, "list": [HOSTILE]}]
+    evidence["refusals"] = [{**REFUSED, "reason": HOSTILE}]
     evidence["withdrawals"][0]["fact"]["detail"] = {ESCAPE: HOSTILE}
     pdf = world.function("render_evidence").render(signed)
     assert b"pdfaid:part>3<" in pdf
@@ -541,14 +547,55 @@ def test_what_is_shown_is_never_read_as_markup(world: World, mandate_id: str) ->
     assert render(signed).startswith(b"%PDF")
 
 
-def test_charges_refusals_and_withdrawals_can_be_shown(world: World, mandate_id: str) -> None:
-    """Whatever members they have: numbers, lists and nothing."""
-    world.revoke(mandate_id)
-    render = world.function("render_evidence").render
-    signed = json.loads(pack(world, mandate_id))
-    signed["evidence"]["charges"] = [{"charge_id": "chg_1", "amount": 1299, "refunds": [{"amount": 1}]}]
-    signed["evidence"]["refusals"] = [{"code": "limit_exceeded", "at": None, "final": True}]
-    assert render(signed).startswith(b"%PDF")
+REFUSED = {
+    "reason": "too_frequent",
+    "first": "2026-11-01T09:00:00.000Z",
+    "last": "2026-11-02T09:00:00.000Z",
+    "count": 2,
+    "proven": False,
+}
+
+
+def test_charges_notices_and_refusals_are_shown(world: World) -> None:
+    """Of charges as they can be: with a notice, given up before an attempt, and broken."""
+    books = Books(charged_mandate(replace(TERMS, notice_hours=24)))
+    books.charge(*PAID_AT_THE_SECOND, notice=books.notice())
+    given_up = books.charge(created(), canceled(2), ending(2))
+    broken = replace(given_up, entries=[], first_broken=1, personal={}, head=None)
+    part = books.slice()
+    record = replace(books.recorded(), refusals=[REFUSED])
+    broken_too = replace(record, charging=replace(part, positions=[*part.positions[:2], broken]))
+    render = world.function("render_evidence")
+    one, other = (rendered(render, evidence_page(record, 1)) for record in (record, broken_too))
+    assert b"pdfaid:part>3<" in one
+    assert b"pdfaid:part>3<" in other
+    assert texts_of(one) > texts_of(rendered(render, evidence_page(books.record, 1))) + 60
+
+
+def rendered(function: Any, evidence: dict[str, Any]) -> bytes:
+    pdf: bytes = function.render(function.signer.signed(evidence))
+    return pdf
+
+
+def texts_of(pdf: bytes) -> int:
+    return sum(stream.count(b"<</MCID ") for stream in streams(pdf))
+
+
+def test_the_layout_knows_which_currencies_have_no_decimals() -> None:
+    """Yen are never multiplied or divided by 100."""
+    layout = (ROOT / "functions" / "render_evidence" / "evidence.typ").read_text()
+    without = [currency for currency, digits in EXPONENTS.items() if digits == 0]
+    assert f"#let no-decimals = ({', '.join(map(json.dumps, without))},)" in layout
+
+
+def test_a_page_of_charges_with_the_most_attempts_fits_the_answer_of_a_function(world: World) -> None:
+    books = Books()
+    for _ in range(POSITIONS_PER_PAGE):
+        worst(books)
+    evidence = evidence_page(books.recorded(), 1)
+    pdf = rendered(world.function("render_evidence"), evidence)
+    print(f"JSON {len(canonical_json(evidence)):,} bytes, PDF in base64 {len(base64.b64encode(pdf)):,}")
+    assert len(base64.b64encode(pdf)) < LAMBDA_ANSWERS_AT_MOST / 2
 
 
 def test_the_largest_page_fits_the_answer_of_a_function(world: World, mandate_id: str) -> None:
@@ -569,7 +616,7 @@ def test_the_largest_page_fits_the_answer_of_a_function(world: World, mandate_id
 
 def test_nothing_of_it_is_deleted_by_itself() -> None:
     """Evidence is kept at least 240 days after the last charge; here it has no end at all."""
-    for table in ("MandatesTable", "TermsTable", "StripeSubjectsTable"):
+    for table in ("ChargesTable", "MandatesTable", "TermsTable", "StripeSubjectsTable"):
         resource = template()["Resources"][table]
         assert "TimeToLiveSpecification" not in resource["Properties"]
         assert "Retain" in resource["DeletionPolicy"]

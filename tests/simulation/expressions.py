@@ -89,7 +89,12 @@ def _single(tokens: list[str]) -> Condition:
         return lambda item, names, values: str(
             item.get(_name(name, names), {"S": ""}).get("S", "")
         ).startswith(values[prefix]["S"])
-    return _comparison(token, tokens.pop(0), tokens.pop(0))
+    operator = tokens.pop(0)
+    if operator == "BETWEEN":
+        lowest = tokens.pop(0)
+        _expect(tokens, "AND")
+        return _and(_comparison(token, ">=", lowest), _comparison(token, "<=", tokens.pop(0)))
+    return _comparison(token, operator, tokens.pop(0))
 
 
 _COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -98,6 +103,7 @@ _COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
     "<": operators.lt,
     "<=": operators.le,
     ">": operators.gt,
+    ">=": operators.ge,
 }
 
 

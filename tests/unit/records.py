@@ -36,7 +36,12 @@ METHOD_SUBJECT = "payment_method#pm_example"
 
 
 def set_up(
-    failures: int = 0, *, terms: Terms = TERMS, revoked: bool = True, agent: str = "Mozilla/5.0"
+    failures: int = 0,
+    *,
+    terms: Terms = TERMS,
+    revoked: bool = True,
+    agent: str = "Mozilla/5.0",
+    mandate_id: str = NEW_MANDATE.mandate_id,
 ) -> Record:
     """A mandate that was set up, after so many failed attempts, and perhaps revoked."""
     attempts = [
@@ -53,6 +58,7 @@ def set_up(
         ],
         terms=terms,
         personal={**PERSONAL, "user_agent": PersonalValue(agent, "02" * 32)},
+        mandate_id=mandate_id,
     )
 
 
@@ -62,10 +68,12 @@ def recorded(
     *,
     terms: Terms = TERMS,
     personal: Mapping[str, PersonalValue] = PERSONAL,
+    mandate_id: str = NEW_MANDATE.mandate_id,
 ) -> Record:
     """A mandate and what was contributed to it, where its subjects have these facts from the beginning."""
     new = replace(
         NEW_MANDATE,
+        mandate_id=mandate_id,
         terms_version=terms.version,
         terms_digest=terms.digest,
         wording_digest=terms.wording_digest(NEW_MANDATE.locale),

@@ -37,3 +37,11 @@ def is_amount(value: Any) -> TypeGuard[int]:
 def minor_units(whole: int, currency: str) -> int:
     """Whole units (dollars, yen) as the minor units that amounts are given in."""
     return whole * int(10 ** EXPONENTS[currency])
+
+
+def written(amount: int, currency: str) -> str:
+    """An amount in minor units as people read it: USD 12.99, JPY 1299. No number is multiplied or divided."""
+    decimals = EXPONENTS[currency]
+    digits = str(amount).zfill(decimals + 1)
+    point = len(digits) - decimals
+    return f"{currency.upper()} {digits[:point]}" + (f".{digits[point:]}" if decimals else "")

@@ -1,8 +1,12 @@
 """What is known about a mandate, under the names of Stripe's dispute evidence."""
 
 from collections.abc import Iterator
+from itertools import chain
 
-from mandates.core.facts import Kind, utc
+from mandates.core.charging.facts import OF_ATTEMPTS
+from mandates.core.charging.proof import StoredCharge, proven_charge
+from mandates.core.currencies import written
+from mandates.core.facts import Kind, the_id, utc
 from mandates.core.mandate import Mandate
 from mandates.core.record import ConsentEntry, Proven, Record, proven
 from mandates.core.return_tokens import By, returns
@@ -38,7 +42,8 @@ def dispute_evidence(record: Record) -> dict[str, dict[str, str]]:
                 f" {head.locale}, as part of the terms {head.terms_version}, and accepted them at"
                 f" {utc(consent.fact.at)}, before their Amazon Pay account was saved.\n\n{cancellation}"
             )
-        text["access_activity_log"] = _cut("\n".join(_activity(known)))
+        log = [*_activity(known), *chain.from_iterable(map(_of_charge, record.charging.charges))]
+        text["access_activity_log"] = _cut("\n".join(log))
         text["uncategorized_text"] = _cut(_statement(known, head, consent))
     return {"text": text, "files": files}
 
@@ -55,6 +60,23 @@ def _activity(known: Proven) -> Iterator[str]:
             ids = " ".join(value for values in fact["ids"].values() for value in values)
             by = f"by {fact['detail']['by']}" if fact["kind"] == Kind.RETURNED else ""
             yield " ".join(filter(None, (utc(fact["at"]), fact["kind"], by, ids, about and f"({about})")))
+
+
+def _of_charge(stored: StoredCharge) -> Iterator[str]:
+    """What was charged, and when each attempt was begun and ended."""
+    known = proven_charge(stored)
+    if known.reserved is None:
+        return
+    said, intent = known.reserved.detail, the_id(known.facts, "payment_intent")
+    amount = written(int(said["amount"]), said["currency"])
+    at, for_it = utc(known.reserved.at), intent or "no PaymentIntent"
+    yield f"{at} charge {stored.charge_id} of {amount} reserved ({for_it})"
+    for fact in sorted(known.facts.values(), key=lambda fact: (fact.at, fact.key)):
+        if fact.kind in OF_ATTEMPTS:
+            ids = " ".join(value for values in fact.ids.values() for value in sorted(values))
+            yield f"{utc(fact.at)} charge {stored.charge_id} {fact.kind} {fact.qualifier} {ids}".rstrip()
+    if known.ended_at:
+        yield f"{known.ended_at} charge {stored.charge_id} {known.status or 'not known'}"
 
 
 def _statement(known: Proven, head: Mandate, consent: ConsentEntry) -> str:

@@ -6,13 +6,17 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mandates.core.canonical import digest
+from mandates.core.charging.proof import StoredCharge
+from mandates.core.charging.register_slice import NO_CHARGES, link_of, place_of
+from mandates.core.charging.usage_faults import over_use, proofs_of
+from mandates.core.evidence_charges import sections_of_charges, slice_of_page
 from mandates.core.evidence_pack import FORMAT, statement
 from mandates.core.facts import Fact, Facts, fact_from_plain
 from mandates.core.faults import faults
 from mandates.core.formats import NewerFormat
 from mandates.core.ledger import FORMAT as ENTRY_FORMAT
 from mandates.core.ledger import GENESIS, Entry, PersonalValue, first_broken
-from mandates.core.record import Json, Record
+from mandates.core.record import Json, Record, proven
 from mandates.core.terms import terms_from_plain
 
 _UNREADABLE = (NewerFormat, KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
@@ -109,9 +113,11 @@ def _set_problems(pages: Sequence[Json]) -> Iterator[str]:
     yield from _head_problems(
         {page["ledger"]["length"]: page["ledger"]["head_hash"] for page in pages}, known
     )
+    yield from _register_problems([page for page in pages if "register" in page])
     for page in pages:
         if all(number in entries for number in range(1, page["ledger"]["length"] + 1)):
             yield from _what_does_not_follow(page, entries)
+    yield from _over_use(max(pages, key=lambda page: page["ledger"]["length"]), pages, entries)
 
 
 def _head_problems(heads: Mapping[int, str], known: Mapping[int, str]) -> Iterator[str]:
@@ -134,25 +140,69 @@ def _ranges(numbers: Sequence[int]) -> str:
     return f"{', '.join(spans)} {'is' if len(numbers) == 1 else 'are'}"
 
 
+def _register_problems(pages: Sequence[Json]) -> Iterator[str]:
+    """As for the ledger: the pages must have every number, in one chain up to the longest register's tip."""
+    if not pages:
+        return
+    links = {0: GENESIS}
+    for part in map(slice_of_page, pages):
+        for number, position in enumerate(part.positions, start=part.first):
+            link = link_of(position) or ""
+            if links.setdefault(number, link) != link:
+                yield f"number {number} of the register: two pages disagree about it"
+            place = place_of(position)
+            before = links.get(number - 1)
+            if place and before is not None and place[1] != before:
+                yield f"register: the chain is broken between number {number} and the one before it"
+    tips = {page["register"]["count"]: page["register"]["head_hash"] for page in pages}
+    longest = max(tips)
+    missing = sorted(set(range(1, longest + 1)) - links.keys())
+    if missing:
+        found = _ranges(missing)
+        yield f"the set of pages is incomplete: of {longest} charges and notices, {found} missing"
+    for count, tip in sorted(tips.items()):
+        if links.get(count, tip) != tip:
+            yield f"register: its head does not match: it says {tip}, number {count} has {links[count]}"
+
+
+def _over_use(newest: Json, pages: Sequence[Json], entries: Mapping[int, Json]) -> Iterator[str]:
+    """Whether all charges together kept to the limits. Of each charge, the longest chain counts."""
+    charges: dict[str, StoredCharge] = {}
+    for page in pages:
+        for charge in slice_of_page(page).charges if "register" in page else ():
+            known = charges.get(charge.charge_id)
+            if known is None or len(known.entries) < len(charge.entries):
+                charges[charge.charge_id] = charge
+    if charges and all(number in entries for number in range(1, newest["ledger"]["length"] + 1)):
+        yield from over_use(proofs_of(charges.values()), proven(_record(newest, entries)))
+
+
 def _what_does_not_follow(page: Json, entries: Mapping[int, Json]) -> Iterator[str]:
     """Derives what the page says again, from the ledger and from what lies beside it in the page.
 
     The prose for a dispute is not derived again: another version may word it differently.
     """
+    record = _record(page, entries)
+    yield from (fault for fault in faults(record) if fault not in page["faults"])
+    of_charges = sections_of_charges(record.charging, proven(record)) if "register" in page else {}
+    for name, section in {**statement(record), **of_charges}.items():
+        if digest(page[name]) != digest(section):
+            yield f"{name}: is not what follows from the ledger"
+
+
+def _record(page: Json, entries: Mapping[int, Json]) -> Record:
+    """What the page shows. Packs of release 0.1.0 have no register: then there were no charges."""
     ledger, document = page["ledger"], page["terms"]["document"]
     chain = [_entry(entries[number]) for number in range(1, ledger["length"] + 1)]
-    record = Record(
+    return Record(
         mandate_id=page["mandate"]["mandate_id"],
         entries=chain,
         first_broken=first_broken(chain, length=ledger["length"], head_hash=ledger["head_hash"]),
         personal=_personal(page["personal_values"]),
         subjects=_subjects(page["withdrawals"]),
         terms=terms_from_plain(document) if document else None,
+        charging=slice_of_page(page) if "register" in page else NO_CHARGES,
     )
-    yield from (fault for fault in faults(record) if fault not in page["faults"])
-    for name, section in statement(record).items():
-        if digest(page[name]) != digest(section):
-            yield f"{name}: is not what follows from the ledger"
 
 
 def _entry(plain: Json) -> Entry:

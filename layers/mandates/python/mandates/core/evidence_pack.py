@@ -2,8 +2,9 @@
 
 It holds only what follows from the ledger (record.py), and the faults found in everything else. The document
 is plain JSON without floats, so RFC 8785 gives it exactly one sequence of bytes. The signature is over those
-bytes. A long ledger is split into pages. Each page is a whole document with its own signature, and repeats
-everything except the entries. evidence_check.py checks packs.
+bytes. A long ledger and a long register of charges are split into pages: page n has the n-th part of each.
+Each page is a whole document with its own signature, and repeats everything except the entries, the charges
+and the notices. evidence_check.py checks packs.
 
 `digests` holds the digest of every other section. It adds nothing to the signature. If the signature says
 that a document was altered, the digests say *where*.
@@ -14,6 +15,7 @@ from typing import Any
 
 from mandates.core.canonical import canonical_json, digest
 from mandates.core.dispute_evidence import dispute_evidence
+from mandates.core.evidence_charges import register_pages, sections_of_charges
 from mandates.core.facts import NO_FACTS, to_plain, utc
 from mandates.core.faults import faults
 from mandates.core.ledger import GENESIS, Entry
@@ -55,19 +57,24 @@ def page_slices(entries: Sequence[Entry]) -> list[slice]:
 
 
 def build_pack(record: Record, *, page: int, generated_at: str) -> dict[str, Any]:
-    """One page of the document, counted from 1. Raises IndexError if the page does not exist."""
+    """One page of the document, counted from 1. `record` has the part of the register that belongs on it.
+
+    Raises IndexError if the page does not exist.
+    """
     slices = page_slices(record.entries)
-    if page < 1:
+    of = max(len(slices), register_pages(record.charging.register.count))
+    if not 1 <= page <= of:
         raise IndexError(page)
-    shown = slices[page - 1]
+    after_all = slice(len(record.entries), len(record.entries))
+    shown = slices[page - 1] if page <= len(slices) else after_all
     entries = record.entries[shown]
     sections: dict[str, Any] = {
         "format": FORMAT,
         "generated_at": generated_at,
         "page": {
             "number": page,
-            "of": len(slices),
-            "next": page + 1 if page < len(slices) else None,
+            "of": of,
+            "next": page + 1 if page < of else None,
             "first_entry": shown.start + 1 if entries else None,
             "last_entry": shown.stop if entries else None,
             "hash_before": record.entries[shown.start - 1].hash if shown.start else GENESIS,
@@ -80,8 +87,8 @@ def build_pack(record: Record, *, page: int, generated_at: str) -> dict[str, Any
             "first_broken": record.first_broken,
             "entries": [_entry(entry) for entry in entries],
         },
-        "refusals": [dict(refusal) for refusal in record.refusals],
-        "charges": [dict(charge) for charge in record.charges],
+        "refusals": [{**refusal, "proven": False} for refusal in record.refusals],
+        **sections_of_charges(record.charging, proven(record)),
         "stripe_dispute_evidence": dispute_evidence(record),
     }
     return {**sections, "digests": {name: digest(section) for name, section in sections.items()}}

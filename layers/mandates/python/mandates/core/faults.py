@@ -9,6 +9,7 @@ older pack twice.
 from collections.abc import Iterator
 from dataclasses import fields
 
+from mandates.core.charging.charge_faults import slice_faults
 from mandates.core.facts import NO_FACTS, merge
 from mandates.core.mandate import Mandate, Status, status
 from mandates.core.record import ConsentEntry, Proven, Record, own_facts, proven, told_of_subjects
@@ -28,6 +29,7 @@ def faults(record: Record) -> list[str]:
         *_of_personal_values(record, known),
         *_of_the_terms(record, known),
         *_of_subjects(record, known),
+        *slice_faults(record.charging, known),
     ]
 
 

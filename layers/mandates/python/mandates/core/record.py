@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mandates.core.changes import stands_on
+from mandates.core.charging.register_slice import NO_CHARGES, RegisterSlice
 from mandates.core.facts import NO_FACTS, Fact, Facts, Kind, fact_from_plain, merge, the_id
 from mandates.core.ledger import Entry, PersonalValue
 from mandates.core.mandate import WITHDRAWING, Mandate, Status, status
@@ -32,7 +33,8 @@ class Record:
     `entries` are the readable ones, in order; `first_broken` is the number of the first that does not hold.
     `personal` has None for values that can't be read. `subjects` are the facts of what the mandate stands on,
     by key, read after the ledger. `terms` are those stored under the version that the consent names; None if
-    none can be read. `head` is None if there is only a pack.
+    none can be read. `head` is None if there is only a pack. `charging` is the part of the register that was
+    asked for. `refusals` are counted, and nothing proves them.
     """
 
     mandate_id: str
@@ -43,7 +45,7 @@ class Record:
     terms: Terms | None
     head: Mandate | None = None
     refusals: Sequence[Json] = field(default=())
-    charges: Sequence[Json] = field(default=())
+    charging: RegisterSlice = NO_CHARGES
 
     @property
     def sound(self) -> Sequence[Entry]:

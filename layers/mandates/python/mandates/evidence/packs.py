@@ -1,6 +1,7 @@
 """The evidence pack: reads what is known about a mandate, builds the document, has it signed."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import msgspec
@@ -8,17 +9,21 @@ import msgspec
 from mandates.api.callers import NOT_YOURS, Caller, Scope
 from mandates.core.clock import Clock, Instant
 from mandates.core.errors import InsufficientScope, InvalidRequest, LedgerUnreadable, NotFound
+from mandates.core.evidence_charges import POSITIONS_PER_PAGE, first_of_page
 from mandates.core.evidence_pack import build_pack
 from mandates.evidence.signing import Signer
 from mandates.ledger.snapshot import altered_is_unreadable, read_record
 from mandates.runtime.telemetry import count, logger
 from mandates.store.mandates import read_heads
+from mandates.store.refusals import read_refusals
+from mandates.store.register_reads import read_slice
 
 
 class Settings(msgspec.Struct, frozen=True):
     """What a function that returns evidence needs. The first key signs."""
 
     allowed_origins: frozenset[str]
+    charges_table: str
     evidence_key_ids: tuple[str, ...]
     mandates_table: str
     stripe_subjects_table: str
@@ -35,9 +40,11 @@ def signed_evidence(
     _must_be_a_service(mandate_id, caller)
     try:
         with altered_is_unreadable("what is stored"):
-            record = read_record(mandate_id)
+            part = read_slice(mandate_id, first_of_page(page), POSITIONS_PER_PAGE)
+            record = read_record(mandate_id, charging=part)
             if record is None:
                 raise NotFound(NOT_YOURS)
+            record = replace(record, refusals=[asdict(one) for one in read_refusals(mandate_id)])
             evidence = build_pack(record, page=page, generated_at=Instant(clock()).text)
     except IndexError:
         raise NotFound("there is no such page: follow `next` from page 1") from None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mandates.core.changes import stands_on
+from mandates.core.charging.register_slice import NO_CHARGES, RegisterSlice
 from mandates.core.errors import Busy, LedgerUnreadable
 from mandates.core.ledger import first_unsound
 from mandates.core.mandate import Mandate
@@ -24,8 +25,14 @@ def as_usual(mandate_id: str) -> Stored:
     return Stored([(entry.number, entry) for entry in ledger], personal)
 
 
-def read_record(mandate_id: str, read: Callable[[str], Stored] = as_usual) -> Record | None:
+def read_record(
+    mandate_id: str,
+    read: Callable[[str], Stored] = as_usual,
+    charging: RegisterSlice = NO_CHARGES,
+) -> Record | None:
     """What is stored about a mandate; None if nothing is. Raises Busy or LedgerUnreadable.
+
+    `charging` was read before: its charges name entries of the ledger.
 
     The subjects are read last. A withdrawal is on its subject before any ledger records it, so what the
     ledger records must be there. What came between the two reads is merely not in the ledger yet.
@@ -48,6 +55,7 @@ def read_record(mandate_id: str, read: Callable[[str], Stored] = as_usual) -> Re
         subjects={key: subject.facts for key, subject in subjects.items()},
         terms=_terms(proven_head.terms_version) if proven_head else None,
         head=head,
+        charging=charging,
     )
 
 

@@ -51,8 +51,8 @@ def charge_of(row: ChargeRow) -> Charge:
         facts=facts,
         entries=whole(row.entries),
         head_hash=row.head_hash,
-        confirm=None if row.attempt is None else Confirm(int(row.attempt), row.confirm_params or {}),
-        due_at=None if row.due_at is None else int(row.due_at),
+        confirm=None if row.attempt is None else Confirm(whole(row.attempt), row.confirm_params or {}),
+        due_at=None if row.due_at is None else whole(row.due_at),
     )
 
 
