@@ -19,17 +19,20 @@ Json = dict[str, Any]
 
 SHARDS = 2
 _ENTRIES = {"Keys": {"record": {"S": [{"prefix": ENTRY_PREFIX}]}}}
+CHARGES_READER = "publish_charges"
 STREAM_FILTERS: Mapping[str, Json] = {
     "publish_changes": _ENTRIES,
     "queue_withdrawals": {**_ENTRIES, "NewImage": {"status": {"S": ["revoked"]}}},
 }
-"""Of the entries that are added, by who reads the stream; `Aws.__init__` holds it against template.yaml."""
+"""Of the entries that are added, by who reads the mandates' stream; `Aws.__init__` holds it against
+template.yaml, and that the charges' stream has the filter of every entry."""
 
 BUS = "outward"
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/"
 WEBHOOK_QUEUE, WORK_QUEUE = f"{QUEUE}webhooks", f"{QUEUE}stripe-work"
 CHARGE_QUEUE, CHARGE_DEAD_LETTERS = f"{QUEUE}charges", f"{QUEUE}charges-dead"
 WORK_DEAD_LETTERS, UNPUBLISHED = f"{QUEUE}stripe-work-dead", f"{QUEUE}unpublished"
+UNPUBLISHED_CHARGES = f"{QUEUE}unpublished-charges"
 
 
 def properties(logical_id: str) -> Json:
@@ -50,14 +53,22 @@ class Shard:
 
 @dataclass
 class Published:
-    """What the bus took, by mandate: the ledger numbers in the order in which each came first."""
+    """What the bus took, by mandate or charge: the entries' numbers in the order in which each came first."""
 
     numbers: dict[str, list[int]] = field(default_factory=dict)
 
     def take(self, detail: Mapping[str, Any]) -> None:
-        numbers = self.numbers.setdefault(detail["mandate_id"], [])
-        if detail["ledger_number"] not in numbers:
-            numbers.append(detail["ledger_number"])
+        chain, number = entry_of(detail)
+        numbers = self.numbers.setdefault(chain, [])
+        if number not in numbers:
+            numbers.append(number)
+
+
+def entry_of(detail: Mapping[str, Any]) -> tuple[str, int]:
+    """The mandate or charge that an event is about, and the entry's number."""
+    if "charge_id" in detail:
+        return detail["charge_id"], detail["number"]
+    return detail["mandate_id"], detail["ledger_number"]
 
 
 class Aws:
@@ -83,6 +94,7 @@ class Aws:
         self.work = Queue.declared(WORK_QUEUE, properties("StripeWorkQueue"))
         self.work_dead_letters = Queue.declared(WORK_DEAD_LETTERS, properties("StripeWorkDeadLetters"))
         self.unpublished = Queue.declared(UNPUBLISHED, properties("UnpublishedEntries"))
+        self.unpublished_charges = Queue.declared(UNPUBLISHED_CHARGES, properties("UnpublishedCharges"))
         self.charges = Queue.declared(CHARGE_QUEUE, properties("ChargeQueue"))
         self.charge_dead_letters = Queue.declared(CHARGE_DEAD_LETTERS, properties("ChargeDeadLetters"))
         self.refusing = (self.dead_letters, self.work_dead_letters, self.charge_dead_letters)
@@ -91,11 +103,12 @@ class Aws:
         self.secrets: dict[str, str] = {}
         self.published = Published()
         self.refused: Mapping[tuple[str, int], str] = {}
-        """What the bus does not take: mandate and ledger number, and the code it says."""
+        """What the bus does not take: mandate or charge and number, and the code it says."""
         self.shards = [Shard(function) for function in STREAM_FILTERS for _ in range(SHARDS)]
-        queues = (*self.polled, self.work_dead_letters, self.charge_dead_letters, self.unpublished)
-        self._queues = {queue.url: queue for queue in queues}
-        for function, wanted in STREAM_FILTERS.items():
+        self.charges_shard = Shard(CHARGES_READER)
+        set_aside = (self.work_dead_letters, self.charge_dead_letters, self.unpublished)
+        self._queues = {queue.url: queue for queue in (*self.polled, *set_aside, self.unpublished_charges)}
+        for function, wanted in {**STREAM_FILTERS, CHARGES_READER: _ENTRIES}.items():
             mapping = properties(function.title().replace("_", ""))["Events"]["Ledger"]["Properties"]
             pattern = mapping["FilterCriteria"]["Filters"]
             if [json.loads(one["Pattern"]) for one in pattern] != [
@@ -157,7 +170,7 @@ class Aws:
         raise NotSimulated(str(call))
 
     def _put(self, detail: Json) -> Json:
-        code = self.refused.get((detail["mandate_id"], detail["ledger_number"]))
+        code = self.refused.get(entry_of(detail))
         if code:
             return {"ErrorCode": code, "ErrorMessage": ""}
         self.published.take(detail)
@@ -195,7 +208,8 @@ class Aws:
         """The writes of one transaction come out in any order."""
         self._transactions += 1
         streams = [write for write in writes if write.table.streams and write.after is not None]
-        streamed = [write for write in streams if write.table.name == "mandates"]  # nobody reads the others
+        self._charges_streamed([write for write in streams if write.table.name == "charges"])
+        streamed = [write for write in streams if write.table.name == "mandates"]
         for write in self._random.sample(streamed, len(streamed)):
             assert write.after
             if write.before is None and write.key[1].startswith(ENTRY_PREFIX):
@@ -211,6 +225,15 @@ class Aws:
                     if number % SHARDS == place and wanted:
                         shard.records.append({"eventName": "INSERT", "dynamodb": change})
         self._watch(writes)
+
+    def _charges_streamed(self, writes: list[Write]) -> None:
+        """One transaction writes one entry of a charge at most, so there is no order to be mixed up."""
+        for write in writes:
+            if write.before is None and write.after and write.key[1].startswith(ENTRY_PREFIX):
+                keys = {name: write.after[name] for name in write.table.keys}
+                number = str(len(self.charges_shard.records) + 1)
+                change = {"Keys": keys, "NewImage": write.after, "SequenceNumber": number}
+                self.charges_shard.records.append({"eventName": "INSERT", "dynamodb": change})
 
 
 def _throttled(call: Call, fault: Fault) -> Exception:

@@ -68,6 +68,17 @@ class ChargeInvariants:
         self._made_by: dict[str, Task | None] = {}
         self._keys: dict[str, Any] = {}
 
+    def all_told(self) -> None:
+        """The bus has heard of every entry of every charge, in order, but for what it refuses for good."""
+        aws = self._world.aws
+        for (_, record), head in aws.items("charges").items():
+            if record.startswith("charge#"):
+                charge_id = record.removeprefix("charge#")
+                numbers = range(1, int(head["entries"]["N"]) + 1)
+                expected = [number for number in numbers if (charge_id, number) not in aws.refused]
+                if aws.published.numbers.get(charge_id) != expected:
+                    self._fail(f"of {charge_id} were published {aws.published.numbers.get(charge_id)}")
+
     # ------------------------------------------------------------------------------------ what happened
 
     def wrote(self, writes: Sequence[Write], status: Callable[[Any], str]) -> None:

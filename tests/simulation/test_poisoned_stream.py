@@ -9,6 +9,7 @@ import pytest
 
 from tests.component.world import CUSTOMER, STRANGER
 from tests.simulation.aws import Shard
+from tests.simulation.charge_scenarios import charged
 from tests.simulation.tasks import Task
 from tests.simulation.world import World
 
@@ -108,3 +109,41 @@ def test_poison_in_the_work_queue_is_moved_and_the_withdrawals_are_released() ->
         bodies = sorted(message.body for message in world.aws.work_dead_letters.messages.values())
         assert bodies == ["[]", "not JSON", "{}"]
         assert {message.received for message in world.aws.work_dead_letters.messages.values()} == {0}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_entries_of_charges_refused_for_good_are_set_aside_and_all_others_are_told(seed: int) -> None:
+    world = World(seed)
+    with world.entered():
+        for _ in range(3):
+            charged(world)
+        world.drain()
+        heads = [head for key, head in world.aws.items("charges").items() if key[1].startswith("charge#")]
+        refused = [
+            (head["record"]["S"].removeprefix("charge#"), world.random.randrange(1, 3)) for head in heads[:2]
+        ]
+        assert len(heads) == 3
+        world.aws.refused = dict.fromkeys(refused, "MalformedDetail")
+        world.tell_of_charges()
+        world.invariants.charges.all_told()
+        told = [json.loads(message.body) for message in world.aws.unpublished_charges.messages.values()]
+        assert sorted(one["record"] for one in told) == sorted(
+            f"entry#{charge_id}#{number:06}" for charge_id, number in refused
+        )
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
+def test_while_the_bus_takes_nothing_charges_succeed_and_are_told_later(code: str) -> None:
+    world = World(3)
+    with world.entered():
+        charged(world)
+        world.aws.refused = Everything(code)
+        world.drain()
+        shard = world.aws.charges_shard
+        to_its_end(world, world.poll_stream(shard))
+        assert shard.position == 0
+        assert world.aws.unpublished_charges.messages == {}
+        assert not any(chain.startswith("chg_") for chain in world.aws.published.numbers)
+        world.aws.refused = {}
+        world.tell_of_charges()
+        world.invariants.charges.all_told()

@@ -652,6 +652,11 @@ class World:
             self.clock.now = next_at
         return next_at is not None or unpublished or bool(undelivered)
 
+    def tell_of_charges(self) -> None:
+        """All that the charges' stream has. It comes last: what a world does must not depend on it."""
+        while task := self.poll_stream(self.aws.charges_shard):
+            self.finish(task)
+
     def converge(self) -> None:
         """Drain and compare with Stripe, now and once all sessions have ended."""
         self.drain()
@@ -660,6 +665,8 @@ class World:
         self.drain()
         self.charging.settle()
         self.invariants.converged(sessions_over=True)
+        self.tell_of_charges()
+        self.invariants.charges.all_told()
         for head in self.invariants.heads():
             self.counted[f"mandates {self.invariants.status(head)} in the end"] += 1
         self.counted += self.invariants.charges.ends()
