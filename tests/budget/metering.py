@@ -19,7 +19,6 @@ AWS_CALL_SECONDS = 0.010
 STRIPE_CALL_SECONDS = 0.300
 OWN_SECONDS = 0.010
 TRACED = 0.05
-INVOCATION_LOG_BYTES = 550
 ACCESS_LOG_BYTES = 400
 
 
@@ -64,7 +63,6 @@ class Meter:
         """Of a function that made so many calls."""
         seconds = OWN_SECONDS + aws_calls * AWS_CALL_SECONDS + stripe_calls * STRIPE_CALL_SECONDS
         self.units["Lambda requests"] += 1
-        self.units["CloudWatch Logs"] += INVOCATION_LOG_BYTES
         self.units["Lambda duration"] += seconds * memory(function) / 1024  # type: ignore[assignment]
         self.units["X-Ray"] += TRACED  # type: ignore[assignment]
 
