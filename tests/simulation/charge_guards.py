@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from mandates.charges import attempting, creating, ending, examining, permitting, reading, recording, standing
-from mandates.core.charging import decision, head, steps
+from mandates.core.charging import decision, head, notice, steps
 from mandates.core.charging.reports import facts_of_intent
 from mandates.core.mandate import Status
 from mandates.gateway.mandates import StripeMandates
 from mandates.gateway.payment_intents import StripePaymentIntents
 from mandates.revocation import releasing
 from mandates.store import charges
-from mandates.store.charge_items import ChargeEntryRow, ChargeRow, RegisterRow, SwitchRow, UsageRow
+from mandates.store.charge_items import ChargeEntryRow, ChargeRow, NoticeRow, RegisterRow, SwitchRow, UsageRow
 from mandates.store.dynamodb import Transaction
 from mandates.store.tables import EntryRow, SubjectRow
 from mandates.webhooks import applying
@@ -60,6 +60,14 @@ def _new_attempts_are_permitted(real: Any) -> Any:
     return decide
 
 
+def _begun_already(real: Any) -> Any:
+    def request(*arguments: Any) -> Any:
+        asked = real(*arguments)
+        return replace(asked, own=replace(asked.own, begun=True))
+
+    return request
+
+
 def _nothing_is_in_flight(_real: Any) -> Any:
     def facts(*arguments: Any, confirm_in_flight: bool, **named: Any) -> Any:
         return facts_of_intent(*arguments, confirm_in_flight=False, **named)
@@ -92,6 +100,11 @@ CHARGE_GUARDS: Mapping[str, Removal] = {
     "window's condition": unconditional_record(UsageRow, UsageRow.WINDOW),
     "reference's condition": unconditional_record(UsageRow, UsageRow.REFERENCE),
     "register's condition": unconditional(Transaction, "update", RegisterRow),
+    "notice's condition": unconditional_record(NoticeRow, NoticeRow.PREFIX),
+    "notice's own condition": unconditional(Transaction, "put", NoticeRow),
+    "notice's condition on the mandate": unchecked(EntryRow),
+    "hours of a notice": lambda patch: patch.setattr(notice, "HOUR", 0),
+    "day of a notice": _instead(permitting, "_request", _begun_already),
     "attempt's condition on the mandate": unchecked(EntryRow),
     "attempt's condition on the payment method": unchecked(SubjectRow, "payment_method#"),
     "attempt's condition on the customer": unchecked(SubjectRow, "stripe_customer#"),

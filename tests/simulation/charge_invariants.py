@@ -18,6 +18,7 @@ from mandates.core.charging.facts import charge_fact_from_plain, declined_attemp
 from mandates.core.facts import merge, to_plain
 from mandates.core.ledger import GENESIS, first_broken
 from tests.simulation.dynamodb import Write
+from tests.simulation.notice_invariants import NoticeInvariants, notice_record
 from tests.simulation.reality import OWNER_MARK
 from tests.simulation.tasks import Call, Fault, Task
 
@@ -58,6 +59,7 @@ class Held:
 class ChargeInvariants:
     def __init__(self, world: "World") -> None:
         self._world = world
+        self._notices = NoticeInvariants(world)
         self._commits = 0
         self._dirty: set[str] = set()
         self._money_moved = False
@@ -128,6 +130,8 @@ class ChargeInvariants:
             self._fail(f"the entry {write.key} was replaced")
         if kind == "charge":
             self._wrote_head(write, status)
+        if kind == "notice":
+            self._notices.wrote(write, self._status(mandate_id, status))
 
     def _wrote_head(self, write: Write, status: Callable[[Any], str]) -> None:
         if write.after is None:
@@ -139,10 +143,12 @@ class ChargeInvariants:
         begun = {int(fact["qualifier"]) for fact in _of(after, "attempt_begun")}
         if write.before is None:
             self._may_begin(write.key[0], status, f"{charge_id} was reserved")
+            self._notices.reserved(charge_id, after)
         for attempt in sorted(begun - seen.begun.keys()):
             seen.begun[attempt] = self._commits
             self._may_begin(write.key[0], status, f"attempt {attempt} of {charge_id} was begun")
             self._begins_rightly(charge_id, attempt, before, after)
+            self._notices.begun(charge_id, attempt, after)
         if "intent_created" in after and seen.intent_at is None:
             seen.intent_at = self._commits
         reason = after["ending"]["detail"]["reason"] if "ending" in after.keys() - before.keys() else ""
@@ -329,18 +335,22 @@ class ChargeInvariants:
                 self._fail(f"{charge_id} has {intent_id}, which is claimed by {claim}")
 
     def _check_register(self, mandate_id: str, charges: Sequence[tuple[str, Any]]) -> None:
-        """The charges have the numbers from 1, each with the link before it, and the register ends there."""
-        rows, link = self._world.aws.items("charges"), GENESIS
-        ordered = sorted(charges, key=lambda charge: int(charge[1]["register_number"]["N"]))
-        for number, (charge_id, _) in enumerate(ordered, start=1):
+        """Charges and notices have the numbers from 1, each with the link before it, and the register ends
+        there."""
+        rows, link, links = self._world.aws.items("charges"), GENESIS, self._notices.links(mandate_id)
+        for charge_id, head in charges:
             entry = _entry(rows[mandate_id, f"entry#{charge_id}#000001"])
             permission = entry.permission or {}
-            if (permission.get("number"), permission.get("previous")) != (number, link):
-                self._fail(f"{charge_id} is number {number} in the register, and says {permission}")
-            link = entry.hash
+            if int(head["register_number"]["N"]) != permission.get("number"):
+                self._fail(f"{charge_id} is another number in the register than it says: {permission}")
+            links.append((permission.get("number", 0), permission.get("previous", ""), entry.hash))
+        for number, (said, previous, its_own) in enumerate(sorted(links), start=1):
+            if (said, previous) != (number, link):
+                self._fail(f"{mandate_id}: number {number} of the register is {said}, after {previous}")
+            link = its_own
         register = rows.get((mandate_id, "register"), {"entries": {"N": "0"}, "head_hash": {"S": GENESIS}})
-        if (int(register["entries"]["N"]), register["head_hash"]["S"]) != (len(ordered), link):
-            self._fail(f"{mandate_id}: the register does not end with the newest charge")
+        if (int(register["entries"]["N"]), register["head_hash"]["S"]) != (len(links), link):
+            self._fail(f"{mandate_id}: the register does not end with what is newest")
 
     def _check_usage(self, mandate_id: str, charges: Sequence[tuple[str, Any]]) -> None:
         """What is stored of periods, windows, references and declines is what the charges hold."""
@@ -455,10 +465,12 @@ class ChargeInvariants:
         return self._world.aws.items("charges").get((_mandate_of(charge_id), f"charge#{charge_id}"))
 
     def _held(self, item: Any, facts: Facts) -> list[str]:
-        window = facts["reserved"]["detail"].get("window")
+        said = facts["reserved"]["detail"]
+        notice = [notice_record(said)] if "notice" in said else []
+        window = said.get("window")
         written = json.loads(item["personal"]["S"])["reference"]["value"]
         reference = hashlib.sha256(written.encode()).hexdigest()
-        return [*([f"window#{window}"] if window else []), f"reference#{reference}"]
+        return [*([f"window#{window}"] if window else []), f"reference#{reference}", *notice]
 
     def _fail(self, what: str) -> None:
         self._world.fail(what)
@@ -466,7 +478,7 @@ class ChargeInvariants:
 
 def _stored(row: Any) -> Held | None:
     """None if it is an item of another kind."""
-    if not row["record"]["S"].startswith(("period#", "window#", "reference#", "declines#")):
+    if not row["record"]["S"].startswith(("period#", "window#", "reference#", "declines#", "notice#")):
         return None
     return Held(
         int(row.get("used", {"N": "0"})["N"]),

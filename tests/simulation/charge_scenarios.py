@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mandates.core.charging.calendar import calendar_period
+from mandates.core.charging.calendar import calendar_period, day_of, start_of_day
 from mandates.core.clock import Instant
 from mandates.core.terms import Period
 from tests.simulation.charge_invariants import FORGED
@@ -462,6 +462,80 @@ def ended_while_it_is_put_off(world: World) -> None:
     world.converge()
 
 
+# --------------------------------------------------------------------------------------------- notices
+
+
+def noticed(world: World, **body: Any) -> Handed:
+    """A mandate whose customer was told of a charge tomorrow, and tomorrow has begun."""
+    handed = world.activate()
+    world.finish(world.charging.notice(handed.mandate_id, 24 * HOUR, **body))
+    begins = start_of_day(day_of(int(world.clock.now + 24 * HOUR), world.terms.zone), world.terms.zone)
+    world.pass_time(begins - world.clock.now + HOUR)
+    return handed
+
+
+def two_charges_of_one_notice(world: World) -> None:
+    """Both were decided on before either is written, and the register does not know of the first."""
+    handed = noticed(world)
+    both = [world.charging.post(world.charging.order(handed.mandate_id)) for _ in range(2)]
+    for task in both:
+        on_to(world, task, "TransactWriteItems")
+    register = rows(world).items[handed.mandate_id, "register"]
+    world.go_on(both[0])
+    known = rows(world).items[handed.mandate_id, "register"]
+    rows(world).items[handed.mandate_id, "register"] = register
+    world.go_on(both[1])
+    rows(world).items[handed.mandate_id, "register"] = known
+    world.invariants.check()
+    for task in both:
+        world.finish(task)
+    world.converge()
+
+
+def one_notice_twice(world: World) -> None:
+    """At the same moment; and the register does not know of the first."""
+    handed = world.activate()
+    both = [world.charging.notice(handed.mandate_id, 24 * HOUR) for _ in range(2)]
+    for task in both:
+        on_to(world, task, "TransactWriteItems")
+    world.go_on(both[0])
+    known = forget(world, (handed.mandate_id, "register"))
+    world.go_on(both[1])
+    rows(world).items.update(known)
+    world.invariants.check()
+    for task in both:
+        world.finish(task)
+    world.converge()
+
+
+def revoked_before_the_notice_is_written(world: World) -> None:
+    handed = world.activate()
+    task = world.charging.notice(handed.mandate_id, 24 * HOUR)
+    on_to(world, task, "TransactWriteItems")
+    world.finish(world.revoke(handed.customer_id, handed.mandate_id))
+    world.finish(task)
+    world.converge()
+
+
+def charged_before_the_hours_have_passed(world: World) -> None:
+    handed = noticed(world)
+    world.finish(world.charging.notice(handed.mandate_id, 3 * HOUR, amount=700))
+    world.pass_time(HOUR)
+    world.finish(world.charging.post(world.charging.order(handed.mandate_id, amount=700)))
+    world.converge()
+
+
+def begun_on_the_day_after_its_notice(world: World) -> None:
+    """Reserved on the day, and whoever would begin it dies until the next one."""
+    handed = noticed(world)
+    task = world.charging.post(world.charging.order(handed.mandate_id))
+    on_to(world, task, "POST /v1/payment_intents")
+    world.go_on(task, Fault.CRASH_BEFORE)
+    world.finish_all()
+    looked_after(world, 24 * HOUR)
+    world.converge()
+
+
 ROOM = {"amount": 1_500}
 
 CHARGE_SCENARIOS: Mapping[str, Scenario] = {
@@ -474,6 +548,11 @@ CHARGE_SCENARIOS: Mapping[str, Scenario] = {
     "period's condition": two_requests(ROOM, ROOM, registered=False),
     "window's condition": two_requests({"amount": 400}, {"amount": 400}, registered=False),
     "reference's condition": two_requests({"reference": "one"}, {"reference": "one"}, registered=False),
+    "notice's condition": two_charges_of_one_notice,
+    "notice's own condition": one_notice_twice,
+    "notice's condition on the mandate": revoked_before_the_notice_is_written,
+    "hours of a notice": charged_before_the_hours_have_passed,
+    "day of a notice": begun_on_the_day_after_its_notice,
     "attempt's condition on the mandate": revoked_before_it_is_written,
     "attempt's condition on the payment method": withdrawn_before_it_is_written(
         end_at_amazon, "mandate.updated"
@@ -509,5 +588,10 @@ CHARGE_SCENARIOS: Mapping[str, Scenario] = {
 OTHER_TERMS: Mapping[str, str] = {
     "window's condition": "one time",
     "end of an attempt's key": "no period",
+    "notice's condition": "notice",
+    "notice's own condition": "notice",
+    "notice's condition on the mandate": "notice",
+    "hours of a notice": "notice",
+    "day of a notice": "notice",
 }
 """By scenario; the others are played under terms with a daily limit."""

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from local.stripe_simulator import PaymentPlan
 from local.stripe_simulator.resources import payment_intents
+from mandates.core.charging.calendar import day_of
+from mandates.core.charging.notice import Cover, Notice, cover
 from mandates.core.clock import Instant
 from mandates.core.terms import Frequency, FrequencyKind, Limits, Period, PeriodLimit, Terms
 from mandates.store import charging_switch
+from mandates.store.charge_items import NoticeRow
+from mandates.store.notices import notice_of
 from ops.terms import load as load_terms
-from tests.component.world import ROOT, charge_body, service
+from tests.component.world import ROOT, charge_body, notice_body, service
 from tests.simulation.tasks import Task
 
 if TYPE_CHECKING:
@@ -29,7 +33,11 @@ TERMS: Mapping[str, tuple[Frequency, PeriodLimit | None]] = {
     "no period": (Frequency(FrequencyKind.UNSCHEDULED), None),
     "once a day": (_DAILY, PeriodLimit(10 * PER_DAY, Period.MONTH, ZONE)),
     "one time": (Frequency(FrequencyKind.ONE_TIME), None),
+    "notice": (Frequency(FrequencyKind.UNSCHEDULED), None),
 }
+NOTICE_HOURS: Mapping[str, int] = {"notice": 2}
+"""By the name of the terms; the others promise no notice."""
+AMOUNTS = (400, 700, 1_000, 1_500)
 
 SOFT, CUSTOMER = "payment_method_provider_decline", "payment_method_customer_decline"
 OUTCOMES: Sequence[Mapping[str, Any]] = (
@@ -60,7 +68,8 @@ def agreed(name: str) -> Terms:
     frequency, per_period = TERMS[name]
     terms = load_terms(ROOT / "terms" / "example.yaml")
     limits = Limits(currency="usd", per_charge=1_500, per_period=per_period)
-    return replace(terms, frequency=frequency, limits=limits, time_zone=ZONE)
+    hours = NOTICE_HOURS.get(name)
+    return replace(terms, frequency=frequency, limits=limits, time_zone=ZONE, notice_hours=hours)
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,9 @@ class Charging:
         number = len(self.ordered)
         others = [dict(one.body)["reference"] for one in self.ordered if one.mandate_id == mandate_id]
         reference = random.choice(others) if others and random.random() < 0.1 else f"order-{number}"
-        body: dict[str, Any] = {"amount": random.choice([400, 700, 1_000, 1_500]), "reference": reference}
+        now = int(self._world.clock.now)
+        announced = [notice.amount for notice in self.free_notices() if now in self._cover(notice)]
+        body: dict[str, Any] = {"amount": random.choice(announced or AMOUNTS), "reference": reference}
         if random.random() < 0.3:
             ends = Instant(self._world.clock.now + random.choice([120, 5_400, 90_000]))
             body["charge_by"] = ends.text
@@ -115,6 +126,38 @@ class Charging:
             done=done,
             about=f"{ordered.mandate_id} {ordered.key}",
         )
+
+    def notice(self, mandate_id: str, seconds: float = 0, **body: Any) -> Task:
+        """It tells the customer of a charge on the day that it will be in so many seconds."""
+        day = day_of(int(self._world.clock.now + seconds), self._world.terms.zone)
+        return self._world.api(
+            "record_notice",
+            "POST",
+            "/mandates/{mandate_id}/notices",
+            path={"mandate_id": mandate_id},
+            body=notice_body(**{"amount": 1_000, "date": day.isoformat(), "reference": "message-0", **body}),
+            caller=service("charges:write"),
+            about=f"{mandate_id} {day}",
+        )
+
+    def free_notices(self) -> list[Notice]:
+        items = sorted(self._world.aws.items("charges").items())
+        rows = [NoticeRow.from_raw_data(dict(item)) for (_, record), item in items if record.startswith("notice#")]
+        return [notice_of(row) for row in rows if not row.charge_ids]
+
+    def is_covered(self) -> bool:
+        """Whether a charge would be covered by a notice that no charge has."""
+        now = int(self._world.clock.now)
+        return any(now in self._cover(notice) for notice in self.free_notices())
+
+    def _cover(self, notice: Notice) -> Cover:
+        return cover(notice.day, notice.known_from, self._world.terms)
+
+    def next_charge_from(self) -> int | None:
+        """When the next notice that no charge has begins to cover one."""
+        now = self._world.clock.now
+        starts = [self._cover(notice).start for notice in self.free_notices()]
+        return min((start for start in starts if start > now), default=None)
 
     # ------------------------------------------------------------------------------------- an operator
 

@@ -185,7 +185,7 @@ def changes(draw: st.DrawFn, *, alone: bool = True) -> tuple[str, Json]:
 @st.composite
 def reads(draw: st.DrawFn) -> Call:
     table = draw(st.sampled_from(USED))
-    match draw(st.sampled_from(["batch", "get", "ledger", "index", "due", "register"])):
+    match draw(st.sampled_from(["batch", "get", "ledger", "index", "due", "notices", "register"])):
         case "batch":
             wanted = draw(st.lists(keys(table), min_size=1, max_size=4, unique_by=str))
             return "BatchGetItem", {"RequestItems": {table: {"Keys": wanted, "ConsistentRead": True}}}
@@ -197,6 +197,18 @@ def reads(draw: st.DrawFn) -> Call:
                 "KeyConditionExpression": "(#0 = :0 AND begins_with (#1, :1))",
                 "ExpressionAttributeNames": {"#0": "mandate_id", "#1": "record"},
                 "ExpressionAttributeValues": {":0": {"S": draw(ids)}, ":1": {"S": "entry#"}},
+                "ConsistentRead": True,
+            }
+        case "notices":
+            return "Query", {
+                "TableName": "charges",
+                "KeyConditionExpression": "(#0 = :0 AND #1 BETWEEN :1 AND :2)",
+                "ExpressionAttributeNames": {"#0": "mandate_id", "#1": "record"},
+                "ExpressionAttributeValues": {
+                    ":0": {"S": draw(ids)},
+                    ":1": {"S": draw(st.sampled_from(["a", "b", "entry#", "head"]))},
+                    ":2": {"S": "head~"},
+                },
                 "ConsistentRead": True,
             }
         case "due":

@@ -5,7 +5,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from tests.simulation.charging import OUTCOMES, TERMS
+from tests.simulation.charging import AMOUNTS, OUTCOMES, TERMS
 from tests.simulation.tasks import Fault, Task
 from tests.simulation.world import CUSTOMERS, LOCALES, MOST_UNDER_WAY, URLS, World
 
@@ -23,7 +23,7 @@ CHARGING = 0.6
 SELDOM = 0.12
 """How often anything else happens there."""
 
-TERMS_WEIGHTS = (4, 2, 1, 1)
+TERMS_WEIGHTS = (4, 2, 1, 1, 2)
 
 LONGEST_LIFE = 3 * 24 * HOUR
 """Well inside the queue's retention: nobody leaves a queue alone for days."""
@@ -42,7 +42,7 @@ def run(seed: int, steps: int | None = None) -> World:
     )
     world.has_erasures = choose.random() < ERASURES
     with world.entered():
-        if choose.random() < CHARGING:
+        if choose.random() < CHARGING or world.terms.notice_hours:
             world.is_charging = True
             world.activate()
         usual = CHARGING_STEPS if world.is_charging else STEPS
@@ -217,7 +217,14 @@ def _business(world: World) -> list[Step]:
     ]
     steps: list[Step] = []
     if active:
-        steps.append((7, lambda: charging.post(charging.new_order(random.choice(active), random))))
+        wanted = 20 if world.terms.notice_hours and charging.is_covered() else 7
+        steps.append((wanted, lambda: charging.post(charging.new_order(random.choice(active), random))))
+        often = 7 if world.terms.notice_hours else 0.2
+        steps.append((often, lambda: charging.notice(random.choice(active), **_notice(random))))
+        if (covers := charging.next_charge_from()) and not world.tasks.under_way:
+            seconds = covers - world.clock.now + random.choice([0, 1, 60])
+            if covers < world.started_at + LONGEST_LIFE - 26 * HOUR:
+                steps.append((8, partial(world.pass_time, seconds)))
     elif world.handed and random.random() < 0.1:
         handed = random.choice(world.handed)
         steps.append((1, lambda: charging.post(charging.new_order(handed.mandate_id, random))))
@@ -225,6 +232,12 @@ def _business(world: World) -> list[Step]:
         steps.append((3, partial(charging.post, random.choice(charging.ordered[-4:]))))
         steps.append((2, charging.resume) if charging.is_paused else (0.4, charging.pause))
     return steps
+
+
+def _notice(random: Random) -> dict[str, Any]:
+    """Some are the same as others."""
+    seconds, message = random.choice([0, 3 * HOUR, 3 * HOUR, 26 * HOUR]), random.randrange(3)
+    return {"seconds": seconds, "amount": random.choice(AMOUNTS), "reference": f"message-{message}"}
 
 
 def _payments(world: World) -> list[Step]:
