@@ -142,7 +142,8 @@ class Charging:
 
     def free_notices(self) -> list[Notice]:
         items = sorted(self._world.aws.items("charges").items())
-        rows = [NoticeRow.from_raw_data(dict(item)) for (_, record), item in items if record.startswith("notice#")]
+        found = [dict(item) for (_, record), item in items if record.startswith(NoticeRow.PREFIX)]
+        rows = map(NoticeRow.from_raw_data, found)
         return [notice_of(row) for row in rows if not row.charge_ids]
 
     def is_covered(self) -> bool:
