@@ -105,7 +105,7 @@ class StripePaymentIntents:
 
 
 _EXPANDED = ("latest_charge",)
-"""Stripe then answers with the charge itself, which tells the card. The key needs the right to read charges:
+"""Stripe then answers with the charge itself, which tells its time and the card. The key needs its right:
 https://docs.stripe.com/stripe-apps/reference/permissions"""
 
 _NOT_CANCELABLE = frozenset({"processing", "succeeded"})
