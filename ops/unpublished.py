@@ -90,8 +90,12 @@ def add_commands(commands: Any) -> None:
     listing.set_defaults(run=run_list)
     publishing = actions.add_parser("publish", help="publish them, and queue withdrawn mandates for release")
     publishing.set_defaults(run=run_publish)
+    dismissing = actions.add_parser("dismiss", help="delete one that nobody will ever publish")
+    dismissing.add_argument("message", metavar="MESSAGE", help="its id, as `list` shows it")
+    dismissing.set_defaults(run=run_dismiss, limit=None)
     for action in (listing, publishing):
         action.add_argument("--limit", type=positive, metavar="N", help="at most N (default: all)")
+    for action in (listing, publishing, dismissing):
         action.add_argument(
             "--charges",
             action="store_const",
@@ -144,6 +148,22 @@ def run_publish(stack: Stack, chosen: argparse.Namespace) -> int:
     return 0 if done == seen else 1
 
 
+def run_dismiss(stack: Stack, chosen: argparse.Namespace) -> int:
+    """1 if there is no such message. The entry itself stays where it is stored."""
+    url, sqs = stack.output(chosen.of.queue), queues.client()
+
+    def is_meant(message: Message) -> bool:
+        if message["MessageId"] != chosen.message:
+            return False
+        say(f"dismissed  {_line(message)}")
+        return True
+
+    _, dismissed = each(sqs, url, chosen.limit, is_meant)
+    if not dismissed:
+        complain(f"there is no message {json.dumps(chosen.message)}")
+    return 0 if dismissed else 1
+
+
 def _release(entries: Sequence[Added], work: Queue) -> str | None:
     """What went wrong; None if all withdrawn mandates among them are queued for release at Stripe."""
     withdrawn = list(dict.fromkeys(one.mandate_id for one in entries if one.is_withdrawn))
@@ -184,7 +204,7 @@ def _about(message: Message) -> OneEntry | PartOfStream | None:
 def _line(message: Message) -> str:
     with suppress(NewerFormat):
         if about := _about(message):
-            return str(about)
+            return f"{about}  message {message['MessageId']}"
     return beginning(message)
 
 

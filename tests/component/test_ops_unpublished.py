@@ -240,6 +240,33 @@ def test_what_the_stream_has_no_more_stays(world: World, bus: Events, capsys: Pr
     assert left(world) == 1
 
 
+@pytest.mark.parametrize("of", [[], ["--charges"]], ids=["mandates", "charges"])
+def test_only_the_message_that_is_named_is_dismissed(
+    world: World, bus: Events, of: list[str], capsys: Printed
+) -> None:
+    url = world.unpublished_charges_url if of else world.unpublished_url
+    told = {
+        "format": 1,
+        "mandate_id": "mdt_x",
+        "sequence_number": "1",
+        "code": "Unreadable",
+        "message": "NoHead",
+    }
+    one, _ = (
+        world.sqs.send_message(QueueUrl=url, MessageBody=json.dumps({**told, "record": f"entry#{number}"}))
+        for number in (1, 2)
+    )
+    assert main(["unpublished", "list", *of]) == 0
+    assert f"entry#1  Unreadable NoHead  message {one['MessageId']}" in capsys.readouterr().out
+    assert main(["unpublished", "dismiss", one["MessageId"], *of]) == 0
+    assert "dismissed  mdt_x entry#1" in capsys.readouterr().out
+    assert main(["unpublished", "dismiss", one["MessageId"], *of]) == 1
+    assert "there is no message" in capsys.readouterr().err
+    (left_there,) = world.waiting(url)
+    assert json.loads(left_there)["record"] == "entry#2"
+    assert bus.took == []
+
+
 # -------------------------------------------------------------------------------------- charges
 
 

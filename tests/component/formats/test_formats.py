@@ -55,11 +55,11 @@ from tests.component.formats.samples import RELEASES, Written, kind_of
 from tests.component.operating import main
 from tests.component.test_evidence import kms_signs_digests
 from tests.component.test_publish_changes import BUS, VALIDATOR, bus, entry, publish, stream_event, who
-from tests.component.test_publish_charges import VALIDATOR as CHARGE_VALIDATOR
 from tests.component.test_publish_charges import bus as charge_bus
 from tests.component.test_publish_charges import items as charge_items
 from tests.component.test_publish_charges import publish as publish_charges
 from tests.component.world import CUSTOMER, TABLES, World, customer, metrics, sqs_event, template
+from tests.unit.test_charge_outward import VALIDATOR as CHARGE_VALIDATOR
 
 __all__ = ["bus", "charge_bus", "kms_signs_digests"]
 
