@@ -105,8 +105,8 @@ class StripePaymentIntents:
 
 
 _EXPANDED = ("latest_charge",)
-"""Stripe then answers with the charge itself, which tells its time and the card. The key needs its right:
-https://docs.stripe.com/stripe-apps/reference/permissions"""
+"""Stripe then answers with the charge itself, which tells its time and the card. The key must be able to read
+charges: https://docs.stripe.com/stripe-apps/reference/permissions"""
 
 _NOT_CANCELABLE = frozenset({"processing", "succeeded"})
 """https://docs.stripe.com/api/payment_intents/cancel"""
