@@ -90,7 +90,7 @@ class Meter:
         before = _items()
         answer = self._call(client, operation, parameters)
         used = units(
-            operation, parameters, answer, tables=_tables(), before=_lookup(before), after=_lookup(_items())
+            operation, parameters, answer, tables=tables(), before=_lookup(before), after=_lookup(_items())
         )
         self.round_trips += 1
         self.units["DynamoDB reads"] += used.reads  # type: ignore[assignment]
@@ -104,7 +104,7 @@ def memory(function: str) -> int:
 
 
 @cache
-def _tables() -> Mapping[str, Table]:
+def tables() -> Mapping[str, Table]:
     resources = template()["Resources"]
     return {name: table_of(resources[logical]["Properties"]) for name, logical in TABLES.items()}
 
@@ -117,7 +117,7 @@ def _items() -> _Items:
     """All that moto has now."""
     backend = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"]
     found: dict[tuple[str, str], Item] = {}
-    for name, table in _tables().items():
+    for name, table in tables().items():
         for held in backend.get_table(name).all_items():
             item = held.to_json()["Attributes"]
             found[name, _key(item, table)] = item
@@ -125,7 +125,7 @@ def _items() -> _Items:
 
 
 def _lookup(items: _Items) -> Lookup:
-    return lambda table, key: items.get((table, _key(key, _tables()[table])))
+    return lambda table, key: items.get((table, _key(key, tables()[table])))
 
 
 def _key(item: Item, table: Table) -> str:

@@ -56,7 +56,7 @@ def problem(refused: Answer) -> tuple[int, str]:
 @pytest.fixture(autouse=True)
 def as_reserved(monkeypatch: pytest.MonkeyPatch) -> None:
     """What becomes of a charge at Stripe is test_create_charge.py's."""
-    monkeypatch.setattr("mandates.charges.advancing.advance", lambda charge_id, _: charge_of(charge_id))
+    monkeypatch.setattr("mandates.charges.advancing.advance", lambda charge, _: charge)
 
 
 # ------------------------------------------------------------------------------------------ creating

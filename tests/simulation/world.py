@@ -282,10 +282,11 @@ class World:
         body: Any = None,
         caller: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
         done: Callable[[Any], None] = lambda _: None,
         about: str = "",
     ) -> Task:
-        event = api_event(method, resource, path=path, body=body, caller=caller, headers=headers)
+        event = api_event(method, resource, path=path, body=body, caller=caller, headers=headers, query=query)
         under_way: list[Task] = []
 
         def answered(raw: Any) -> None:

@@ -132,7 +132,9 @@ def page_of_charges(
     which = ChargeRow.mandate_id == mandate_id
     if after:
         which &= ChargeRow.register_number < after.number
-    registered = query_raw(ChargeRow, which, index=ChargeRow.by_number, newest_first=True)
+    registered = query_raw(
+        ChargeRow, which, index=ChargeRow.by_number, newest_first=True, at_a_time=limit + 1
+    )
     found = (item for item in registered if item["record"]["S"].startswith(ChargeRow.PREFIX))
     records = [item["record"]["S"] for item in islice(found, limit)]
     rows = {row.record: row for row in read_rows(ChargeRow, ((mandate_id, record) for record in records))}

@@ -126,16 +126,22 @@ def query_raw(
     index: GlobalSecondaryIndex[Any] | None = None,
     newest_first: bool = False,
     limit: int | None = None,
+    at_a_time: int | None = None,
 ) -> Iterator[RawItem]:
-    """As `query`, but as DynamoDB gives them: even what can't be read as an item of that kind."""
+    """As `query`, but as DynamoDB gives them: even what can't be read as an item of that kind.
+
+    `at_a_time`: how many a request reads, if they may be left unread. Otherwise it reads `limit`, or 1 MB.
+    """
+
+    def page_after(after: RawItem | None) -> tuple[list[RawItem], RawItem | None]:
+        most = at_a_time or limit
+        return query_page(kind, which, index=index, newest_first=newest_first, limit=most, after=after)
 
     def items() -> Iterator[RawItem]:
-        page, after = query_page(kind, which, index=index, newest_first=newest_first, limit=limit)
+        page, after = page_after(None)
         yield from page
         while after is not None:
-            page, after = query_page(
-                kind, which, index=index, newest_first=newest_first, limit=limit, after=after
-            )
+            page, after = page_after(after)
             yield from page
 
     return islice(items(), limit)
