@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tests.simulation.expressions import Item, NotSimulated, comparable, condition, updated
+from tests.simulation.limits import fault_of_item, fault_of_key
 
 Json = dict[str, Any]
 Key = tuple[str, ...]
@@ -38,6 +39,10 @@ def refusal(
     if given := list(reasons):
         response["CancellationReasons"] = given
     return ClientError(response, operation)
+
+
+def invalid(fault: str) -> ClientError:
+    return refusal("", "ValidationException", f"One or more parameter values are not valid. {fault}")
 
 
 @dataclass
@@ -96,7 +101,17 @@ class Table:
         return cls(name, keys, indexes, "StreamSpecification" in properties)
 
     def key(self, of: Item) -> Key:
-        return tuple(str(of[name]["S"]) for name in self.keys)
+        key = tuple(str(of[name]["S"]) for name in self.keys)
+        if fault := fault_of_key(key):
+            raise invalid(fault)
+        return key
+
+    def checked(self, item: Item) -> Item:
+        """The item, unless DynamoDB would refuse to store it."""
+        index_keys = (name for index in self.indexes.values() for name in (index.hash_key, index.range_key))
+        if fault := fault_of_item(item, index_keys):
+            raise invalid(fault)
+        return item
 
 
 @dataclass(frozen=True)
@@ -113,6 +128,13 @@ class Cancelled(Exception):
     """A condition that did not hold, inside a transaction or alone."""
 
 
+class Tables(dict[str, Table]):
+    """By their names. What asks for another is refused."""
+
+    def __missing__(self, name: str) -> Table:
+        raise refusal("", "ResourceNotFoundException", "Requested resource not found")
+
+
 class DynamoDB:
     """`watch` is told of every write after it was made, those of one transaction together.
 
@@ -126,7 +148,7 @@ class DynamoDB:
         clock: Callable[[], float] = lambda: 0.0,
         index_lag: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self.tables = {table.name: table for table in tables}
+        self.tables = Tables({table.name: table for table in tables})
         self._watch = watch
         self._clock = clock
         self._index_lag = index_lag
@@ -187,6 +209,8 @@ class DynamoDB:
         )
         table = self.tables[parameters["TableName"]]
         index = table.indexes[parameters["IndexName"]] if parameters.get("IndexName") else None
+        if {"S": ""} in parameters.get("ExpressionAttributeValues", {}).values():
+            raise invalid("The AttributeValue for a key attribute cannot contain an empty string value")
         holds = condition(parameters["KeyConditionExpression"])
         names = parameters.get("ExpressionAttributeNames", {})
         values = parameters.get("ExpressionAttributeValues", {})
@@ -300,7 +324,7 @@ class DynamoDB:
         table = self.tables[parameters["TableName"]]
         key = table.key(parameters["Item"])
         before = self._allowed(table, key, parameters)
-        return Write(table, key, before, parameters["Item"])
+        return Write(table, key, before, table.checked(parameters["Item"]))
 
     def _delete(self, parameters: Json) -> Write:
         _known(parameters, {"TableName", "Key", *_CONDITIONAL})
@@ -319,7 +343,7 @@ class DynamoDB:
             parameters.get("ExpressionAttributeNames", {}),
             parameters.get("ExpressionAttributeValues", {}),
         )
-        return Write(table, key, before, after)
+        return Write(table, key, before, table.checked(after))
 
     def _allowed(self, table: Table, key: Key, parameters: Json) -> Item | None:
         """What is there now. Raises Cancelled if the condition does not hold for it."""

@@ -351,6 +351,72 @@ def test_every_update_and_condition_of_usage_does_the_same_to_every_item(moto: A
                 assert mine == theirs, (item, operation, asked)
 
 
+STORED = {"mandate_id": {"S": "a"}, "record": {"S": "head"}}
+EMPTY = STORED | {"mandate_id": {"S": ""}}
+TOO_LONG = STORED | {"mandate_id": {"S": "ä" * 1025}}
+TOO_LONG_TO_SORT = STORED | {"record": {"S": "x" * 1025}}
+OF_NOBODY = STORED | {"customer_id": {"S": ""}}
+TOO_LARGE = STORED | {"x": {"S": "x" * 410_000}}
+
+
+def put(item: Json, table: str = "mandates") -> Call:
+    return "PutItem", {"TableName": table, "Item": item}
+
+
+def set_x(key: Json, value: str = "x") -> Json:
+    return {
+        "TableName": "mandates",
+        "Key": key,
+        "UpdateExpression": "SET #0 = :0",
+        "ExpressionAttributeNames": {"#0": "x"},
+        "ExpressionAttributeValues": {":0": {"S": value}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("operation", "asked"),
+    [
+        *(put(item) for item in (EMPTY, TOO_LONG, TOO_LONG_TO_SORT, OF_NOBODY, TOO_LARGE)),
+        put(STORED, "another"),
+        ("GetItem", {"TableName": "mandates", "Key": EMPTY}),
+        ("GetItem", {"TableName": "another", "Key": STORED}),
+        ("UpdateItem", set_x(TOO_LONG)),
+        ("UpdateItem", set_x(STORED, "x" * 410_000)),
+        *(("TransactWriteItems", {"TransactItems": [{"Update": set_x(key)}]}) for key in (EMPTY, TOO_LONG)),
+        ("TransactWriteItems", {"TransactItems": [{"Put": put(OF_NOBODY)[1]}]}),
+        (
+            "Query",
+            {
+                "TableName": "mandates",
+                "KeyConditionExpression": "#0 = :0",
+                "ExpressionAttributeNames": {"#0": "mandate_id"},
+                "ExpressionAttributeValues": {":0": {"S": ""}},
+            },
+        ),
+    ],
+)
+def test_what_moto_refuses_whatever_is_stored_is_refused(moto: Any, operation: str, asked: Json) -> None:
+    ours = DynamoDB([Table.declared("mandates", table_of(TABLES["mandates"]))])
+    theirs = outcome(lambda: real_call()(moto, operation, copy.deepcopy(asked)))
+    assert "Error" in theirs
+    assert outcome(lambda: ours.call(operation, asked)) == theirs
+
+
+@pytest.mark.parametrize("key", [EMPTY, TOO_LONG, TOO_LONG_TO_SORT])
+def test_every_operation_refuses_a_key_that_no_item_can_have(key: Json) -> None:
+    """moto lets some of them pass."""
+    ours = DynamoDB([Table.declared("mandates", table_of(TABLES["mandates"]))])
+    for operation, asked in (
+        ("GetItem", {"TableName": "mandates", "Key": key}),
+        ("BatchGetItem", {"RequestItems": {"mandates": {"Keys": [key]}}}),
+        ("DeleteItem", {"TableName": "mandates", "Key": key}),
+        ("UpdateItem", set_x(key)),
+        put(key),
+    ):
+        with pytest.raises(ClientError, match="ValidationException"):
+            ours.call(operation, asked)
+
+
 def outcome(call: Any) -> Json:
     """An answer or a refusal, without what only one of the two has to say (capacity, request ids)."""
     try:
