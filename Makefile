@@ -76,6 +76,7 @@ soak: $(READY) ## run what takes too long for `make test`, two hours in all: WOR
 	$(BIN)/python -m tests.simulation.soak --worlds $(WORLDS) --first $(FIRST_SEED)
 	SOAK=1 $(BIN)/pytest -s tests/simulation/test_every_call.py tests/simulation/test_exhaustive_core.py \
 	  tests/simulation/test_any_order.py tests/unit/test_evidence_pack.py
+	DYNAMODB=moto $(BIN)/pytest tests/component
 	$(BIN)/python -m tests.live.chaos --mandates $(SOAK_MANDATES)
 
 load: $(READY) ## put load on a stack of its own: LOAD_SECONDS, LOAD_RATE, LOAD_SET_UP_RATE, LOAD_CALLERS

@@ -1,8 +1,10 @@
 """The real handlers, on moto's AWS and the Stripe simulator over real HTTP."""
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import botocore.session
@@ -16,6 +18,7 @@ from moto.dynamodb.models import dynamodb_backends
 from local.stripe_simulator import RunningSimulator, running_simulator
 from mandates.gateway import politeness
 from tests.aws_calls import real_call, replace_calls
+from tests.component.memory import InMemory, tables_in_memory
 from tests.component.world import AwsCall, World, create_tables, running, stripes_clock
 
 
@@ -26,7 +29,9 @@ def simulator_server() -> Iterator[RunningSimulator]:
 
 
 @pytest.fixture
-def world(simulator_server: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(
+    simulator_server: RunningSimulator, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[World]:
     """Tables, queue, secrets and a fresh simulator; handlers are loaded as `world.function(name)`."""
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
@@ -43,12 +48,16 @@ def world(simulator_server: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -
     calls: list[AwsCall] = []
     one_call_at_a_time(monkeypatch, calls)
     monkeypatch.setattr(botocore.session.Session, "create_client", made_once())
-    with mock_aws():
-        empty_tables()
+    on_moto = request.node.get_closest_marker("moto") or os.environ.get("DYNAMODB") == "moto"
+    with mock_aws(), empty_tables() if on_moto else tables_in_memory(in_memory):
         yield World(simulator_server, monkeypatch, calls)
 
 
-def empty_tables() -> None:
+in_memory = InMemory()
+
+
+@contextmanager
+def empty_tables() -> Iterator[None]:
     """As template.yaml declares them; made once for the run, which takes 50 ms, and emptied for each test."""
     backend = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"]
     if not _tables:
@@ -57,6 +66,7 @@ def empty_tables() -> None:
     for table in _tables.values():
         table.items.clear()
     backend.tables.update(_tables)
+    yield
 
 
 _tables: dict[str, Any] = {}
@@ -95,6 +105,8 @@ def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch, calls: list[AwsCall]) ->
         calls.append(AwsCall(running.get(), self.meta.service_model.service_name, operation, parameters))
         if operation == "ReceiveMessage":
             parameters = {**parameters, "WaitTimeSeconds": 0}  # moto has every message at once
+        if self.meta.service_model.service_name == "dynamodb":
+            in_memory.serve(self)
         with lock:
             return call(self, operation, parameters)
 

@@ -1,6 +1,10 @@
 """The main job: customer, consent, session, webhook, active mandate."""
 
+import pytest
+
 from tests.component.world import CUSTOMER, World, customer
+
+pytestmark = pytest.mark.moto
 
 
 def test_a_customer_saves_their_amazon_pay_account(world: World) -> None:

@@ -15,6 +15,8 @@ from tests.component.operating import STACK, main
 from tests.component.world import TABLES as NAMES
 from tests.component.world import World
 
+pytestmark = pytest.mark.moto
+
 AT = "2026-11-27T09:00:00Z"
 RESTORED = {table: f"{STACK}-{table}-20261127T090000Z" for table in TABLES}
 NO_STREAMS = {"Stage": "prod", "MandatesStreamArn": "", "ChargesStreamArn": ""}

@@ -18,6 +18,8 @@ from tests.component.test_publish_charges import entries, head_key, two_charges
 from tests.component.test_publish_charges import publish as publish_charges
 from tests.component.world import World
 
+pytestmark = pytest.mark.moto
+
 Printed = pytest.CaptureFixture[str]
 TABLE = "streamed"
 

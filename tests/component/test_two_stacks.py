@@ -22,6 +22,8 @@ from tests.component.cloudformation import CloudFormation
 from tests.component.world import CUSTOMER, TABLES, WEBHOOK_SECRET, World, customer
 from tests.template.stack import raw, resolved
 
+pytestmark = pytest.mark.moto
+
 NAMED = "arn:aws:cloudformation:{region}:123456789012:stack/mandates-prod/{unique}"
 HERE = NAMED.format(region="eu-west-1", unique="51af3dc0-da77-11e4-872e-1234567db123")
 ELSEWHERE = NAMED.format(region="us-east-1", unique="7bc2a0e1-da78-11e4-9c1f-50d5cafe7636")

@@ -36,6 +36,8 @@ from mandates.store.tables import HeadRow
 from tests.component.world import CUSTOMER, World
 from tests.unit.examples import NEW_MANDATE
 
+pytestmark = pytest.mark.moto
+
 NOW = Instant(1_795_500_000)
 
 

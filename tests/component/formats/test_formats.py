@@ -94,6 +94,7 @@ def today(world: World, kms_signs_digests: None) -> Today:
 # ------------------------------------------------------------------------- what this release writes
 
 
+@pytest.mark.moto
 def test_what_is_written_has_the_form_of_the_last_samples(today: Today) -> None:
     """A difference needs a number of its own, unless no earlier release minds it (docs/versions.md)."""
     now, then = today.written.shapes(), LAST.shapes()
@@ -119,6 +120,7 @@ def test_every_queue_and_every_event_has_a_sample() -> None:
     assert LAST.events.keys() == set(EventType) | set(ChargeEventType)
 
 
+@pytest.mark.moto
 def test_nothing_else_is_written_anywhere(today: Today) -> None:
     """Of what AWS has beside: where something new is kept, its form needs a number, too."""
     others = ("Get", "Batch", "Query", "Describe", "List", "Receive", "Scan", "Create")
