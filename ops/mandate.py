@@ -9,15 +9,13 @@ from mandates.core.errors import Busy, LedgerUnreadable
 from mandates.core.evidence_check import kept_hash_problems
 from mandates.core.faults import faults
 from mandates.core.record import Record, proven
-from mandates.ledger.snapshot import altered_is_unreadable, read_record
-from mandates.store.raw_charges import ChargesAsStored, charges_as_stored, raw_charges, reference_key
+from mandates.ledger.snapshot import altered_is_unreadable, charges_at_rest, read_record
+from mandates.store.raw_charges import ChargesAsStored, reference_key
 from mandates.store.raw_items import read_as_stored
 from ops.arguments import an_id
 from ops.evidence import KEPT_HASH
 from ops.printing import complain, say
 from ops.stack import Stack
-
-_READS_UNTIL_THEY_REST = 5
 
 
 def add_commands(commands: Any) -> None:
@@ -59,17 +57,6 @@ def run_verify(stack: Stack, chosen: argparse.Namespace) -> int:
     if count := record.charging.register.count:
         say(f"its register verifies: {count} charges and notices, last link {record.charging.register.hash}")
     return 0
-
-
-def charges_at_rest(mandate_id: str) -> ChargesAsStored:
-    """All of a mandate's charges as of one moment: as two reads found them alike. Raises Busy."""
-    items = raw_charges(mandate_id)
-    for _ in range(_READS_UNTIL_THEY_REST):
-        again = raw_charges(mandate_id)
-        if again == items:
-            return charges_as_stored(items)
-        items = again
-    raise Busy(f"the charges of {mandate_id} kept changing while they were read; try again")
 
 
 def charging_faults(record: Record, charging: ChargesAsStored) -> Iterator[str]:

@@ -468,9 +468,10 @@ class ChargeInvariants:
         said = facts["reserved"]["detail"]
         notice = [notice_record(said)] if "notice" in said else []
         window = said.get("window")
-        written = json.loads(item["personal"]["S"])["reference"]["value"]
-        reference = hashlib.sha256(written.encode()).hexdigest()
-        return [*([f"window#{window}"] if window else []), f"reference#{reference}", *notice]
+        written = json.loads(item["personal"]["S"]).get("reference")  # none once it is erased
+        reference = hashlib.sha256(written["value"].encode()).hexdigest() if written else None
+        held = {"window": window, "reference": reference}
+        return [*(f"{name}#{key}" for name, key in held.items() if key), *notice]
 
     def _fail(self, what: str) -> None:
         self._world.fail(what)

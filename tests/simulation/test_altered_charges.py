@@ -21,13 +21,13 @@ from mandates.core.errors import LedgerUnreadable
 from mandates.core.faults import faults
 from mandates.core.formats import NewerFormat
 from mandates.core.ledger import keep_beside
-from mandates.ledger.snapshot import read_record
+from mandates.ledger.snapshot import charges_at_rest, read_record
 from mandates.store.charges import read_register
 from mandates.store.mandates import read_heads
 from mandates.store.notices import commit_notice
 from mandates.store.raw_items import read_as_stored
 from mandates.store.refusals import count_refusal
-from ops.mandate import charges_at_rest, charging_faults
+from ops.mandate import charging_faults
 from tests.simulation.charging import SOFT
 from tests.simulation.lives import Life
 from tests.simulation.test_altered_records import Item, alterations, signed

@@ -22,7 +22,7 @@ from local.stripe_simulator.outbox import DeliveryAttempt
 from mandates.core.clock import Instant
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.core.terms import Terms
-from mandates.privacy.erasure import erase
+from mandates.privacy.erasure import ChargesOpen, erase
 from mandates.privacy.holdings import holdings
 from mandates.store.published_terms import publish_terms
 from tests.component.world import (
@@ -123,6 +123,7 @@ class World:
         self.lost: list[str] = []
         self.acknowledged: set[str] = set()
         self.to_be_erased: set[str] = set()
+        self.wait_for_charges: set[str] = set()
         self.has_erasures = False
         self.is_charging = False
         self.violation: Violation | None = None
@@ -392,13 +393,17 @@ class World:
             held = holdings(customer_id)
             if held.is_empty:
                 return []
-            return erase(
-                held,
-                override="court_order",
-                clock=self.clock,
-                random_bytes=self.random.randbytes,
-                say=lambda _: None,
-            )
+            try:
+                return erase(
+                    held,
+                    override="court_order",
+                    clock=self.clock,
+                    random_bytes=self.random.randbytes,
+                    say=lambda _: None,
+                )
+            except ChargesOpen as refused:
+                self.wait_for_charges.add(customer_id)
+                return [str(refused)]
 
         def done(problems: list[str]) -> None:
             self.note(f"  {customer_id} is erased, but for {problems}")
@@ -412,9 +417,10 @@ class World:
         return task
 
     def finish_erasures(self) -> None:
+        self.wait_for_charges.clear()
         for customer_id in sorted(self.to_be_erased):
             self.finish(self.erase(customer_id))
-        if self.to_be_erased:
+        if self.to_be_erased - self.wait_for_charges:
             self.fail(f"running it again does not erase {self.to_be_erased}, who do nothing any more")
 
     # ------------------------------------------------------------------------- the buyer, and Stripe
@@ -665,6 +671,10 @@ class World:
         self.pass_time(25 * 3600)
         self.drain()
         self.charging.settle()
+        if self.wait_for_charges:
+            self.drain()
+            if self.to_be_erased:
+                self.fail(f"all charges are final, and these are not erased: {self.to_be_erased}")
         self.invariants.converged(sessions_over=True)
         self.tell_of_charges()
         self.invariants.charges.all_told()

@@ -12,6 +12,7 @@ from mandates.core.record import Record, head_of, own_facts, sound
 from mandates.core.terms import Terms
 from mandates.store.mandates import read_heads, read_ledger, read_personal, read_subjects
 from mandates.store.published_terms import read_terms
+from mandates.store.raw_charges import ChargesAsStored, charges_as_stored, raw_charges
 from mandates.store.raw_items import ALTERED_ITEMS_RAISE, Stored
 
 _READS_UNTIL_IT_RESTS = 5
@@ -57,6 +58,17 @@ def read_record(
         head=head,
         charging=charging,
     )
+
+
+def charges_at_rest(mandate_id: str) -> ChargesAsStored:
+    """All of a mandate's charges as of one moment: two reads found them alike. Raises Busy."""
+    items = raw_charges(mandate_id)
+    for _ in range(_READS_UNTIL_IT_RESTS):
+        again = raw_charges(mandate_id)
+        if again == items:
+            return charges_as_stored(items)
+        items = again
+    raise Busy(f"the charges of {mandate_id} kept changing while they were read; try again")
 
 
 def of_one_moment(mandate_id: str, read: Callable[[str], Stored]) -> tuple[Mandate | None, Stored]:

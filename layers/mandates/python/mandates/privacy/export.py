@@ -3,11 +3,13 @@
 from dataclasses import asdict
 from typing import Any
 
+from mandates.api.charge_views import charge_view
 from mandates.api.views import mandate_view
 from mandates.core.changes import stands_on
 from mandates.core.clock import Clock, Instant
 from mandates.core.facts import Facts, to_plain
 from mandates.ledger.contributing import statuses
+from mandates.ledger.snapshot import charges_at_rest
 from mandates.privacy.holdings import Holdings
 from mandates.store.mandates import read_ledger, read_personal, read_subjects
 
@@ -30,6 +32,7 @@ def export(held: Holdings, clock: Clock) -> dict[str, Any]:
                     str(number): {name: asdict(value) for name, value in values.items()}
                     for number, values in read_personal(mandate.mandate_id).items()
                 },
+                **_charges(mandate.mandate_id),
                 "stands_on": {key: _plain(subjects[key].facts) for key in stands_on(mandate, mandate.facts)},
             }
             for mandate in held.mandates
@@ -43,6 +46,33 @@ def export(held: Holdings, clock: Clock) -> dict[str, Any]:
             "setup_intents": _ids(mandate.setup_intent_id for mandate in held.mandates),
             "mandates": _ids(mandate.stripe_mandate_id for mandate in held.mandates),
         },
+    }
+
+
+def _charges(mandate_id: str) -> dict[str, Any]:
+    """Each with what the business wrote, the salts, and its chain."""
+    register = charges_at_rest(mandate_id).register
+    return {
+        "charges": [
+            {
+                **charge_view(charge.head, for_service=True),
+                "number": charge.head.number,
+                "sent_to_stripe": dict(charge.head.create_params),
+                "personal": {name: asdict(value) for name, value in charge.personal.items()},
+                "ledger": [asdict(entry) for entry in charge.entries],
+            }
+            for charge in register.charges
+            if charge.head
+        ],
+        "notices": [
+            {
+                **notice.content(),
+                "hash": notice.hash,
+                "charge_ids": sorted(notice.charge_ids),
+                "personal": {name: asdict(value) for name, value in notice.personal.items()},
+            }
+            for notice in register.notices
+        ],
     }
 
 

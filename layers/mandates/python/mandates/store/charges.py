@@ -121,6 +121,13 @@ def open_charges(mandate_id: str) -> list[str]:
     return [row.record.removeprefix(OpenChargeRow.PREFIX) for row in rows]
 
 
+def last_news_of_charges(mandate_id: str) -> int | None:
+    """The time (epoch seconds) of the latest fact about any of a mandate's charges; None without charges."""
+    heads = (ChargeRow.mandate_id == mandate_id) & ChargeRow.record.startswith(ChargeRow.PREFIX)
+    charges = (charge_of(row) for row in query(ChargeRow, heads))
+    return max((fact.at for charge in charges for fact in charge.facts.values()), default=None)
+
+
 def page_of_charges(
     mandate_id: str, limit: int, after: ChargePosition | None
 ) -> tuple[list[Charge], ChargePosition | None]:

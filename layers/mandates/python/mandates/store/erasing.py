@@ -2,7 +2,10 @@
 
 from contextlib import suppress
 
+from pynamodb.expressions.condition import Condition
+
 from mandates.core.subjects import stripe_customer_subject
+from mandates.store.charge_items import ChargeRow, NoticeRow, UsageRow
 from mandates.store.conflicts import Conflict
 from mandates.store.dynamodb import delete, query, update
 from mandates.store.tables import HeadRow, PersonalRow, SubjectRow
@@ -15,6 +18,30 @@ def delete_personal(mandate_id: str) -> int:
     for row in rows:
         delete(PersonalRow, (mandate_id, row.record))
     return len(rows)
+
+
+def erase_charges(mandate_id: str) -> int:
+    """Take what the business wrote out of a mandate's charges and notices, with the salts and whatever was
+    computed from it without one. Their chains stay. Returns the number of charges.
+
+    None of the charges may be open: an intent that is not created yet is made from what is erased.
+    """
+    charges = [row.record for row in query(ChargeRow, _of_kind(ChargeRow, mandate_id))]
+    for record in charges:
+        gone = [ChargeRow.personal.set({}), ChargeRow.digest.remove(), ChargeRow.create_params.remove()]
+        is_final = ChargeRow.record.exists() & ChargeRow.due_at.does_not_exist()
+        update(ChargeRow, (mandate_id, record), gone, is_final)
+    for notice in query(NoticeRow, _of_kind(NoticeRow, mandate_id)):
+        update(NoticeRow, (mandate_id, notice.record), [NoticeRow.personal.set({})], NoticeRow.hash.exists())
+    references = (UsageRow.mandate_id == mandate_id) & UsageRow.record.startswith(UsageRow.REFERENCE)
+    for usage in query(UsageRow, references):
+        delete(UsageRow, (mandate_id, usage.record))
+    return len(charges)
+
+
+def _of_kind(kind: type[ChargeRow | NoticeRow], mandate_id: str) -> Condition:
+    of_kind: Condition = (kind.mandate_id == mandate_id) & kind.record.startswith(kind.PREFIX)
+    return of_kind
 
 
 def disown(mandate_id: str, customer_id: str, pseudonym: str) -> None:
