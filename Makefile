@@ -32,6 +32,7 @@ SOAK_MANDATES ?= 1000
 LOAD_SECONDS ?= 12
 LOAD_RATE ?= 10
 LOAD_SET_UP_RATE ?= 1
+LOAD_CHARGE_RATE ?= 2
 LOAD_CALLERS ?= 8
 # The platform of the layer's wheels: x86_64-manylinux_2_34 if samconfig.toml sets Architecture=x86_64.
 export PLATFORM ?= aarch64-manylinux_2_34
@@ -79,9 +80,9 @@ soak: $(READY) ## run what takes too long for `make test`, two hours in all: WOR
 	DYNAMODB=moto $(BIN)/pytest tests/component
 	$(BIN)/python -m tests.live.chaos --mandates $(SOAK_MANDATES)
 
-load: $(READY) ## put load on a stack of its own: LOAD_SECONDS, LOAD_RATE, LOAD_SET_UP_RATE, LOAD_CALLERS
+load: $(READY) ## put load on a stack of its own: LOAD_SECONDS, LOAD_RATE, LOAD_SET_UP_RATE, LOAD_CHARGE_RATE, LOAD_CALLERS
 	@$(BIN)/python -m tests.live.load --seconds $(LOAD_SECONDS) --rate $(LOAD_RATE) \
-	  --set-up-rate $(LOAD_SET_UP_RATE) --callers $(LOAD_CALLERS)
+	  --set-up-rate $(LOAD_SET_UP_RATE) --charge-rate $(LOAD_CHARGE_RATE) --callers $(LOAD_CALLERS)
 
 check: $(READY) $(PACKAGES) ## run what CI runs: style, types, the template and every test
 	$(BIN)/ruff check .

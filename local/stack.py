@@ -277,6 +277,7 @@ def _describe(
         "queue_url": found["WebhookQueueUrl"],
         "dlq_url": found["WebhookDeadLettersUrl"],
         "work_queue_url": found["StripeWorkQueueUrl"],
+        "charge_queue_url": found["ChargeQueueUrl"],
         "state_dir": str(settings.state),
         "aws_endpoint_url": settings.aws_url,
         "region": REGION,

@@ -1,6 +1,6 @@
 """How much the local stack takes, and how long everything takes: `python -m tests.live.load`.
 
-Three phases, on a stack of its own unless --stack names the stack.json of one that runs:
+Four phases, on a stack of its own unless --stack names the stack.json of one that runs:
 
 closed loop
     So many callers, each with its next webhook as soon as the last is answered. Its throughput is the most
@@ -11,8 +11,11 @@ open loop
     moment a request was due, so that a stall shows in every request that had to wait.
 set-ups, open loop
     Customers come at a fixed rate, accept, and authorise at Stripe, whose own webhooks then do the rest.
+charges, open loop
+    A back end charges active mandates at a fixed rate.
 
-What is accepted must be recorded and what was authorised must be active in the end: otherwise it fails.
+What is accepted must be recorded, what was authorised must be active, and every charge must be what Stripe
+took in the end: otherwise it fails.
 """
 
 import argparse
@@ -33,13 +36,16 @@ from typing import Any
 
 import httpx
 
+from mandates.core.charging.ids import mandate_id_of_charge
 from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK
+from tests.live.charge_verdict import judge_charges
+from tests.live.charging import BackEnd
 from tests.live.machine import described
 from tests.live.own_stack import own_stack
 from tests.live.shoppers import Shopper, Shopping, sign_up
 from tests.live.stack import GaveUp, Json, LiveStack, kind_of, until
 from tests.live.table import table
-from tests.live.verdict import judge
+from tests.live.verdict import judge, read
 
 LOOK_EVERY = 0.1
 """Seconds between two looks into the tables: what lags are exact to."""
@@ -47,6 +53,9 @@ LOOK_EVERY = 0.1
 CALLERS = 16
 MANDATES = 20
 """How many the webhooks are about: each gets a fact and a ledger entry per event, in one transaction."""
+
+CHARGED = 10
+"""How many mandates the charges are of."""
 
 DRAINED_WITHIN = 180.0
 
@@ -149,13 +158,16 @@ class Load:
         self._shopping = Shopping(stack, seed)
         self._about: list[tuple[Json, str]] = []
         """Mandates to send webhooks about, each with its customer at Stripe."""
+        self.back_end = BackEnd(stack)
+        self._chargeable: list[str] = []
 
     def prepare(self, set_ups: int) -> list[Shopper]:
         """Customers and mandates, before any clock runs. Returns the customers who will come."""
-        shoppers = sign_up(self._stack, MANDATES + set_ups)
+        shoppers = sign_up(self._stack, MANDATES + CHARGED + set_ups)
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(self._shopping.become_customer, shoppers))
             mandates = list(pool.map(self._begun, shoppers[:MANDATES]))
+            self._chargeable = list(pool.map(self._authorised, shoppers[MANDATES : MANDATES + CHARGED]))
         self._about = [
             (mandate, shopper.stripe_customer_id)
             for mandate, shopper in zip(mandates, shoppers, strict=False)
@@ -164,7 +176,15 @@ class Load:
         with ThreadPoolExecutor(CALLERS) as pool:
             list(pool.map(self._stack.post_webhook, [self._event() for _ in range(10 * CALLERS)]))
         until(lambda: not self._stack.waiting(self._stack.described["queue_url"]), seconds=DRAINED_WITHIN)
-        return shoppers[MANDATES:]
+        until(lambda: len(self._active(self._chargeable)) == CHARGED, seconds=DRAINED_WITHIN)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(self.back_end.charge, self._chargeable))
+        return shoppers[MANDATES + CHARGED :]
+
+    def _authorised(self, shopper: Shopper) -> str:
+        session = self._shopping.begin(shopper)
+        self._shopping.authorise(session)
+        return str(session["mandate_id"])
 
     def _begun(self, shopper: Shopper) -> Json:
         session = self._shopping.begin(shopper)
@@ -203,6 +223,25 @@ class Load:
             self._shopping.authorise(session)
 
         self._at_rate(phase, watch, len(shoppers) / rate, rate, one)
+        return phase
+
+    def charges(self, seconds: float, rate: float) -> Phase:
+        phase = Phase(f"charges, open loop, {rate:g} a second")
+        watch = Watch(self._final)
+
+        def one(due: float, number: int) -> None:
+            try:
+                charge = self.back_end.charge(self._chargeable[number % CHARGED])
+            except GaveUp as error:
+                phase.errors[str(error)[:80]] += 1
+                return
+            if charge is None:
+                phase.errors["refused"] += 1
+                return
+            phase.done.append(time.monotonic() - due)
+            watch.expect(charge["charge_id"])
+
+        self._at_rate(phase, watch, seconds, rate, one)
         return phase
 
     def _at_rate(
@@ -277,6 +316,14 @@ class Load:
         )
         return {item["mandate_id"]["S"] for item in items if "setup_succeeded" in item["facts"]["S"]}
 
+    def _final(self, charge_ids: list[str]) -> set[str]:
+        keys = [
+            {"mandate_id": {"S": mandate_id_of_charge(one)}, "record": {"S": f"charge#{one}"}}
+            for one in charge_ids
+        ]
+        items = self._items("charges", keys)
+        return {item["record"]["S"].removeprefix("charge#") for item in items if "due_at" not in item}
+
     def _items(self, table: str, keys: list[Json]) -> list[Any]:
         name = self._stack.described["tables"][table]
         found: list[Any] = []
@@ -299,14 +346,16 @@ def _ms(seconds: float) -> str:
     return "-" if math.isnan(seconds) else f"{seconds * 1000:.0f} ms"
 
 
-def run(live: LiveStack, chosen: argparse.Namespace) -> list[Phase]:
+def run(live: LiveStack, chosen: argparse.Namespace) -> tuple[list[Phase], BackEnd]:
     load = Load(live, seed=1)
     shoppers = load.prepare(round(chosen.seconds * chosen.set_up_rate))
-    return [
+    phases = [
         load.open(chosen.seconds, chosen.rate),
         load.set_ups(shoppers, chosen.set_up_rate),
+        load.charges(chosen.seconds, chosen.charge_rate),
         load.closed(chosen.seconds, chosen.callers),
     ]
+    return phases, load.back_end
 
 
 @contextmanager
@@ -329,25 +378,27 @@ def main() -> int:
         "--rate", type=float, default=10, help="webhooks a second in the open loop; at most 200"
     )
     parser.add_argument("--set-up-rate", type=float, default=1, help="set-ups a second; at most 20")
+    parser.add_argument("--charge-rate", type=float, default=2, help="charges a second; at most 8")
     parser.add_argument("--callers", type=int, default=8, help="in the closed loop; at most 64")
     parser.add_argument("--stack", help="the stack.json of a running stack")
     parser.add_argument("--json", type=Path, help="where to write every single duration")
     chosen = parser.parse_args()
-    for name, most in {"seconds": 600, "rate": 200, "set_up_rate": 20, "callers": 64}.items():
+    most_of = {"seconds": 600, "rate": 200, "set_up_rate": 20, "charge_rate": 8, "callers": 64}
+    for name, most in most_of.items():
         if not 0 < getattr(chosen, name) <= most:
             parser.error(f"--{name.replace('_', '-')} must be more than 0 and at most {most}")
     with _a_stack(chosen.stack) as live:
-        phases = run(live, chosen)
+        phases, back_end = run(live, chosen)
         until(
             lambda: not live.waiting(live.described["queue_url"]),
             seconds=DRAINED_WITHIN,
             what="an empty queue",
         )
-        problems = judge(live).problems
+        problems = [*judge(live).problems, *judge_charges(live, back_end.answered, read(live))]
     print("\n" + table(HEAD, [phase.row() for phase in phases]))
     print(
         "\nResponse: in open loops from when a request was due, in the closed loop from when it was sent."
-        "\nLag: webhook accepted → recorded; authorised at Stripe → active; "
+        "\nLag: webhook accepted → recorded; authorised at Stripe → active; charge answered → final; "
         f"seen every {LOOK_EVERY * 1000:.0f} ms."
         f"\n{described()}"
     )

@@ -49,15 +49,22 @@ class LiveStack:
     # ------------------------------------------------------------------------------------ the API
 
     def call(self, method: str, path: str, token: str, body: Json | None = None) -> Json:
+        """The answer of a call that must succeed."""
+        answer = self.answered(method, path, token, body)
+        if not answer.is_success:
+            raise GaveUp(f"{method} {path}: {answer.status_code} {answer.text}")
+        answered: Json = answer.json()
+        return answered
+
+    def answered(
+        self, method: str, path: str, token: str, body: Json | None = None, **headers: str
+    ) -> httpx.Response:
         """As a good client calls: the same request again on 429, 5xx and broken connections."""
         deadline = time.monotonic() + _GIVE_UP_SECONDS
         while True:
-            answer = self.attempt(method, path, token, body)
+            answer = self.attempt(method, path, token, body, **headers)
             if isinstance(answer, httpx.Response) and answer.status_code not in {429, *range(500, 600)}:
-                if not answer.is_success:
-                    raise GaveUp(f"{method} {path}: {answer.status_code} {answer.text}")
-                answered: Json = answer.json()
-                return answered
+                return answer
             with self._lock:
                 self.troubles[kind_of(answer)] += 1
             if time.monotonic() > deadline:
@@ -65,11 +72,11 @@ class LiveStack:
             time.sleep(_RETRY_SECONDS)
 
     def attempt(
-        self, method: str, path: str, token: str, body: Json | None = None
+        self, method: str, path: str, token: str, body: Json | None = None, **headers: str
     ) -> httpx.Response | httpx.HTTPError:
-        headers = {"Authorization": f"Bearer {token}"}
+        sent = {"Authorization": f"Bearer {token}", **headers}
         try:
-            return self.http.request(method, self.described["api_url"] + path, headers=headers, json=body)
+            return self.http.request(method, self.described["api_url"] + path, headers=sent, json=body)
         except httpx.HTTPError as error:
             return error
 
@@ -170,7 +177,7 @@ class LiveStack:
         Below the worker's own time-out it is harsher than on AWS: a slow batch is delivered a second time
         while the first is at work.
         """
-        urls = (self.described["queue_url"], self.described["work_queue_url"])
+        urls = [self.described[name] for name in ("queue_url", "work_queue_url", "charge_queue_url")]
         before = {url: self._counted(url, "VisibilityTimeout") for url in urls}
         for url in urls:
             self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})

@@ -134,10 +134,12 @@ def problems_in(
 
 
 def _lost(stored: Stored, events: Sequence[Json]) -> Iterator[str]:
-    """Every event for our endpoint has a record, and every one that was ours is applied."""
+    """Every event for our endpoint has a record, and every one that was ours is applied. Of a payment, it may
+    add nothing: a charge cancels what it made and did not record."""
     for event in events:
         outcome = stored.outcomes.get(event["id"])
-        if outcome != "applied":
+        adds_nothing = outcome == "ignored" and event["type"].startswith("payment_intent.")
+        if outcome != "applied" and not adds_nothing:
             yield f"{event['id']} ({event['type']}) is {outcome or 'lost'}; {event['deliveries']}"
 
 
