@@ -238,8 +238,16 @@ def test_an_intent_that_can_not_be_cancelled_says_how_it_is(status: str) -> None
     assert refused.value.intent.status == status
 
 
+def test_an_intent_whose_payment_fails_after_the_refusal_is_cancelled_after_all() -> None:
+    """It was processing. Otherwise its payment method would be released while it can still be confirmed."""
+    client = Answers(NOT_CANCELABLE, (200, INTENT), (200, {**INTENT, "status": "canceled"}))
+    assert gateway_on(client).payment_intents.cancel("pi_1", reason="abandoned").status == "canceled"
+    assert [method for method, *_ in client.asked] == ["POST", "GET", "POST"]
+
+
 def test_a_refused_cancel_of_an_intent_that_could_be_cancelled_is_ours_to_mend() -> None:
-    client = Answers((400, refusal(code="parameter_unknown")), (200, INTENT))
+    unknown = (400, refusal(code="parameter_unknown"))
+    client = Answers(unknown, (200, INTENT), unknown)
     with pytest.raises(RequestRejected) as refused:
         gateway_on(client).payment_intents.cancel("pi_1", reason="abandoned")
     assert refused.value.extra["stripe_code"] == "parameter_unknown"

@@ -87,11 +87,8 @@ class StripePaymentIntents:
 
         Raises IntentNotCancelable. After RequestRejected it is as it was. After ResourceMissing nobody knows.
         """
-        intents = self.sdk.v1.payment_intents
         try:
-            with errors_ours():
-                canceled = intents.cancel(payment_intent_id, {"cancellation_reason": reason})
-                return _intent(canceled.to_dict())
+            return self._canceled(payment_intent_id, reason)
         except ResourceMissing:
             raise
         except RequestRejected:
@@ -101,7 +98,13 @@ class StripePaymentIntents:
                 return found
             if found.status in _NOT_CANCELABLE:
                 raise IntentNotCancelable(found) from None
-            raise
+        # It was processing, and failed before it was read. Now it can be cancelled.
+        return self._canceled(payment_intent_id, reason)
+
+    def _canceled(self, payment_intent_id: str, reason: CancellationReason) -> Intent:
+        with errors_ours():
+            canceled = self.sdk.v1.payment_intents.cancel(payment_intent_id, {"cancellation_reason": reason})
+            return _intent(canceled.to_dict())
 
 
 _EXPANDED = ("latest_charge",)
