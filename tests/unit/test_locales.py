@@ -3,6 +3,7 @@
 import re
 import time
 from pathlib import Path
+from string import ascii_letters, ascii_lowercase, digits
 from typing import Any
 
 import pytest
@@ -193,8 +194,23 @@ def test_stripes_page_is_in_the_nearest_language_it_has(ours: str, stripes: str)
     assert params["locale"] == stripes == checkout_locale(ours)
 
 
+subtags = st.text(ascii_letters + digits, min_size=2, max_size=8)
+extensions = st.builds(
+    lambda letter, more: "-".join([letter, *more]),
+    st.sampled_from(ascii_letters + digits),
+    st.lists(subtags, min_size=1, max_size=2),
+)
+tags = st.builds(
+    lambda language, some, more: "-".join([language, *some, *more])[:MAX_LENGTH],
+    st.text(ascii_lowercase, min_size=2, max_size=3),
+    st.lists(subtags, max_size=3),
+    st.lists(extensions, max_size=2),
+).filter(lambda tag: re.fullmatch(PATTERN, tag))
+"""What the pattern allows. `st.from_regex` takes twenty-five times as long."""
+
+
 @law
-@given(st.from_regex(PATTERN, fullmatch=True).filter(lambda tag: len(tag) <= MAX_LENGTH))
+@given(tags)
 def test_every_locale_has_a_page(locale: str) -> None:
     assert is_locale(locale)
     assert checkout_locale(locale) in CHECKOUT_LOCALES
