@@ -4,9 +4,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from mandates.core.canonical import canonical_json
 from mandates.core.charging.proof import StoredCharge
@@ -81,6 +84,22 @@ def test_a_page_has_each_charge_with_what_it_was_made_under_and_its_chain() -> N
     }
     assert evidence["faults"] == []
     assert problems(file(evidence)) == []
+
+
+def test_a_page_keeps_to_the_apis_description() -> None:
+    described = yaml.safe_load((Path(__file__).parents[2] / "openapi.yaml").read_text())
+    schema = {"$ref": "#/components/schemas/Evidence", "components": described["components"]}
+    mine = Books(made.mandate(replace(TERMS, notice_hours=24)))
+    mine.charge(*made.PAID_AT_THE_SECOND, notice=mine.notice())
+    mine.charge(made.created(), made.canceled(2), made.ending(2))
+    refused = {
+        "reason": "too_frequent",
+        "first": "2026-11-01T09:00:00.000Z",
+        "last": "2026-11-01T09:00:00.000Z",
+    }
+    evidence = page(replace(mine.recorded(), refusals=[{**refused, "count": 1}]))
+    problems_found = Draft202012Validator(schema).iter_errors(json.loads(canonical_json(evidence)))
+    assert [error.message for error in problems_found] == []
 
 
 def test_a_mandate_without_charges_has_an_empty_register() -> None:
