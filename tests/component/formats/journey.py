@@ -1,6 +1,7 @@
 """One journey that has this release store and send everything it can: what samples are made of."""
 
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from botocore.client import BaseClient
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from mandates.charges.noticing import NoticeSent, record_notice
+from mandates.core.charging.calendar import day_of
 from mandates.core.clock import Instant
 from mandates.core.retention import EVIDENCE_DAYS
 from mandates.core.signing_secrets import SigningSecrets, parsed_secrets
@@ -36,6 +39,7 @@ from tests.component.test_publish_charges import publish as publish_charges
 from tests.component.world import STRANGER, TABLES, World, customer, service
 
 ERASED, UNANSWERED, REFUSED = "auth0|eve", "auth0|una", "auth0|rex"
+NOTICED = "auth0|ned"
 CHARGED = ("auth0|cay", "auth0|coy", "auth0|cid", "auth0|cym")
 ZONE = "America/New_York"
 SENDING = {"SendMessage", "SendMessageBatch"}
@@ -54,6 +58,7 @@ def write_everything(world: World) -> Written:
         second = _withdrawn_by_stripe(world)
         _began_anew(world)
         _not_set_up(world)
+        _noticed(world)
         _charged(world)
         _erased(world)
         _events_of_every_outcome(world)
@@ -135,6 +140,23 @@ def _not_set_up(world: World) -> None:
     claim = read_customer(UNANSWERED)
     assert claim
     creation_failed(claim, Instant(time.time()).seconds)
+
+
+def _noticed(world: World) -> None:
+    """By terms that promise notice: a charge that its notice covers, and one that is refused."""
+    offered = world.terms
+    world.terms = replace(offered, version="noticed", notice_hours=1)
+    publish_terms(world.terms, Instant(time.time()))
+    begun = world.begun(NOTICED)
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    world.run_webhooks()
+    mandate_id, now = begun["mandate_id"], time.time()
+    today = day_of(int(now), world.terms.zone)
+    sent = NoticeSent(mandate_id, 1_299, None, today, "message-1", actor="the-back-end")
+    assert record_notice(sent, lambda: now - 2 * 3_600, os.urandom).created
+    _attempted(Till(world, mandate_id, "pm_any"), outcome="succeeded")
+    assert world.charge(mandate_id, "another", reference="another").body["reasons"] == ["notice_required"]
+    world.terms = offered
 
 
 def _charged(world: World) -> None:
