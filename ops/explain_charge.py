@@ -77,6 +77,9 @@ def charge_story(charge: Charge, chain: Sequence[ChargeEntry], paused: ChargingP
     yield f"{charge.charge_id} is {charge.status}"
     yield f"  what    {money(charge)} of mandate {charge.mandate_id}, reference {charge.reference}"
     yield f"  asked   at {charge.created_at} by client {charge.actor}, until {rfc3339(charge.charge_by)}"
+    said = charge.facts[ChargeKind.RESERVED].detail
+    if "notice" in said:
+        yield f"  notice  {said['notice']}, for {said['notice_day']}"
     yield f"  Stripe  {charge.payment_intent_id or 'has no PaymentIntent for it that we know of'}"
     for line in charge_reasons(charge):
         yield f"  why     {line}"
