@@ -1,6 +1,7 @@
 """`explain` has words for every fact."""
 
 from dataclasses import replace
+from typing import Any
 
 from mandates.core.charging.error_classes import ErrorClass
 from mandates.core.charging.facts import ChargeKind, EndReason, charge_fact
@@ -25,7 +26,7 @@ def test_a_mandate_tells_its_card_once_it_is_known() -> None:
 
 
 def test_a_charge_tells_its_notice() -> None:
-    detail = {"amount": "1000", "currency": "usd", "charge_by": "700000"}
+    detail: dict[str, Any] = {"amount": "1000", "currency": "usd", "charge_by": "700000"}
     noticed = {**detail, "notice": "ntc_1", "notice_day": "2026-11-28"}
     shown = []
     for said in (detail, noticed):
