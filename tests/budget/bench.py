@@ -43,6 +43,10 @@ EVENT_OVER_TRANSACTION = 0.7
 """Reading what was stored strictly, and the number of its format, is worth the tenth (docs/decisions.md)."""
 
 
+CHARGE_OVER_BARE_CALLS = 7.5
+"""A charge reads six times, writes three times and decides twice."""
+
+
 @dataclass(frozen=True)
 class Target:
     """`measured` must be at most `limit`."""
@@ -173,6 +177,17 @@ def process_job(kind: str, size: int, runs: int, _: str) -> Json:
     }
 
 
+def charge_job(runs: int, aws_url: str) -> Json:
+    return {
+        "service": "dynamodb",
+        "operation": "transact_write_items",
+        "stripe": aws_url,
+        "events": [examples.charge_request(run, f"order-{time.time_ns()}") for run in range(runs)],
+        "bare": [{"TransactItems": examples.three_items(run)} for run in range(runs)],
+        "contains": '"status": "succeeded"',
+    }
+
+
 @dataclass(frozen=True)
 class Job:
     """A function's warm calls. `described` takes how many and AWS's address; each call brings `events`."""
@@ -182,7 +197,10 @@ class Job:
     events: int = 1
 
 
+A_CHARGE = "a charge"
+
 JOBS = {
+    A_CHARGE: Job("CreateCharge", charge_job),
     "a webhook": Job("ReceiveWebhook", receive_job),
     **{
         f"{kind}, batches of {size}": Job("ProcessWebhook", partial(process_job, kind, size), size)
@@ -213,6 +231,9 @@ def targets(raw: Json) -> list[Target]:
         ratio = per_event(one)
         if what == "a webhook":
             found.append(Target("a webhook over one bare SQS send", RECEIVE_OVER_SEND, ratio))
+        elif what == A_CHARGE:
+            named = "a charge over one bare transaction and two bare calls of Stripe's SDK"
+            found.append(Target(named, CHARGE_OVER_BARE_CALLS, ratio))
         elif one["events"] == 10:
             found.append(
                 Target(f"{what}: an event over one bare transaction of three", EVENT_OVER_TRANSACTION, ratio)

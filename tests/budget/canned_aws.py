@@ -2,7 +2,8 @@
 
     python -m tests.budget.canned_aws        prints its address, serves until its standard input ends
 
-It stores nothing: every event is new, every mandate exists and is pending, every write succeeds. What is left
+It stores nothing but the heads of charges: every event is new, every mandate exists, every write succeeds.
+It is Stripe as well, where every payment succeeds. What is left
 to measure in a function that talks to it is the function's own work.
 """
 
@@ -10,14 +11,15 @@ import hashlib
 import json
 import sys
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from mandates.store import mandates as store
 from mandates.store.dynamodb import item_of
-from mandates.store.tables import HeadRow
-from tests.budget.examples import WEBHOOK_SECRET, pending
+from mandates.store.tables import HeadRow, TermsRow
+from tests.budget.examples import WEBHOOK_SECRET, mandate, terms
 
 Json = dict[str, Any]
 Answer = Callable[[Json], Json]
@@ -50,7 +52,7 @@ def _head(key: Json) -> list[Json]:
         return []  # what a container asks for at its start, to open the connection
     if key["record"]["S"] != "head":
         return []
-    return [item_of(HeadRow, store.head_values(pending(key["mandate_id"]["S"])))]
+    return [item_of(HeadRow, store.head_values(mandate(key["mandate_id"]["S"])))]
 
 
 def _stripe_customer(key: Json) -> list[Json]:
@@ -59,7 +61,51 @@ def _stripe_customer(key: Json) -> list[Json]:
     return [{**key, "format": {"N": "1"}, "customer_id": {"S": "auth0|somebody"}}] if known else []
 
 
-_ROWS: dict[str, Callable[[Json], list[Json]]] = {"mandates": _head, "stripe_subjects": _stripe_customer}
+def _terms(key: Json) -> list[Json]:
+    if key["version"]["S"] != terms().version:
+        return []
+    values = {
+        "record": "version",
+        "version": terms().version,
+        "document": terms().to_plain(),
+        "digest": terms().digest,
+        "published_at": "2026-11-01T00:00:00.000Z",
+    }
+    return [item_of(TermsRow, values)]
+
+
+_CHARGES: dict[str, Json] = {}
+"""The heads of charges, by sort key, as they were reserved."""
+
+
+def _charge(key: Json) -> list[Json]:
+    found = _CHARGES.get(key["record"]["S"])
+    return [found] if found else []
+
+
+def _transaction(asked: Json) -> Json:
+    for write in asked["TransactItems"]:
+        item = write.get("Put", {}).get("Item", {})
+        if item.get("record", {}).get("S", "").startswith("charge#"):
+            _CHARGES[item["record"]["S"]] = item
+    return {}
+
+
+def _payment(path: str) -> Json:
+    """What Stripe answers to the creation and to the confirm of an intent."""
+    intent = {"id": f"pi_{len(_CHARGES)}", "object": "payment_intent", "amount": 1299, "currency": "usd"}
+    if not path.endswith("/confirm"):
+        return {**intent, "status": "requires_payment_method", "latest_charge": None}
+    charge = {"id": f"py_{len(_CHARGES)}", "object": "charge", "created": int(time.time())}
+    return {**intent, "status": "succeeded", "amount_received": 1299, "latest_charge": charge}
+
+
+_ROWS: dict[str, Callable[[Json], list[Json]]] = {
+    "charges": _charge,
+    "mandates": _head,
+    "stripe_subjects": _stripe_customer,
+    "terms": _terms,
+}
 """By table: the items under a key. There is nothing in the others."""
 
 _ANSWERS: dict[str, Answer] = {
@@ -71,7 +117,7 @@ _ANSWERS: dict[str, Answer] = {
     "DynamoDB_20120810.BatchGetItem": _items,
     "DynamoDB_20120810.PutItem": lambda _: {},
     "DynamoDB_20120810.Query": lambda _: {"Items": [], "Count": 0, "ScannedCount": 0},
-    "DynamoDB_20120810.TransactWriteItems": lambda _: {},
+    "DynamoDB_20120810.TransactWriteItems": _transaction,
     "DynamoDB_20120810.UpdateItem": lambda _: {},
     "secretsmanager.GetSecretValue": _secret,
 }
@@ -83,6 +129,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.startswith("/v1/"):
+            self._answer(200, _payment(self.path))
+            return
         operation = self.headers.get("X-Amz-Target", "")
         answer = _ANSWERS.get(operation)
         self._answer(

@@ -20,6 +20,7 @@ from mandates.core.stripe_events.projection import HANDLED_TYPES
 from tests.budget.metering import (
     ACCESS_LOG_BYTES,
     AWS_CALL_SECONDS,
+    CHARGE_OWN_SECONDS,
     OWN_SECONDS,
     STRIPE_CALL_SECONDS,
     TRACED,
@@ -68,7 +69,8 @@ MOST_FOR_A_MILLION_CHARGES = 60.0
 ASSUMPTIONS = (
     "Free tiers and discounts are left out. So are monthly costs that do not depend on traffic (secrets,"
     " keys, custom metrics, alarms, stored data).",
-    f"A warm invocation is billed {OWN_SECONDS * 1000:.0f} ms of its own, {AWS_CALL_SECONDS * 1000:.0f} ms"
+    f"A warm invocation is billed {OWN_SECONDS * 1000:.0f} ms of its own"
+    f" ({CHARGE_OWN_SECONDS * 1000:.0f} ms if it makes a charge), {AWS_CALL_SECONDS * 1000:.0f} ms"
     f" for each AWS call and {STRIPE_CALL_SECONDS * 1000:.0f} ms for each Stripe call, at its memory in"
     " template.yaml.",
     "Cold starts are left out: at a million a month they are one in thousands.",

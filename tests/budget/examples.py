@@ -15,9 +15,11 @@ from mandates.core.messages import EVENT
 from mandates.core.stripe_events.meaning import AboutMandate
 from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK, project
 from mandates.core.stripe_events.readers import read_event
+from mandates.core.terms import Terms
 from mandates.store import mandates as store
 from mandates.store import tables
 from mandates.store.dynamodb import Transaction
+from ops.terms import load
 
 Json = dict[str, Any]
 
@@ -64,6 +66,32 @@ def stripe_event(kind: str, number: int) -> Json:
     return event
 
 
+_CHARGED = "mdt_q"
+
+
+def charged_mandate_id(number: int) -> str:
+    """The id of a mandate that is active."""
+    return _CHARGED + f"{number:023x}".translate(str.maketrans(_DIGITS, _LETTERS))
+
+
+def charge_request(number: int, key: str) -> Json:
+    """A charge of that mandate, under that Idempotency-Key."""
+    sample: Json = json.loads((ROOT / "events/create_charge/create.json").read_text())
+    body = {**json.loads(sample["body"]), "reference": key}
+    path = {"mandate_id": charged_mandate_id(number)}
+    headers = {
+        "headers": {**sample["headers"], "Idempotency-Key": key},
+        "multiValueHeaders": {**sample["multiValueHeaders"], "Idempotency-Key": [key]},
+    }
+    return {**sample, **headers, "pathParameters": path, "body": json.dumps(body)}
+
+
+@functools.cache
+def terms() -> Terms:
+    """Those of the mandates that are charged."""
+    return load(ROOT / "terms" / "example.yaml")
+
+
 def webhook_request(payload: str, signature: str) -> Json:
     sample: Json = json.loads((ROOT / "events/receive_webhook/setup_intent_succeeded.json").read_text())
     return {**sample, "body": payload, "headers": {**sample["headers"], "Stripe-Signature": signature}}
@@ -85,16 +113,19 @@ def batch(kind: str, numbers: range) -> Json:
 
 
 @functools.lru_cache(maxsize=4096)
-def pending(of: str) -> Mandate:
-    """A mandate whose customer has accepted the terms and has a session open at Stripe."""
-    number = int(of.removeprefix("mdt_").translate(str.maketrans(_LETTERS, _DIGITS)), 16)
+def mandate(of: str) -> Mandate:
+    """A mandate whose customer has accepted the terms and has a session open at Stripe; or, if its id says
+    so, has finished it."""
+    is_charged = of.startswith(_CHARGED)
+    letters = of.removeprefix(_CHARGED if is_charged else "mdt_")
+    number = int(letters.translate(str.maketrans(_LETTERS, _DIGITS)), 16)
     created = Mandate(
         mandate_id=of,
         customer_id=f"auth0|{number}",
         stripe_customer_id=f"cus_{number}",
         created_at=CREATED_AT,
-        terms_version="2026-11-01",
-        terms_digest="a" * 64,
+        terms_version=terms().version if is_charged else "2026-11-01",
+        terms_digest=terms().digest if is_charged else "a" * 64,
         locale="en",
         wording_digest="b" * 64,
     )
@@ -114,6 +145,11 @@ def pending(of: str) -> Mandate:
             ),
         ),
     ]
+    if is_charged:
+        named = ids(payment_method=f"pm_{number}")
+        told.append(
+            Contribution("evt_1", (Fact(Kind.SETUP_SUCCEEDED, 1793491202, "evt_1", named),)),
+        )
     subjects = {key: StripeSubject(key) for key in stands_on_after(created, told)}
     return change(created, told, subjects=subjects, recorded_at=CREATED_AT).after
 
@@ -123,7 +159,7 @@ def three_items(number: int) -> list[Json]:
     event = project(stripe_event("checkout.session.completed", number))
     reading = read_event(event, owner_mark=OWNER_MARK, livemode=False)
     assert isinstance(reading, AboutMandate)
-    head = pending(reading.mandate_id)
+    head = mandate(reading.mandate_id)
     record = EventRecord(reading.event_id, type=event["type"], created=event["created"])
     told = [Contribution(reading.event_id, (reading.fact,), record)]
     subjects = {key: StripeSubject(key) for key in stands_on_after(head, told)}

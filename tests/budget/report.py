@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape
 
 from local.settings import ROOT
 from tests.budget import cost
+from tests.budget.metering import CHARGE_ROUND_TRIPS
 from tests.budget.ratios import median, median_ratio
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ def _page(raw: Json, targets: Sequence["Target"], costs: Json) -> Iterator[str]:
         " is one `SendMessage` of the same message. For events it is one `TransactWriteItems` of the three"
         " items that a completed session is written as. Both bare calls use botocore with its own settings."
         " An event that activates a mandate (`setup_intent.succeeded`) writes five items, two of which link"
-        " to what the mandate stands on. Its ratio is still to a bare transaction of three."
+        " to what the mandate stands on. Its ratio is still to a bare transaction of three. For a charge it"
+        " is that transaction and two calls of Stripe's SDK alone, to create and to confirm an intent. A"
+        f" charge asks DynamoDB {CHARGE_ROUND_TRIPS} times, its event and its publishing included."
     )
     yield from ("", "| what | each | bare call | ratio |", "|---|---|---|---|")
     for what, one in raw["warm"].items():

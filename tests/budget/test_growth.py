@@ -63,7 +63,7 @@ class Counting(World):
         self.asked: list[tuple[str, str, int, int]] = []
         super().__init__(1)
         with self.entered():
-            head = item_of(HeadRow, store.head_values(examples.pending(examples.mandate_id(0))))
+            head = item_of(HeadRow, store.head_values(examples.mandate(examples.mandate_id(0))))
         mandates = self.aws.dynamodb.tables["mandates"].items
         for number in range(others):
             key = examples.mandate_id(number)
