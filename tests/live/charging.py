@@ -36,7 +36,7 @@ class BackEnd:
         told: Json = answer.json()
         with self._lock:
             if answer.status_code == 409:
-                self.refused.update(reason["reason"] for reason in told["reasons"])
+                self.refused.update(told["reasons"])
                 return None
             self.answered.add(told["charge_id"])
         return told
