@@ -11,6 +11,9 @@ from tests.budget.cost import MOST_FOR_A_MILLION_CHARGES, Counted, one_charge
 from tests.budget.metering import CHARGE_ROUND_TRIPS, Meter
 from tests.component.world import World
 
+pytestmark = pytest.mark.moto
+"""The meter looks at moto's tables before and after each call."""
+
 MOST_WRITE_UNITS = 54
 
 
