@@ -15,6 +15,8 @@ from local import stack as local_stack
 from local.settings import Settings
 from mandates.core.messages import EVENT
 from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK
+from tests.live.charge_verdict import StoredCharges, judge_charges, read_charges
+from tests.live.charging import BackEnd
 from tests.live.machine import described
 from tests.live.own_stack import own_stack
 from tests.live.shoppers import Shopping, sign_up
@@ -53,9 +55,32 @@ WEATHER: dict[str, Json] = {
 """What the simulator does for a while, on top of the disorder. A 500 for a customer's creation is left out:
 that customer then waits for five minutes (docs/decisions.md), longer than these runs."""
 
+PAYMENTS: dict[str, list[Json]] = {
+    "payments succeed": [],
+    "payments declined": [{"outcome": "declined", "times": 5}],
+    "payments taken, unanswered": [{"outcome": "succeeded", "answer": "lost", "times": 5}],
+    "payments taken, answered with a 500": [{"outcome": "succeeded", "answer": "server_error", "times": 5}],
+    "payments decided later": [
+        {"outcome": "processing", "seconds": 3, "then": "succeeded", "times": 4},
+        {"outcome": "processing", "seconds": 3, "then": "failed", "times": 2},
+    ],
+}
+"""How payments turn out meanwhile (local/stripe_simulator/payments.py)."""
+
+CHARGES_PER_MANDATE = 4
+"""At most so many charges are asked for, for each mandate that is made. Those of mandates that are not active
+are refused."""
+
+SETTLED_WITHIN = 240.0
+"""Seconds. A charge that nobody answered is due in one minute, and queued in the next."""
+
 BETWEEN_KILLS = 15.0
 """Seconds. A new worker needs some to start: were it always killed before it is done, messages would come to
 the end of their ten receives, here as on AWS."""
+
+KILLS_BETWEEN = 4
+"""Workers that charge are killed once in so many times: a caller repeats for two minutes, and a new worker
+takes longer to start than one for webhooks."""
 
 NOT_EVENTS = ("no JSON", "[]", "{}", '"text"', '{"id": 5, "type": "customer.deleted"}')
 """What nobody but an operator's slip could put into the queue; it has no id to be recorded by."""
@@ -70,6 +95,8 @@ class Chaos:
     held: int = 0
     """Messages in the hands of workers that were killed."""
     restarts: int = 0
+    charging: int = 0
+    """Workers that were killed while they may have been charging."""
 
 
 def impossible_events(stack: LiveStack, mandate_id: str, mark: str) -> list[Json]:
@@ -142,7 +169,7 @@ def bad_weather(stack: LiveStack, chaos: Chaos, *, seed: int, spell: float) -> I
     over = Event()
 
     def change() -> None:
-        kinds = list(WEATHER)
+        kinds, payments = list(WEATHER), list(PAYMENTS)
         chance = random.Random(seed)
         while not over.is_set():
             chance.shuffle(kinds)
@@ -150,6 +177,7 @@ def bad_weather(stack: LiveStack, chaos: Chaos, *, seed: int, spell: float) -> I
                 plan = WEATHER[name]
                 webhooks = {**DISORDER, **plan.get("webhooks", {})}
                 stack.control("faults", **{"seed": chance.randrange(2**31), **plan, "webhooks": webhooks})
+                stack.control("payments", payments=PAYMENTS[chance.choice(payments)])
                 chaos.weather[name] += 1
                 if over.wait(spell):
                     return
@@ -162,6 +190,7 @@ def bad_weather(stack: LiveStack, chaos: Chaos, *, seed: int, spell: float) -> I
         over.set()
         thread.join()
         stack.control("faults")
+        stack.control("payments", payments=[])
 
 
 def wait_until_quiet(stack: LiveStack, seconds: float = 300.0) -> None:
@@ -171,7 +200,8 @@ def wait_until_quiet(stack: LiveStack, seconds: float = 300.0) -> None:
     while quiet < 3:
         flushed = stack.control("webhooks/flush", timeout=60)
         busy = flushed["pending"] or any(
-            stack.waiting(stack.described[queue]) for queue in ("queue_url", "work_queue_url")
+            stack.waiting(stack.described[queue])
+            for queue in ("queue_url", "work_queue_url", "charge_queue_url")
         )
         quiet = 0 if busy else quiet + 1
         if time.monotonic() > deadline:
@@ -186,6 +216,15 @@ def verify(stack: LiveStack, mandates: Sequence[str], *, within: float = 60.0) -
         time.sleep(1.0)
         wait_until_quiet(stack)
     return verdict
+
+
+def wait_until_settled(stack: LiveStack, seconds: float = SETTLED_WITHIN) -> None:
+    """Let the charges that nobody answered be decided. Those that will be tried again in an hour stay."""
+    deadline = time.monotonic() + seconds
+    while read_charges(stack).unsettled():
+        if time.monotonic() > deadline:
+            return  # the verdict says which of them nobody has looked at
+        time.sleep(2.0)
 
 
 # ------------------------------------------------------------------------------------- the long run
@@ -206,7 +245,7 @@ def main() -> int:
 
 def run(live: LiveStack, settings: Settings, mandates: int, seed: int, spell: float) -> list[str]:
     chaos, began = Chaos(), time.monotonic()
-    shopping = Shopping(live, seed)
+    shopping, back_end, shop_is_closed = Shopping(live, seed), BackEnd(live), Event()
     shoppers = sign_up(live, max(1, mandates // MANDATES_PER_CUSTOMER))
     impossible = impossible_events(live, "mdt_none", f"chaos{seed}")
     good = good_events(100, f"chaos{seed}")
@@ -214,22 +253,41 @@ def run(live: LiveStack, settings: Settings, mandates: int, seed: int, spell: fl
         queue_poison(live, good, NOT_EVENTS, seed)
         for event in impossible:
             live.post_webhook(event).raise_for_status()
-        with bad_weather(live, chaos, seed=seed, spell=spell), ThreadPoolExecutor(1) as pool:
+        with bad_weather(live, chaos, seed=seed, spell=spell), ThreadPoolExecutor(2) as pool:
             shopping_trip = pool.submit(shopping.go, shoppers, mandates)
+            most = CHARGES_PER_MANDATE * mandates
+            charging = pool.submit(
+                back_end.charge_some, lambda: list(shopping.made.mandates), most, shop_is_closed, seed
+            )
             while not shopping_trip.done():
                 _strike(live, settings, chaos, shopping, mandates)
                 with suppress(TimeoutError):
                     shopping_trip.exception(timeout=BETWEEN_KILLS)
+            shop_is_closed.set()
             shopping_trip.result()
+            charging.result()
         wait_until_quiet(live, seconds=600)
+        wait_until_settled(live)
+        wait_until_quiet(live)
         verdict = verify(live, list(shopping.made.mandates))
         until(lambda: live.waiting(live.described["dlq_url"]) == len(NOT_EVENTS), seconds=120, what="poison")
         dead = live.dead_letters()
-    problems = [*verdict.problems, *poison_problems(live, dead, [*good], impossible)]
+    charges, charge_problems = judged_charges(live, back_end)
+    problems = [*verdict.problems, *charge_problems, *poison_problems(live, dead, [*good], impossible)]
     seconds = time.monotonic() - began
-    print(report(live, chaos, shopping, verdict, dead=len(dead), problems=len(problems), seconds=seconds))
+    told = [*told_of(live, chaos, shopping, verdict), *told_of_charges(charges, back_end, chaos)]
+    told += [
+        ("dead letters", f"{len(dead)}, of {len(NOT_EVENTS)} put in"),
+        ("problems", f"{len(problems)}"),
+        ("time", f"{seconds:.0f} s"),
+    ]
+    print(table(("what", "how much"), told))
     print(described())
     return problems
+
+
+def judged_charges(live: LiveStack, back_end: BackEnd) -> tuple[StoredCharges, list[str]]:
+    return read_charges(live), judge_charges(live, back_end.answered, read(live))
 
 
 def _strike(live: LiveStack, settings: Settings, chaos: Chaos, shopping: Shopping, mandates: int) -> None:
@@ -238,6 +296,8 @@ def _strike(live: LiveStack, settings: Settings, chaos: Chaos, shopping: Shoppin
         local_stack.restart_aws(settings)
         chaos.restarts += 1
         return
+    if chaos.kills % KILLS_BETWEEN == 1:
+        chaos.charging += live.kill("CreateCharge", "AdvanceCharges")
     try:
         chaos.held += live.kill_mid_batch(seconds=2.0)
     except GaveUp:
@@ -256,39 +316,36 @@ def poison_problems(
             yield f"{event['id']} is {outcomes.get(event['id'], 'lost')}, and should be {wanted}"
 
 
-def report(
-    live: LiveStack,
-    chaos: Chaos,
-    shopping: Shopping,
-    verdict: Verdict,
-    *,
-    dead: int,
-    problems: int,
-    seconds: float,
-) -> str:
-    def count(counter: Counter[str]) -> str:
-        return ", ".join(f"{number} {name}" for name, number in counter.most_common())
+Rows = list[tuple[str, str]]
 
-    return table(
-        ("what", "how much"),
-        [
-            ("mandates", f"{verdict.mandates} of {len(shopping.made.shoppers)} customers"),
-            ("their ways", count(shopping.made.ways)),
-            ("their statuses", count(verdict.statuses)),
-            ("events of Stripe", f"{verdict.events}"),
-            ("delivery attempts", f"{verdict.attempts}"),
-            ("accepted (200)", f"{verdict.accepted}, of which {verdict.twice} had been accepted before"),
-            ("records of events", count(verdict.outcomes)),
-            ("ledger entries", f"{verdict.entries}"),
-            ("workers killed mid-batch", f"{chaos.kills} times, holding {chaos.held} messages"),
-            ("AWS restarted", f"{chaos.restarts} times"),
-            ("spells of weather", count(chaos.weather)),
-            ("failed calls, repeated", count(live.troubles) or "none"),
-            ("dead letters", f"{dead}, of {len(NOT_EVENTS)} put in"),
-            ("problems", f"{problems}"),
-            ("time", f"{seconds:.0f} s"),
-        ],
-    )
+
+def told_of(live: LiveStack, chaos: Chaos, shopping: Shopping, verdict: Verdict) -> Rows:
+    return [
+        ("mandates", f"{verdict.mandates} of {len(shopping.made.shoppers)} customers"),
+        ("their ways", _counts(shopping.made.ways)),
+        ("their statuses", _counts(verdict.statuses)),
+        ("events of Stripe", f"{verdict.events}"),
+        ("delivery attempts", f"{verdict.attempts}"),
+        ("accepted (200)", f"{verdict.accepted}, of which {verdict.twice} had been accepted before"),
+        ("records of events", _counts(verdict.outcomes)),
+        ("ledger entries", f"{verdict.entries}"),
+        ("workers killed mid-batch", f"{chaos.kills} times, holding {chaos.held} messages"),
+        ("AWS restarted", f"{chaos.restarts} times"),
+        ("spells of weather", _counts(chaos.weather)),
+        ("failed calls, repeated", _counts(live.troubles)),
+    ]
+
+
+def told_of_charges(charges: StoredCharges, back_end: BackEnd, chaos: Chaos) -> Rows:
+    return [
+        ("charges", _counts(charges.statuses)),
+        ("charges refused, by reason", _counts(back_end.refused)),
+        ("workers killed that charge", f"{chaos.charging}"),
+    ]
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counter.most_common()) or "none"
 
 
 if __name__ == "__main__":

@@ -1,13 +1,19 @@
 """A back end that charges the mandates of a running stack."""
 
+import random
 import uuid
 from collections import Counter
-from threading import Lock
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Lock
 
 from tests.live.stack import GaveUp, Json, LiveStack
 
-AMOUNT = 100
-"""In minor units: a mandate under terms/example.yaml has room for a thousand of them in a month."""
+AMOUNTS = (100, 250, 1299)
+"""In minor units: a mandate under terms/example.yaml has room for dozens of them in a month."""
+
+PAUSE_SECONDS = 2.0
+"""Between two charges, and no more than two requests are under way: the machine has two cores."""
 
 
 class BackEnd:
@@ -20,7 +26,7 @@ class BackEnd:
         self.answered: set[str] = set()
         self.refused: Counter[str] = Counter()
 
-    def charge(self, mandate_id: str, *, key: str = "", amount: int = AMOUNT) -> Json | None:
+    def charge(self, mandate_id: str, *, key: str = "", amount: int = AMOUNTS[0]) -> Json | None:
         """The charge; None if it was refused. Repeated under the same key until there is an answer."""
         key = key or uuid.uuid4().hex
         order = {
@@ -40,3 +46,18 @@ class BackEnd:
                 return None
             self.answered.add(told["charge_id"])
         return told
+
+    def charge_some(self, mandates: Callable[[], Sequence[str]], most: int, over: Event, seed: int) -> None:
+        """Charge one after the other of these, until it is over or `most` were asked for. Some requests are
+        sent twice at once, as by a client that lost patience."""
+        chance, asked = random.Random(seed), 0
+        with ThreadPoolExecutor(2) as pool:
+            while asked < most and not over.wait(PAUSE_SECONDS):
+                if not (known := mandates()):
+                    continue
+                mandate_id, key = chance.choice(known), uuid.uuid4().hex
+                amount, copies = chance.choice(AMOUNTS), chance.choice((1, 1, 2))
+                sent = [pool.submit(self.charge, mandate_id, key=key, amount=amount) for _ in range(copies)]
+                for one in sent:
+                    one.result()
+                asked += copies

@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
@@ -234,6 +234,14 @@ class LiveStack:
 
     def _are_gone(self, pids: list[int]) -> bool:
         return set(pids).isdisjoint(self.workers("ProcessWebhook"))
+
+    def kill(self, *functions: str) -> int:
+        """Kill these functions' workers, whatever they are doing. Returns how many there were."""
+        pids = [pid for function in functions for pid in self.workers(function)]
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return len(pids)
 
     def kill_mid_batch(self, seconds: float = 20.0) -> int:
         """Kill the webhook workers while they hold messages. Returns how many messages they held.
