@@ -113,7 +113,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "CreateCustomer": Function(
         clients=("secretsmanager", "dynamodb"),
         must_not_load=JWT,
-        longest_start=2.6,  # pynamodb and stripe
+        longest_start=2.1,  # pynamodb and stripe
         may={
             CUSTOMERS: {READ, PUT, UPDATE},
             MANDATES: {READ, PUT, UPDATE},
@@ -130,7 +130,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "CreateCheckoutSession": Function(
         clients=("secretsmanager", "dynamodb"),
         must_not_load=JWT,
-        longest_start=2.6,
+        longest_start=2.1,
         may={
             CUSTOMERS: {READ, CHECK, PUT, UPDATE},
             MANDATES: {READ, PUT, UPDATE},
@@ -166,7 +166,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "ReadCheckoutSession": Function(
         clients=("secretsmanager", "dynamodb"),
         must_not_load=JWT,
-        longest_start=2.6,
+        longest_start=2.1,
         may={
             MANDATES: {READ, PUT, UPDATE},
             SUBJECTS: {READ, UPDATE},
@@ -195,7 +195,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "CreateCharge": Function(
         clients=("secretsmanager", "dynamodb"),
         must_not_load=JWT,
-        longest_start=2.8,
+        longest_start=2.3,
         may={
             CHARGES: {READ, QUERY, CHECK, PUT, UPDATE, DELETE},
             MANDATES: {READ, CHECK, PUT, UPDATE},
@@ -299,7 +299,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "ReleaseWithdrawals": Function(
         clients=("secretsmanager", "dynamodb", "sqs"),
         must_not_load=JWT,
-        longest_start=2.4,
+        longest_start=2.1,
         may={
             WORK: {*POLLS_QUEUE, "sqs:ChangeMessageVisibility"},
             "StripeWorkDeadLetters.Arn": {SEND},
@@ -325,7 +325,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "AdvanceCharges": Function(
         clients=("secretsmanager", "dynamodb", "sqs"),
         must_not_load=JWT,
-        longest_start=2.6,
+        longest_start=2.2,
         may={
             CHARGE_QUEUE: {*POLLS_QUEUE, "sqs:ChangeMessageVisibility"},
             "ChargeDeadLetters.Arn": {SEND},
@@ -341,7 +341,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "ReconcileEvents": Function(
         clients=("dynamodb", "secretsmanager", "sqs"),
         must_not_load=JWT,
-        longest_start=2.3,
+        longest_start=2.1,
         may={
             EVENTS: {READ, PUT, UPDATE},
             MANDATES: {READ, PUT, UPDATE},
@@ -390,7 +390,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "RegisterWebhook": Function(
         clients=("secretsmanager",),
         must_not_load=PYNAMODB | JWT,
-        longest_start=2.1,  # stripe
+        longest_start=1.9,  # stripe
         may={API_KEY: {SECRET}, WEBHOOK_SECRETS: {SECRET, "secretsmanager:PutSecretValue"}},
         samples={"create": Sample(None, "we_")},
     ),

@@ -11,7 +11,7 @@ from mandates.api.callers import caller_of
 from mandates.api.requests import Request, api
 from mandates.api.responses import Response
 from mandates.core import locales
-from mandates.core.checkout import CheckoutRequest
+from mandates.core.checkout_slot import CheckoutRequest
 from mandates.core.clock import rfc3339
 from mandates.core.errors import ConsentRequired, NoTerms, RedirectNotAllowed, TermsChanged
 from mandates.core.redirects import MAX_URL_LENGTH, RedirectRefused, checked_redirect, checked_success_url

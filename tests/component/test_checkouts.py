@@ -10,7 +10,7 @@ from stripe import AuthenticationError, SetupIntent
 from stripe.checkout import SessionService
 
 from local.journey import consent_to
-from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
+from mandates.core.checkout_times import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
 from mandates.core.clock import Instant
 from mandates.core.ledger import first_broken
 from mandates.core.return_tokens import digest_of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from stripe import CustomerService, InvalidRequestError
 
-from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
+from mandates.core.checkout_times import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.setup.customers import SEARCHABLE_AFTER_SECONDS
 from mandates.store.customers import read_customer
 from mandates.store.tables import CustomerRow

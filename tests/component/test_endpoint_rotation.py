@@ -15,8 +15,9 @@ import pytest
 
 from local.stripe_simulator.sdk import DirectClient
 from local.stripe_simulator.simulator import Simulator
-from mandates.core.endpoint_plan import Pauses, Wanted, WebhookEndpoint
+from mandates.core.endpoint_plan import Pauses, Wanted
 from mandates.core.stripe_events.projection import HANDLED_TYPES
+from mandates.core.webhook_endpoint import WebhookEndpoint
 from mandates.gateway.client import API_VERSION, Gateway
 from mandates.gateway.webhook_endpoints import EndpointGone
 from mandates.webhooks.endpoints import KNOWN_SECONDS, ROTATION, WebhookEndpoints

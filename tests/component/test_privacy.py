@@ -17,7 +17,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
+from mandates.core.checkout_times import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.core.facts import Fact, Kind
 from mandates.core.ledger import PersonalValue, first_broken
 from mandates.core.mandate import Mandate

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from mandates.core.endpoint_plan import QUIET_TYPE
 from mandates.core.stripe_events.projection import HANDLED_TYPES
+from mandates.core.webhook_endpoint import QUIET_TYPE
 from mandates.gateway.client import API_VERSION
 from mandates.gateway.politeness import ATTEMPTS
 from mandates.webhooks import custom_resource

@@ -16,7 +16,7 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
+from mandates.core.checkout_times import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.store.tables import EventRow
 from tests.component.cloudformation import CloudFormation
 from tests.component.world import CUSTOMER, TABLES, WEBHOOK_SECRET, World, customer

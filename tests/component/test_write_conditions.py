@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from mandates.core.changes import Change
-from mandates.core.checkout import Refusal
+from mandates.core.checkout_slot import Refusal
 from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Facts, Kind, merge
 from mandates.core.ledger import PersonalValue

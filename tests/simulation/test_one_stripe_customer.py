@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
+from mandates.core.checkout_times import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.setup.customers import SEARCHABLE_AFTER_SECONDS
 from tests.simulation.steering import on_to
 from tests.simulation.tasks import Fault

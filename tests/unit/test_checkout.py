@@ -6,23 +6,20 @@ from typing import Any
 import pytest
 
 from mandates.core.checkout import (
-    IDEMPOTENCY_WINDOW_SECONDS,
     MOST_STARTS,
-    SESSION_LIFETIME_SECONDS,
     Abandon,
-    CheckoutRequest,
     CheckoutStep,
-    Refusal,
     Refuse,
     Replace,
     Resume,
     Reuse,
-    Slot,
     Start,
     checkout_step,
     recent_starts,
     wait_before_another,
 )
+from mandates.core.checkout_slot import CheckoutRequest, Refusal, Slot
+from mandates.core.checkout_times import IDEMPOTENCY_WINDOW_SECONDS, SESSION_LIFETIME_SECONDS
 from mandates.core.mandate import Status
 
 HOUR = 3600

@@ -6,7 +6,6 @@ import json
 import pytest
 
 from mandates.core.endpoint_plan import (
-    QUIET_TYPE,
     Create,
     Drop,
     Pause,
@@ -15,13 +14,13 @@ from mandates.core.endpoint_plan import (
     Retire,
     Subscribe,
     Wanted,
-    WebhookEndpoint,
     changes,
     newest,
     plan,
     rotation_step,
 )
 from mandates.core.signing_secrets import KnownEndpoint, SigningSecrets, fingerprint, parsed_secrets
+from mandates.core.webhook_endpoint import QUIET_TYPE, WebhookEndpoint
 
 NOW = 1_790_000_000
 PAUSES = Pauses(known=300, overlap=60, kept=300)

@@ -1,9 +1,10 @@
 """Who is calling: a customer with their own token, or the business's back end with a service token."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from mandates.core.errors import InsufficientScope, NotFound, Unauthenticated
 
@@ -17,8 +18,7 @@ class Scope(StrEnum):
     CHARGES_WRITE = "charges:write"
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """`subject` is a customer's id. Only services have scopes; a customer reaches only what is their own."""
 
     subject: str

@@ -7,14 +7,15 @@ why it was refused.
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from copy import replace
 from typing import Any
+
+import msgspec
 
 PROBLEM = "application/problem+json"
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """`body` is any JSON value, bytes that are sent as they are, or None for an empty body.
 
     The gateway accepts text. Bytes that are not UTF-8 must be `binary`. They get through only if the request
@@ -23,7 +24,7 @@ class Response:
 
     status: int
     body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     binary: bool = False
 
 

@@ -5,7 +5,7 @@ write, so none follows a withdrawal or a pause. A confirm that nobody answered i
 and only if it is still permitted.
 """
 
-from dataclasses import replace
+from copy import replace
 
 from mandates.charges.context import SOURCE, Charging, Taken
 from mandates.charges.permitting import Decided, decide_on_attempt, not_now

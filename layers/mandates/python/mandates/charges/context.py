@@ -1,6 +1,6 @@
 """What the steps of a charge need, and what a step results in."""
 
-from dataclasses import dataclass
+import msgspec
 
 from mandates.core.charging.head import Charge
 from mandates.core.clock import Clock
@@ -10,8 +10,7 @@ from mandates.runtime.deadline import TimeLeft
 SOURCE = "api:advance_charges"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Charging:
+class Charging(msgspec.Struct, frozen=True, kw_only=True):
     """`time_left` says how many seconds calls to Stripe still have.
 
     `return_required` and `send_stripe_mandate` are parameters of the stack: whether a mandate is charged only
@@ -25,8 +24,7 @@ class Charging:
     send_stripe_mandate: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """The charge after a step. `again_at` (epoch seconds) is when somebody should look at it again, if the
     step knows that better than the charge's facts; nothing else is done until then."""
 

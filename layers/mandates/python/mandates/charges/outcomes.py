@@ -1,7 +1,8 @@
 """Records what Stripe's events say of our charges, in whatever order and however often they come."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from mandates.charges.recording import record
 from mandates.core.changes import EventRecord
@@ -13,8 +14,7 @@ from mandates.core.errors import NotFound
 from mandates.core.stripe_events.meaning import AboutCharge
 
 
-@dataclass(frozen=True, slots=True)
-class NotRecorded:
+class NotRecorded(msgspec.Struct, frozen=True):
     """The event adds nothing to a charge. `impossible` says why it can't be right; None if it may be."""
 
     impossible: str | None = None

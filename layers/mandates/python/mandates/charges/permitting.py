@@ -1,6 +1,8 @@
 """Decides whether an attempt at a reserved charge may be begun or repeated: now, later or never."""
 
-from dataclasses import dataclass, replace
+from copy import replace
+
+import msgspec
 
 from mandates.charges.context import SOURCE, Charging, Taken
 from mandates.charges.ending import end
@@ -18,8 +20,7 @@ PAUSED_SECONDS = 600
 """How long an attempt waits if only a pause is in its way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(msgspec.Struct, frozen=True):
     """`charge` is as it was read for the decision, or as it is with the attempt, once that is begun."""
 
     charge: Charge

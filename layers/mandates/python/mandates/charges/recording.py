@@ -1,8 +1,9 @@
 """Adds facts to a charge. Our own answers, Stripe's events and the sweeper all do it here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import count
+
+import msgspec
 
 from mandates.charges.surprises import count_surprises, surprises
 from mandates.core.changes import EventRecord
@@ -16,8 +17,7 @@ from mandates.store.conflicts import until_no_conflict
 from mandates.store.events import already_applied, record_applied
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """The charge as it is now. `change` is None if no fact was new."""
 
     charge: Charge

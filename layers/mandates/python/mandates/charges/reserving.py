@@ -5,7 +5,8 @@ many are reserved as there is room for, and none after a withdrawal or a pause w
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from mandates.charges.standing import Situation, situation_of
 from mandates.core.charging.change import charge_change
@@ -32,8 +33,7 @@ CreateParams = Callable[[Mandate, str, ChargeDetails], Params]
 """The exact parameters of the PaymentIntent, by mandate, charge id and what was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     """A charge that a business asks for, under its Idempotency-Key. `actor` is the client that asks."""
 
     mandate_id: str
@@ -42,8 +42,7 @@ class Order:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(msgspec.Struct, frozen=True):
     """`created` is false if the charge was there already."""
 
     charge: Charge
@@ -109,8 +108,7 @@ def reserve(
     return until_no_conflict(attempt)
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True):
     """What `reserve` would decide at `at` (epoch seconds). Nothing is written, and nothing is promised."""
 
     situation: Situation

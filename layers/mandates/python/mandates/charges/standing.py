@@ -1,9 +1,10 @@
 """Reads how a mandate stands for a charge, and what an attempt has to be conditional on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+
+import msgspec
 
 from mandates.core.changes import Subject, stands_on
 from mandates.core.charging.calendar import Span, calendar_period, day_of, day_period, window
@@ -24,8 +25,7 @@ from mandates.store.notices import notices_from
 from mandates.store.published_terms import read_terms
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True):
     """All that a decision at `now` (epoch seconds) is made from. `charge` is the one with the id asked for,
     if there is one; `rival` is the id of another one that has the reference."""
 

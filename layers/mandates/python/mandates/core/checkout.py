@@ -5,70 +5,17 @@ retries after a crash sends exactly the same under the same idempotency key, and
 the session is recorded, the parameters are deleted: the return token in them is kept nowhere.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from mandates.core.checkout_slot import CheckoutRequest, Refusal, Slot
+from mandates.core.checkout_times import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.core.mandate import Status
-
-IDEMPOTENCY_WINDOW_SECONDS = 23 * 3600
-"""Stripe keeps an idempotency key for at least 24 hours. One hour is left for clocks and slow calls.
-https://docs.stripe.com/api/idempotent_requests"""
-
-SESSION_LIFETIME_SECONDS = 23 * 3600 + 45 * 60
-"""Stripe allows 30 minutes to 24 hours. The stored expiry must still be 30 minutes ahead when creation is
-retried at the end of the idempotency window. 15 minutes are left for clocks on either side."""
 
 MOST_STARTS = 10
 START_PERIOD_SECONDS = 3600
 """A customer may begin MOST_STARTS checkouts in this time. Each leaves a mandate with a consent, which is
 kept forever, and takes one of the 25 sessions a second that Stripe creates for all customers together
 (https://docs.stripe.com/rate-limits). Nobody who only changes their mind comes near the limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckoutRequest:
-    """What the front end asked for. Equal requests share a session while it is open."""
-
-    terms_version: str
-    terms_digest: str
-    locale: str
-    wording_digest: str
-    success_url: str
-    cancel_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Stripe does not accept the URL in the request's `field`. `stripe_code` says why, if Stripe does."""
-
-    field: str
-    stripe_code: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A customer's current checkout. Times are epoch seconds.
-
-    `params` is everything that Stripe gets. It is empty once the session's id and URL are known. Those are
-    None until Stripe has answered, and stay None if the answer is a `refusal`. `starts` says by mandate id
-    when this checkout and those of the hour before it were begun, earliest first. Earlier ones are in the
-    index of mandates.
-    """
-
-    mandate_id: str
-    request: CheckoutRequest
-    params: Mapping[str, Any]
-    created_at: int
-    expires_at: int
-    starts: Mapping[str, int]
-    checkout_session_id: str | None = None
-    url: str | None = None
-    refusal: Refusal | None = None
-
-    @property
-    def idempotency_key(self) -> str:
-        return f"checkout-session/{self.mandate_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from typing import Any
 
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate
-from mandates.core.stripe_events.payment_method import AMAZON_PAY
-from mandates.core.stripe_events.projection import METADATA_MANDATE, METADATA_OWNER_MARK
+from mandates.core.stripe_events.projection import AMAZON_PAY, METADATA_MANDATE, METADATA_OWNER_MARK
 
 
 def facts_about(

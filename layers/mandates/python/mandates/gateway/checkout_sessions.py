@@ -1,9 +1,9 @@
 """Stripe's Checkout Sessions: https://docs.stripe.com/api/checkout/sessions"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import stripe
 
 from mandates.core.errors import StripeRefused
@@ -15,8 +15,7 @@ if TYPE_CHECKING:  # thousands of lines of types, which would slow down every fu
     from stripe.params.checkout import SessionCreateParams
 
 
-@dataclass(frozen=True, slots=True)
-class CheckoutSession:
+class CheckoutSession(msgspec.Struct, frozen=True):
     """An open session. `expires_at` in epoch seconds. Stripe need not name the SetupIntent yet."""
 
     checkout_session_id: str
@@ -29,14 +28,14 @@ class SessionNotOpen(Exception):
     """The session was completed or has expired; a webhook says which."""
 
 
-@dataclass(frozen=True, slots=True)
 class StripeCheckoutSessions:
-    sdk: stripe.StripeClient
+    def __init__(self, sdk: stripe.StripeClient) -> None:
+        self._sdk = sdk
 
     def create(self, params: Mapping[str, Any], *, idempotency_key: str) -> CheckoutSession:
         """Create a Checkout Session from parameters built by `setup_session_params`."""
         with errors_ours():
-            session = self.sdk.v1.checkout.sessions.create(
+            session = self._sdk.v1.checkout.sessions.create(
                 cast("SessionCreateParams", dict(params)), {"idempotency_key": idempotency_key}
             )
         if session.url is None:
@@ -56,7 +55,7 @@ class StripeCheckoutSessions:
         nothing about how the session ended: a key of another account does not know it either.
         """
         with errors_ours():
-            session = self.sdk.v1.checkout.sessions.retrieve(
+            session = self._sdk.v1.checkout.sessions.retrieve(
                 checkout_session_id, {"expand": ["setup_intent"]}
             )
         return session.to_dict()
@@ -67,7 +66,7 @@ class StripeCheckoutSessions:
         Raises SessionNotOpen if it has ended already. After RequestRejected it is still open. After
         ResourceMissing nobody knows.
         """
-        sessions = self.sdk.v1.checkout.sessions
+        sessions = self._sdk.v1.checkout.sessions
         try:
             with errors_ours():
                 sessions.expire(checkout_session_id)

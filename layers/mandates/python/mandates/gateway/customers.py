@@ -1,7 +1,6 @@
 """Stripe's customers: https://docs.stripe.com/api/customers"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import stripe
@@ -14,9 +13,9 @@ if TYPE_CHECKING:  # thousands of lines of types, which would slow down every fu
     from stripe.params import CustomerCreateParams, CustomerUpdateParams
 
 
-@dataclass(frozen=True, slots=True)
 class StripeCustomers:
-    sdk: stripe.StripeClient
+    def __init__(self, sdk: stripe.StripeClient) -> None:
+        self._sdk = sdk
 
     def create(self, customer_id: str, owner_mark: str, *, idempotency_key: str) -> str:
         """Create a Stripe customer and return its id.
@@ -27,7 +26,7 @@ class StripeCustomers:
             "metadata": {METADATA_CUSTOMER: customer_id, METADATA_OWNER_MARK: owner_mark}
         }
         with errors_ours():
-            return self.sdk.v1.customers.create(params, {"idempotency_key": idempotency_key}).id
+            return self._sdk.v1.customers.create(params, {"idempotency_key": idempotency_key}).id
 
     def find(self, customer_id: str, owner_mark: str) -> str | None:
         """The newest Stripe customer made for this customer id. Stripe's search lags by about a minute.
@@ -39,7 +38,7 @@ class StripeCustomers:
             f" AND metadata['{METADATA_OWNER_MARK}']:'{_quoted(owner_mark)}'"
         )
         with errors_ours():
-            found = self.sdk.v1.customers.search({"query": query, "limit": 100}).data
+            found = self._sdk.v1.customers.search({"query": query, "limit": 100}).data
         # The search ignores upper and lower case; our ids don't.
         wanted = {METADATA_CUSTOMER: customer_id, METADATA_OWNER_MARK: owner_mark}
         exact = [one for one in found if one.metadata and wanted.items() <= one.metadata.to_dict().items()]
@@ -57,7 +56,7 @@ class StripeCustomers:
     def is_deleted(self, stripe_customer_id: str) -> bool:
         """Whether Stripe says that this customer was deleted. Raises ResourceMissing if it has no such id."""
         with errors_ours():
-            customer = self.sdk.v1.customers.retrieve(stripe_customer_id)
+            customer = self._sdk.v1.customers.retrieve(stripe_customer_id)
         return bool(getattr(customer, "deleted", False))
 
     def update(self, stripe_customer_id: str, profile: Mapping[str, str]) -> None:
@@ -68,7 +67,7 @@ class StripeCustomers:
         params = cast("CustomerUpdateParams", dict(profile))
         try:
             with errors_ours():
-                self.sdk.v1.customers.update(stripe_customer_id, params)
+                self._sdk.v1.customers.update(stripe_customer_id, params)
         except RequestRejected as refused:
             if refused.param in profile:
                 raise InvalidRequest(f"Stripe does not accept this {refused.param}") from None

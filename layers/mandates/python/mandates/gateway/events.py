@@ -1,9 +1,9 @@
 """Stripe's events: https://docs.stripe.com/api/events"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import stripe
 
 from mandates.gateway.error_mapping import ResourceMissing, errors_ours
@@ -18,17 +18,16 @@ EVENTS_PER_PAGE = 100
 """Stripe's maximum: https://docs.stripe.com/api/pagination"""
 
 
-@dataclass(frozen=True, slots=True)
-class EventPage:
+class EventPage(msgspec.Struct, frozen=True):
     """Events as plain values, newest first. `has_more` if older ones follow."""
 
     events: Sequence[Mapping[str, Any]]
     has_more: bool
 
 
-@dataclass(frozen=True, slots=True)
 class StripeEvents:
-    sdk: stripe.StripeClient
+    def __init__(self, sdk: stripe.StripeClient) -> None:
+        self._sdk = sdk
 
     def list_page(
         self, types: Sequence[str], *, created_from: int, created_before: int, after: str | None = None
@@ -48,13 +47,13 @@ class StripeEvents:
         if after:
             params["starting_after"] = after
         with errors_ours():
-            page = self.sdk.v1.events.list(params)
+            page = self._sdk.v1.events.list(params)
         return EventPage([event.to_dict() for event in page.data], page.has_more)
 
     def retrieve(self, event_id: str) -> Mapping[str, Any] | None:
         """The event as a webhook would bring it; None if Stripe has no such event (it keeps 30 days)."""
         try:
             with errors_ours():
-                return self.sdk.v1.events.retrieve(event_id).to_dict()
+                return self._sdk.v1.events.retrieve(event_id).to_dict()
         except ResourceMissing:
             return None

@@ -5,7 +5,7 @@ makes at most one successful charge: https://docs.stripe.com/payments/paymentint
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import stripe
@@ -49,14 +49,14 @@ class IntentNotCancelable(Exception):
         self.intent = intent
 
 
-@dataclass(frozen=True, slots=True)
 class StripePaymentIntents:
-    sdk: stripe.StripeClient
+    def __init__(self, sdk: stripe.StripeClient) -> None:
+        self._sdk = sdk
 
     def create(self, params: Mapping[str, Any], *, idempotency_key: str) -> Intent:
         """Create an intent from the stored parameters of `create_params`. Raises PaymentRefused."""
         with _payment_errors_ours():
-            intent = self.sdk.v1.payment_intents.create(
+            intent = self._sdk.v1.payment_intents.create(
                 cast("PaymentIntentCreateParams", dict(params)), {"idempotency_key": idempotency_key}
             )
         return _intent(intent.to_dict())
@@ -67,7 +67,7 @@ class StripePaymentIntents:
         The intent that returns need not have succeeded: `status` may be `processing`.
         """
         with _payment_errors_ours():
-            intent = self.sdk.v1.payment_intents.confirm(
+            intent = self._sdk.v1.payment_intents.confirm(
                 payment_intent_id,
                 cast("PaymentIntentConfirmParams", dict(params)),
                 {"idempotency_key": idempotency_key},
@@ -79,7 +79,7 @@ class StripePaymentIntents:
         """The intent as Stripe has it now. Raises ResourceMissing, which says nothing about the money: a key
         of another account does not know the intent either."""
         with errors_ours():
-            known = self.sdk.v1.payment_intents.retrieve(payment_intent_id, {"expand": list(_EXPANDED)})
+            known = self._sdk.v1.payment_intents.retrieve(payment_intent_id, {"expand": list(_EXPANDED)})
             return _intent(known.to_dict())
 
     def cancel(self, payment_intent_id: str, *, reason: CancellationReason) -> Intent:
@@ -103,7 +103,7 @@ class StripePaymentIntents:
 
     def _canceled(self, payment_intent_id: str, reason: CancellationReason) -> Intent:
         with errors_ours():
-            canceled = self.sdk.v1.payment_intents.cancel(payment_intent_id, {"cancellation_reason": reason})
+            canceled = self._sdk.v1.payment_intents.cancel(payment_intent_id, {"cancellation_reason": reason})
             return _intent(canceled.to_dict())
 
 

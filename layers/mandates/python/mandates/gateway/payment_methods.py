@@ -1,27 +1,25 @@
 """Stripe's payment methods: https://docs.stripe.com/api/payment_methods"""
 
-from dataclasses import dataclass
-
+import msgspec
 import stripe
 
 from mandates.gateway.error_mapping import RequestRejected, ResourceMissing, errors_ours
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentMethodState:
+class PaymentMethodState(msgspec.Struct, frozen=True):
     """`customer` is the Stripe customer it is attached to; None if it is detached, which is for good."""
 
     customer: str | None
 
 
-@dataclass(frozen=True, slots=True)
 class StripePaymentMethods:
-    sdk: stripe.StripeClient
+    def __init__(self, sdk: stripe.StripeClient) -> None:
+        self._sdk = sdk
 
     def retrieve(self, payment_method_id: str) -> PaymentMethodState:
         """The payment method as Stripe has it now. Raises ResourceMissing."""
         with errors_ours():
-            found = self.sdk.v1.payment_methods.retrieve(payment_method_id)
+            found = self._sdk.v1.payment_methods.retrieve(payment_method_id)
         return PaymentMethodState(found.customer if isinstance(found.customer, str) else None)
 
     def detach(self, payment_method_id: str) -> None:
@@ -29,7 +27,7 @@ class StripePaymentMethods:
 
         After RequestRejected it is still attached. After ResourceMissing nobody knows.
         """
-        payment_methods = self.sdk.v1.payment_methods
+        payment_methods = self._sdk.v1.payment_methods
         try:
             with errors_ours():
                 payment_methods.detach(payment_method_id)

@@ -1,13 +1,12 @@
 """Stripe's webhook endpoints: https://docs.stripe.com/api/webhook_endpoints"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import stripe
 
-from mandates.core.endpoint_plan import WebhookEndpoint
 from mandates.core.errors import StripeRefused
+from mandates.core.webhook_endpoint import WebhookEndpoint
 from mandates.gateway.error_mapping import REFUSED, ResourceMissing, errors_ours
 
 if TYPE_CHECKING:  # thousands of lines of types, which would slow down every function's start
@@ -18,20 +17,20 @@ class EndpointGone(StripeRefused):
     """The webhook endpoint no longer exists."""
 
 
-@dataclass(frozen=True, slots=True)
 class StripeWebhookEndpoints:
-    sdk: stripe.StripeClient
+    def __init__(self, sdk: stripe.StripeClient) -> None:
+        self._sdk = sdk
 
     def list_all(self) -> list[WebhookEndpoint]:
         """All endpoints of the key's account and mode; Stripe allows 16."""
         with errors_ours():
-            listed = self.sdk.v1.webhook_endpoints.list({"limit": 100})
+            listed = self._sdk.v1.webhook_endpoints.list({"limit": 100})
             return [_endpoint(one) for one in listed.auto_paging_iter()]
 
     def create(self, params: Mapping[str, Any], *, idempotency_key: str) -> tuple[WebhookEndpoint, str]:
         """The endpoint with its signing secret, which Stripe shows this once."""
         with errors_ours():
-            created = self.sdk.v1.webhook_endpoints.create(
+            created = self._sdk.v1.webhook_endpoints.create(
                 cast("WebhookEndpointCreateParams", dict(params)), {"idempotency_key": idempotency_key}
             )
         if created.secret is None:
@@ -42,7 +41,7 @@ class StripeWebhookEndpoints:
         """Set the given parameters. Safe to repeat. Raises EndpointGone."""
         try:
             with errors_ours():
-                self.sdk.v1.webhook_endpoints.update(
+                self._sdk.v1.webhook_endpoints.update(
                     endpoint_id, cast("WebhookEndpointUpdateParams", dict(changes))
                 )
         except ResourceMissing:
@@ -52,7 +51,7 @@ class StripeWebhookEndpoints:
         """Nothing happens if somebody else deleted it first."""
         try:
             with errors_ours():
-                self.sdk.v1.webhook_endpoints.delete(endpoint_id)
+                self._sdk.v1.webhook_endpoints.delete(endpoint_id)
         except ResourceMissing:
             return
 

@@ -7,26 +7,25 @@ answer, the next request finds them and repeats the same call under the same key
 import base64
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from mandates.core.changes import Change, Contribution, Subject, change
 from mandates.core.checkout import (
     MOST_STARTS,
-    SESSION_LIFETIME_SECONDS,
     Abandon,
-    CheckoutRequest,
     CheckoutStep,
-    Refusal,
     Refuse,
     Replace,
     Resume,
     Reuse,
-    Slot,
     Start,
     checkout_step,
     recent_starts,
     wait_before_another,
 )
+from mandates.core.checkout_slot import CheckoutRequest, Refusal, Slot
+from mandates.core.checkout_times import SESSION_LIFETIME_SECONDS
 from mandates.core.clock import Clock, Instant, RandomBytes
 from mandates.core.errors import CustomerRequired, RedirectRefusedByStripe, TooManyCheckouts
 from mandates.core.facts import Fact, Kind, ids
@@ -49,8 +48,7 @@ from mandates.store.mandates import read_heads, read_subjects
 SOURCE = "api:create_checkout_session"
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(msgspec.Struct, frozen=True):
     """What the customer agreed to, and how we know. `personal` is kept beside the ledger."""
 
     customer_id: str
@@ -59,8 +57,7 @@ class Consent:
     personal: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """`expires_at` is in epoch seconds. `created` is false if the same open session is returned again."""
 
     mandate_id: str

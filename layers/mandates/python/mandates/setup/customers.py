@@ -7,9 +7,10 @@ renewed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from mandates.core.checkout import IDEMPOTENCY_WINDOW_SECONDS
+import msgspec
+
+from mandates.core.checkout_times import IDEMPOTENCY_WINDOW_SECONDS
 from mandates.core.clock import Clock, Instant, RandomBytes
 from mandates.core.errors import CustomerAlreadyLinked, StripeUnavailable
 from mandates.core.subjects import stripe_customer_subject
@@ -33,8 +34,7 @@ SEARCHABLE_AFTER_SECONDS = 300
 https://docs.stripe.com/search#data-freshness"""
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(msgspec.Struct, frozen=True):
     """`created` is true only for the call that made the link."""
 
     customer_id: str

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 from typing import Annotated
@@ -60,23 +59,20 @@ from mandates.store.mandates import add_checks
 from mandates.store.tables import EventRow, IntentRow
 
 
-@dataclass(frozen=True, slots=True)
-class ChargePosition:
+class ChargePosition(msgspec.Struct, frozen=True):
     """A place in a mandate's list of charges: after the one with this number in the register."""
 
     number: Annotated[int, msgspec.Meta(ge=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class DueCharge:
+class DueCharge(msgspec.Struct, frozen=True):
     """A charge that is due since `due_at` (epoch seconds), as the index has it."""
 
     charge_id: str
     due_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(msgspec.Struct, frozen=True):
     """What a decision was made from, and what an attempt is conditional on: a mandate that nobody changed
     since, and `subjects`, everything it stands on. `day` is the local day whose declines are counted.
 

@@ -1,9 +1,10 @@
 """Reads what a decision about a charge is made from, in two requests."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
+
+import msgspec
 
 from mandates.core.changes import Subject
 from mandates.core.charging.head import Charge
@@ -17,19 +18,17 @@ from mandates.store.mandates import mandate_of, subject_of
 from mandates.store.tables import HeadRow, SubjectRow
 
 
-@dataclass(frozen=True, slots=True)
-class Basics:
+class Basics(msgspec.Struct, frozen=True):
     """`charge` is the one asked for; `rivals` are the ids of the other charges that have the reference."""
 
     mandate: Mandate | None = None
     charge: Charge | None = None
-    register: Register = field(default_factory=Register)
+    register: Register = msgspec.field(default_factory=Register)
     rivals: tuple[str, ...] = ()
     pause: ChargingPause | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(msgspec.Struct, frozen=True):
     """What was asked for, by its key: minor units of a period, the windows that other charges have taken, the
     declined attempts of a day; the subjects, in the order asked; and the rivals, None for one without
     a head."""

@@ -1,9 +1,9 @@
 """The switch that stops all charging. Whatever begins an attempt is conditional on it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
+import msgspec
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -15,8 +15,7 @@ from mandates.store.dynamodb import Key, read_row, update
 SWITCH: Key = (SwitchRow.PARTITION, SwitchRow.RECORD)
 
 
-@dataclass(frozen=True, slots=True)
-class ChargingPause:
+class ChargingPause(msgspec.Struct, frozen=True):
     """`by` is whoever paused charging, `at` is RFC 3339."""
 
     by: str

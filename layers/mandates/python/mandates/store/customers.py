@@ -7,7 +7,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from mandates.core.changes import Change
-from mandates.core.checkout import CheckoutRequest, Refusal, Slot
+from mandates.core.checkout_slot import CheckoutRequest, Refusal, Slot
 from mandates.core.clock import Instant
 from mandates.core.subjects import stripe_customer_subject
 from mandates.store.dynamodb import Key, delete, put, read_row, transaction, update

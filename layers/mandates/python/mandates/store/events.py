@@ -9,10 +9,10 @@ stays listed, until the event is applied after all or an operator dismisses it.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import msgspec
 from pynamodb.expressions.condition import Condition
 
 from mandates.core.changes import WHOLE_EVENT, EventRecord
@@ -110,8 +110,7 @@ def _as_text(value: Any) -> str:
 # ------------------------------------------------------------------------------------------- for people
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """One record of an event. `created` is Stripe's time in epoch seconds, `recorded_at` ours.
 
     `scope` is `event`; or, for an event about a payment method or customer, a mandate whose ledger records

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from operator import index
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from mandates.core.changes import Change, Subject
-from mandates.core.checkout import SESSION_LIFETIME_SECONDS
+from mandates.core.checkout_times import SESSION_LIFETIME_SECONDS
 from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Facts, all_from_plain, merge, to_plain
 from mandates.core.funding import funding_from_plain
@@ -39,23 +38,20 @@ SWEPT_AFTER_SECONDS = 30 * 60
 """Stripe reports within seconds that a session has ended. If that has not come after this time, we ask."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True):
     """A place in a customer's list of mandates: after this one. DynamoDB keys can't be empty."""
 
     created_at: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     mandate_id: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerPosition:
+class LedgerPosition(msgspec.Struct, frozen=True):
     """A place in a mandate's ledger: after the entry with this number."""
 
     entry: Annotated[int, msgspec.Meta(ge=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(msgspec.Struct, frozen=True):
     """A mandate to be swept, since `sweep_at` (epoch seconds)."""
 
     mandate_id: str

@@ -1,7 +1,7 @@
 """Notices of charges: recorded in the mandate's register, and found by their local day."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any
 
@@ -17,8 +17,7 @@ from mandates.store.dynamodb import query, query_page, read_row, transaction
 from mandates.store.mandates import add_checks, whole
 
 
-@dataclass(frozen=True, slots=True)
-class NoticePosition:
+class NoticePosition(msgspec.Struct, frozen=True):
     """A place in a mandate's list of notices: after this one."""
 
     day: date

@@ -3,7 +3,7 @@
 Superseded and retired versions stay: they still govern the mandates that were given under them.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from mandates.core.clock import Instant
 from mandates.core.terms import Terms, terms_from_plain
@@ -14,8 +14,7 @@ _VERSIONS = "version"
 _POINTERS, _CURRENT = "pointer", "current"
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(msgspec.Struct, frozen=True):
     """A version with its history. Times are RFC 3339. `digest` was computed when it was published."""
 
     terms: Terms

@@ -8,24 +8,17 @@ from typing import Any
 
 from mandates.core import endpoint_plan as core
 from mandates.core.clock import Clock, Sleep
-from mandates.core.endpoint_plan import (
+from mandates.core.endpoint_plan import Create, Drop, Pause, Pauses, Remove, Retire, Subscribe, Wanted
+from mandates.core.errors import MandatesError, StripeUnavailable
+from mandates.core.signing_secrets import SigningSecrets
+from mandates.core.stripe_events.projection import METADATA_OWNER_MARK
+from mandates.core.webhook_endpoint import (
     METADATA_REGISTERED_AS,
     METADATA_REPLACES,
     METADATA_SUBSCRIBED_AT,
     QUIET_TYPE,
-    Create,
-    Drop,
-    Pause,
-    Pauses,
-    Remove,
-    Retire,
-    Subscribe,
-    Wanted,
     WebhookEndpoint,
 )
-from mandates.core.errors import MandatesError, StripeUnavailable
-from mandates.core.signing_secrets import SigningSecrets
-from mandates.core.stripe_events.projection import METADATA_OWNER_MARK
 from mandates.gateway.error_mapping import KeyLacksPermission, KeyRefused, RequestRejected
 from mandates.gateway.webhook_endpoints import EndpointGone, StripeWebhookEndpoints
 from mandates.runtime.secret_values import KEPT_SECONDS, SOONEST_REFETCH_SECONDS

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from mandates.core.facts import Kind
 from mandates.core.stripe_events.event import Event, Reader
 from mandates.core.stripe_events.meaning import AboutSubject, Meaning, NotOurs
-from mandates.core.stripe_events.payment_method import AMAZON_PAY
+from mandates.core.stripe_events.projection import AMAZON_PAY
 from mandates.core.subjects import payment_method_subject
 
 

@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 from mandates.core.charging.ids import CHARGE_ID
 from mandates.core.ids import is_mandate_id
 
+AMAZON_PAY = "amazon_pay"
+"""The type of an Amazon Pay payment method."""
+
 METADATA_MANDATE = "mandate_id"
 METADATA_OWNER_MARK = "managed_by"
 METADATA_CUSTOMER = "customer_id"
