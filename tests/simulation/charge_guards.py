@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mandates.charges import attempting, creating, ending, examining, permitting, reading, recording, standing
-from mandates.core.charging import decision, head, notice, steps
+from mandates.core.charging import cover, decision, head, steps
 from mandates.core.charging.reports import facts_of_intent
 from mandates.core.mandate import Status
 from mandates.gateway.mandates import StripeMandates
@@ -103,7 +103,7 @@ CHARGE_GUARDS: Mapping[str, Removal] = {
     "notice's condition": unconditional_record(NoticeRow, NoticeRow.PREFIX),
     "notice's own condition": unconditional(Transaction, "put", NoticeRow),
     "notice's condition on the mandate": unchecked(EntryRow),
-    "hours of a notice": lambda patch: patch.setattr(notice, "HOUR", 0),
+    "hours of a notice": lambda patch: patch.setattr(cover, "HOUR", 0),
     "day of a notice": _instead(permitting, "_request", _begun_already),
     "attempt's condition on the mandate": unchecked(EntryRow),
     "attempt's condition on the payment method": unchecked(SubjectRow, "payment_method#"),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from local.stripe_simulator import PaymentPlan
 from local.stripe_simulator.resources import payment_intents
 from mandates.core.charging.calendar import day_of
-from mandates.core.charging.notice import Cover, Notice, cover
+from mandates.core.charging.cover import Cover, cover
+from mandates.core.charging.notice import Notice
 from mandates.core.clock import Instant
 from mandates.core.terms import Frequency, FrequencyKind, Limits, Period, PeriodLimit, Terms
 from mandates.store import charging_switch

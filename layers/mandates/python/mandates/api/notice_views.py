@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from mandates.core.charging.notice import Notice, cover
+from mandates.core.charging.cover import cover
+from mandates.core.charging.notice import Notice
 from mandates.core.clock import rfc3339
 from mandates.core.terms import Terms
 

@@ -9,9 +9,10 @@ import msgspec
 from mandates.core.changes import Subject, stands_on
 from mandates.core.charging.calendar import Span, calendar_period, day_of, day_period, window
 from mandates.core.charging.charge import ChargeStatus, room
+from mandates.core.charging.cover import needs_notice
 from mandates.core.charging.decision import ChargeRequest, Decision, Standing, Usage, decide
 from mandates.core.charging.head import Charge
-from mandates.core.charging.notice import Notice, needs_notice
+from mandates.core.charging.notice import Notice
 from mandates.core.charging.reasons import Reason
 from mandates.core.charging.register import Register
 from mandates.core.errors import LedgerUnreadable, NotFound

@@ -20,6 +20,7 @@ from mandates.core.charging.calendar import (
     window,
 )
 from mandates.core.charging.charge import FINAL, charge_status
+from mandates.core.charging.cover import cover, cover_of_day, needs_notice
 from mandates.core.charging.facts import (
     ChargeFact,
     ChargeFacts,
@@ -29,7 +30,7 @@ from mandates.core.charging.facts import (
 )
 from mandates.core.charging.head import Charge, ChargeDetails
 from mandates.core.charging.ids import mandate_id_of_charge
-from mandates.core.charging.notice import Notice, cover, cover_of_day, needs_notice
+from mandates.core.charging.notice import Notice
 from mandates.core.charging.proof import ProvenCharge, StoredCharge, proven_charge
 from mandates.core.charging.register_slice import Registered, RegisterSlice, link_of, place_of
 from mandates.core.facts import Kind, merge

@@ -20,7 +20,8 @@ from mandates.core.charging.calendar import (
     start_of_day,
     window,
 )
-from mandates.core.charging.notice import Cover, Notice, cover, cover_of_day, needs_notice
+from mandates.core.charging.cover import Cover, cover, cover_of_day, needs_notice
+from mandates.core.charging.notice import Notice
 from mandates.core.charging.reasons import Reason
 from mandates.core.currencies import CURRENCIES, is_amount
 from mandates.core.mandate import Status

@@ -1,9 +1,4 @@
-"""Notices: what a business told its customer ahead of a charge, and when a charge is covered by it.
-
-Under terms that promise n hours' notice of a varying amount, a charge needs a notice of exactly its amount
-for exactly its local day. Our clock counts: the n hours begin when the notice is recorded here. One notice
-covers one charge, and all attempts at it once the first was begun on that day.
-"""
+"""Notices: what a business told its customer ahead of a charge. cover.py says when one covers a charge."""
 
 import base64
 import math
@@ -13,14 +8,10 @@ from datetime import date, datetime
 from typing import Any
 
 from mandates.core.canonical import digest
-from mandates.core.charging.calendar import end_of_day, start_of_day
 from mandates.core.ledger import PersonalValue
-from mandates.core.terms import Terms
 
 FORMAT = 1
 """The format of new notices. It is hashed with the rest of a notice (docs/versions.md)."""
-
-HOUR = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,38 +130,3 @@ def new_notice(
         personal=personal,
     )
     return replace(unhashed, hash=digest(unhashed.content()))
-
-
-def needs_notice(terms: Terms) -> bool:
-    """Whether each charge does. Terms promise notice of varying amounts only (docs/charging.md#notices)."""
-    return terms.notice_hours is not None and terms.amount is None
-
-
-@dataclass(frozen=True, slots=True)
-class Cover:
-    """The instants `start <= t < end` (epoch seconds) at which a charge's first attempt may begin. There are
-    none if `end` is not after `start`."""
-
-    start: int
-    end: int
-
-    def __contains__(self, instant: int) -> bool:
-        return self.start <= instant < self.end
-
-    @property
-    def is_empty(self) -> bool:
-        return self.end <= self.start
-
-
-def cover(day: date, known_from: int, terms: Terms) -> Cover:
-    """Of a notice for the local `day` that is recorded at `known_from` (epoch seconds): the instants of that
-    day from n hours later on."""
-    whole_day, hours = cover_of_day(day, terms), terms.notice_hours or 0
-    return Cover(max(whole_day.start, known_from + hours * HOUR), whole_day.end)
-
-
-def cover_of_day(day: date, terms: Terms) -> Cover:
-    """Of a charge that has its notice for the local `day`, until its first attempt is begun. Empty for the
-    last day of the year 9999, whose end no calendar has."""
-    start = start_of_day(day, terms.zone)
-    return Cover(start, end_of_day(day, terms.zone) or start)

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from mandates.core.charging.calendar import day_of, start_of_day
+from mandates.core.charging.cover import HOUR, cover
 from mandates.core.charging.decision import ChargeRequest, Standing, Usage, decide
-from mandates.core.charging.notice import HOUR, Notice, cover
+from mandates.core.charging.notice import Notice
 from mandates.core.errors import InvalidRequest, NoticeRefused, NoticeTooLate
 from mandates.core.mandate import Status
 from mandates.core.terms import Terms
