@@ -981,7 +981,7 @@ export interface components {
             amount: number;
             /**
              * Format: date
-             * @description The day of the charge in the consent's time zone, at most 366 days after the first one that is possible.
+             * @description The day of the charge in the consent's time zone, at most 366 days after the first possible day.
              */
             date: string;
             /** @description Your own name for the message that you sent, such as its id. Put no personal data here. */
@@ -1199,7 +1199,7 @@ export interface components {
             };
         };
         /**
-         * @description What follows from the charge's chain; null where that does not say. Amounts are in minor units, and never
+         * @description What follows from the charge's chain; null where the chain does not say. Amounts are in minor units, and never
          *     converted.
          */
         EvidenceCharge: {
@@ -1212,7 +1212,7 @@ export interface components {
             charge_by: components["schemas"]["TimeOrNone"];
             ended_at: components["schemas"]["TimeOrNone"];
             end_reason: string | null;
-            /** @description It took money after its room had been given up. It counts, even above a limit. */
+            /** @description The charge took money after its room had been given up. It counts, even above a limit. */
             after_room_was_given_up: boolean;
             stripe: {
                 payment_intent_id: components["schemas"]["IdOnceKnown"];
