@@ -211,14 +211,14 @@ def _line(message: Message) -> str:
 def _entries(about: OneEntry | PartOfStream | None, table: str) -> list[Added]:
     match about:
         case OneEntry():
-            return [_of_ledger(about, table)]
+            return [_from_table(about, table)]
         case PartOfStream():
             return added_entries(of_stream(about))
     raise NotThere("this is about no entry")
 
 
-def _of_ledger(about: OneEntry, table: str) -> Added:
-    """Read it from the ledger, which keeps every entry unchanged, so there is no hurry."""
+def _from_table(about: OneEntry, table: str) -> Added:
+    """Read it from its table, which keeps every entry unchanged, so there is no hurry."""
     key = {"mandate_id": {"S": about.mandate_id}, "record": {"S": about.record}}
     item = boto3.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
     if item is None:

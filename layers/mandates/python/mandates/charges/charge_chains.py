@@ -1,6 +1,6 @@
-"""Charges' chains, as the publisher wants them.
+"""Reads charges' chains for the publisher.
 
-Amount, currency and reference are not in every entry, so the heads of a batch's charges are read, all in one
+Amount, currency and reference are not in every entry. So the heads of a batch's charges are read, all in one
 request.
 """
 
@@ -13,7 +13,7 @@ from mandates.store.charge_stream import charge_entry_in, charge_id_in, charge_i
 
 
 class NoHead(Exception):
-    """An entry's charge is not in its partition: the table was restored or altered."""
+    """The charge of an entry is not in the table, which was restored or altered."""
 
 
 class ChargeChains:

@@ -1,4 +1,7 @@
-"""Keeps the card behind a saved account once Stripe has told it. It only decorates: no charge fails by it."""
+"""Keeps the card behind a saved account once Stripe has told it.
+
+The card is only for display: no charge fails because of it.
+"""
 
 from mandates.core.funding import Funding
 from mandates.core.mandate import Mandate, withdrawn

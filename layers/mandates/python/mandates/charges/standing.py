@@ -136,7 +136,7 @@ def _used(basics: Basics, mandate: Mandate, terms: Terms, anchor: date | None, n
 
 
 def _unused_notices(mandate_id: str, terms: Terms, now: int) -> tuple[Notice, ...]:
-    """A charge that was reserved has its own, so only a new one asks."""
+    """For a new charge. One that was reserved has a notice of its own."""
     if not needs_notice(terms):
         return ()
     noticed = notices_from(mandate_id, day_of(now, terms.zone))

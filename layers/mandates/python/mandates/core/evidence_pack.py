@@ -1,7 +1,8 @@
 """The evidence pack: all that is known about a mandate, as one document that can be checked without us.
 
-It holds only what follows from the ledger (record.py), and the faults found in everything else. The document
-is plain JSON without floats, so RFC 8785 gives it exactly one sequence of bytes. The signature is over those
+It holds what follows from the ledger (record.py) and from the charges' chains (evidence_charges.py), and the
+faults found in everything else. Only the counts of refusals follow from neither, and say so. The document is
+plain JSON without floats, so RFC 8785 gives it exactly one sequence of bytes. The signature is over those
 bytes. A long ledger and a long register of charges are split into pages: page n has the n-th part of each.
 Each page is a whole document with its own signature, and repeats everything except the entries, the charges
 and the notices. evidence_check.py checks packs.

@@ -1,6 +1,7 @@
 """The card behind a saved Amazon Pay account, as Stripe tells it with a payment that succeeded.
 
-It only decorates: no decision is made from it, no ledger has it and nothing signs it. It is personal data.
+It is only for display: no decision is made from it, no ledger has it and nothing signs it. It is personal
+data.
 """
 
 import re

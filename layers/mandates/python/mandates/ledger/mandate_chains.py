@@ -1,4 +1,4 @@
-"""Mandates' ledgers, as the publisher wants them."""
+"""Reads mandates' ledgers for the publisher."""
 
 from collections.abc import Sequence
 

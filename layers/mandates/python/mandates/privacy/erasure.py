@@ -115,8 +115,8 @@ def _depersonalise(mandate_id: str, customer_id: str, random_bytes: RandomBytes,
 
 
 def kept_until(entries: Sequence[Entry], charged: datetime | None = None) -> datetime | None:
-    """Until when this ledger's evidence is kept, if its last charge had its last news then; None if there is
-    none, or if its erasure has begun."""
+    """Until when this ledger's evidence is kept; None if there is none, or if its erasure has begun.
+    `charged` is when there was last news of any charge."""
     last = last_of_its_life(entries)
     return None if last is None or erasure_begun(entries) else evidence_ends(last, charged)
 

@@ -27,7 +27,8 @@ class ReadTogether:
 
 
 def charges_of_intents(payment_intent_ids: Iterable[str]) -> dict[str, str]:
-    """By PaymentIntent: the charge that has recorded it. One that none has is missing. Raises StoreError."""
+    """The charge that recorded each of these PaymentIntents. An intent that no charge recorded is missing.
+    Raises StoreError."""
     subjects = {payment_intent_subject(intent): intent for intent in payment_intent_ids}
     rows = read_rows(IntentRow, ((subject,) for subject in subjects))
     return {subjects[row.subject]: row.charge_id for row in rows}

@@ -10,7 +10,7 @@
 | `register` | `entries`, `head_hash`: of the register; `day`: the local day that windows count from |
 | `reference#<sha256>` | `charge_ids`: the one charge with that reference, unless it failed or was cancelled |
 | `notice#2026-11-28#ntc_…` | a notice of a charge on that day; `charge_ids`: the one charge that has it |
-| `refusal#too_frequent` | `first`, `last`, `count`: of the charges that were refused for that reason |
+| `refusal#too_frequent` | when charges were `first` and `last` refused for that reason; their `count` |
 | `declines#2026-11-27` | `declined`: the declined attempts of the local day |
 
 A charge that succeeds after it was given up is added to its window, its reference and its notice, whoever

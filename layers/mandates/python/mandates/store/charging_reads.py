@@ -29,9 +29,8 @@ class Basics(msgspec.Struct, frozen=True):
 
 
 class Used(msgspec.Struct, frozen=True):
-    """What was asked for, by its key: minor units of a period, the windows that other charges have taken, the
-    declined attempts of a day; the subjects, in the order asked; and the rivals, None for one without
-    a head."""
+    """What was asked for: `periods` in minor units and `declines` in attempts, by key; the `windows` that
+    other charges have taken; `subjects` in the order asked; `rivals` by id, None for one without a head."""
 
     periods: dict[str, int]
     windows: frozenset[str]

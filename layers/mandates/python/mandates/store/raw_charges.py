@@ -96,7 +96,7 @@ def _put_together(found: _Found) -> ChargesAsStored:
     for charge_id in sorted(found.entries.keys() - found.heads.keys()):
         found.odd.append(f"{charge_id}: it has entries and no head")
     count, highest = found.register.count, max(by_number, default=0)
-    # A count that was altered may be beyond all bounds. Its hash shows it.
+    # An altered count may be huge. The register's hash shows that it was altered.
     positions = [by_number.get(number) for number in range(1, max(min(count, highest + 1), highest) + 1)]
     register = RegisterSlice(found.register, 1, positions, link_of(by_number.get(count)), highest)
     usage = StoredUsage(
@@ -144,7 +144,7 @@ def _head(found: _Found, item: RawItem) -> None:
     if charge.mandate_id != row.mandate_id or row.due_shard not in {None, shard_of(charge.charge_id)}:
         raise ValueError("its key, or its shard, is another charge's")
     if facts_as_stored(charge.facts) != row.facts:
-        raise ValueError("its facts are spelt otherwise than we would")
+        raise ValueError("its facts are not spelt as we would spell them")
     if (row.due_shard is None) != (row.due_at is None):
         raise ValueError("it is due, and in no shard")
     found.heads[charge.charge_id] = charge

@@ -1,6 +1,6 @@
-"""A part of a mandate's register, with everything that belongs to it.
+"""Reads a part of a mandate's register, with its charges, their entries and its notices.
 
-It costs the same however long the register is.
+That costs the same however long the register is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -102,7 +102,7 @@ class Slice:
 
 
 class _TooMany(Exception):
-    """The slice has more events than it should have. One of `seconds` would have half of what it should."""
+    """The slice has more events than it may have. A slice of `seconds` would have half as many as it may."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__()
@@ -117,8 +117,8 @@ class WrongMode(Exception):
 class Found:
     """`foreign` counts those of `listed` that are about somebody else's payments, and `gap` those of
     `missing` that are older than ten minutes. `out_of_reach` counts the groups whose cursor was older than
-    Stripe's list. `lag_seconds` is how far the last cursor is behind now, or a second one behind the hour
-    that it waits; None if none could be read.
+    Stripe's list. `lag_seconds` is how far the oldest cursor is behind now, where the second look's cursors
+    count from an hour ago; None if no cursor could be read.
     `stopped` says why the list was not read to its end, with the error if there was one."""
 
     listed: int = 0

@@ -2,7 +2,7 @@
 
 Under terms that promise n hours' notice of a varying amount, a charge needs a notice of exactly its amount
 for exactly its local day. Our clock counts: the n hours begin when the notice is recorded here. One notice
-covers one charge, and all attempts at it once the first was begun on that day.
+covers one charge. If the first attempt is begun on that day, the notice covers all later attempts, too.
 """
 
 from dataclasses import dataclass
@@ -36,14 +36,14 @@ class Cover:
 
 
 def cover(day: date, known_from: int, terms: Terms) -> Cover:
-    """Of a notice for the local `day` that is recorded at `known_from` (epoch seconds): the instants of that
-    day from n hours later on."""
+    """The cover of a notice for the local `day` that is recorded at `known_from` (epoch seconds): what is
+    left of that day once the promised hours have passed."""
     whole_day, hours = cover_of_day(day, terms), terms.notice_hours or 0
     return Cover(max(whole_day.start, known_from + hours * HOUR), whole_day.end)
 
 
 def cover_of_day(day: date, terms: Terms) -> Cover:
-    """Of a charge that has its notice for the local `day`, until its first attempt is begun. Empty for the
-    last day of the year 9999, whose end no calendar has."""
+    """The cover of a charge that holds a notice for the local `day`, until its first attempt is begun: all of
+    that day. Empty for the last day of the year 9999, whose end no calendar has."""
     start = start_of_day(day, terms.zone)
     return Cover(start, end_of_day(day, terms.zone) or start)

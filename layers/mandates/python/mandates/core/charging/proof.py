@@ -1,7 +1,7 @@
 """What a charge's chain proves of the charge.
 
-Only the chain shows that it was altered. So everything else that is stored of a charge is believed only as
-far as its entries say the same. charge_faults.py names the places where they don't.
+Only the chain shows whether it was altered. So everything else that is stored of a charge is believed only
+as far as the chain's entries say the same. charge_faults.py names the places where they don't.
 """
 
 from collections.abc import Mapping, Sequence

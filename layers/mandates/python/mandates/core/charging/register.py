@@ -1,4 +1,4 @@
-"""A mandate's register: each of its charges and notices has a number in it, and the link before it.
+"""A mandate's register numbers its charges and notices. Each of them holds the link of the one before.
 
 A charge's link is the hash of its first entry, a notice's is its own hash. So the register gives them an
 order and a count, and shows if one was altered, removed or put in. Like a ledger, it can't show that its end

@@ -16,8 +16,8 @@ Registered = StoredCharge | Notice | None
 class RegisterSlice:
     """`positions` are those from number `first` on, without a gap.
 
-    `last_link` is the link of the register's last charge or notice; None if that does not hold. `highest` is
-    the highest number that any of them has.
+    `last_link` is the link of the register's last charge or notice; None if that one is missing or altered.
+    `highest` is the highest number that any charge or notice of the mandate has.
     """
 
     register: Register
@@ -39,7 +39,7 @@ NO_CHARGES = RegisterSlice(Register(), first=1, positions=(), last_link=None, hi
 
 
 def link_of(position: Registered) -> str | None:
-    """None if what it is the hash of was altered."""
+    """The link that its content gives; None if there is none, or if the content was altered."""
     match position:
         case Notice():
             return position.hash if digest(position.content()) == position.hash else None

@@ -16,9 +16,12 @@ from mandates.core.record import Proven
 
 @dataclass(frozen=True, slots=True)
 class StoredUsage:
-    """What the items say that the charges hold. `used` in minor units and `declined` in attempts, by the keys
-    of periods and days; the charges by window and by SHA-256 of the reference; the open charges. What is
-    empty or zero is left out. `anchor` is the local day (ISO) that windows count from."""
+    """What the charges hold, according to the items that hold it.
+
+    `used`: minor units by the key of a period. `declined`: attempts by the key of a day. `windows` and
+    `references`: ids of charges by the key of a window, and by SHA-256 of a reference. Empty and zero values
+    are left out. `anchor` is the local day (ISO) that windows count from.
+    """
 
     used: Mapping[str, int] = field(default_factory=dict)
     windows: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -102,7 +105,8 @@ def _grouped(pairs: Iterable[tuple[str | None, str]]) -> dict[str, frozenset[str
 def usage_faults(
     stored: StoredUsage, proofs: Proofs, notices: Sequence[Notice], key_of: Callable[[str], str]
 ) -> Iterator[str]:
-    """Where the items differ from what the chains give. `key_of` a reference is that in StoredUsage."""
+    """Where the items differ from what the chains give. `key_of` makes a reference its key in
+    StoredUsage."""
     references = {key_of(reference): ids for reference, ids in _by_reference(proofs).items()}
     yield from _different("period", stored.used, {key: n for key, n in _used(proofs).items() if n})
     yield from _different("window", stored.windows, _by_window(proofs))

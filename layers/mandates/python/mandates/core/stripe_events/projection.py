@@ -132,7 +132,7 @@ def is_foreign_payment(event: Mapping[str, Any], owner_mark: str) -> bool:
 
     Somebody may have removed the mark of an intent of ours. If its charge or mandate is still named, whoever
     applies the event looks at the intents that are ours (webhooks/strangers.py). If nothing is left, the
-    charge finds out by itself, when it is due. To look for each of thousands would cost more than it tells.
+    charge finds out by itself, when it is due. Looking up every stranger's payment would cost more than that.
     """
     if not (is_of_payments(str(event.get("type"))) or _is_paying_session(event)):
         return False
