@@ -624,7 +624,7 @@ def test_what_cant_be_cancelled_now_is_cancelled_before_the_payment_method_is_re
 def test_what_stripe_refuses_to_cancel_keeps_nothing_from_being_released(till: Till) -> None:
     charges = two_declined(till)
     withdraw(till)
-    till.world.faults({"effect": "rejected", "times": 1, **CANCEL})
+    till.world.faults({"effect": "rejected", "times": 2, **CANCEL})
     with pytest.raises(StripeRefused):
         release(till.mandate_id, till.gateway, stripes_clock)
     assert attached_to(till.world, till.payment_method) is None
