@@ -99,9 +99,9 @@ def _begin(charge: Charge, attempt: int, charging: Charging, new_intent: str | N
     decision = decided.decision
     if decided.charge.entries != charge.entries or not decision.permitted:
         return decided
-    if charging.time_left() < BEGIN_SECONDS:
-        return decided
     at = decided.now.seconds
+    if charging.time_left() < BEGIN_SECONDS or at >= decided.charge.charge_by:
+        return decided
     named = charge_fact(ChargeKind.INTENT_CREATED, at, SOURCE, payment_intent=new_intent)
     begun = charge_fact(
         ChargeKind.ATTEMPT_BEGUN,

@@ -17,6 +17,7 @@ from mandates.core.charging.facts import ChargeFact, ChargeKind, EndReason, char
 from mandates.core.charging.head import Charge
 from mandates.core.charging.ids import create_key
 from mandates.core.charging.reports import Intent
+from mandates.core.errors import LedgerUnreadable
 from mandates.gateway.error_mapping import AnswerReplayed
 from mandates.gateway.payment_intents import PaymentRefused, StripePaymentIntents
 
@@ -49,6 +50,9 @@ def create_intent(charge: Charge, charging: Charging) -> Taken:
 
 
 def _created(charge: Charge, intents: StripePaymentIntents) -> Intent:
+    sent = charge.create_params  # they lie beside the chain, where somebody may have altered them
+    if (sent.get("amount"), sent.get("currency")) != (charge.amount, charge.currency):
+        raise LedgerUnreadable(f"what Stripe is to be sent for {charge.charge_id} is not what was reserved")
     for number in range(1, MOST_KEYS):
         try:
             return intents.create(charge.create_params, idempotency_key=create_key(charge.charge_id, number))

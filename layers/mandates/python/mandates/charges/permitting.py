@@ -9,7 +9,7 @@ from mandates.charges.ending import end
 from mandates.charges.standing import Situation, situation_of
 from mandates.core.charging.charge import room
 from mandates.core.charging.decision import ChargeRequest, Decision, Own, put_off_until
-from mandates.core.charging.facts import EndReason, counted_attempts, newest_attempt
+from mandates.core.charging.facts import EndReason, counted_attempts, was_answered
 from mandates.core.charging.head import Charge
 from mandates.core.charging.reasons import Reason
 from mandates.core.charging.steps import not_before
@@ -67,7 +67,7 @@ def _request(charge: Charge, repeated: bool) -> ChargeRequest:
         period=held.period if held else None,
         window=held.window if held else None,
         attempts=counted - 1 if repeated else counted,
-        begun=newest_attempt(charge.facts) > 0,
+        begun=was_answered(charge.facts),
         noticed=held.notice.day if held and held.notice else None,
     )
     return ChargeRequest(charge.amount, charge.currency, own)

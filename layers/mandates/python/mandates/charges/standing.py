@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
+from mandates.core.canonical import digest
 from mandates.core.changes import Subject, stands_on
 from mandates.core.charging.calendar import Span, calendar_period, day_of, day_period, window
 from mandates.core.charging.charge import ChargeStatus, room
@@ -88,6 +89,7 @@ def situation_of(
         declines=used.declines,
         anchor=anchor,
         reference=_taken(used.rivals[rival]) if rival else None,
+        notice_shared=used.notice_shared,
         notices=_unused_notices(mandate_id, terms, now) if basics.charge is None else (),
     )
     return Situation(
@@ -132,6 +134,7 @@ def _used(basics: Basics, mandate: Mandate, terms: Terms, anchor: date | None, n
         windows=windows,
         days=_this_and_next(lambda at: day_period(at, zone), now),
         rivals=basics.rivals,
+        notice=held.notice if held else None,
     )
 
 
@@ -140,7 +143,11 @@ def _unused_notices(mandate_id: str, terms: Terms, now: int) -> tuple[Notice, ..
     if not needs_notice(terms):
         return ()
     noticed = notices_from(mandate_id, day_of(now, terms.zone))
-    return tuple(notice for notice in noticed if not notice.charge_ids)
+    return tuple(notice for notice in noticed if not notice.charge_ids and _is_unaltered(notice))
+
+
+def _is_unaltered(notice: Notice) -> bool:
+    return digest(notice.content()) == notice.hash
 
 
 def _this_and_next(span_at: Callable[[int], Span | None], now: int) -> list[str]:

@@ -6,6 +6,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mandates.core.canonical import digest
+from mandates.core.charging.charge import FINAL
 from mandates.core.charging.proof import StoredCharge
 from mandates.core.charging.register_slice import NO_CHARGES, link_of, place_of
 from mandates.core.charging.usage_faults import over_use, proofs_of
@@ -166,11 +167,16 @@ def _register_problems(pages: Sequence[Json]) -> Iterator[str]:
 
 
 def _over_use(newest: Json, pages: Sequence[Json], entries: Mapping[int, Json]) -> Iterator[str]:
-    """Whether all charges together kept to the limits. Of each charge, the longest chain counts."""
+    """Whether all charges together kept to the limits. Of each charge, the longest chain counts. A charge
+    that was still open on an earlier page may have given up its room before the newest one was made."""
     charges: dict[str, StoredCharge] = {}
+    latest = max(page["generated_at"] for page in pages)
     for page in pages:
         for charge in slice_of_page(page).charges if "register" in page else ():
             known = charges.get(charge.charge_id)
+            still_open = not charge.entries or charge.entries[-1].status not in FINAL
+            if still_open and page["generated_at"] < latest:
+                continue
             if known is None or len(known.entries) < len(charge.entries):
                 charges[charge.charge_id] = charge
     if charges and all(number in entries for number in range(1, newest["ledger"]["length"] + 1)):

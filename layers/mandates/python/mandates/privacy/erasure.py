@@ -201,6 +201,8 @@ def remains(held: Holdings, clock: Clock) -> list[str]:
         "The streams of the mandates' and the charges' tables hold it for 24 hours",
         "The ledgers and the chains of charges stay: facts, amounts, times, the wording, Stripe's ids, and"
         " salted hashes whose salts are gone",
+        "The ids of charges and notices stay. They are made from the Idempotency-Key and from what a notice"
+        " says, so whoever guesses those can confirm the guess",
         "Event records (40 days), queued messages (14 days at most), logs (LogRetentionDays) and published"
         " events name mandates and Stripe's ids, nobody's name, address or customer id",
         "The account at your identity provider is not part of this system",

@@ -221,6 +221,9 @@ def _add_head(writing: Transaction, change: ChargeChange) -> None:
         writing.put(ChargeRow, new_charge_values(charge), nobody_used_the_key)
         return
     nobody_wrote_since = ChargeRow.entries == change.before.entries
+    if change.room.taken and charge.digest:
+        # An erasure leaves the chain alone, and takes what the room of the reference is found by.
+        nobody_wrote_since &= ChargeRow.digest == charge.digest
     actions: list[Action] = [
         ChargeRow.facts.set(facts_as_stored(charge.facts)),
         ChargeRow.entries.set(charge.entries),

@@ -8,9 +8,10 @@ import msgspec
 
 from mandates.core.changes import Subject
 from mandates.core.charging.head import Charge
+from mandates.core.charging.notice import NoticeKey
 from mandates.core.charging.register import Register
 from mandates.core.mandate import Mandate
-from mandates.store.charge_items import ChargeRow, RegisterRow, SwitchRow, UsageRow
+from mandates.store.charge_items import ChargeRow, NoticeRow, RegisterRow, SwitchRow, UsageRow
 from mandates.store.charge_rows import charge_of, register_of
 from mandates.store.charging_switch import SWITCH, ChargingPause, pause_of
 from mandates.store.dynamodb import read_kinds
@@ -37,6 +38,7 @@ class Used(msgspec.Struct, frozen=True):
     declines: dict[str, int]
     subjects: tuple[Subject, ...]
     rivals: dict[str, Charge | None]
+    notice_shared: bool = False
 
 
 def read_basics(mandate_id: str, charge_id: str | None, reference: str | None) -> Basics:
@@ -79,6 +81,7 @@ def read_used(
     windows: Iterable[str],
     days: Iterable[str],
     rivals: Sequence[str],
+    notice: NoticeKey | None = None,
 ) -> Used:
     """Read as read_basics reads. A key without an item counts as unused."""
     known = {key: Subject(key) for key in subjects}
@@ -91,7 +94,9 @@ def read_used(
         ((SubjectRow, (key,)) for key in known),
         ((UsageRow, (mandate_id, record)) for record in records),
         ((ChargeRow, (mandate_id, ChargeRow.key(rival))) for rival in rivals),
+        [(NoticeRow, (mandate_id, NoticeRow.key(notice)))] if notice else (),
     )
+    notice_shared = False
     used: dict[str, int] = {}
     taken: set[str] = set()
     declines: dict[str, int] = {}
@@ -103,14 +108,16 @@ def read_used(
             case ChargeRow():
                 rival = charge_of(row)
                 others[rival.charge_id] = rival
+            case NoticeRow():
+                notice_shared = bool(_others(row, charge_id))
             case UsageRow(record=record) if record.startswith(UsageRow.PERIOD):
                 used[record.removeprefix(UsageRow.PERIOD)] = int(row.used or 0)
             case UsageRow(record=record) if record.startswith(UsageRow.DECLINES):
                 declines[record.removeprefix(UsageRow.DECLINES)] = int(row.declined or 0)
             case UsageRow(record=record) if _others(row, charge_id):
                 taken.add(record.removeprefix(UsageRow.WINDOW))
-    return Used(used, frozenset(taken), declines, tuple(known.values()), others)
+    return Used(used, frozenset(taken), declines, tuple(known.values()), others, notice_shared)
 
 
-def _others(row: UsageRow, charge_id: str | None) -> set[str]:
+def _others(row: UsageRow | NoticeRow, charge_id: str | None) -> set[str]:
     return set(row.charge_ids or ()) - {charge_id}

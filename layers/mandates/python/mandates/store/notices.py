@@ -16,6 +16,10 @@ from mandates.store.charges import move_register
 from mandates.store.dynamodb import query, query_page, read_row, transaction
 from mandates.store.mandates import add_checks, whole
 
+MOST_NOTICES = 200
+"""Of one mandate, from a day on. Whoever has more for one day is refused a charge, and none is made without
+a notice."""
+
 
 class NoticePosition(msgspec.Struct, frozen=True):
     """A place in a mandate's list of notices: after this one."""
@@ -33,9 +37,10 @@ def read_notice(mandate_id: str, key: NoticeKey) -> Notice | None:
 
 
 def notices_from(mandate_id: str, day: date) -> list[Notice]:
-    """Those for that local day and later ones, earliest day first; read strongly consistently. So a mandate
-    with thousands of past notices costs the same as one with ten."""
-    return [notice_of(row) for row in query(NoticeRow, NoticeRow.of_mandate(mandate_id, since=day))]
+    """Those for that local day and later ones, earliest day first, at most MOST_NOTICES; read strongly
+    consistently. So a mandate with thousands of notices costs the same as one with ten."""
+    since = NoticeRow.of_mandate(mandate_id, since=day)
+    return [notice_of(row) for row in query(NoticeRow, since, limit=MOST_NOTICES)]
 
 
 def page_of_notices(

@@ -30,6 +30,7 @@ from mandates.store.dynamodb import RawItem, query_raw
 from mandates.store.item_formats import Item
 from mandates.store.notices import notice_of
 from mandates.store.raw_items import ALTERED_ITEMS_RAISE
+from mandates.store.refusals import refusals_of
 
 
 @dataclass(slots=True)
@@ -71,7 +72,7 @@ def charges_as_stored(items: Iterable[RawItem]) -> ChargesAsStored:
     found = _Found()
     for item in items:
         record = item["record"]["S"]
-        read = next((read for prefix, read in _READERS.items() if record.startswith(prefix)), None)
+        read = next((read for key, read in _READERS.items() if _is_under(record, key)), None)
         if read is None:
             found.odd.append(f"{record}: no release writes such an item")
             continue
@@ -80,6 +81,11 @@ def charges_as_stored(items: Iterable[RawItem]) -> ChargesAsStored:
         except ALTERED_ITEMS_RAISE:
             found.odd.append(f"{record}: it was altered, and can't be read")
     return _put_together(found)
+
+
+def _is_under(record: str, key: str) -> bool:
+    """Only keys that end in # are beginnings: an item `registerx` is not the register."""
+    return record.startswith(key) if key.endswith("#") else record == key
 
 
 def _put_together(found: _Found) -> ChargesAsStored:
@@ -176,7 +182,8 @@ def _open(found: _Found, item: RawItem) -> None:
 
 
 def _refusal(_found: _Found, item: RawItem) -> None:
-    _as_written(RefusalRow, item)
+    if refusals_of(_as_written(RefusalRow, item)) is None:
+        raise ValueError("no release counts such refusals")
 
 
 def _usage(

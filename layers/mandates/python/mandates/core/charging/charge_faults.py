@@ -86,6 +86,7 @@ def charge_faults(stored: StoredCharge, mandate: Proven) -> list[str]:
         *_of_personal_values(known.personal, stored.personal, _commitments(known), erased=mandate.erased),
         *_of_the_permission(known, mandate),
         *_of_the_terms(known, mandate),
+        *_of_what_was_taken(known),
         *_of_the_notice(known, stored.notice, mandate),
         *(_of_the_head(stored.head, known, mandate) if stored.head and not stored.first_broken else ()),
     ]
@@ -211,6 +212,13 @@ def _of_the_time(fact: ChargeFact, terms: Terms) -> Iterator[str]:
     limit = limits.per_period
     if fact.detail.get("period") != (calendar_period(limit.period, fact.at, zone).key if limit else None):
         yield "its period is not the one of its time"
+
+
+def _of_what_was_taken(known: ProvenCharge) -> Iterator[str]:
+    """A success names an amount only if it is another one (reports.py)."""
+    for fact in _of_kind(known.facts, ChargeKind.ATTEMPT_SUCCEEDED):
+        if "amount" in fact.detail:
+            yield f"{_name(fact)}: it took another amount or currency than was reserved"
 
 
 def _window_key(terms: Terms, anchor: str | None, at: int) -> str | None:

@@ -90,7 +90,8 @@ class Usage:
     `declines`: declined attempts by local day. `anchor`: the local day that windows count from, once the
     first reservation has frozen it. `reference`: why the request's reference is taken (`in_progress` or
     `already_charged`); None if it is free, or if only the charge itself has it. `notices`: those that no
-    charge has, for the current local day and later ones.
+    charge has, for the current local day and later ones. `notice_shared`: another charge has the request's
+    own notice, too, because it succeeded after it was given up.
     """
 
     used: Mapping[str, int] = field(default_factory=dict)
@@ -99,6 +100,7 @@ class Usage:
     anchor: date | None = None
     reference: Reason | None = None
     notices: tuple[Notice, ...] = ()
+    notice_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +259,15 @@ class _Question:
                 yield Reason.AFTER_END, NEVER
 
     def _of_notice(self, instant: int) -> Iterator[tuple[Reason, int | None]]:
-        """A charge is covered for good once its first attempt was begun on the day of its notice."""
+        """A charge is covered for good once Stripe has answered an attempt that was begun on the day of its
+        notice. A charge that was given up may still succeed: then the one that has its notice is refused."""
         own = self.request.own
-        if not needs_notice(self.terms) or (own and own.begun):
+        if not needs_notice(self.terms):
+            return
+        if own and self.usage.notice_shared:
+            yield Reason.NOTICE_REQUIRED, NEVER
+            return
+        if own and own.begun:
             return
         covers = [of_notice for _, of_notice in self._notices()]
         if own and own.noticed:

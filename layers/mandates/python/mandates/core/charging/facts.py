@@ -133,6 +133,11 @@ def newest_attempt(facts: ChargeFacts) -> int:
     return max(attempts(facts), default=0)
 
 
+def was_answered(facts: ChargeFacts) -> bool:
+    """Whether Stripe has said anything of any attempt. One that nobody answered may never have reached it."""
+    return any(fact.kind in OF_ATTEMPTS and fact.kind != ChargeKind.ATTEMPT_BEGUN for fact in facts.values())
+
+
 def succeeded_attempt(facts: ChargeFacts) -> int | None:
     """The attempt that took the money. An intent succeeds once: two would be two reports of one success."""
     return min(_of_kind(facts, ChargeKind.ATTEMPT_SUCCEEDED), default=None)
