@@ -135,7 +135,7 @@ def test_confirmed_but_unanswered_and_unreadable_is_no_second_charge(world: Worl
         {"effect": "timeout_before_effect", "method": "GET", "path": "/v1/payment_intents"},
     )
     charge_id = shop.charged("once")
-    at.pass_seconds(90)
+    at.pass_seconds(121)
     shop.sweep()
     assert shop.status(charge_id) == "pending"
     again = shop.charge("once")
@@ -180,7 +180,7 @@ def test_killed_after_the_confirm_the_caller_finds_the_same_intent(
         shop.charge("once")
     again = shop.charge("once")
     assert again.status == 200
-    at.pass_seconds(90)
+    at.pass_seconds(121)
     shop.sweep()
     (intent,) = shop.intents()
     shown = shop.sees(again.body["charge_id"])
@@ -289,7 +289,7 @@ def test_a_reservation_lives_until_its_intent_cannot_take_money(world: World, at
         assert shop.status(slow) == "processing"  # it is ending, and Stripe does not cancel it
         assert shop.charge().body["reasons"] == ["above_period_limit"]
     shop.decide(slow, Fail())
-    at.pass_seconds(6 * HOUR)
+    at.pass_seconds(6 * HOUR + 60)
     shop.sweep()
     assert (shop.status(slow), shop.sees(slow)["end_reason"]) == ("failed", "overdue")
     assert [intent["status"] for intent in shop.intents()] == ["canceled"]
@@ -302,7 +302,7 @@ def test_a_failure_of_a_processing_payment_is_found(world: World, at: PassingTim
     shop.payments({"outcome": "processing", "then": "failed", "seconds": 30, "times": 1})
     charge_id = shop.charged()
     assert shop.status(charge_id) == "processing"
-    at.pass_seconds(90)  # and no webhook comes
+    at.pass_seconds(121)  # and no webhook comes
     shop.sweep()
     assert [intent["status"] for intent in shop.intents()] == ["requires_payment_method"]
     shown = shop.sees(charge_id)

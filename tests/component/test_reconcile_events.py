@@ -23,6 +23,7 @@ from mandates.store.tables import HeadRow
 from mandates.webhooks import reconciling
 from mandates.webhooks.receiving import message_of
 from mandates.webhooks.reconciling import groups_of
+from tests.component.passing_time import PassingTime
 from tests.component.world import CUSTOMER, World, service
 
 GROUP = groups_of(HANDLED_TYPES)[0].cursor
@@ -84,8 +85,12 @@ def test_nothing_secret_is_queued(world: World) -> None:
     assert all("client_secret" not in str(message) for message in world.queued())
 
 
-def test_a_run_without_news_asks_stripe_twice_for_each_group(world: World) -> None:
+def test_a_run_without_news_asks_stripe_twice_for_each_group(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = PassingTime(monkeypatch)
     world.reconcile()
+    at.pass_seconds(5)
     before = len(listings(world))
     world.calls.clear()
     world.reconcile()
