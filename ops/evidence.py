@@ -87,10 +87,16 @@ def run_verify(_stack: Stack, chosen: argparse.Namespace) -> int:
     if problems:
         complain("NOT VERIFIED")
         return 1
-    newest = max((pack_in(data)["evidence"] for data in files.values()), key=_length)
+    pages = [pack_in(data)["evidence"] for data in files.values()]
+    newest = max(pages, key=_length)
     ledger, mandate = newest["ledger"], newest["mandate"]
     say(f"verified: mandate {mandate['mandate_id']}, {mandate['status']} on {newest['generated_at']}")
     say(f"the ledger is complete: {ledger['length']} entries, last hash {ledger['head_hash']}")
+    registers = [page["register"] for page in pages if "register" in page]  # 0.1.0's packs have none
+    if any(register["count"] for register in registers):
+        register = max(registers, key=lambda one: int(one["count"]))
+        said = f"{register['count']} charges and notices, last link {register['head_hash']}"
+        say(f"the register is complete: {said}")
     erased = [value for value in newest["personal_values"] if value["erased"]]
     if erased:
         say(f"erased personal values: {', '.join(value['name'] for value in erased)}")

@@ -356,7 +356,8 @@ export interface paths {
          *     Send your message first, then record it. Under terms that promise notice of a varying amount, a charge needs a
          *     notice of exactly its amount, for exactly the local day on which its first attempt begins. The promised hours
          *     begin when this request arrives: the charge is permitted from `charge_from` to `charge_until`. One notice covers
-         *     one charge and all its retries. Under other terms a notice is recorded as evidence, and no charge needs it.
+         *     one charge, and its retries once Stripe has answered an attempt of that day. Under other terms a notice is
+         *     recorded as evidence, and no charge needs it.
          */
         post: operations["recordNotice"];
         delete?: never;

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,8 +31,9 @@ from mandates.store.refusals import read_refusals
 from ops.mandate import charging_faults
 from tests.component.advancing import DAY, HOUR, Crash, Till, till_of
 from tests.component.charging import CLIENT, active_mandate, begun, reserved
+from tests.component.operating import main
 from tests.component.test_charge_reservation import told
-from tests.component.test_evidence import kms_signs_digests, pack, problems
+from tests.component.test_evidence import kms_signs_digests, pack, problems, published_keys
 from tests.component.test_notices import PROMISED, THEN, sent, stored
 from tests.component.world import World, stripes_clock
 from tests.unit.charging import NOW, terms
@@ -195,7 +197,9 @@ def test_nobodys_own_words_are_signed_as_a_refusal(world: World) -> None:
 # ----------------------------------------------------------------------------------- at other times
 
 
-def test_pages_of_different_times_allege_nothing(till: Till, kms_signs_digests: None) -> None:
+def test_pages_of_different_times_allege_nothing(
+    till: Till, kms_signs_digests: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A charge was open on the first page. It ended, and another took its reference on the second."""
     world, mandate_id = till.world, till.mandate_id
     given_up = till.reserve(amount=100, reference="same")
@@ -204,7 +208,14 @@ def test_pages_of_different_times_allege_nothing(till: Till, kms_signs_digests: 
     first = pack(world, mandate_id)
     told(charge_of_id(given_up), ChargeKind.ENDING, reason="not_permitted")
     till.advance(till.reserve(amount=100, reference="same"))
-    assert problems(world, first, pack(world, mandate_id, "2")) == []
+    second = pack(world, mandate_id, "2")
+    assert problems(world, first, second) == []
+    files = [tmp_path / "1.json", tmp_path / "2.json"]
+    for file, page in zip(files, (first, second), strict=True):
+        file.write_bytes(page)
+    key = published_keys(world)[0]["fingerprint"]
+    assert main(["evidence", "verify", *map(str, files), "--key", key]) == 0
+    assert "the register is complete: 11 charges and notices" in capsys.readouterr().out
 
 
 def test_a_late_success_brings_nothing_back_that_was_erased(world: World) -> None:

@@ -63,7 +63,7 @@ def _new_attempts_are_permitted(real: Any) -> Any:
 def _begun_already(real: Any) -> Any:
     def request(*arguments: Any) -> Any:
         asked = real(*arguments)
-        return replace(asked, own=replace(asked.own, begun=True))
+        return replace(asked, own=replace(asked.own, answered=True))
 
     return request
 

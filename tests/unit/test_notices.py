@@ -92,8 +92,8 @@ def test_without_the_promise_no_notice_is_needed_or_used() -> None:
         assert decision.notice is None
 
 
-def test_until_its_first_attempt_a_charge_keeps_to_the_day_of_its_notice() -> None:
-    own = Own(None, None, 0, begun=False, noticed=date(2026, 11, 27))
+def test_until_an_attempt_is_answered_a_charge_keeps_to_the_day_of_its_notice() -> None:
+    own = Own(None, None, 0, answered=False, noticed=date(2026, 11, 27))
     midnight = utc("2026-11-28T05:00")
     assert not required(decided(own=own))
     assert not required(decided(own=own, now=midnight - 1))
@@ -103,7 +103,7 @@ def test_until_its_first_attempt_a_charge_keeps_to_the_day_of_its_notice() -> No
 
 
 def test_its_retries_are_covered_on_any_day() -> None:
-    own = Own(None, None, 1, begun=True, noticed=date(2026, 11, 20))
+    own = Own(None, None, 1, answered=True, noticed=date(2026, 11, 20))
     assert decided(own=own).permitted
 
 

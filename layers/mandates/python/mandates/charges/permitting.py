@@ -67,7 +67,7 @@ def _request(charge: Charge, repeated: bool) -> ChargeRequest:
         period=held.period if held else None,
         window=held.window if held else None,
         attempts=counted - 1 if repeated else counted,
-        begun=was_answered(charge.facts),
+        answered=was_answered(charge.facts),
         noticed=held.notice.day if held and held.notice else None,
     )
     return ChargeRequest(charge.amount, charge.currency, own)

@@ -17,8 +17,8 @@ from mandates.store.dynamodb import query, query_page, read_row, transaction
 from mandates.store.mandates import add_checks, whole
 
 MOST_NOTICES = 200
-"""Of one mandate, from a day on. Whoever has more for one day is refused a charge, and none is made without
-a notice."""
+"""How many are read for a decision: those of today and of the next days. A notice beyond them is not seen, so
+its charge is refused; no charge is ever made without one."""
 
 
 class NoticePosition(msgspec.Struct, frozen=True):

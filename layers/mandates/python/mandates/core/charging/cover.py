@@ -2,7 +2,7 @@
 
 Under terms that promise n hours' notice of a varying amount, a charge needs a notice of exactly its amount
 for exactly its local day. Our clock counts: the n hours begin when the notice is recorded here. One notice
-covers one charge. If the first attempt is begun on that day, the notice covers all later attempts, too.
+covers one charge. It covers retries on later days, too, once Stripe has answered an attempt of that day.
 """
 
 from dataclasses import dataclass

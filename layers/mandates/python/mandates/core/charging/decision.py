@@ -55,14 +55,14 @@ class Own:
     """What the charge itself holds when another of its attempts is decided on. It does not stand in its own
     way: its amount is taken out of `period`, and it stays in the window of its first attempt.
 
-    `attempts` is how many count so far, `begun` whether any was begun. `noticed` is the local day of the
-    notice that it has.
+    `attempts` is how many count so far, `answered` whether Stripe has said anything of any. `noticed` is the
+    local day of the notice that it has.
     """
 
     period: str | None
     window: str | None
     attempts: int
-    begun: bool = False
+    answered: bool = False
     noticed: date | None = None
 
 
@@ -267,7 +267,7 @@ class _Question:
         if own and self.usage.notice_shared:
             yield Reason.NOTICE_REQUIRED, NEVER
             return
-        if own and own.begun:
+        if own and own.answered:
             return
         covers = [of_notice for _, of_notice in self._notices()]
         if own and own.noticed:
