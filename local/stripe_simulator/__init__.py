@@ -1,5 +1,5 @@
 """Stripe, simulated: customers, Checkout in setup mode with Amazon Pay, mandates, payments while the customer
-is away, events and webhooks.
+is away, refunds, events and webhooks.
 
 The real SDK talks to it (``base_addresses={"api": url}``). It is faithful where code can go wrong: it refuses
 unknown parameters, honours idempotency keys, signs and retries webhooks, and delivers them in no order. It
@@ -16,13 +16,14 @@ The core (``simulator``) has no network, clock or randomness of its own. Around 
 - ``account``: the objects and events; ``lifecycle``: the one place that changes an object's state
 - ``api``: a request's way to its endpoint, through ``idempotency``, ``parameters`` and ``expansion``
 - ``outbox`` and ``dispatcher``: the webhooks to deliver, and their delivery over HTTP
-- ``hosted_page``: what a buyer sees; ``control``, ``faults`` and ``payments``: for tests
+- ``hosted_page``: what a buyer sees; ``control``, ``faults``, ``payments`` and ``refunding``: for tests
 - ``server``, ``running``, ``sdk``: the simulator over HTTP, in a thread, and under the SDK without a socket
 """
 
 from .errors import NotPossible
 from .faults import FaultPlan
 from .payments import PaymentPlan
+from .refunding import RefundPlan
 from .running import RunningSimulator, running_simulator
 from .sdk import DirectClient
 from .server import create_app
@@ -34,6 +35,7 @@ __all__ = [
     "FaultPlan",
     "NotPossible",
     "PaymentPlan",
+    "RefundPlan",
     "RunningSimulator",
     "Settings",
     "Simulator",

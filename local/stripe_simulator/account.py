@@ -11,6 +11,7 @@ from .ids import NewId
 from .objects import Json, previous_values
 from .outbox import Outbox
 from .payments import MAGIC_AMOUNTS, PaymentPlan, PaymentState
+from .refunding import RefundPlan, RefundState
 from .settings import Settings
 from .timers import Timers
 
@@ -43,6 +44,7 @@ class Account:
     def __post_init__(self) -> None:
         self.faults = FaultState(self.plan)
         self.payments = PaymentState(MAGIC_AMOUNTS if self.settings.magic_amounts else PaymentPlan())
+        self.refunds = RefundState(RefundPlan(), self.settings.refund_seconds)
         self.outbox = Outbox(self.settings.retry_delay, self.settings.delivery_attempts)
 
     def now(self) -> int:
@@ -55,6 +57,9 @@ class Account:
     def set_payments(self, plan: PaymentPlan) -> None:
         self.payments = PaymentState(plan)
 
+    def set_refunds(self, plan: RefundPlan) -> None:
+        self.refunds = RefundState(plan, self.settings.refund_seconds)
+
     def add(self, thing: Json) -> Json:
         """Keep a new object under its own ``object`` and ``id``."""
         self._objects[thing["object"]][thing["id"]] = thing
@@ -63,6 +68,11 @@ class Account:
     def all(self, kind: str) -> list[Json]:
         """Every object of a kind, oldest first."""
         return list(self._objects[kind].values())
+
+    def listed(self, kind: str) -> list[Json]:
+        """The objects of a kind that Stripe's lists show by now, oldest first."""
+        shown = self.clock() - self.plan.list_lag
+        return [thing for thing in self.all(kind) if thing["created"] <= shown]
 
     def get(self, kind: str, identifier: str) -> Json | None:
         return self._objects[kind].get(identifier)

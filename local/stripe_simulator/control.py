@@ -3,6 +3,7 @@
     POST /_control/api_keys/expire                  {"key": "sk_test_..."}
     POST /_control/faults                           a plan, see ``faults``; {} clears
     POST /_control/payments                         a plan, see ``payments``; {} clears
+    POST /_control/refunds                          a plan, see ``refunding``; {} clears
     POST /_control/webhooks/flush                   {"timeout": 10}
     POST /_control/clock/advance                    {"seconds": 3600}
     POST /_control/reset                            {"keep_webhook_endpoints": false}
@@ -10,6 +11,7 @@
     GET  /_control/requests                         every API request, without its key
     GET  /_control/faults                           the plan in force
     GET  /_control/payments                         the plan in force
+    GET  /_control/refunds                          the plan in force
 
 Anything that happens to one object, as in ``POST /_control/sessions/{id}/authorize``, is an ``Action`` of its
 resource. Each file in ``resources`` lists the paths of its actions at the end.
@@ -33,6 +35,7 @@ from .dispatcher import Dispatcher
 from .errors import StripeError
 from .faults import FaultPlan
 from .payments import PaymentPlan
+from .refunding import RefundPlan
 from .resource import Action
 from .resources import ACTIONS
 from .simulator import Simulator
@@ -67,6 +70,7 @@ class Control:
             _post("/api_keys/expire", ExpireApiKey, self.expire_api_key),
             _post("/faults", FaultPlan, self.set_faults),
             _post("/payments", PaymentPlan, self.set_payments),
+            _post("/refunds", RefundPlan, self.set_refunds),
             _post("/webhooks/flush", Flush, self.flush),
             _post("/clock/advance", Advance, self.advance),
             _post("/reset", Reset, self.reset),
@@ -74,6 +78,7 @@ class Control:
             Route("/requests", self.requests, methods=["GET"]),
             Route("/faults", self.faults, methods=["GET"]),
             Route("/payments", self.payments, methods=["GET"]),
+            Route("/refunds", self.refunds, methods=["GET"]),
         ]
 
     async def act(self, identifier: str, action: Action) -> Any:
@@ -89,6 +94,10 @@ class Control:
 
     async def set_payments(self, _: str, plan: PaymentPlan) -> Any:
         self._simulator.set_payments(plan)
+        return msgspec.to_builtins(plan)
+
+    async def set_refunds(self, _: str, plan: RefundPlan) -> Any:
+        self._simulator.set_refunds(plan)
         return msgspec.to_builtins(plan)
 
     async def flush(self, _: str, body: Flush) -> Any:
@@ -113,6 +122,9 @@ class Control:
 
     async def payments(self, _: Request) -> Response:
         return JSONResponse(msgspec.to_builtins(self._simulator.payment_plan))
+
+    async def refunds(self, _: Request) -> Response:
+        return JSONResponse(msgspec.to_builtins(self._simulator.refund_plan))
 
 
 async def refused(_: Request, error: Exception) -> Response:

@@ -20,7 +20,8 @@ Durations are seconds.
         {"effect": "rate_limit", "per_second": 25},
         {"effect": "timeout_after_effect", "method": "POST", "path": "/v1/checkout/sessions", "times": 1}
       ],
-      "search_lag": 60                         customers become searchable this long after creation
+      "search_lag": 60,                        customers become searchable this long after creation
+      "list_lag": 5                            new payment intents and refunds show up in lists this late
     }
 
 Each entry of ``api`` matches requests by ``method`` (without it, any), by the beginning of ``path``, and by
@@ -61,6 +62,7 @@ from .errors import StripeError, invalid
 
 type Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 type Count = Annotated[int, Meta(ge=1)]
+type Answer = Literal["given", "lost", "server_error"]
 
 
 class WebhookFaults(Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,6 +149,7 @@ class FaultPlan(Struct, frozen=True, forbid_unknown_fields=True):
     webhooks: WebhookFaults = field(default_factory=WebhookFaults)
     api: tuple[ApiFault, ...] = ()
     search_lag: Seconds = 0.0
+    list_lag: Seconds = 0.0
 
     @classmethod
     def parse(cls, plan: object) -> "FaultPlan":
@@ -181,6 +184,14 @@ class Verdict(Struct):
             case _:
                 self.refusal = _refusal(fault)
         return True
+
+    def replace_answer(self, answer: Answer) -> None:
+        """What the client is to get instead of the outcome, although that stands."""
+        match answer:
+            case "lost":
+                self.takes(TimeoutAfterEffect())
+            case "server_error":
+                self.takes(ServerError(status=500, applied=True))
 
 
 class FaultState:

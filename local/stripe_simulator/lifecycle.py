@@ -49,9 +49,11 @@ class Lifecycle:
     def allows(self, account: Account, thing: Json, state: str) -> bool:
         return state in self.table[self.state_of(account, thing)]
 
-    def start(self, account: Account, thing: Json) -> Json:
-        """Keep a new object in its first state, announce it, and return it."""
-        self._write(account, thing, self.first)
+    def start(self, account: Account, thing: Json, state: str | None = None) -> Json:
+        """Keep a new object in its first state, or in ``state``, announce it, and return it."""
+        if state is not None and state not in self.table:
+            raise ValueError(f"{state} is not in the states of {self.kind}")
+        self._write(account, thing, state or self.first)
         account.add(thing)
         if self.created is not None:
             account.emit(self.created, thing)

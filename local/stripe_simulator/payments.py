@@ -42,11 +42,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from .faults import Count, Seconds
+from .faults import Answer, Count, Seconds
 
 type Amount = Annotated[int, Meta(ge=1)]
 type Code = Annotated[str, Meta(pattern=r"^[a-z0-9_]+$")]
-type Answer = Literal["given", "lost", "server_error"]
 type Funding = Literal["card", "none", "unsaid"]
 
 DECLINED = "payment_method_provider_decline"

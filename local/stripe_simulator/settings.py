@@ -24,3 +24,8 @@ class Settings:
     waits up to 10 seconds (https://docs.stripe.com/checkout/fulfillment)."""
     magic_amounts: bool = False
     """Some amounts turn out in a way of their own (``payments.MAGIC_AMOUNTS``) until a plan is sent."""
+    refund_seconds: float = 60.0
+    """A refund is ``pending`` this long, unless a plan says otherwise."""
+    over_refund_code: str | None = "amount_too_large"
+    """The error's code if a refund is for more than is left. Stripe's page of codes does not say which it is,
+    and reports differ: some have no code, and only ``param`` says ``amount``."""

@@ -19,6 +19,7 @@ from .ids import NewId, random_ids
 from .objects import Json
 from .outbox import Delivery, DeliveryAttempt
 from .payments import PaymentPlan
+from .refunding import RefundPlan
 from .resource import Action
 from .resources import checkout_sessions, customers, payment_intents, payment_methods
 from .settings import Settings
@@ -126,6 +127,15 @@ class Simulator:
     @property
     def payment_plan(self) -> PaymentPlan:
         return self._account.payments.plan
+
+    def set_refunds(self, plan: RefundPlan) -> None:
+        """From now on refunds turn out as the plan says."""
+        with self._turn() as account:
+            account.set_refunds(plan)
+
+    @property
+    def refund_plan(self) -> RefundPlan:
+        return self._account.refunds.plan
 
     def advance(self, seconds: float) -> None:
         """Move the clock on: sessions expire, retries fall due, idempotency keys age."""

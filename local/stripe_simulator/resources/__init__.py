@@ -19,6 +19,7 @@ from . import (
     mandates,
     payment_intents,
     payment_methods,
+    refunds,
     setup_intents,
     webhook_endpoints,
 )
@@ -31,6 +32,7 @@ RESOURCES = (
     mandates.RESOURCE,
     payment_intents.RESOURCE,
     payment_methods.RESOURCE,
+    refunds.RESOURCE,
     setup_intents.RESOURCE,
     webhook_endpoints.RESOURCE,
 )

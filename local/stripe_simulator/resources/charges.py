@@ -111,6 +111,21 @@ def fail(account: Account, charge: Json, code: str, message: str) -> None:
     CHARGE.move(account, charge, "failed", changes)
 
 
+def succeeded_charge(account: Account, intent: Json) -> Json | None:
+    """The charge with which a PaymentIntent took its money, if it did: the latest, since none follows it."""
+    latest = intent["latest_charge"] and account.find("charge", intent["latest_charge"])
+    return latest if latest and latest["status"] == "succeeded" else None
+
+
+def count_refund(account: Account, charge: Json, amount: int) -> None:
+    """Count a new refund, or a failed one with a negative ``amount``. Stripe announces only the former."""
+    refunded = charge["amount_refunded"] + amount
+    changes = {"amount_refunded": refunded, "refunded": refunded >= charge["amount_captured"]}
+    account.change(charge, changes)
+    if amount > 0:
+        account.emit("charge.refunded", charge)
+
+
 def retrieve(account: Account, call: Call) -> Json:
     return account.find("charge", call.id)
 

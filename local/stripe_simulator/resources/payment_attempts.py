@@ -15,11 +15,10 @@ from local.stripe_simulator.errors import (
     resource_missing,
     unexpected_state,
 )
-from local.stripe_simulator.faults import ServerError, TimeoutAfterEffect, did_not_arrive
+from local.stripe_simulator.faults import did_not_arrive
 from local.stripe_simulator.lifecycle import Lifecycle
 from local.stripe_simulator.objects import Json
 from local.stripe_simulator.payments import (
-    Answer,
     Declined,
     Funding,
     Nothing,
@@ -128,7 +127,7 @@ def attempt(account: Account, intent: Json, params: Json) -> None:
     _check_mandate(account, intent, method, params.get("mandate"))
     begun = Attempt(account, intent, method)
     outcome = account.payments.next(method["id"], intent["amount"])
-    _replace_answer(account, outcome.answer)
+    account.verdict.replace_answer(outcome.answer)
     match outcome:
         case Nothing(answer="lost"):
             raise did_not_arrive()
@@ -233,15 +232,6 @@ def _check_mandate(account: Account, intent: Json, method: Json, identifier: str
             "payment_intent_mandate_invalid",
             {"payment_intent": deepcopy(intent)},
         )
-
-
-def _replace_answer(account: Account, answer: Answer) -> None:
-    """What the client is to get instead of the outcome."""
-    match answer:
-        case "lost":
-            account.verdict.takes(TimeoutAfterEffect())
-        case "server_error":
-            account.verdict.takes(ServerError(status=500, applied=True))
 
 
 def _declined(intent: Json, failed: Json) -> StripeError:

@@ -82,7 +82,9 @@ def retrieve(account: Account, call: Call) -> Json:
 
 
 def list_all(account: Account, call: Call) -> Json:
-    return paginated(matching(account.all("payment_intent"), call.params), call.params, "/v1/payment_intents")
+    return paginated(
+        matching(account.listed("payment_intent"), call.params), call.params, "/v1/payment_intents"
+    )
 
 
 def confirm(account: Account, call: Call) -> Json:

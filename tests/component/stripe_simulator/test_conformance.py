@@ -7,6 +7,7 @@ import pytest
 import stripe
 
 from local.stripe_simulator import DirectClient, PaymentPlan, Simulator
+from local.stripe_simulator.resources.refunds import Fail
 from tests.component.stripe_simulator.sdk_types import CLASSES, hints_of, parts_of
 
 
@@ -72,8 +73,19 @@ def payments(
         found[f"payment_intent, {status}"] = known
         if known["latest_charge"]:
             found[f"charge, {status}"] = known["latest_charge"]
+    found |= refunds(simulator, client, found["payment_intent, succeeded"]["id"])
     canceled = client.v1.payment_intents.cancel(found["payment_intent, failed"]["id"])
     return found | {"payment_intent, canceled": canceled.to_dict()}
+
+
+def refunds(simulator: Simulator, client: stripe.StripeClient, intent: str) -> dict[str, dict[str, Any]]:
+    pending = client.v1.refunds.create({"payment_intent": intent, "amount": 100})
+    before = pending.to_dict()
+    simulator.act(pending.id, Fail())
+    return {
+        "refund, pending": before,
+        "refund, failed": client.v1.refunds.retrieve(pending.id).to_dict(),
+    }
 
 
 @pytest.mark.parametrize("name", list(objects()))

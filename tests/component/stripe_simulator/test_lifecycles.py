@@ -10,12 +10,21 @@ from typing import Any, get_args
 import pytest
 import stripe
 
-from local.stripe_simulator import DirectClient, NotPossible, PaymentPlan, Settings, Simulator, resources
+from local.stripe_simulator import (
+    DirectClient,
+    NotPossible,
+    PaymentPlan,
+    RefundPlan,
+    Settings,
+    Simulator,
+    resources,
+)
 from local.stripe_simulator.account import Account
 from local.stripe_simulator.ids import random_ids
 from local.stripe_simulator.lifecycle import ImpossibleTransition, Lifecycle
 from local.stripe_simulator.resources import RESOURCES
 from local.stripe_simulator.resources.checkout_sessions import Choose
+from local.stripe_simulator.resources.refunds import Cancel, Fail, Succeed
 from tests.component.stripe_simulator.sdk_types import CLASSES, hints_of, parts_of
 
 LIFECYCLES = [one for resource in RESOURCES for one in resource.lifecycles]
@@ -185,7 +194,9 @@ def payments(simulator: Simulator, client: stripe.StripeClient, customer: str) -
             intents.confirm(payment_intent, {"payment_method": method, "off_session": True})
 
     intents.cancel(intent())
-    attempt(intent(), outcome="succeeded")
+    paid = intent()
+    attempt(paid, outcome="succeeded")
+    refunds(simulator, client, paid)
     for then in ("succeeded", "failed"):
         attempt(intent(), outcome="processing", then=then, seconds=60)
     simulator.advance(60)
@@ -200,9 +211,29 @@ def payments(simulator: Simulator, client: stripe.StripeClient, customer: str) -
     intents.cancel(waiting)
 
 
+def refunds(simulator: Simulator, client: stripe.StripeClient, paid: str) -> None:
+    """Every transition of a refund."""
+
+    def refund(**outcome: Any) -> str:
+        simulator.set_refunds(RefundPlan.parse({"refunds": [outcome]}))
+        return client.v1.refunds.create({"payment_intent": paid, "amount": 10}).id
+
+    refund(outcome="succeeded", seconds=60)
+    refund(outcome="failed", seconds=60, after_success=60)
+    simulator.advance(60)
+    for waits in (False, True):
+        for action in (Succeed(), Fail(), Cancel()):
+            simulator.act(refund(outcome="pending", requires_action=waits), action)
+
+
 def test_every_event_of_a_life_is_in_a_table() -> None:
     tables = {type_ for one in LIFECYCLES for row in one.table.values() for type_ in row.values()}
-    assert set(a_life_at_stripe()) <= tables | {one.created for one in LIFECYCLES}
+    created = {one.created for one in LIFECYCLES}
+    assert set(a_life_at_stripe()) <= tables | created | BESIDE_THE_TABLES
+
+
+BESIDE_THE_TABLES = {"charge.refunded", "refund.failed"}
+"""Further events about what a table or an amount announces."""
 
 
 def states_written(source: str) -> list[int]:

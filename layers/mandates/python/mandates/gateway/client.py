@@ -20,6 +20,7 @@ from mandates.gateway.mandates import StripeMandates
 from mandates.gateway.payment_intents import StripePaymentIntents
 from mandates.gateway.payment_methods import StripePaymentMethods
 from mandates.gateway.politeness import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, Chance, Pacer
+from mandates.gateway.refunds import StripeRefunds
 from mandates.gateway.transport import PoliteClient
 from mandates.gateway.webhook_endpoints import StripeWebhookEndpoints
 
@@ -67,6 +68,7 @@ class Gateway:
         self.mandates = StripeMandates(sdk)
         self.payment_intents = StripePaymentIntents(sdk)
         self.payment_methods = StripePaymentMethods(sdk)
+        self.refunds = StripeRefunds(sdk)
         self.webhook_endpoints = StripeWebhookEndpoints(sdk)
 
     @property

@@ -55,7 +55,7 @@ class StripePaymentIntents:
 
     def create(self, params: Mapping[str, Any], *, idempotency_key: str) -> Intent:
         """Create an intent from the stored parameters of `create_params`. Raises PaymentRefused."""
-        with _payment_errors_ours():
+        with payment_errors_ours():
             intent = self._sdk.v1.payment_intents.create(
                 cast("PaymentIntentCreateParams", dict(params)), {"idempotency_key": idempotency_key}
             )
@@ -66,7 +66,7 @@ class StripePaymentIntents:
 
         The intent that returns need not have succeeded: `status` may be `processing`.
         """
-        with _payment_errors_ours():
+        with payment_errors_ours():
             intent = self._sdk.v1.payment_intents.confirm(
                 payment_intent_id,
                 cast("PaymentIntentConfirmParams", dict(params)),
@@ -115,7 +115,7 @@ _NOT_CANCELABLE = frozenset({"processing", "succeeded"})
 """https://docs.stripe.com/api/payment_intents/cancel"""
 
 
-class _payment_errors_ours(errors_ours):  # noqa: N801 - reads as a word after `with`
+class payment_errors_ours(errors_ours):  # noqa: N801 - reads as a word after `with`
     """`errors_ours`, with PaymentRefused for every answer that is an outcome."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
