@@ -18,6 +18,7 @@ from ops import (
     explain,
     mandate,
     reconcile,
+    stripe_rehearsal,
     tables,
     terms,
     unpublished,
@@ -60,6 +61,7 @@ def command_line() -> CommandLine:
     evidence.add_commands(commands)
     webhook_secret.add_commands(commands)
     reconcile.add_commands(commands)
+    stripe_rehearsal.add_commands(commands)
     events.add_commands(commands)
     dlq.add_commands(commands)
     unpublished.add_commands(commands)

@@ -78,11 +78,11 @@ class Stack:
         tables.bind({store_name(table): self.output(table) for table in TABLES})
 
     @cached_property
-    def gateway(self) -> Gateway:
-        """Stripe with the stack's own key, called no faster than by a worker. Raises StackError."""
+    def stripe_key(self) -> str:
+        """The stack's own. Raises StackError."""
         arn = self.parameter("StripeApiKeySecretArn")
         try:
-            key = plain(boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+            return plain(boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
         except (BotoCoreError, ClientError) as error:
             raise StackError(
                 f"can't read the stack's Stripe key: {error}; use credentials that allow "
@@ -90,8 +90,12 @@ class Stack:
             ) from None
         except ValueError as error:
             raise StackError(f"the stack's Stripe key can't be used: {error} ({arn})") from None
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """Stripe with the stack's own key, called no faster than by a worker. Raises StackError."""
         pacer = Pacer(BACKGROUND_PER_SECOND, time.monotonic, time.sleep)
-        return Gateway(key, api_base=self.parameter("StripeApiBase"), pacer=pacer)
+        return Gateway(self.stripe_key, api_base=self.parameter("StripeApiBase"), pacer=pacer)
 
     @cached_property
     def _described(self) -> Any:
