@@ -207,6 +207,14 @@ FUNCTIONS: Mapping[str, Function] = {
         routes={"POST /mandates/{mandate_id}/charges": TOKEN},
         samples={"create": Sample(201, f'"charge_id": "chg_{"a" * 24}', active=True)},
     ),
+    "CancelCharge": Function(
+        clients=("secretsmanager", "dynamodb"),
+        must_not_load=JWT,
+        longest_start=2.3,
+        may={CHARGES: {READ, PUT, UPDATE, DELETE}, MANDATES: {READ}, API_KEY: {SECRET}},
+        routes={"POST /charges/{charge_id}/cancel": TOKEN},
+        samples={"cancel": Sample(200, '"status": "processing"')},
+    ),
     "RecordNotice": Function(
         clients=("dynamodb",),
         must_not_load=STRIPE | JWT,

@@ -394,6 +394,36 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/charges/{charge_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /mandates/{mandate_id}/charges` returned it. An id that no charge has gets 404.
+                 * @example chg_aaaaaaaaaaaaaaaaaaaaaaaa_bbbbbbbbbbbbbbbb
+                 */
+                charge_id: components["parameters"]["ChargeId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Call off a charge that is not final
+         * @description **Who:** a service with `charges:write`. A customer is refused, even for their own charge.
+         *
+         *     **Safe to repeat.** From the answer on no attempt begins, and the PaymentIntent is cancelled at Stripe. If an
+         *     attempt is under way, Stripe decides which came first: until then `status` is `processing`. If the money was
+         *     taken, the answer is 409 with `charge_status: succeeded`; refund the charge instead.
+         */
+        post: operations["cancelCharge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/mandates/{mandate_id}/evidence": {
         parameters: {
             query?: {
@@ -555,6 +585,11 @@ export interface components {
              * @description `charge_not_permitted`: the first instant at which the charge would be permitted if nothing else changes. Null if time alone does not help.
              */
             earliest?: string | null;
+            /**
+             * @description `charge_is_final`: how the charge ended.
+             * @enum {unknown}
+             */
+            charge_status?: "succeeded" | "failed";
             /** @description `charge_not_permitted`: the charge that has the same reference, if there is one. */
             charge_id?: string;
             /**
@@ -566,13 +601,14 @@ export interface components {
             stripe_code?: string | null;
             /** @description `stripe_refused`, `stripe_unavailable`, `unknown_at_stripe`: Stripe's id of the request, if it answered. */
             stripe_request_id?: string | null;
-        } & (unknown & unknown & unknown & unknown & unknown & unknown);
+        } & (unknown & unknown & unknown & unknown & unknown & unknown & unknown);
         /**
          * @description | code | what to do |
          *     |---|---|
          *     | `access_denied` | From the gateway: this token does not reach this API. Use another. |
          *     | `bad_request` | From the gateway: the request did not get through. Don't repeat it unchanged. |
          *     | `busy` | Send the same request again after `Retry-After`. |
+         *     | `charge_is_final` | If `charge_status` is `succeeded`, refund the charge; if it is `failed`, nothing is left to do. |
          *     | `charge_not_permitted` | Act on `reasons`; send the same request again at `earliest`, if there is one. |
          *     | `consent_required` | Ask the customer to opt in, then send `accepted: true`. |
          *     | `customer_already_linked` | A person decides which Stripe customer is the right one. |
@@ -606,7 +642,7 @@ export interface components {
          *     | `wrong_return_token` | Post the `return_token` of the exact address that Stripe sent the browser back to. |
          * @enum {unknown}
          */
-        ProblemCode: "access_denied" | "bad_request" | "busy" | "charge_not_permitted" | "consent_required" | "customer_already_linked" | "customer_required" | "idempotency_key_reused" | "insufficient_scope" | "internal_error" | "invalid_event" | "invalid_request" | "invalid_signature" | "ledger_unreadable" | "no_terms" | "not_acceptable" | "not_found" | "not_queued" | "notice_refused" | "notice_too_late" | "redirect_not_allowed" | "redirect_refused_by_stripe" | "request_blocked" | "request_too_large" | "stripe_customer_unknown" | "stripe_refused" | "stripe_unavailable" | "terms_changed" | "too_many_checkouts" | "too_many_requests" | "unauthenticated" | "unknown_at_stripe" | "unsupported_media_type" | "wrong_return_token";
+        ProblemCode: "access_denied" | "bad_request" | "busy" | "charge_is_final" | "charge_not_permitted" | "consent_required" | "customer_already_linked" | "customer_required" | "idempotency_key_reused" | "insufficient_scope" | "internal_error" | "invalid_event" | "invalid_request" | "invalid_signature" | "ledger_unreadable" | "no_terms" | "not_acceptable" | "not_found" | "not_queued" | "notice_refused" | "notice_too_late" | "redirect_not_allowed" | "redirect_refused_by_stripe" | "request_blocked" | "request_too_large" | "stripe_customer_unknown" | "stripe_refused" | "stripe_unavailable" | "terms_changed" | "too_many_checkouts" | "too_many_requests" | "unauthenticated" | "unknown_at_stripe" | "unsupported_media_type" | "wrong_return_token";
         Id: string;
         /** @description 1 to 255 printable characters. Not allowed: invisible characters, characters that set the direction of text, spaces other than U+0020. */
         PathId: string;
@@ -894,7 +930,7 @@ export interface components {
          *     |---|---|---|
          *     | `pending` | The charge is reserved. An attempt is about to begin, or its outcome is not known yet. | Read it again later. |
          *     | `processing` | Stripe has not decided, or the charge is being ended. This can take days. | Wait; don't deliver yet. |
-         *     | `retrying` | The newest attempt failed. The next one is at `next_attempt_at`. | Nothing. |
+         *     | `retrying` | The newest attempt failed. The next one is at `will_retry_at`. | Nothing. |
          *     | `needs_customer` | Only the customer can help, and no further attempt is made. The charge ends at `charge_by`. | Write to the customer. |
          *     | `succeeded` | The money was taken. Final. | Deliver. |
          *     | `failed` | No money was taken; `end_reason` says why. Final. | Get paid another way. |
@@ -926,8 +962,8 @@ export interface components {
         ChargeReason: "mandate_not_active" | "mandate_revoked" | "return_not_seen" | "currency_not_agreed" | "amount_not_agreed" | "above_charge_limit" | "above_period_limit" | "too_frequent" | "one_time_already_used" | "before_start" | "after_end" | "notice_required" | "in_progress" | "already_charged" | "too_many_attempts" | "charging_paused";
         /**
          * @description `declined`: Stripe says that the charge can't succeed. `not_permitted`: another attempt would not be permitted
-         *     before `charge_by`. `overdue`: `charge_by` has passed. `withdrawn`: the mandate was withdrawn. `canceled`:
-         *     somebody cancelled the PaymentIntent at Stripe.
+         *     before `charge_by`. `overdue`: `charge_by` has passed. `withdrawn`: the mandate was withdrawn. `canceled`: the
+         *     business cancelled it, here or at Stripe.
          * @enum {unknown}
          */
         ChargeEndReason: "declined" | "not_permitted" | "overdue" | "withdrawn" | "canceled";
@@ -962,7 +998,7 @@ export interface components {
              * Format: date-time
              * @description When the next attempt is due; null unless `status` is `retrying`.
              */
-            next_attempt_at: string | null;
+            will_retry_at: string | null;
             /** @description Why no money was taken; null unless `status` is `failed` or `canceled`. */
             end_reason: components["schemas"]["ChargeEndReason"] | null;
             payment_intent_id?: components["schemas"]["IdOnceKnown"];
@@ -2681,6 +2717,69 @@ export interface operations {
             404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
+            default: components["responses"]["Gateway"];
+        };
+    };
+    cancelCharge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /mandates/{mandate_id}/charges` returned it. An id that no charge has gets 404.
+                 * @example chg_aaaaaaaaaaaaaaaaaaaaaaaa_bbbbbbbbbbbbbbbb
+                 */
+                charge_id: components["parameters"]["ChargeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The charge: `canceled`, or `processing` while it is being ended. Read a `processing` one again later. */
+            200: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Charge"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description `charge_is_final`: the charge has succeeded or failed; `charge_status` says which. */
+            409: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "charge_is_final";
+                    };
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["StripeRefused"];
+            503: components["responses"]["Unavailable"];
             default: components["responses"]["Gateway"];
         };
     };

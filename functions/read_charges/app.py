@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from mandates.api.callers import NOT_YOURS, Caller, Scope, caller_of
+from mandates.api.charge_ownership import charge_for
 from mandates.api.charge_requests import ChargeBody, Time, checked_at
 from mandates.api.charge_views import charge_view, decision_view
 from mandates.api.cursors import from_cursor, page_size, to_cursor
@@ -20,14 +21,11 @@ from mandates.api.requests import Request, api
 from mandates.api.responses import Response
 from mandates.charges.reserving import check
 from mandates.charges.standing import agreed_terms
-from mandates.core.charging.head import Charge
-from mandates.core.charging.ids import CHARGE_ID
 from mandates.core.errors import NotFound
 from mandates.runtime import settings
 from mandates.runtime.addresses import normalised_origins
 from mandates.store import tables
-from mandates.store.charges import ChargePosition, page_of_charges, read_charge
-from mandates.store.mandates import read_heads
+from mandates.store.charges import ChargePosition, page_of_charges
 from mandates.store.notices import NoticePosition, page_of_notices
 
 
@@ -91,16 +89,6 @@ def notices_of_mandate(request: Request, caller: Caller) -> Response:
 def one_charge(request: Request, caller: Caller) -> Response:
     charge = charge_for(caller, request.path_id("charge_id"), Scope.MANDATES_READ)
     return Response(200, charge_view(charge, for_service=caller.is_service))
-
-
-def charge_for(caller: Caller, charge_id: str, scope: Scope) -> Charge:
-    """The charge, if the caller may reach its mandate. Raises what `mandate_for` raises."""
-    charge = read_charge(charge_id) if CHARGE_ID.fullmatch(charge_id) else None
-    mandate = read_heads([charge.mandate_id]).get(charge.mandate_id) if charge else None
-    caller.must_reach(mandate.customer_id if mandate else "", scope)
-    if charge is None or mandate is None:
-        raise NotFound(NOT_YOURS)
-    return charge
 
 
 def check_of_mandate(request: Request, caller: Caller) -> Response:

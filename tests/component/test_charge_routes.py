@@ -78,7 +78,7 @@ def test_a_charge_is_made_and_shown(world: World) -> None:
         "created_at": now,
         "charge_by": made.body["charge_by"],
         "attempts": 0,
-        "next_attempt_at": None,
+        "will_retry_at": None,
         "end_reason": None,
         "payment_intent_id": None,
         "failure": None,
@@ -551,7 +551,7 @@ def test_each_status_as_services_and_customers_see_it(world: World, name: str) -
     seen, own = world.get_charge(made).body, world.get_charge(made, customer()).body
     assert (seen["status"], own["status"]) == (status, status)
     assert {field: seen[field] for field in shown} == shown
-    assert (seen["next_attempt_at"] is not None) == (status is ChargeStatus.RETRYING)
+    assert (seen["will_retry_at"] is not None) == (status is ChargeStatus.RETRYING)
     assert own == {
         field: value for field, value in seen.items() if field not in {"payment_intent_id", "failure"}
     }
@@ -569,7 +569,7 @@ def test_the_next_attempt_is_none_where_the_charge_ends_first(world: World) -> N
     for kind, said in (BEGUN, (ChargeKind.ATTEMPT_FAILED, SOFT)):
         told(charge_of(made), kind, int(time.time()), **said)
     seen = world.get_charge(made).body
-    assert (seen["status"], seen["next_attempt_at"]) == ("retrying", None)
+    assert (seen["status"], seen["will_retry_at"]) == ("retrying", None)
 
 
 # --------------------------------------------------------------------------------------------- checking

@@ -22,7 +22,7 @@ from mandates.api.problems import STATUSES
 from mandates.core import errors
 from mandates.core.charging.charge import ChargeStatus
 from mandates.core.charging.error_classes import ErrorClass
-from mandates.core.charging.facts import EndReason
+from mandates.core.charging.facts import ChargeKind, EndReason
 from mandates.core.charging.reasons import Reason
 from mandates.core.clock import Instant
 from mandates.core.currencies import CURRENCIES
@@ -226,6 +226,7 @@ CHARGE = "POST /mandates/{mandate_id}/charges"
 CHECK = "POST /mandates/{mandate_id}/charges/check"
 LIST_CHARGES = "GET /mandates/{mandate_id}/charges"
 GET_CHARGE = "GET /charges/{charge_id}"
+CANCEL = "POST /charges/{charge_id}/cancel"
 NOTICE = "POST /mandates/{mandate_id}/notices"
 LIST_NOTICES = "GET /mandates/{mandate_id}/notices"
 EVIDENCE = "GET /mandates/{mandate_id}/evidence"
@@ -234,7 +235,8 @@ EVIDENCE_KEYS = "GET /evidence-keys"
 WEBHOOK = "POST /webhooks/stripe"
 
 ONLY_CUSTOMERS = {CHECKOUT, RETURN_PAGE, RETURN}
-OF_CHARGES = {CHARGE, CHECK, LIST_CHARGES, GET_CHARGE, NOTICE, LIST_NOTICES}
+OF_ONE_CHARGE = {GET_CHARGE, CANCEL}
+OF_CHARGES = {CHARGE, CHECK, LIST_CHARGES, NOTICE, LIST_NOTICES, *OF_ONE_CHARGE}
 OF_A_MANDATE = {GET_MANDATE, REVOKE, EVIDENCE, EVIDENCE_PDF, *OF_CHARGES}
 A_RETURN = {"return_token": "t" * 43}
 A_CHARGE = f"chg_{'a' * 24}_{'b' * 16}"
@@ -280,6 +282,9 @@ def send(
         headers={"Accept": "application/pdf"} if headers is None and operation == EVIDENCE_PDF else headers,
         query=query,
     )
+
+
+type Play = Callable[[World, str], Answer]
 
 
 @dataclass(frozen=True)
@@ -369,7 +374,7 @@ def without_tables(operation: str) -> Callable[[World, str], Answer]:
         for name in TABLES:
             boto3.client("dynamodb").delete_table(TableName=name)
         bodies = {CHECKOUT: a_checkout(world), RETURN: A_RETURN}
-        subject = A_CHARGE if operation == GET_CHARGE else me
+        subject = A_CHARGE if operation in OF_ONE_CHARGE else me
         return send(world, operation, subject, body=bodies.get(operation, {}))
 
     return played
@@ -620,7 +625,7 @@ def charged(
     def played(world: World, me: str) -> Answer:
         mandate_id = active_mandate(terms, customer_id=me)
         made = world.charge(mandate_id, "first", amount=300, reference="first").body["charge_id"]
-        subject = made if operation == GET_CHARGE else mandate_id
+        subject = made if operation in OF_ONE_CHARGE else mandate_id
         return send(world, operation, subject, **{"caller": BACK_END, **words})
 
     return played
@@ -640,6 +645,27 @@ def in_status(name: str) -> Case:
         return send(world, GET_CHARGE, made, caller=BACK_END)
 
     return Case(GET_CHARGE, 200, "", played)
+
+
+def cancelled(status: str | None = None, *, meanwhile: Callable[[World], object] = lambda _: None) -> Play:
+    """A cancellation of a charge in that status of STATUSES_OF_CHARGES, or whose intent is recorded and no
+    attempt has begun."""
+
+    def played(world: World, me: str) -> Answer:
+        made = world.charge(active_mandate(MONTHLY_LIMIT, customer_id=me)).body["charge_id"]
+        intent = (ChargeKind.INTENT_CREATED, {"payment_intent": f"pi_{made[4:28]}"})
+        for kind, said in STATUSES_OF_CHARGES[status][0] if status else [intent]:
+            told(charge_of(made), kind, int(time.time()), **said)
+        meanwhile(world)
+        return send(world, CANCEL, made, caller=BACK_END)
+
+    return played
+
+
+def cancelled_while_others_win(world: World, me: str) -> Answer:
+    made = world.charge(active_mandate(MONTHLY_LIMIT, customer_id=me)).body["charge_id"]
+    with others_win(world, "mandates.charges.recording.commit_charge"):
+        return send(world, CANCEL, made, caller=BACK_END)
 
 
 def without_its_terms(operation: str, body: Any = None) -> Callable[[World, str], Answer]:
@@ -958,6 +984,16 @@ CASES = [
     Case(GET_CHARGE, 404, "not_found", charged(GET_CHARGE, caller=BOB)),
     Case(GET_CHARGE, 200, "", of_its_customer(GET_CHARGE)),
     *map(in_status, STATUSES_OF_CHARGES),
+    *tokens(CANCEL),
+    *paths(CANCEL, "charges:write"),
+    Case(CANCEL, 403, "insufficient_scope", of_its_customer(CANCEL)),
+    Case(CANCEL, 200, "", charged(CANCEL)),
+    Case(CANCEL, 409, "charge_is_final", cancelled("succeeded")),
+    Case(CANCEL, 409, "charge_is_final", cancelled("failed")),
+    Case(CANCEL, 502, "unknown_at_stripe", cancelled()),
+    Case(CANCEL, 502, "stripe_refused", cancelled(meanwhile=lambda w: w.faults({"effect": "rejected"}))),
+    Case(CANCEL, 503, "stripe_unavailable", cancelled(meanwhile=lambda w: w.faults(STRIPE_DOWN))),
+    Case(CANCEL, 503, "busy", cancelled_while_others_win),
     Case(NOTICE, 500, "ledger_unreadable", without_its_terms(NOTICE, notice_body())),
     *tokens(NOTICE),
     *paths(NOTICE, "charges:write"),
@@ -1118,7 +1154,7 @@ def subject_of(world: World, operation: str) -> str:
     """What an operation's path names: of the customer who has a mandate and an open session."""
     if operation in OF_CHARGES:
         mandate_id = active_mandate(MONTHLY_LIMIT, customer_id=CUSTOMER)
-        return world.charge(mandate_id).body["charge_id"] if operation == GET_CHARGE else mandate_id
+        return world.charge(mandate_id).body["charge_id"] if operation in OF_ONE_CHARGE else mandate_id
     opened = world.begun()
     if operation in OF_A_MANDATE:
         return str(opened["mandate_id"])

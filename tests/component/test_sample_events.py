@@ -69,7 +69,7 @@ def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     )
     if expected.customer:
         a_customer_with_a_mandate(at_stripe, world.terms, active=expected.active)
-    if path.stem in {"charged", "one_charge"} or path.parent.name == "publish_charges":
+    if path.stem in {"charged", "one_charge", "cancel"} or path.parent.name == "publish_charges":
         a_charge_that_was_begun()
     function = world.function(path.parent.name)
     if path.parent.name == "receive_webhook":

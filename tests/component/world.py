@@ -327,6 +327,15 @@ class World:
             caller=caller or service("mandates:read"),
         )
 
+    def cancel_charge(self, charge_id: str, caller: Mapping[str, str] | None = None) -> Answer:
+        return self.call(
+            "cancel_charge",
+            "/charges/{charge_id}/cancel",
+            method="POST",
+            path={"charge_id": charge_id},
+            caller=caller or service("charges:write"),
+        )
+
     def list_charges(
         self,
         mandate_id: str,

@@ -51,6 +51,7 @@ export async function everyRoute(): Promise<string[]> {
   const notices = await ask<"/mandates/{mandate_id}/notices", "get">();
   const charges = await ask<"/mandates/{mandate_id}/charges", "get">();
   const charged = await ask<"/charges/{charge_id}", "get">();
+  const canceled = await ask<"/charges/{charge_id}/cancel", "post">();
   const decision = await ask<"/mandates/{mandate_id}/charges/check", "post">({
     amount: 1299,
     currency: "usd",
@@ -85,6 +86,7 @@ export async function everyRoute(): Promise<string[]> {
     notice.charge_from,
     notices.notices[0]?.charge_id ?? "",
     charged.status === "succeeded" ? "deliver" : "wait",
+    canceled.end_reason ?? canceled.status,
     decision.reasons.includes("too_frequent") ? (decision.earliest ?? "never") : "",
     pack.signature.value,
     keys.keys[0]?.fingerprint ?? "",
@@ -98,6 +100,8 @@ export function advice(problem: Problem): string {
       return `show ${problem.current_version}`;
     case "charge_not_permitted":
       return `at ${problem.earliest}, because ${problem.reasons?.join()}`;
+    case "charge_is_final":
+      return problem.charge_status === "succeeded" ? "refund" : "nothing to do";
     case "notice_too_late":
       return `for ${problem.earliest_date}`;
     case "busy":

@@ -34,7 +34,7 @@ def charge_view(charge: Charge, *, for_service: bool) -> dict[str, Any]:
         "created_at": charge.created_at,
         "charge_by": rfc3339(charge.charge_by),
         "attempts": len(attempts(charge.facts)),
-        "next_attempt_at": _next_attempt_at(charge),
+        "will_retry_at": _will_retry_at(charge),
         "end_reason": end_reason(charge.facts) if charge.status in _ENDED else None,
         **(
             {"payment_intent_id": charge.payment_intent_id, "failure": failure_view(charge)}
@@ -74,7 +74,7 @@ def _span_view(span: Span | None) -> dict[str, str | None] | None:
     return None if span is None else {"start": _time(span.start), "end": _time(span.end)}
 
 
-def _next_attempt_at(charge: Charge) -> str | None:
+def _will_retry_at(charge: Charge) -> str | None:
     """None also where the charge ends before another attempt would be due."""
     if (
         charge.status is not ChargeStatus.RETRYING

@@ -38,15 +38,27 @@ def end_open_charges(mandate_id: str, reason: EndReason, gateway: Gateway, clock
 
 def _end_now(charge_id: str, reason: EndReason, gateway: Gateway, clock: Clock) -> None:
     charge = read_charge(charge_id)
-    if charge is None or charge.is_final:
-        return
-    if ChargeKind.ENDING not in charge.facts:
-        charge = end(charge, reason, gateway, clock, source=RELEASE_SOURCE).charge
+    if charge is not None and not charge.is_final:
+        end_now(charge, reason, gateway, clock, source=RELEASE_SOURCE)
+
+
+def end_now(
+    charge: Charge, reason: EndReason, gateway: Gateway, clock: Clock, *, source: str, actor: str = ""
+) -> Charge:
+    """End the charge unless it is ending already, and cancel its intent unless nobody has to.
+
+    `actor` is who wants that, if it is somebody outside. Raises what `cancel` raises.
+    """
+    if not charge.is_final and ChargeKind.ENDING not in charge.facts:
+        charge = end(charge, reason, gateway, clock, source=source, actor=actor).charge
     if next_step(charge.facts, Instant(clock()).seconds) == CancelIntent():
-        cancel(charge, gateway, clock, source=RELEASE_SOURCE)
+        charge = cancel(charge, gateway, clock, source=source).charge
+    return charge
 
 
-def end(charge: Charge, reason: EndReason, gateway: Gateway, clock: Clock, *, source: str) -> Taken:
+def end(
+    charge: Charge, reason: EndReason, gateway: Gateway, clock: Clock, *, source: str, actor: str = ""
+) -> Taken:
     """Record that the charge ends. From then on nothing is begun for it. Raises what `cancel` raises.
 
     Before any attempt it is over with that, so its intent is cancelled first: a crash in between is repeated.
@@ -59,7 +71,7 @@ def end(charge: Charge, reason: EndReason, gateway: Gateway, clock: Clock, *, so
         if known.is_final:
             return ()
         told = _facts(known, intent, now, source) if intent else ()
-        return (*told, charge_fact(ChargeKind.ENDING, now, source, reason=reason))
+        return (*told, charge_fact(ChargeKind.ENDING, now, source, reason=reason, actor=actor))
 
     return Taken(record(charge.charge_id, ends, source=source, clock=clock).charge)
 

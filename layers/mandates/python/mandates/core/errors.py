@@ -121,6 +121,12 @@ class ChargeRefused(MandatesError):
     code = "charge_not_permitted"
 
 
+class ChargeIsFinal(MandatesError):
+    """The charge succeeded or failed, so it can't be cancelled any more. `extra`: `charge_status`."""
+
+    code = "charge_is_final"
+
+
 class KeyReused(MandatesError):
     """The Idempotency-Key is that of a charge which was requested with another body."""
 
