@@ -84,6 +84,16 @@ class Account:
             raise resource_missing(kind, identifier, param)
         return found
 
+    def get_any(self, identifier: str) -> Json | None:
+        """The object with this id, of whatever kind."""
+        return next((things[identifier] for things in self._objects.values() if identifier in things), None)
+
+    def find_any(self, identifier: str) -> Json:
+        found = self.get_any(identifier)
+        if found is None:
+            raise resource_missing("object", identifier)
+        return found
+
     def unshown(self, thing: Json) -> Json:
         """What Stripe remembers about an object but never shows on it. The caller may change it."""
         return self._unshown[thing["id"]]

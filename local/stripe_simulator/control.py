@@ -4,6 +4,7 @@
     POST /_control/faults                           a plan, see ``faults``; {} clears
     POST /_control/payments                         a plan, see ``payments``; {} clears
     POST /_control/refunds                          a plan, see ``refunding``; {} clears
+    POST /_control/payouts                          {"amount": 4200, "currency": "usd"}: a manual one
     POST /_control/webhooks/flush                   {"timeout": 10}
     POST /_control/clock/advance                    {"seconds": 3600}
     POST /_control/reset                            {"keep_webhook_endpoints": false}
@@ -38,6 +39,7 @@ from .payments import PaymentPlan
 from .refunding import RefundPlan
 from .resource import Action
 from .resources import ACTIONS
+from .resources.balance import ManualPayout
 from .simulator import Simulator
 
 MAX_ADVANCE = 366 * 24 * 60 * 60
@@ -71,6 +73,7 @@ class Control:
             _post("/faults", FaultPlan, self.set_faults),
             _post("/payments", PaymentPlan, self.set_payments),
             _post("/refunds", RefundPlan, self.set_refunds),
+            _post("/payouts", ManualPayout, self.pay_out),
             _post("/webhooks/flush", Flush, self.flush),
             _post("/clock/advance", Advance, self.advance),
             _post("/reset", Reset, self.reset),
@@ -99,6 +102,9 @@ class Control:
     async def set_refunds(self, _: str, plan: RefundPlan) -> Any:
         self._simulator.set_refunds(plan)
         return msgspec.to_builtins(plan)
+
+    async def pay_out(self, _: str, payout: ManualPayout) -> Any:
+        return {"payout": self._simulator.pay_out(payout.amount, payout.currency)}
 
     async def flush(self, _: str, body: Flush) -> Any:
         return await self._dispatcher.flush(body.timeout)

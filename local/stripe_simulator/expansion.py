@@ -5,6 +5,7 @@ from copy import deepcopy
 from .account import Account
 from .errors import StripeError, invalid
 from .objects import Json
+from .resource import ANY_KIND
 from .resources import CONTAINERS, REFERENCES
 
 MAX_DEPTH = 4
@@ -24,7 +25,10 @@ def check_expandable(paths: list[str]) -> None:
 
 
 def expanded(account: Account, thing: Json, paths: list[str]) -> Json:
-    """A copy of ``thing`` in which objects replace the references in ``paths``. Nulls stay null."""
+    """A copy of ``thing`` in which objects replace the references in ``paths``.
+
+    Nulls stay null. The id of an object that was erased stays, too.
+    """
     copy = deepcopy(thing)
     for path in paths:
         _expand(account, copy, path.split("."), path)
@@ -37,7 +41,10 @@ def _expand(account: Account, thing: Json, parts: list[str], path: str) -> None:
         raise _not_expandable(path)
     value = thing[name]
     if isinstance(value, str):
-        value = thing[name] = deepcopy(account.find(REFERENCES[name], value, even_deleted=True))
+        found = _referred(account, REFERENCES[name], value)
+        if found is None:
+            return
+        value = thing[name] = deepcopy(found)
         if value.get("deleted"):
             value = thing[name] = {key: value[key] for key in ("id", "object", "deleted")}
     if not rest:
@@ -45,6 +52,10 @@ def _expand(account: Account, thing: Json, parts: list[str], path: str) -> None:
     for inner in value if isinstance(value, list) else [value]:
         if inner is not None:
             _expand(account, inner, rest, path)
+
+
+def _referred(account: Account, kind: str, identifier: str) -> Json | None:
+    return account.get_any(identifier) if kind == ANY_KIND else account.get(kind, identifier)
 
 
 def _not_expandable(path: str) -> StripeError:

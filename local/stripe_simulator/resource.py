@@ -10,6 +10,9 @@ from .lifecycle import Lifecycle
 from .objects import Json
 from .routing import Operation
 
+ANY_KIND = "*"
+"""In ``Resource.references``: the attribute may refer to an object of any kind."""
+
 
 class Action(Struct, forbid_unknown_fields=True):
     """Something that the buyer, Amazon or the Dashboard does to an object, without an API request.
@@ -32,7 +35,7 @@ class Resource:
     - ``operations``: its endpoints in the API
     - ``lifecycles``: the states of its objects, one table for each kind that has states
     - ``references``: attributes of any object that refer to its objects, with the kind of object that
-      ``expand`` puts in their place
+      ``expand`` puts in their place, or ``ANY_KIND``
     - ``containers``: hashes in its objects that contain references
     - ``actions``: what can happen to its objects outside the API, by path under ``/_control``
     """

@@ -1,6 +1,8 @@
 """What differs between Stripe accounts, and the knobs of the simulation."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 import stripe
 
@@ -26,6 +28,21 @@ class Settings:
     """Some amounts turn out in a way of their own (``payments.MAGIC_AMOUNTS``) until a plan is sent."""
     refund_seconds: float = 60.0
     """A refund is ``pending`` this long, unless a plan says otherwise."""
+    amazon_pay_charges_are: Literal["charge", "payment"] = "payment"
+    """The type of the balance transaction of a payment with Amazon Pay. Those of its refunds, and the
+    beginning of its ids, follow from it. Stripe documents ``charge`` for cards and ``payment`` for other
+    payment methods, and does not say which one Amazon Pay is
+    (https://docs.stripe.com/reports/balance-transaction-types)."""
+    fee_seconds: float = 60.0
+    """A charge's ``balance_transaction``, and with it the fee, is null for so long after it succeeded."""
+    available_after: int = 2 * 24 * 60 * 60
+    """When the net of a balance transaction becomes available. The next midnight (UTC) pays it out."""
+    automatic_payouts: bool = True
+    dispute_fee: int = 1500
+    """Of a chargeback, in minor units. A claim has none."""
+    exchange_rates: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    """The currencies that the account does not settle, such as ``{"eur": ("usd", 1.1)}``: it books euros as
+    dollars, 1.1 minor units of these for one of those."""
     over_refund_code: str | None = "amount_too_large"
     """The error's code if a refund is for more than is left. Stripe's page of codes does not say which it is,
     and reports differ: some have no code, and only ``param`` says ``amount``."""

@@ -21,7 +21,16 @@ from .outbox import Delivery, DeliveryAttempt
 from .payments import PaymentPlan
 from .refunding import RefundPlan
 from .resource import Action
-from .resources import checkout_sessions, customers, payment_intents, payment_methods
+from .resources import (
+    balance,
+    checkout_sessions,
+    customers,
+    disputes,
+    payment_intents,
+    payment_methods,
+    refunds,
+    tampering,
+)
 from .settings import Settings
 
 type Clock = Callable[[], float]
@@ -101,6 +110,29 @@ class Simulator:
     def cancel_payment(self, payment_intent: str) -> None:
         self.act(payment_intent, payment_intents.Cancel())
 
+    def refund(self, payment_intent: str, amount: int | None = None) -> str:
+        """In the Dashboard, without metadata. Returns the refund's id."""
+        return str(self.act(payment_intent, refunds.Refund(amount))["refund"]["id"])
+
+    def dispute(self, payment_intent: str, opened: disputes.Open | None = None) -> str:
+        """Returns the dispute's id."""
+        return str(self.act(payment_intent, opened or disputes.Open())["dispute"]["id"])
+
+    def move_dispute(self, dispute: str, status: disputes.State) -> None:
+        self.act(dispute, disputes.Move(status))
+
+    def double(self, payment_intent: str, *, succeeded: bool = True) -> str:
+        """Returns the id of the second intent."""
+        doubled = self.act(payment_intent, payment_intents.Double(succeeded))
+        return str(doubled["payment_intent"]["id"])
+
+    def change(self, identifier: str, **changes: object) -> None:
+        """Of any object: what no API does."""
+        self.act(identifier, tampering.Change(changes))
+
+    def erase(self, identifier: str) -> None:
+        self.act(identifier, tampering.Erase())
+
     def delete_customer(self, customer: str) -> None:
         self.act(customer, customers.Delete())
 
@@ -137,10 +169,19 @@ class Simulator:
     def refund_plan(self) -> RefundPlan:
         return self._account.refunds.plan
 
+    def pay_out(self, amount: int, currency: str = "usd") -> str:
+        """A manual payout. Returns its id."""
+        with self._turn() as account:
+            return str(balance.pay_out(account, currency, amount)["id"])
+
     def advance(self, seconds: float) -> None:
-        """Move the clock on: sessions expire, retries fall due, idempotency keys age."""
+        """Move the clock on: sessions expire, retries fall due, idempotency keys age. Each at its time."""
         with self._lock:
-            self._advanced += seconds
+            end = self._advanced + seconds
+            while (due := self._account.timers.next_due()) is not None and due <= self._source() + end:
+                self._advanced = max(self._advanced, due - self._source())
+                self._account.timers.ring(self.clock())
+            self._advanced = end
             self.tick()
 
     def tick(self) -> None:

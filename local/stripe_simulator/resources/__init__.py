@@ -12,28 +12,34 @@ from local.stripe_simulator.resource import Action
 from local.stripe_simulator.routing import Router
 
 from . import (
+    balance,
     charges,
     checkout_sessions,
     customers,
+    disputes,
     events,
     mandates,
     payment_intents,
     payment_methods,
     refunds,
     setup_intents,
+    tampering,
     webhook_endpoints,
 )
 
 RESOURCES = (
+    balance.RESOURCE,
     charges.RESOURCE,
     checkout_sessions.RESOURCE,
     customers.RESOURCE,
+    disputes.RESOURCE,
     events.RESOURCE,
     mandates.RESOURCE,
     payment_intents.RESOURCE,
     payment_methods.RESOURCE,
     refunds.RESOURCE,
     setup_intents.RESOURCE,
+    tampering.RESOURCE,
     webhook_endpoints.RESOURCE,
 )
 

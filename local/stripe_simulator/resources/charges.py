@@ -10,6 +10,8 @@ from local.stripe_simulator.payments import Funding
 from local.stripe_simulator.resource import Resource
 from local.stripe_simulator.routing import Call, Operation
 
+from .balance import book
+
 # Stripe also announces a charge that stays pending, which nobody here listens to.
 CHARGE = Lifecycle(
     "charge",
@@ -20,6 +22,8 @@ CHARGE = Lifecycle(
     },
     created=SILENT,
 )
+
+_FEE_PER_MILLE, _FIXED_FEE = 29, 30
 
 # What Amazon Pay tells of the card behind it, once a payment has succeeded.
 _CARD: Json = {
@@ -37,13 +41,15 @@ _CARD: Json = {
 
 def add(account: Account, intent: Json, method: Json) -> Json:
     """The charge of a new attempt. Its fee is known later: ``balance_transaction`` is null."""
+    of_card = method["type"] == "card" or account.settings.amazon_pay_charges_are == "charge"
+    prefix = "ch" if of_card else "py"
     details: Json = {}
     if method["type"] == "amazon_pay":
         details = {"funding": None, "transaction_id": account.new_id("amzn")}
     return CHARGE.start(
         account,
         {
-            "id": account.new_id("py"),
+            "id": account.new_id(prefix),
             "object": "charge",
             "amount": intent["amount"],
             "amount_captured": 0,
@@ -100,6 +106,27 @@ def succeed(account: Account, charge: Json, funding: Funding) -> None:
         "payment_method_details": None if funding == "unsaid" else details,
     }
     CHARGE.move(account, charge, "succeeded", changes)
+    if account.settings.fee_seconds:
+        at = account.clock() + account.settings.fee_seconds
+        account.timers.set(f"fee of {charge['id']}", at, lambda: _book(account, charge))
+    else:
+        _book(account, charge)
+
+
+def _book(account: Account, charge: Json) -> None:
+    """The charge is captured asynchronously, so its fee comes with a later event
+    (https://docs.stripe.com/payments/payment-intents/asynchronous-capture)."""
+    if account.get("charge", charge["id"]) is None:
+        return  # erased
+    kind = "payment" if is_payment(charge) else "charge"
+    fee = charge["amount"] * _FEE_PER_MILLE // 1000 + _FIXED_FEE
+    booked = book(account, charge, kind=kind, category="charge", amount=charge["amount"], fee=fee)
+    account.update(charge, {"balance_transaction": booked}, "charge.updated")
+
+
+def is_payment(charge: Json) -> bool:
+    """Whether Stripe books it as a payment with something else than a card."""
+    return str(charge["id"]).startswith("py_")
 
 
 def fail(account: Account, charge: Json, code: str, message: str) -> None:
@@ -153,5 +180,5 @@ RESOURCE = Resource(
         Operation("GET", "/v1/charges/:id", "ChargeRetrieveParams", retrieve),
     ),
     lifecycles=(CHARGE,),
-    references={"latest_charge": "charge"},
+    references={"charge": "charge", "latest_charge": "charge"},
 )

@@ -6,14 +6,14 @@ An intent is created with or without its first attempt (``payment_attempts``). A
 from typing import Literal
 
 from local.stripe_simulator.account import Account
-from local.stripe_simulator.errors import not_simulated
+from local.stripe_simulator.errors import NotPossible, not_simulated
 from local.stripe_simulator.objects import Json, merged_metadata
 from local.stripe_simulator.paging import matching, paginated
 from local.stripe_simulator.payments import DECLINED, Code, Declined
 from local.stripe_simulator.resource import Action, Resource
 from local.stripe_simulator.routing import Call, Operation
 
-from .payment_attempts import PAYMENT_INTENT, attempt, open_attempt, unexpected
+from .payment_attempts import PAYMENT_INTENT, Attempt, attempt, open_attempt, unexpected
 from .payment_parameters import ECHOED, check_confirm, check_create, offered_types
 
 _CANCELABLE = "requires_payment_method, requires_capture, requires_confirmation, requires_action, processing"
@@ -141,6 +141,26 @@ class Fail(Action):
         return {"payment_intent": dict(under_way.intent)}
 
 
+class Double(Action):
+    """Another intent with the same parameters and metadata, as somebody makes it who has lost the first.
+
+    It takes the money again, unless ``succeeded`` is false.
+    """
+
+    succeeded: bool = True
+
+    def perform(self, account: Account, identifier: str) -> Json:
+        first = account.find("payment_intent", identifier)
+        method = first["payment_method"]
+        if self.succeeded and method is None:
+            raise NotPossible("This PaymentIntent has no payment method to charge again.")
+        given = {key: first[key] for key in ECHOED if first[key] is not None}
+        second = create(account, Call(given | {"metadata": first["metadata"]}))
+        if self.succeeded:
+            Attempt(account, second, account.find("payment_method", method)).succeed()
+        return {"payment_intent": dict(second)}
+
+
 RESOURCE = Resource(
     operations=(
         Operation(
@@ -168,5 +188,6 @@ RESOURCE = Resource(
         "/payment_intents/{id}/cancel": Cancel,
         "/payment_intents/{id}/succeed": Succeed,
         "/payment_intents/{id}/fail": Fail,
+        "/payment_intents/{id}/double": Double,
     },
 )

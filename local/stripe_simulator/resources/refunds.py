@@ -35,6 +35,7 @@ from local.stripe_simulator.resource import Action, Resource
 from local.stripe_simulator.routing import Call, Operation
 
 from . import charges
+from .balance import book
 
 DAY = 24 * 60 * 60
 REFUNDABLE_FOR = 90 * DAY
@@ -115,7 +116,13 @@ def _amount(account: Account, charge: Json, wanted: int | None) -> int:
     if wanted is not None and wanted < 1:
         message = "This value must be greater than or equal to 1."
         raise invalid(message, "amount", "parameter_invalid_integer")
-    left = charge["amount_captured"] - charge["amount_refunded"]
+    disputes = [one for one in account.all("dispute") if one["charge"] == charge["id"]]
+    undecided = any(not one["is_charge_refundable"] and one["status"] != "lost" for one in disputes)
+    lost = sum(one["amount"] for one in disputes if one["status"] == "lost")
+    left = charge["amount_captured"] - charge["amount_refunded"] - lost
+    if undecided or (lost and left <= 0):
+        message = f"Charge {charge['id']} has been charged back; cannot issue a refund."
+        raise unexpected_state(message, code="charge_disputed")
     if left <= 0:
         message = f"Charge {charge['id']} has already been refunded."
         raise unexpected_state(message, code="charge_already_refunded")
@@ -134,7 +141,7 @@ def _add(account: Account, charge: Json, amount: int, reason: str | None, metada
     method = charge["payment_method_details"]
     kind = method["type"] if method else "amazon_pay"
     refund = {
-        "id": account.new_id("pyr" if charge["id"].startswith("py_") else "re"),
+        "id": account.new_id("pyr" if charges.is_payment(charge) else "re"),
         "object": "refund",
         "amount": amount,
         "balance_transaction": None,
@@ -153,6 +160,8 @@ def _add(account: Account, charge: Json, amount: int, reason: str | None, metada
         "source_transfer_reversal": None,
         "transfer_reversal": None,
     }
+    booked = "payment_refund" if charges.is_payment(charge) else "refund"
+    refund["balance_transaction"] = book(account, refund, kind=booked, category="refund", amount=-amount)
     REFUND.start(account, refund)
     charges.count_refund(account, charge, amount)
     return refund
@@ -187,13 +196,26 @@ def succeed(account: Account, refund: Json) -> None:
 
 def fail(account: Account, refund: Json, reason: str) -> None:
     """A failed refund has been updated, so Stripe announces it twice."""
-    REFUND.move(account, refund, "failed", {"failure_reason": reason, "pending_reason": None})
+    _end_in_vain(account, refund, "failed", {"failure_reason": reason})
     account.emit("refund.failed", refund)
-    _give_back(account, refund)
 
 
-def _give_back(account: Account, refund: Json) -> None:
-    charges.count_refund(account, account.find("charge", refund["charge"]), -refund["amount"])
+def fail_pending(account: Account, charge: Json, reason: str) -> None:
+    for refund in account.all("refund"):
+        if refund["charge"] == charge["id"] and refund["status"] in {"pending", "requires_action"}:
+            account.timers.cancel(refund["id"])
+            fail(account, refund, reason)
+
+
+def _end_in_vain(account: Account, refund: Json, state: str, changes: Json) -> None:
+    """The money returns to the account's balance, and the amount can be refunded again."""
+    REFUND.move(account, refund, state, changes | {"pending_reason": None})
+    charge = account.find("charge", refund["charge"])
+    charges.count_refund(account, charge, -refund["amount"])
+    booked = "payment_failure_refund" if charges.is_payment(charge) else "refund_failure"
+    refund["failure_balance_transaction"] = book(
+        account, refund, kind=booked, category="refund_failure", amount=refund["amount"]
+    )
 
 
 class _Decision(Action):
@@ -225,8 +247,7 @@ class Fail(_Decision):
 
 class Cancel(_Decision):
     def decide(self, account: Account, refund: Json) -> None:
-        REFUND.move(account, refund, "canceled", {"pending_reason": None})
-        _give_back(account, refund)
+        _end_in_vain(account, refund, "canceled", {})
 
 
 class Refund(Action):

@@ -6,13 +6,16 @@ import stripe
 from stripe.checkout import Session
 
 CLASSES: dict[str, type[stripe.StripeObject]] = {
+    "balance_transaction": stripe.BalanceTransaction,
     "charge": stripe.Charge,
     "checkout.session": Session,
     "customer": stripe.Customer,
+    "dispute": stripe.Dispute,
     "event": stripe.Event,
     "mandate": stripe.Mandate,
     "payment_intent": stripe.PaymentIntent,
     "payment_method": stripe.PaymentMethod,
+    "payout": stripe.Payout,
     "refund": stripe.Refund,
     "setup_attempt": stripe.SetupAttempt,
     "setup_intent": stripe.SetupIntent,

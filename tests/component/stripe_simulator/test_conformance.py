@@ -79,12 +79,23 @@ def payments(
 
 
 def refunds(simulator: Simulator, client: stripe.StripeClient, intent: str) -> dict[str, dict[str, Any]]:
+    """Refunds, disputes, and what the books have of them."""
     pending = client.v1.refunds.create({"payment_intent": intent, "amount": 100})
     before = pending.to_dict()
     simulator.act(pending.id, Fail())
+    dispute = simulator.dispute(intent)
+    simulator.move_dispute(dispute, "won")
+    simulator.advance(5 * 24 * 60 * 60)
+    (payout,) = client.v1.payouts.list().data
+    (fee,) = client.v1.balance_transactions.list({"type": "payment"}).data
+    (paid,) = client.v1.balance_transactions.list({"type": "payout"}).data
     return {
         "refund, pending": before,
         "refund, failed": client.v1.refunds.retrieve(pending.id).to_dict(),
+        "dispute": client.v1.disputes.retrieve(dispute).to_dict(),
+        "payout": payout.to_dict(),
+        "balance_transaction": fee.to_dict(),
+        "balance_transaction, payout": paid.to_dict(),
     }
 
 

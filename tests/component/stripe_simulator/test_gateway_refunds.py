@@ -6,11 +6,12 @@ import pytest
 
 from local.stripe_simulator import DirectClient, FaultPlan
 from local.stripe_simulator.resources.refunds import Fail
+from mandates.core.charging.books import StripeRefund
 from mandates.core.errors import StripeUnavailable
 from mandates.gateway.client import Gateway
 from mandates.gateway.error_mapping import AnswerReplayed, ResourceMissing
 from mandates.gateway.payment_intents import PaymentRefused
-from mandates.gateway.refunds import StripeRefund, refund_params
+from mandates.gateway.refunds import refund_params
 from tests.component.stripe_simulator.test_refunds import Bank
 
 

@@ -23,7 +23,9 @@ from local.stripe_simulator.account import Account
 from local.stripe_simulator.ids import random_ids
 from local.stripe_simulator.lifecycle import ImpossibleTransition, Lifecycle
 from local.stripe_simulator.resources import RESOURCES
+from local.stripe_simulator.resources.balance import FailPayout
 from local.stripe_simulator.resources.checkout_sessions import Choose
+from local.stripe_simulator.resources.disputes import Open, State
 from local.stripe_simulator.resources.refunds import Cancel, Fail, Succeed
 from tests.component.stripe_simulator.sdk_types import CLASSES, hints_of, parts_of
 
@@ -197,6 +199,9 @@ def payments(simulator: Simulator, client: stripe.StripeClient, customer: str) -
     paid = intent()
     attempt(paid, outcome="succeeded")
     refunds(simulator, client, paid)
+    simulator.advance(5 * 24 * 60 * 60)
+    simulator.act(client.v1.payouts.list().data[0].id, FailPayout())
+    disputes(simulator, paid)
     for then in ("succeeded", "failed"):
         attempt(intent(), outcome="processing", then=then, seconds=60)
     simulator.advance(60)
@@ -226,13 +231,38 @@ def refunds(simulator: Simulator, client: stripe.StripeClient, paid: str) -> Non
             simulator.act(refund(outcome="pending", requires_action=waits), action)
 
 
+def disputes(simulator: Simulator, paid: str) -> None:
+    """Every transition of a dispute."""
+    inquiry = Open(status="warning_needs_response")
+    ways: list[tuple[Open, list[State]]] = [
+        (inquiry, ["warning_closed"]),
+        (inquiry, ["warning_under_review", "warning_closed"]),
+        (inquiry, ["warning_under_review", "needs_response", "won"]),
+        (inquiry, ["needs_response", "under_review", "won"]),
+        (Open(), ["prevented"]),
+        (Open(), ["lost", "appeal_needs_response", "appeal_under_review", "won"]),
+        (Open(), ["under_review", "lost", "appeal_needs_response", "appeal_under_review", "lost"]),
+    ]
+    for opened, way in ways:
+        dispute = simulator.dispute(paid, opened)
+        for status in way:
+            simulator.move_dispute(dispute, status)
+
+
 def test_every_event_of_a_life_is_in_a_table() -> None:
     tables = {type_ for one in LIFECYCLES for row in one.table.values() for type_ in row.values()}
     created = {one.created for one in LIFECYCLES}
     assert set(a_life_at_stripe()) <= tables | created | BESIDE_THE_TABLES
 
 
-BESIDE_THE_TABLES = {"charge.refunded", "refund.failed"}
+BESIDE_THE_TABLES = {
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.funds_withdrawn",
+    "charge.refunded",
+    "charge.updated",
+    "payout.reconciliation_completed",
+    "refund.failed",
+}
 """Further events about what a table or an amount announces."""
 
 

@@ -70,6 +70,7 @@ def bank() -> Bank:
 
 def test_a_refund_is_pending_and_then_succeeds(bank: Bank) -> None:
     intent = bank.paid()
+    bank.simulator.advance(DAY)
     before = len(bank.events())
     refund = bank.refund(intent, 4000, reason="requested_by_customer", metadata={"refund_id": "rfn_1"})
     assert (refund.status, refund.amount, refund.currency) == ("pending", 4000, "usd")

@@ -12,13 +12,16 @@ import stripe
 
 from mandates.core.clock import Clock, Sleep
 from mandates.gateway.api_keys import ApiKey, FixedKey, livemode_of
+from mandates.gateway.balance import StripeBalance
 from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.gateway.customers import StripeCustomers
+from mandates.gateway.disputes import StripeDisputes
 from mandates.gateway.events import StripeEvents
 from mandates.gateway.http_client import Urllib3Client
 from mandates.gateway.mandates import StripeMandates
 from mandates.gateway.payment_intents import StripePaymentIntents
 from mandates.gateway.payment_methods import StripePaymentMethods
+from mandates.gateway.payouts import StripePayouts
 from mandates.gateway.politeness import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, Chance, Pacer
 from mandates.gateway.refunds import StripeRefunds
 from mandates.gateway.transport import PoliteClient
@@ -62,12 +65,15 @@ class Gateway:
             max_network_retries=0,  # the SDK's own retries leave out 429 and have no deadline
             base_addresses={"api": api_base} if api_base else {},
         )
+        self.balance = StripeBalance(sdk)
         self.checkout_sessions = StripeCheckoutSessions(sdk)
         self.customers = StripeCustomers(sdk)
+        self.disputes = StripeDisputes(sdk)
         self.events = StripeEvents(sdk)
         self.mandates = StripeMandates(sdk)
         self.payment_intents = StripePaymentIntents(sdk)
         self.payment_methods = StripePaymentMethods(sdk)
+        self.payouts = StripePayouts(sdk)
         self.refunds = StripeRefunds(sdk)
         self.webhook_endpoints = StripeWebhookEndpoints(sdk)
 

@@ -4,35 +4,20 @@ Those of Amazon Pay are asynchronous: https://docs.stripe.com/payments/amazon-pa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import stripe
 
+from mandates.core.charging.books import StripeRefund
 from mandates.core.stripe_events.projection import METADATA_CHARGE, METADATA_MANDATE, METADATA_OWNER_MARK
 from mandates.gateway.error_mapping import errors_ours
+from mandates.gateway.lists import PER_PAGE
 from mandates.gateway.payment_intents import payment_errors_ours
 
 if TYPE_CHECKING:  # thousands of lines of types, which would slow down every function's start
     from stripe.params import RefundCreateParams, RefundListParams
 
 METADATA_REFUND = "refund_id"
-
-
-@dataclass(frozen=True, slots=True)
-class StripeRefund:
-    """A refund as Stripe has it. `amount` is in minor units of `currency`, `created` in epoch seconds.
-    `refund_id` is ours, from its metadata. A text is empty if Stripe did not say."""
-
-    stripe_refund_id: str
-    payment_intent_id: str | None
-    status: str
-    amount: int
-    currency: str
-    created: int
-    refund_id: str = ""
-    reason: str = ""
-    failure_reason: str = ""
 
 
 class StripeRefunds:
@@ -62,7 +47,7 @@ class StripeRefunds:
 
         https://docs.stripe.com/api/refunds/list
         """
-        params: RefundListParams = {"payment_intent": payment_intent_id, "limit": 100}
+        params: RefundListParams = {"payment_intent": payment_intent_id, "limit": PER_PAGE}
         with errors_ours():
             listed = self._sdk.v1.refunds.list(params)
             return [stripe_refund(one.to_dict()) for one in listed.auto_paging_iter()]

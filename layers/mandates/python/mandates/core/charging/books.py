@@ -1,0 +1,152 @@
+"""What Stripe's books and lists say, as plain data, for the audit.
+
+Amounts are whole minor units, times are in epoch seconds. Nothing here decides.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mandates.core.funding import Funding
+
+
+@dataclass(frozen=True, slots=True)
+class StripeRefund:
+    """A refund as Stripe has it. `amount` is in minor units of `currency`, `created` in epoch seconds.
+    `refund_id` is ours, from its metadata. A text is empty if Stripe did not say."""
+
+    stripe_refund_id: str
+    payment_intent_id: str | None
+    status: str
+    amount: int
+    currency: str
+    created: int
+    refund_id: str = ""
+    reason: str = ""
+    failure_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StripeDispute:
+    """A dispute as Stripe has it. `amount` is in minor units of `currency`; times are in epoch seconds. A
+    text is empty if Stripe did not say. `kind` is Amazon's: `chargeback` or `claim`."""
+
+    dispute_id: str
+    payment_intent_id: str | None
+    status: str
+    amount: int
+    currency: str
+    created: int
+    charge: str | None = None
+    reason: str = ""
+    kind: str = ""
+    evidence_due_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page[T]:
+    """A page of a list at Stripe, newest first. If `has_more`, older ones follow the last item's id.
+
+    https://docs.stripe.com/api/pagination
+    """
+
+    items: Sequence[T]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The object that caused a movement: a charge, a refund, a dispute, a payout or something else.
+
+    `kind` is Stripe's word for the object, and `amount` is in its own `currency`, which need not be the
+    movement's. The other members are those of a charge, refund or dispute; elsewhere they are empty.
+    `stripe_charge` is the charge itself, or the refunded or disputed one. `amount_refunded` is a charge's,
+    and includes refunds that are pending. All but `source_id` is empty if Stripe no longer has the object.
+    """
+
+    kind: str
+    source_id: str
+    status: str = ""
+    amount: int = 0
+    currency: str = ""
+    payment_intent_id: str | None = None
+    stripe_charge: str | None = None
+    amount_refunded: int = 0
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    refund: StripeRefund | None = None
+    dispute: StripeDispute | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceTransaction:
+    """A movement of money in the account at Stripe.
+
+    `type` is Stripe's word, of which there are many, and more to come. `amount` and `net` are positive if
+    money comes in; `net` is `amount` less `fee`. `currency` is that of the account's balance. If the source
+    has another one, `exchange_rate` is what the source's amount was multiplied by, as exact decimal text.
+    https://docs.stripe.com/api/balance_transactions/object
+    """
+
+    transaction_id: str
+    type: str
+    amount: int
+    fee: int
+    net: int
+    currency: str
+    created: int
+    available_on: int
+    exchange_rate: str | None = None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """What Stripe pays to the bank. `status` is Stripe's word: `pending`, `in_transit`, `paid`, `failed` or
+    `canceled`; one that is paid may still fail. `amount` is negative if Stripe collects it.
+
+    Which movements it pays is known only for an automatic payout, and only once it is `reconciled`.
+    https://docs.stripe.com/api/payouts/object
+    """
+
+    payout_id: str
+    status: str
+    automatic: bool
+    reconciled: bool
+    created: int
+    arrival_date: int
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCharge:
+    """The newest attempt at an intent's payment that reached Amazon.
+
+    `amount_refunded` includes refunds that are pending. `disputed` stays true after the dispute. `card` is
+    the one behind the account, if Stripe tells it.
+    """
+
+    stripe_charge: str
+    status: str
+    created: int
+    amount: int
+    currency: str
+    amount_refunded: int
+    refunded: bool
+    disputed: bool
+    card: Funding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedIntent:
+    """A PaymentIntent with its charge. `status` is Stripe's word, `customer` is Stripe's id, and
+    `amount_received` is 0 until it succeeds."""
+
+    payment_intent_id: str
+    status: str
+    amount: int
+    amount_received: int
+    currency: str
+    customer: str | None
+    created: int
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    charge: ListedCharge | None = None
