@@ -16,6 +16,8 @@ from moto.dynamodb.models import dynamodb_backends
 
 from mandates.charges.noticing import NoticeSent, record_notice
 from mandates.core.charging.calendar import day_of
+from mandates.core.charging.differences import Difference, DifferenceKind
+from mandates.core.charging.movements import Movement
 from mandates.core.clock import Instant
 from mandates.core.retention import EVIDENCE_DAYS
 from mandates.core.signing_secrets import SigningSecrets, parsed_secrets
@@ -23,11 +25,13 @@ from mandates.core.terms import Frequency, FrequencyKind, Period
 from mandates.ledger.contributing import statuses
 from mandates.privacy.erasure import erase
 from mandates.privacy.holdings import holdings
-from mandates.store.charges import due_charges, look_later
+from mandates.store.charges import due_charges, look_later, page_of_charges
 from mandates.store.charging_switch import pause
 from mandates.store.customers import creation_failed, read_customer
+from mandates.store.differences import keep_difference, resolve
 from mandates.store.events import dismiss
 from mandates.store.mandates import read_heads
+from mandates.store.movements import keep_movements
 from mandates.store.published_terms import publish_terms, retire_terms
 from mandates.store.unreleased import all_unreleased, dismiss_unreleased
 from tests.aws_calls import real_call, replace_calls
@@ -162,7 +166,7 @@ def _noticed(world: World) -> None:
 def _charged(world: World) -> None:
     """By terms with a zone: a charge that Stripe refuses for good, then one that takes the money; of three
     more mandates one that is tried again, one that is ours to mend, and one that needs its customer, who
-    withdraws. Then charging is paused."""
+    withdraws. The success is audited. Then charging is paused."""
     monthly = Frequency(FrequencyKind.RECURRING, Period.MONTH, 1)
     world.terms = replace(world.terms, version="zoned", time_zone=ZONE, frequency=monthly)
     publish_terms(world.terms, Instant(time.time()))
@@ -180,7 +184,21 @@ def _charged(world: World) -> None:
     assert world.release(waiting.mandate_id) == []
     world.run_webhooks()
     _queued(world)
+    _audited(str(paid.mandate_id))
     pause("an operator", "a sample", Instant(time.time()))
+
+
+def _audited(mandate_id: str) -> None:
+    """Its success is booked, converted and paid out. Two differences were found; one was dismissed."""
+    (paid, *_), _ = page_of_charges(mandate_id, 1, None)
+    now = Instant(time.time())
+    amounts = {"amount": 1_199, "fee": 61, "net": 1_138, "currency": "eur", "exchange_rate": "0.9231"}
+    times = {"created": now.seconds, "available_on": now.seconds + 2 * DAY}
+    booked = Movement(paid.charge_id, "txn_1", "payment", "py_1", **amounts, **times, payout="po_1")  # type: ignore[arg-type]
+    keep_movements([booked])
+    for kind in (DifferenceKind.AMOUNT, DifferenceKind.REFUNDED):
+        keep_difference(Difference(paid.charge_id, kind, "a sample", "pi_1"), now)
+    resolve(paid.charge_id, [DifferenceKind.REFUNDED], now, by="an operator")
 
 
 def _queued(world: World) -> None:

@@ -26,14 +26,17 @@ from mandates.core.work_messages import RELEASE, WORK_KINDS
 from mandates.ledger.contributing import statuses
 from mandates.ledger.snapshot import read_record
 from mandates.store import tables
+from mandates.store.audit_items import DifferenceRow, MovementRow, TurnRow
 from mandates.store.charge_items import ChargeRow, SwitchRow, UsageRow
 from mandates.store.charges import due_charges, open_charges, page_of_charges, read_charge, read_charge_ledger
-from mandates.store.charging_switch import ChargingPause, read_pause
+from mandates.store.charging_switch import ChargingPause, read_pause, turns
 from mandates.store.customers import owner_of, read_customer, read_slot
+from mandates.store.differences import differences_of
 from mandates.store.event_cursors import read_positions
 from mandates.store.events import quarantined, seen
 from mandates.store.item_formats import Item as Kind
 from mandates.store.mandates import mandates_of, read_heads, read_ledger
+from mandates.store.movements import movements_of
 from mandates.store.published_terms import all_terms, read_terms
 from mandates.store.raw_items import read_as_stored
 from mandates.store.sessions import mandates_naming, may_ask
@@ -227,6 +230,13 @@ def test_every_charge_is_what_it_was_and_its_chain_verifies(sample: Written) -> 
         assert payment_intent_subject(str(charge.payment_intent_id)) == item["subject"]["S"]
     for _, item in of_kind(sample, SwitchRow):
         assert read_pause() == ChargingPause(*(item[name]["S"] for name in ("by", "why", "at")))
+    for _, item in of_kind(sample, TurnRow):
+        assert item["at"]["S"] in {turn.at for turn in turns(10)}
+    for _, item in of_kind(sample, MovementRow):
+        (movement,) = movements_of(item["charge_id"]["S"])
+        assert (movement.net, movement.payout) == (int(item["net"]["N"]), item["payout"]["S"])
+    for _, item in of_kind(sample, DifferenceRow):
+        assert item["kind"]["S"] in {one.difference.kind for one in differences_of(item["charge_id"]["S"])}
 
 
 def test_what_charges_took_of_the_limits_counts(sample: Written) -> None:

@@ -8,9 +8,10 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from mandates.core.clock import Instant
+from mandates.store.audit_items import TurnRow
 from mandates.store.charge_items import SwitchRow
 from mandates.store.conflicts import Conflict, until_no_conflict
-from mandates.store.dynamodb import Key, read_row, update
+from mandates.store.dynamodb import Key, query, read_row, transaction, update
 
 SWITCH: Key = (SwitchRow.PARTITION, SwitchRow.RECORD)
 
@@ -18,6 +19,15 @@ SWITCH: Key = (SwitchRow.PARTITION, SwitchRow.RECORD)
 class ChargingPause(msgspec.Struct, frozen=True):
     """`by` is whoever paused charging, `at` is RFC 3339."""
 
+    by: str
+    why: str
+    at: str
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One turn of the switch: paused or resumed, `by` whom. `at` is RFC 3339."""
+
+    paused: bool
     by: str
     why: str
     at: str
@@ -41,19 +51,30 @@ def read_pause() -> ChargingPause | None:
 
 def pause(by: str, why: str, now: Instant) -> bool:
     """Stop all charging. False if it was stopped already; then the first words stand."""
-    return _turn([SwitchRow.paused.set(True)], not_paused(), by, why, now)
+    return _turn([SwitchRow.paused.set(True)], not_paused(), Turn(True, by, why, now.text))
 
 
 def resume(by: str, why: str, now: Instant) -> bool:
     """Let charging go on, and forget the errors about mandates. False if it was not stopped."""
     actions = [SwitchRow.paused.remove(), SwitchRow.mandate_errors.remove()]
-    return _turn(actions, SwitchRow.paused.exists(), by, why, now)
+    return _turn(actions, SwitchRow.paused.exists(), Turn(False, by, why, now.text))
 
 
-def _turn(actions: Sequence[Action], condition: Condition, by: str, why: str, now: Instant) -> bool:
-    said = [SwitchRow.by.set(by), SwitchRow.why.set(why), SwitchRow.at.set(now.text)]
+def turns(limit: int) -> list[Turn]:
+    """The last `limit` turns of the switch, newest first. Read strongly consistently."""
+    which = (TurnRow.mandate_id == SwitchRow.PARTITION) & TurnRow.record.startswith(TurnRow.PREFIX)
+    rows = query(TurnRow, which, newest_first=True, limit=limit)
+    return [Turn(row.paused, row.by, row.why, row.at) for row in rows]
+
+
+def _turn(actions: Sequence[Action], condition: Condition, turn: Turn) -> bool:
+    said = [SwitchRow.by.set(turn.by), SwitchRow.why.set(turn.why), SwitchRow.at.set(turn.at)]
+    values = {"mandate_id": SwitchRow.PARTITION, "record": f"{TurnRow.PREFIX}{turn.at}"}
+    values |= {name: getattr(turn, name) for name in ("paused", "by", "why", "at")}
     try:
-        update(SwitchRow, SWITCH, [SwitchRow.in_its_format(), *actions, *said], condition)
+        with transaction() as writing:
+            writing.update(SwitchRow, SWITCH, [SwitchRow.in_its_format(), *actions, *said], condition)
+            writing.put(TurnRow, values, TurnRow.record.does_not_exist())
     except Conflict:
         return False
     return True

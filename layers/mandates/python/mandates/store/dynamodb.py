@@ -205,9 +205,10 @@ class Transaction:
     ) -> None:
         self.writes.append({"Update": _update(kind, key, actions, condition)})
 
-    def delete(self, kind: type[Item], key: Key) -> None:
-        """Nothing happens to an item that does not exist."""
-        self.writes.append({"Delete": _named(kind, key)})
+    def delete(self, kind: type[Item], key: Key, condition: Condition | None = None) -> None:
+        """Without a condition, nothing happens to an item that does not exist."""
+        deleted = {**_named(kind, key), **_expressions(ConditionExpression=condition)}
+        self.writes.append({"Delete": deleted})
 
     def check(self, kind: type[Item], key: Key, condition: Condition) -> None:
         """Nothing is written unless the condition holds for that item."""

@@ -16,6 +16,7 @@ from mandates.core.charging.register import Register
 from mandates.core.charging.register_slice import Registered, RegisterSlice, link_of
 from mandates.core.charging.usage_faults import StoredUsage
 from mandates.core.ledger import first_unsound
+from mandates.store.audit_items import MovementRow
 from mandates.store.charge_items import (
     ChargeEntryRow,
     ChargeRow,
@@ -28,6 +29,7 @@ from mandates.store.charge_items import (
 from mandates.store.charge_rows import charge_of, entry_of, facts_as_stored, register_of, shard_of
 from mandates.store.dynamodb import RawItem, query_raw
 from mandates.store.item_formats import Item
+from mandates.store.movements import movement_of
 from mandates.store.notices import notice_of
 from mandates.store.raw_items import ALTERED_ITEMS_RAISE
 from mandates.store.refusals import refusals_of
@@ -186,6 +188,13 @@ def _refusal(_found: _Found, item: RawItem) -> None:
         raise ValueError("no release counts such refusals")
 
 
+def _movement(_found: _Found, item: RawItem) -> None:
+    """It is from Stripe's books, and nothing follows from it. It still has to be one."""
+    movement = movement_of(row := _as_written(MovementRow, item))
+    if row.record != MovementRow.key(movement):
+        raise ValueError("its key is that of another charge")
+
+
 def _usage(
     prefix: str, amounts: Callable[[_Found], dict[str, int]], attribute: str
 ) -> Callable[[_Found, RawItem], None]:
@@ -215,6 +224,7 @@ _READERS: Mapping[str, Callable[[_Found, RawItem], None]] = {
     RegisterRow.RECORD: _register,
     OpenChargeRow.PREFIX: _open,
     RefusalRow.PREFIX: _refusal,
+    MovementRow.PREFIX: _movement,
     UsageRow.PERIOD: _usage(UsageRow.PERIOD, lambda found: found.used, "used"),
     UsageRow.DECLINES: _usage(UsageRow.DECLINES, lambda found: found.declined, "declined"),
     UsageRow.WINDOW: _holders(UsageRow.WINDOW, lambda found: found.windows),

@@ -4,7 +4,7 @@
 |-----------------|----------------|-----------------------------------------------------|
 | customers       | customer_id    | `customer`, `checkout`                              |
 | mandates        | mandate_id     | `head`, `entry#000001`…, `personal#000001`…; `unsettled#pm_…` (below) |
-| charges         | mandate_id     | charge_items.py                                     |
+| charges         | mandate_id     | charge_items.py, audit_items.py                     |
 | stripe_subjects | subject        | (none): `payment_method#…`, `stripe_customer#…`, and so on |
 | events          | event_id       | `event`, or a mandate's id; `cursor` (below); index `quarantined` |
 | terms           | record         | version: `version` + each version, `pointer` + `current` |
@@ -26,6 +26,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from mandates.core import ledger
 from mandates.store import dynamodb
+from mandates.store.audit_items import DifferenceRow, MovementRow, TurnRow
 from mandates.store.charge_items import (
     ChargeEntryRow,
     ChargeRow,
@@ -371,6 +372,9 @@ ITEM_KINDS: dict[str, tuple[type[Item], ...]] = {
         RefusalRow,
         RegisterRow,
         SwitchRow,
+        MovementRow,
+        DifferenceRow,
+        TurnRow,
     ),
 }
 TABLES = tuple(ITEM_KINDS)

@@ -1,0 +1,97 @@
+"""The items in the charges' table that the audit writes, and the history of the switch.
+
+| partition | sort key | |
+|---|---|---|
+| a mandate's | `movement#chg_…#txn_…` | what a charge moved on the Stripe balance |
+| `audit` | `difference#open#chg_…#amount` | where Stripe and the charge differ now |
+| `audit` | `difference#resolved#chg_…#amount#2026-11-27T…Z` | where they differed, until then |
+| `switch` | `turn#2026-11-27T…Z` | who paused or resumed all charging, and why |
+"""
+
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+
+from mandates.core.charging.movements import Movement
+from mandates.store.item_formats import Format, Item, Table
+
+
+class MovementRow(Item):
+    """A balance transaction. Amounts are in minor units, times in epoch seconds."""
+
+    PREFIX = "movement#"
+
+    class Meta(Table):
+        pass
+
+    format = Format(1)
+    mandate_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True)
+    charge_id = UnicodeAttribute()
+    type = UnicodeAttribute()
+    source = UnicodeAttribute()
+    amount = NumberAttribute()
+    fee = NumberAttribute()
+    net = NumberAttribute()
+    currency = UnicodeAttribute()
+    created = NumberAttribute()
+    available_on = NumberAttribute()
+    exchange_rate = UnicodeAttribute(null=True)
+    payout = UnicodeAttribute(null=True)
+
+    @classmethod
+    def of_charge(cls, mandate_id: str, charge_id: str) -> Condition:
+        movements: Condition = (cls.mandate_id == mandate_id) & cls.record.startswith(
+            f"{cls.PREFIX}{charge_id}#"
+        )
+        return movements
+
+    @classmethod
+    def key(cls, movement: Movement) -> str:
+        return f"{cls.PREFIX}{movement.charge_id}#{movement.transaction_id}"
+
+
+class DifferenceRow(Item):
+    """`first_seen`, `last_seen` and `resolved_at` are RFC 3339. `resolved_at` is part of the key, too: so the
+    same difference can come and go again, and all that is open lies together."""
+
+    PARTITION = "audit"
+    PREFIX = "difference#"
+    OPEN = f"{PREFIX}open#"
+    RESOLVED = f"{PREFIX}resolved#"
+
+    class Meta(Table):
+        pass
+
+    format = Format(1)
+    mandate_id = UnicodeAttribute(hash_key=True, default=PARTITION)
+    record = UnicodeAttribute(range_key=True)
+    charge_id = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    payment_intent = UnicodeAttribute(null=True)
+    details = UnicodeAttribute()
+    first_seen = UnicodeAttribute()
+    last_seen = UnicodeAttribute()
+    resolved_at = UnicodeAttribute(null=True)
+    resolved_by = UnicodeAttribute(null=True)
+
+    @classmethod
+    def beginning(cls, with_: str) -> Condition:
+        which: Condition = (cls.mandate_id == cls.PARTITION) & cls.record.startswith(with_)
+        return which
+
+
+class TurnRow(Item):
+    """One turn of the switch that stops all charging: `by` whom, and `why`; `at` is RFC 3339."""
+
+    PREFIX = "turn#"
+
+    class Meta(Table):
+        pass
+
+    format = Format(1)
+    mandate_id = UnicodeAttribute(hash_key=True)
+    record = UnicodeAttribute(range_key=True)
+    paused = BooleanAttribute()
+    by = UnicodeAttribute()
+    why = UnicodeAttribute()
+    at = UnicodeAttribute()

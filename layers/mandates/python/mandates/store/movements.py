@@ -1,0 +1,51 @@
+"""What charges moved on the Stripe balance: an item for each balance transaction, beside the charge's chain.
+
+A movement is written again whenever Stripe tells of it, so a fee that Stripe knows later is filled in.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from mandates.core.charging.ids import mandate_id_of_charge
+from mandates.core.charging.movements import Movement
+from mandates.store.audit_items import MovementRow
+from mandates.store.dynamodb import query, update
+from mandates.store.mandates import whole
+
+
+def movements_of(charge_id: str) -> list[Movement]:
+    """Oldest first. Read strongly consistently."""
+    of_charge = MovementRow.of_charge(mandate_id_of_charge(charge_id), charge_id)
+    found = (movement_of(row) for row in query(MovementRow, of_charge))
+    return sorted(found, key=lambda movement: (movement.created, movement.transaction_id))
+
+
+def keep_movements(movements: Iterable[Movement]) -> None:
+    """Write them, or write them anew. Safe to repeat, in any order. Raises StoreError.
+
+    Only the list of a payout tells the payout, so what other lists tell does not remove it.
+    """
+    attributes = MovementRow.get_attributes()
+    for movement in movements:
+        told = {name: value for name, value in asdict(movement).items() if value is not None}
+        told.pop("transaction_id")  # the key ends in it
+        key = (mandate_id_of_charge(movement.charge_id), MovementRow.key(movement))
+        actions = [attributes[name].set(value) for name, value in told.items()]
+        update(MovementRow, key, [MovementRow.in_its_format(), *actions])
+
+
+def movement_of(row: MovementRow) -> Movement:
+    return Movement(
+        charge_id=row.charge_id,
+        transaction_id=row.record.rpartition("#")[2],
+        type=row.type,
+        source=row.source,
+        amount=whole(row.amount),
+        fee=whole(row.fee),
+        net=whole(row.net),
+        currency=row.currency,
+        created=whole(row.created),
+        available_on=whole(row.available_on),
+        exchange_rate=row.exchange_rate,
+        payout=row.payout,
+    )
