@@ -2,16 +2,19 @@
 
 import argparse
 import secrets
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from mandates.core.clock import Sleep
 from mandates.gateway.api_keys import livemode_of
 from mandates.store.mandates import read_heads
 from ops.arguments import an_id, positive
 from ops.printing import complain, say
 from ops.stack import Stack, StackError
 from ops.stripe_rehearsal_asking import Asking
+from ops.stripe_rehearsal_books import checks as books
 from ops.stripe_rehearsal_checks import Check, Outcome, Verdict, outcome_of
 from ops.stripe_rehearsal_endings import checks as endings
 from ops.stripe_rehearsal_open import checks as left_open
@@ -23,7 +26,7 @@ AMOUNT = 500
 """Minor units. Above Stripe's minimum in every currency of Amazon Pay:
 https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts"""
 
-CHECKS: tuple[Check, ...] = (*payments, *refunds, *endings, *left_open)
+CHECKS: tuple[Check, ...] = (*payments, *refunds, *books, *endings, *left_open)
 
 ABOUT = """\
 Makes small payments in a sandbox with an authorised payment method, and compares Stripe's answers with what
@@ -56,14 +59,14 @@ def add_commands(commands: Any) -> None:
     rehearse.set_defaults(run=run_rehearse)
 
 
-def run_rehearse(stack: Stack, chosen: argparse.Namespace) -> int:
+def run_rehearse(stack: Stack, chosen: argparse.Namespace, sleep: Sleep = time.sleep) -> int:
     """0 if nothing differs and everything is undone; else 1."""
     key = stack.stripe_key
     if livemode_of(key) is not False:
         complain("the stack's Stripe key is not a sandbox's: no payment is made")
         return 1
     trial = Trial(
-        Asking(key, stack.parameter("StripeApiBase")),
+        Asking(key, stack.parameter("StripeApiBase"), sleep),
         _payer(stack, chosen),
         mark=f"rehearsal-{secrets.token_hex(8)}",
         amount=chosen.amount,
@@ -95,7 +98,7 @@ def _payer(stack: Stack, chosen: argparse.Namespace) -> Payer:
 
 
 def _told(outcome: Outcome) -> Verdict:
-    """Prints each check when it is made: the whole takes half a minute."""
+    """Prints each check when it is made: all of them take a minute or two."""
     for line in lines_of(outcome):
         say(line)
     return outcome.verdict

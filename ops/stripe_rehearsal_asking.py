@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import stripe
 
+from mandates.core.clock import Sleep
 from mandates.gateway.client import API_VERSION
 from mandates.gateway.http_client import Urllib3Client
 from mandates.gateway.politeness import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
@@ -60,7 +61,7 @@ class Answer:
 class Asking:
     """Stripe's API, without our gateway's own types: the rehearsal looks at what those leave out."""
 
-    def __init__(self, key: str, api_base: str = "", sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, key: str, api_base: str = "", sleep: Sleep = time.sleep) -> None:
         """`api_base` is empty for Stripe itself."""
         self._sleep = sleep
         self._sdk = stripe.StripeClient(
@@ -82,13 +83,15 @@ class Asking:
         """`key` is the idempotency key."""
         return self._ask("post", path, {**params, "idempotency_key": key})
 
-    def until(self, found: Callable[[], Any], what: str) -> Any:
-        """The first value of `found` that is not None. Raises NotTried after a quarter of a minute."""
-        for pause in (0.0, 1.0, 2.0, 4.0, 8.0):
+    def until(self, found: Callable[[], Any], what: str, *, within: int = 15) -> Any:
+        """The first value of `found` that is not None. Raises NotTried after so many seconds."""
+        waited, pause = 0, 1
+        while (value := found()) is None:
+            if waited >= within:
+                raise NotTried(f"{what} did not come within {waited} seconds")
             self._sleep(pause)
-            if (value := found()) is not None:
-                return value
-        raise NotTried(f"{what} did not come within 15 seconds")
+            waited, pause = waited + pause, 2 * pause
+        return value
 
     def _ask(self, method: str, path: str, params: Mapping[str, Any]) -> Answer:
         """Raises NotTried if Stripe does not answer, is busy, fails, or does not let the key do it."""

@@ -210,6 +210,7 @@ def _listed(intent: Mapping[str, Any]) -> ListedIntent:
         currency=intent["currency"],
         customer=intent.get("customer"),
         created=intent["created"],
+        description=intent.get("description") or "",
         metadata=intent.get("metadata") or {},
         charge=_listed_charge(charge) if isinstance(charge, Mapping) else None,
     )

@@ -139,7 +139,7 @@ class ListedCharge:
 @dataclass(frozen=True, slots=True)
 class ListedIntent:
     """A PaymentIntent with its charge. `status` is Stripe's word, `customer` is Stripe's id, and
-    `amount_received` is 0 until it succeeds."""
+    `amount_received` is 0 until it succeeds. `description` is empty if it has none."""
 
     payment_intent_id: str
     status: str
@@ -148,5 +148,6 @@ class ListedIntent:
     currency: str
     customer: str | None
     created: int
+    description: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     charge: ListedCharge | None = None
