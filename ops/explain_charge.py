@@ -36,6 +36,13 @@ CHARGE_MEANS: Mapping[ChargeKind, str] = {
     ChargeKind.ATTEMPT_SUCCEEDED: "the money was taken",
     ChargeKind.ENDING: "we decided to end it",
     ChargeKind.INTENT_CANCELED: "Stripe can't take money for it any more",
+    ChargeKind.REFUND_REQUESTED: "its amount is held back, and Stripe may be told to give it back",
+    ChargeKind.REFUND_CREATED: "Stripe has it",
+    ChargeKind.REFUND_SUCCEEDED: "the money was given back",
+    ChargeKind.REFUND_FAILED: "the money was not given back",
+    ChargeKind.DISPUTE_OPENED: "the customer disputes the payment",
+    ChargeKind.DISPUTE_CHANGED: "Stripe says how the dispute stands",
+    ChargeKind.DISPUTE_CLOSED: "the dispute is decided",
 }
 
 CLASS_MEANS: Mapping[ErrorClass, str] = {
@@ -48,11 +55,11 @@ CLASS_MEANS: Mapping[ErrorClass, str] = {
 }
 
 END_MEANS: Mapping[EndReason, str] = {
-    EndReason.DECLINED: "Stripe says that it can't succeed",
+    EndReason.DECLINED: "Stripe says that it can't succeed, or declined its last retry",
     EndReason.NOT_PERMITTED: "another attempt would not be permitted before charge_by",
     EndReason.OVERDUE: "charge_by has passed",
     EndReason.WITHDRAWN: "the mandate was withdrawn",
-    EndReason.CANCELED: "somebody cancelled its PaymentIntent at Stripe",
+    EndReason.CANCELED: "somebody cancelled it",
 }
 
 

@@ -943,6 +943,7 @@ export interface components {
          *     |---|---|---|
          *     | `mandate_not_active` | The set-up is not finished, or has expired. | Have the customer finish it or start again. |
          *     | `mandate_revoked` | The permission was withdrawn. | Stop. Only a new consent helps. |
+         *     | `disputed` | The customer disputes a charge of this mandate, and that is not decided. | Answer the dispute first. |
          *     | `return_not_seen` | This stack charges only once the mandate's customer was seen to come back from Stripe's page. | Have the return page post its token. |
          *     | `currency_not_agreed` | The terms are in another currency. | Charge in `currency`. |
          *     | `amount_not_agreed` | The terms fix another amount. | Charge the agreed amount. |
@@ -959,11 +960,11 @@ export interface components {
          *     | `charging_paused` | An operator paused charging, or the service paused it after unexplained errors. | Send the same request again later. |
          * @enum {unknown}
          */
-        ChargeReason: "mandate_not_active" | "mandate_revoked" | "return_not_seen" | "currency_not_agreed" | "amount_not_agreed" | "above_charge_limit" | "above_period_limit" | "too_frequent" | "one_time_already_used" | "before_start" | "after_end" | "notice_required" | "in_progress" | "already_charged" | "too_many_attempts" | "charging_paused";
+        ChargeReason: "mandate_not_active" | "mandate_revoked" | "disputed" | "return_not_seen" | "currency_not_agreed" | "amount_not_agreed" | "above_charge_limit" | "above_period_limit" | "too_frequent" | "one_time_already_used" | "before_start" | "after_end" | "notice_required" | "in_progress" | "already_charged" | "too_many_attempts" | "charging_paused";
         /**
-         * @description `declined`: Stripe says that the charge can't succeed. `not_permitted`: another attempt would not be permitted
-         *     before `charge_by`. `overdue`: `charge_by` has passed. `withdrawn`: the mandate was withdrawn. `canceled`: the
-         *     business cancelled it, here or at Stripe.
+         * @description `declined`: Stripe says that the charge can't succeed, or declined the last attempt. `not_permitted`: another
+         *     attempt would not be permitted before `charge_by`. `overdue`: `charge_by` has passed. `withdrawn`: the mandate
+         *     was withdrawn. `canceled`: the business cancelled it, here or at Stripe.
          * @enum {unknown}
          */
         ChargeEndReason: "declined" | "not_permitted" | "overdue" | "withdrawn" | "canceled";

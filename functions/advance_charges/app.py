@@ -15,6 +15,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from mandates.charges.advancing import advance_if_due
 from mandates.charges.context import Charging
+from mandates.charges.rules import rules_of
 from mandates.core.charging.ids import mandate_id_of_charge
 from mandates.core.charging.messages import DueMessage, read_due
 from mandates.core.errors import MandatesError, StripeRefused
@@ -27,6 +28,9 @@ from mandates.store import tables
 
 
 class Settings(StripeAccess, frozen=True, kw_only=True):
+    charge_only_after_return: bool
+    refuse_charges_while_disputed: bool
+    retry_days: str
     charges_table: str
     mandates_table: str
     stripe_subjects_table: str
@@ -34,11 +38,11 @@ class Settings(StripeAccess, frozen=True, kw_only=True):
     terms_table: str
     charge_queue_url: str
     charge_dead_letters_url: str
-    charge_only_after_return: bool
     send_stripe_mandate: bool
 
 
 configured = settings.read_settings(Settings, os.environ)
+rules = rules_of(configured)
 tables.bind(settings.table_names(configured))
 tables.warm("charges")
 stripe = Stripe(configured, within=BACKGROUND_SECONDS, per_second=CHARGES_PER_SECOND)
@@ -91,7 +95,7 @@ def advance_charge(due: DueMessage) -> None:
         gateway=stripe.gateway(),
         clock=time.time,
         time_left=stripe.time_left,
-        return_required=configured.charge_only_after_return,
+        rules=rules,
         send_stripe_mandate=configured.send_stripe_mandate,
     )
     charge = advance_if_due(due, charging)

@@ -12,6 +12,7 @@ from mandates.api.responses import Response
 from mandates.charges.advancing import advance
 from mandates.charges.context import Charging
 from mandates.charges.reserving import Order, Reserved, reserve
+from mandates.charges.rules import rules_of
 from mandates.core.charging.head import Charge, ChargeDetails, Params
 from mandates.core.clock import Instant
 from mandates.core.errors import Busy, ChargeRefused, MandatesError
@@ -32,9 +33,11 @@ from mandates.store.refusals import count_refusal
 
 class Settings(StripeAccess, frozen=True, kw_only=True):
     allowed_origins: frozenset[str]
-    charge_only_after_return: bool
     send_stripe_mandate: bool
     statement_descriptor: str = ""
+    charge_only_after_return: bool
+    refuse_charges_while_disputed: bool
+    retry_days: str
     charges_table: str
     events_table: str
     mandates_table: str
@@ -47,6 +50,7 @@ class Body(ChargeBody):
 
 
 configured = settings.read_settings(Settings, os.environ)
+rules = rules_of(configured)
 tables.bind(settings.table_names(configured))
 tables.warm("charges")
 stripe = Stripe(configured, within=REQUEST_SECONDS)
@@ -84,7 +88,7 @@ def reserved_for(order: Order) -> Reserved:
             create_params,
             time.time,
             os.urandom,
-            return_required=configured.charge_only_after_return,
+            rules=rules,
         )
     except ChargeRefused as refused:
         count("ChargesRefused")
@@ -110,7 +114,7 @@ def advanced(charge: Charge, gateway: Gateway) -> Charge:
         gateway=gateway,
         clock=time.time,
         time_left=stripe.time_left,
-        return_required=configured.charge_only_after_return,
+        rules=rules,
         send_stripe_mandate=configured.send_stripe_mandate,
     )
     try:

@@ -20,6 +20,7 @@ from mandates.api.ownership import mandate_for, mandate_for_service
 from mandates.api.requests import Request, api
 from mandates.api.responses import Response
 from mandates.charges.reserving import check
+from mandates.charges.rules import rules_of
 from mandates.charges.standing import agreed_terms
 from mandates.core.errors import NotFound
 from mandates.runtime import settings
@@ -32,6 +33,8 @@ from mandates.store.notices import NoticePosition, page_of_notices
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: frozenset[str]
     charge_only_after_return: bool
+    refuse_charges_while_disputed: bool
+    retry_days: str
     charges_table: str
     mandates_table: str
     stripe_subjects_table: str
@@ -43,6 +46,7 @@ class Body(ChargeBody):
 
 
 configured = settings.read_settings(Settings, os.environ)
+rules = rules_of(configured)
 tables.bind(settings.table_names(configured))
 tables.warm("charges")
 
@@ -99,7 +103,7 @@ def check_of_mandate(request: Request, caller: Caller) -> Response:
         body.details,
         checked_at(body.at, now),
         time.time,
-        return_required=configured.charge_only_after_return,
+        rules=rules,
     )
     return Response(200, decision_view(checked.decision, currency=checked.situation.terms.limits.currency))
 

@@ -17,6 +17,7 @@ from mandates.charges.advancing import advance
 from mandates.charges.context import Charging
 from mandates.charges.recording import record
 from mandates.charges.reserving import reserve
+from mandates.core.charging.decision import ChargeRules
 from mandates.core.charging.facts import ChargeFact, ChargeKind, charge_fact
 from mandates.core.charging.head import Charge, ChargeDetails, Params
 from mandates.core.errors import StripeUnavailable
@@ -80,14 +81,14 @@ class Till:
             gateway=self.gateway,
             clock=stripes_clock,
             time_left=lambda: self.seconds_left,
-            return_required=self.return_required,
+            rules=ChargeRules(return_required=self.return_required),
             send_stripe_mandate=False,
         )
 
     def reserve(self, amount: int = 1_000, **changes: Any) -> str:
         """The id of a new charge."""
         ordered = order(self.mandate_id, f"key-{next(self.keys)}", amount=amount, **changes)
-        return reserve(ordered, _params, stripes_clock, os.urandom, return_required=False).charge.charge_id
+        return reserve(ordered, _params, stripes_clock, os.urandom, rules=ChargeRules()).charge.charge_id
 
     def advance(self, charge_id: str) -> Charge:
         return advance(self.read(charge_id), self.charging)

@@ -9,6 +9,7 @@ from typing import Any
 from mandates.charges.recording import record
 from mandates.charges.reserving import Order, Reserved, reserve
 from mandates.core.changes import Contribution
+from mandates.core.charging.decision import ChargeRules
 from mandates.core.charging.facts import ChargeKind, charge_fact
 from mandates.core.charging.head import Charge, ChargeDetails
 from mandates.core.charging.ids import attempt_key
@@ -81,7 +82,7 @@ def params(mandate: Mandate, charge_id: str, details: ChargeDetails) -> Mapping[
 
 
 def reserved(mandate_id: str, now: float, key: str = "key-1", **changes: Any) -> Reserved:
-    return reserve(order(mandate_id, key, **changes), params, lambda: now, os.urandom, return_required=False)
+    return reserve(order(mandate_id, key, **changes), params, lambda: now, os.urandom, rules=ChargeRules())
 
 
 # ------------------------------------------------------------------------------------------- events

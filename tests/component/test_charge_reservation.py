@@ -13,7 +13,7 @@ from mandates.charges.reserving import reserve
 from mandates.charges.standing import situation_of
 from mandates.core.changes import EventRecord
 from mandates.core.charging.charge import ChargeStatus, room
-from mandates.core.charging.decision import ChargeRequest, Decision, Own
+from mandates.core.charging.decision import ChargeRequest, ChargeRules, Decision, Own
 from mandates.core.charging.facts import ChargeKind, EndReason, charge_fact
 from mandates.core.charging.head import Charge
 from mandates.core.charging.reasons import Reason
@@ -234,7 +234,7 @@ def test_nothing_is_reserved_after_a_withdrawal_or_a_pause_that_was_not_seen(
         return params(*arguments)
 
     with pytest.raises(ChargeRefused) as refused:
-        reserve(order(mandate_id), overtaken, lambda: NOW, os.urandom, return_required=False)
+        reserve(order(mandate_id), overtaken, lambda: NOW, os.urandom, rules=ChargeRules())
     assert reasons(refused) == ["charging_paused" if how == "paused" else "mandate_revoked"]
     assert open_charges(mandate_id) == []
 
@@ -254,7 +254,7 @@ def test_a_pause_lasts_until_somebody_resumes(world: World) -> None:
 def test_a_return_that_the_stack_requires(world: World) -> None:
     mandate_id = active_mandate(LIMITED)
     with pytest.raises(ChargeRefused) as refused:
-        reserve(order(mandate_id), params, lambda: NOW, os.urandom, return_required=True)
+        reserve(order(mandate_id), params, lambda: NOW, os.urandom, rules=ChargeRules(return_required=True))
     assert reasons(refused) == ["return_not_seen"]
 
 
@@ -304,7 +304,7 @@ def next_attempt(charge: Charge) -> Decision:
         NOW,
         charge_id=charge.charge_id,
         reference=charge.reference,
-        return_required=False,
+        rules=ChargeRules(),
     )
     held = room(charge.facts)
     assert held

@@ -144,7 +144,7 @@ def added_to_the_table(sample: str) -> list[Any]:
 def a_charge_that_was_begun() -> None:
     now = Instant(time.time())
     source = "api:create_charge"
-    charge = Charge(CHARGE, 1, now.text, {}, "ab" * 32, "shop", {})
+    charge = Charge(CHARGE, 1, now.text, {}, "ab" * 32, {})
     begun = charge_change(
         charge,
         [
@@ -155,6 +155,7 @@ def a_charge_that_was_begun() -> None:
                 amount="1200",
                 currency="usd",
                 charge_by=str(now.seconds + 86_400),
+                retries="1,3,7",
             ),
             Fact(ChargeKind.INTENT_CREATED, now.seconds, source, ids(payment_intent="pi_sample")),
             charge_fact(ChargeKind.ATTEMPT_BEGUN, now.seconds, source, attempt=1),

@@ -146,6 +146,8 @@ class World:
             "ALLOWED_ORIGINS": ORIGIN,
             "CHARGE_DEAD_LETTERS_URL": self.charge_dead_letters_url,
             "CHARGE_ONLY_AFTER_RETURN": "false",
+            "REFUSE_CHARGES_WHILE_DISPUTED": "true",
+            "RETRY_DAYS": "1,3,7",
             "CHARGE_QUEUE_URL": self.charge_queue_url,
             "EVIDENCE_KEY_IDS": self.evidence_key_arn,
             "OWNER_MARK": OWNER_MARK,

@@ -49,7 +49,7 @@ class CoreCharge:
 
     @classmethod
     def reserved(cls) -> "CoreCharge":
-        empty = Charge(CHARGE_ID, 1, "2026-11-24T12:00:00.000Z", {}, "0" * 64, "client", {})
+        empty = Charge(CHARGE_ID, 1, "2026-11-24T12:00:00.000Z", {}, "0" * 64, {})
         reservation = charge_fact(
             ChargeKind.RESERVED,
             AT,
@@ -59,6 +59,7 @@ class CoreCharge:
             charge_by=str(AT + 700_000),
             period=THIS_MONTH,
             window="w",
+            retries="1,3,7",
         )
         intent = replace(
             charge_fact(ChargeKind.INTENT_CREATED, AT, "api:create_charge"),

@@ -91,7 +91,6 @@ class Books:
             created_at=Instant(at).text,
             personal=kept,
             digest=details.digest,
-            actor="the-back-end",
             create_params={
                 "amount": amount,
                 "currency": details.currency,
@@ -108,6 +107,8 @@ class Books:
             charge_by=str(at + 8 * 86_400),
             period=self.period(at),
             window=held.key if held else "",
+            retries="1,3,7",
+            actor="the-back-end",
         )
         entries: list[ChargeEntry] = []
         for fact in (reserved, *(self._placed(fact, at) for fact in later)):

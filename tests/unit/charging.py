@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from mandates.core.charging.decision import ChargeRequest, Own, Standing, Usage
+from mandates.core.charging.decision import ChargeRequest, ChargeRules, Own, Standing, Usage
 from mandates.core.charging.notice import Notice, NoticeDetails, new_notice
 from mandates.core.charging.reasons import Reason
 from mandates.core.clock import Instant
@@ -92,8 +92,11 @@ any_standing = st.builds(
     st.sampled_from([Status.ACTIVE] * 5 + list(Status)),
     st.sampled_from([ACTIVATED, utc("2026-11-20T03:00"), NOW + 5]),
     st.booleans(),
-    st.sampled_from([False, False, True]),
     st.sampled_from([False, False, False, True]),
+    st.sampled_from([False, False, False, True]),
+    st.builds(
+        ChargeRules, return_required=st.sampled_from([False, False, True]), while_disputed=st.booleans()
+    ),
 )
 
 

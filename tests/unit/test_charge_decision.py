@@ -12,6 +12,7 @@ from mandates.core.charging.decision import (
     MOST_ATTEMPTS,
     MOST_DECLINES_A_DAY,
     ChargeRequest,
+    ChargeRules,
     Decision,
     Own,
     Standing,
@@ -71,7 +72,12 @@ CASES: dict[str, tuple[Reason, dict[str, Any], str | None]] = {
     "pending": (Reason.MANDATE_NOT_ACTIVE, {"standing": Standing(Status.PENDING)}, None),
     "expired": (Reason.MANDATE_NOT_ACTIVE, {"standing": Standing(Status.EXPIRED)}, None),
     "revoked": (Reason.MANDATE_REVOKED, {"standing": replace(ACTIVE, status=Status.REVOKED)}, None),
-    "no return": (Reason.RETURN_NOT_SEEN, {"standing": replace(ACTIVE, return_required=True)}, None),
+    "no return": (
+        Reason.RETURN_NOT_SEEN,
+        {"standing": replace(ACTIVE, rules=ChargeRules(return_required=True))},
+        None,
+    ),
+    "disputed": (Reason.DISPUTED, {"standing": replace(ACTIVE, disputed=True)}, None),
     "paused": (Reason.CHARGING_PAUSED, {"standing": replace(ACTIVE, paused=True)}, None),
     "currency": (Reason.CURRENCY_NOT_AGREED, {"request": ChargeRequest(99_999, "jpy")}, None),
     "fixed amount": (Reason.AMOUNT_NOT_AGREED, {"agreed": terms(amount=1_001)}, None),
@@ -141,7 +147,13 @@ def test_all_reasons_are_named_in_one_order() -> None:
         declines={"2026-11-27": 10},
         reference=Reason.IN_PROGRESS,
     )
-    standing = replace(ACTIVE, status=Status.REVOKED, return_required=True, paused=True)
+    standing = replace(
+        ACTIVE,
+        status=Status.REVOKED,
+        rules=ChargeRules(return_required=True),
+        disputed=True,
+        paused=True,
+    )
     decision = decided(agreed, usage, ChargeRequest(5_001, "usd"), standing)
     never_together = {
         Reason.MANDATE_NOT_ACTIVE,

@@ -20,10 +20,10 @@ from mandates.core.charging.charge import (
     RoomChange,
     charge_status,
     due_at,
+    retry_at,
     room,
     room_change,
 )
-from mandates.core.charging.decision import MOST_ATTEMPTS
 from mandates.core.charging.facts import (
     ChargeFact,
     ChargeFacts,
@@ -61,6 +61,7 @@ RESERVED = charge_fact(
     charge_by=str(CHARGE_BY),
     period="2026-11-01",
     window="2026-10-31",
+    retries="1,3,7",
 )
 INTENT = charge_fact(ChargeKind.INTENT_CREATED, 1_001, "api:charge")
 CANCELED = charge_fact(ChargeKind.INTENT_CANCELED, 9_000, "evt_9")
@@ -292,13 +293,25 @@ def test_what_follows_in_the_same_minute_is_due_at_the_same_time() -> None:
     assert due_after(begun(1), now=1_015) == 1_080
 
 
-def test_each_soft_decline_waits_longer() -> None:
-    one = [begun(1), failed(1, SOFT)]
-    assert due_after(*one) == 2_001 + 3_600
-    assert due_after(*one, begun(2), failed(2, SOFT)) == 2_002 + 6 * 3_600
-    many = [fact for number in range(1, MOST_ATTEMPTS + 1) for fact in (begun(number), failed(number, SOFT))]
-    assert due_after(*many[:-2]) == 2_009 + 24 * 3_600
-    assert due_after(*many) == 2_010  # the eleventh is refused: no reason to wait
+def test_a_soft_decline_is_retried_on_the_days_of_the_reservation() -> None:
+    """Counted from the first attempt, however late the later ones were."""
+    many: list[ChargeFact] = []
+    for number, days in enumerate([1, 3, 7], start=1):
+        many += [begun(number), failed(number, SOFT)]
+        assert retry_at(of(RESERVED, *many)) == 1_001 + days * 86_400
+    many += [begun(4), failed(4, SOFT)]
+    assert retry_at(of(RESERVED, *many)) is None
+    assert due_after(*many) == 4_000 + SOON  # to end it
+
+
+def test_without_retries_the_first_soft_decline_is_the_last() -> None:
+    never = replace(RESERVED, detail={**RESERVED.detail, "retries": ""})
+    assert retry_at(of(never, begun(1), failed(1, SOFT))) is None
+
+
+def test_a_retry_whose_day_has_passed_is_due_at_once() -> None:
+    late = replace(failed(1, SOFT), at=1_001 + 5 * 86_400)
+    assert retry_at(of(RESERVED, begun(1), late)) == late.at
 
 
 def test_what_is_ours_to_mend_backs_off_and_does_not_count() -> None:
@@ -411,6 +424,13 @@ def test_the_stored_words_never_change() -> None:
         "attempt_succeeded",
         "ending",
         "intent_canceled",
+        "refund_requested",
+        "refund_created",
+        "refund_succeeded",
+        "refund_failed",
+        "dispute_opened",
+        "dispute_changed",
+        "dispute_closed",
     ]
     assert [found.value for found in Finding] == ["withdrawn", "nothing"]
     assert [reason.value for reason in EndReason] == [

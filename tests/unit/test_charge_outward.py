@@ -54,7 +54,6 @@ def new_charge() -> Charge:
         created_at="2026-11-27T12:00:00.000Z",
         personal={name: PersonalValue(value, "00" * 32) for name, value in written.items()},
         digest="0" * 64,
-        actor="the-back-end",
         create_params={},
     )
 

@@ -60,6 +60,10 @@ NEEDS_ACTION = ChargeKind.ATTEMPT_NEEDS_ACTION
         ([INTENT, begun(1), told(NEEDS_ACTION, 1)], Nothing()),
         ([INTENT, begun(1), failed(1, SOFT)], Nothing()),  # it is not time yet
         ([INTENT, begun(1), failed(1, SOFT), begun(2)], ConfirmAgain(2)),
+        (
+            [INTENT, *(fact for number in range(1, 5) for fact in (begun(number), failed(number, SOFT)))],
+            End(EndReason.DECLINED),  # it has had its three retries
+        ),
         ([INTENT, begun(1), failed(1, CUSTOMER)], Nothing()),
         ([INTENT, begun(1), failed(1, "parameter_unknown", "400")], Begin(2)),  # two minutes later
         ([INTENT, begun(1), failed(1, TOO_SMALL)], End(EndReason.DECLINED)),
@@ -83,8 +87,8 @@ def test_the_facts_say_what_is_next(facts: Sequence[ChargeFact], step: Step) -> 
 
 def test_a_soft_decline_is_tried_again_when_it_is_time() -> None:
     facts = of(RESERVED, INTENT, begun(1), failed(1, SOFT))
-    assert next_step(facts, 2_001 + 3_599) == Nothing()
-    assert next_step(facts, 2_001 + 3_600) == Begin(2)
+    assert next_step(facts, 1_001 + 86_399) == Nothing()
+    assert next_step(facts, 1_001 + 86_400) == Begin(2)
 
 
 def test_a_call_is_repeated_only_while_stripe_surely_has_its_key() -> None:

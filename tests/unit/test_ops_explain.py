@@ -37,7 +37,6 @@ def test_a_charge_tells_its_notice() -> None:
             created_at="2026-11-28T12:00:00.000Z",
             personal={},
             digest=None,
-            actor="back-end",
             create_params={},
             facts={reserved.key: reserved},
         )

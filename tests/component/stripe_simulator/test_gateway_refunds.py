@@ -6,7 +6,7 @@ import pytest
 
 from local.stripe_simulator import DirectClient, FaultPlan
 from local.stripe_simulator.resources.refunds import Fail
-from mandates.core.charging.books import StripeRefund
+from mandates.core.charging.refunds import StripeRefund
 from mandates.core.errors import StripeUnavailable
 from mandates.gateway.client import Gateway
 from mandates.gateway.error_mapping import AnswerReplayed, ResourceMissing

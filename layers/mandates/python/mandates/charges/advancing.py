@@ -12,6 +12,7 @@ from mandates.charges.creating import create_intent
 from mandates.charges.ending import cancel, end
 from mandates.charges.examining import examine
 from mandates.charges.reading import read_intent
+from mandates.charges.refunding import follow_refunds
 from mandates.core.charging.charge import due_at
 from mandates.core.charging.head import Charge
 from mandates.core.charging.messages import DueMessage
@@ -23,6 +24,7 @@ from mandates.core.charging.steps import (
     End,
     Examine,
     FindOut,
+    FollowRefunds,
     Nothing,
     ReadIntent,
     next_step,
@@ -51,7 +53,7 @@ def advance_if_due(message: DueMessage, charging: Charging) -> Charge | None:
     """`advance`, unless the charge is due later than the message says: then somebody looked at it meanwhile.
     None if there was nothing to do.
 
-    A final charge has no due time, but an intent that was recorded after the end may have to be cancelled.
+    An intent that was recorded after the end of its charge has no due time, and may have to be cancelled.
     """
     charge = read_charge(message.charge_id)
     if charge is None or (charge.due_at is not None and charge.due_at > message.until):
@@ -61,9 +63,8 @@ def advance_if_due(message: DueMessage, charging: Charging) -> Charge | None:
     return advance(charge, charging)
 
 
-def _take_step(charge: Charge, charging: Charging) -> Taken:
-    gateway, clock = charging.gateway, charging.clock
-    match next_step(charge.facts, Instant(clock()).seconds):
+def _take_step(charge: Charge, charging: Charging) -> Taken:  # noqa: C901 - one line a step
+    match next_step(charge.facts, Instant(charging.clock()).seconds):
         case CreateIntent():
             return create_intent(charge, charging)
         case Begin(attempt):
@@ -77,9 +78,11 @@ def _take_step(charge: Charge, charging: Charging) -> Taken:
         case Examine(attempt, failure):
             return examine(charge, attempt, failure, charging)
         case End(reason):
-            return end(charge, reason, gateway, clock, source=SOURCE)
+            return end(charge, reason, charging.gateway, charging.clock, source=SOURCE)
         case CancelIntent():
-            return cancel(charge, gateway, clock, source=SOURCE)
+            return cancel(charge, charging.gateway, charging.clock, source=SOURCE)
+        case FollowRefunds():
+            return follow_refunds(charge, charging)
         case Nothing():
             return Taken(charge)
 

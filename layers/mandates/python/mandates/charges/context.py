@@ -2,6 +2,7 @@
 
 import msgspec
 
+from mandates.core.charging.decision import ChargeRules
 from mandates.core.charging.head import Charge
 from mandates.core.clock import Clock
 from mandates.gateway.client import Gateway
@@ -13,14 +14,14 @@ SOURCE = "api:advance_charges"
 class Charging(msgspec.Struct, frozen=True, kw_only=True):
     """`time_left` says how many seconds calls to Stripe still have.
 
-    `return_required` and `send_stripe_mandate` are parameters of the stack: whether a mandate is charged only
-    once its customer was seen to come back from the set-up, and whether a confirm names Stripe's Mandate.
+    `rules` and `send_stripe_mandate` are parameters of the stack: when it charges, and whether a confirm
+    names Stripe's Mandate.
     """
 
     gateway: Gateway
     clock: Clock
     time_left: TimeLeft
-    return_required: bool
+    rules: ChargeRules
     send_stripe_mandate: bool
 
 

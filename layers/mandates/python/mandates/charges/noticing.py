@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from mandates.charges.standing import Situation, situation_of
+from mandates.core.charging.decision import ChargeRules
 from mandates.core.charging.notice import Notice, NoticeDetails, NoticeKey, new_notice, notice_id
 from mandates.core.charging.noticing import must_be_of_use
 from mandates.core.clock import Clock, Instant, RandomBytes
@@ -46,7 +47,7 @@ def record_notice(sent: NoticeSent, clock: Clock, random_bytes: RandomBytes) -> 
 
     def attempt() -> NoticeRecorded:
         now = Instant(clock())
-        situation = situation_of(sent.mandate_id, now.seconds, return_required=False)
+        situation = situation_of(sent.mandate_id, now.seconds, rules=ChargeRules())
         details = sent.details(situation.terms)
         key = NoticeKey(details.day, notice_id(sent.mandate_id, details))
         known = read_notice(sent.mandate_id, key)

@@ -40,7 +40,7 @@ def decide_on_attempt(charge: Charge, charging: Charging, *, repeated: bool) -> 
         now.seconds,
         charge_id=charge.charge_id,
         reference=charge.reference,
-        return_required=charging.return_required,
+        rules=charging.rules,
     )
     if situation.charge is None:
         raise NotFound(f"there is no charge {charge.charge_id}")

@@ -10,7 +10,7 @@ import msgspec
 
 from mandates.charges.standing import Situation, situation_of
 from mandates.core.charging.change import charge_change
-from mandates.core.charging.decision import ChargeRequest, Decision
+from mandates.core.charging.decision import ChargeRequest, ChargeRules, Decision
 from mandates.core.charging.facts import ChargeFact, ChargeKind, charge_fact
 from mandates.core.charging.head import Charge, ChargeDetails, Params
 from mandates.core.charging.ids import charge_id
@@ -55,7 +55,7 @@ def reserve(
     clock: Clock,
     random_bytes: RandomBytes,
     *,
-    return_required: bool,
+    rules: ChargeRules,
 ) -> Reserved:
     """The charge of the order: the one that its key made before, or a new one that holds its room.
 
@@ -71,7 +71,7 @@ def reserve(
             now.seconds,
             charge_id=id_,
             reference=details.reference,
-            return_required=return_required,
+            rules=rules,
         )
         if situation.charge:
             return Reserved(_the_same(situation.charge, details), created=False)
@@ -85,12 +85,11 @@ def reserve(
             created_at=now.text,
             personal=keep_beside(details.personal, random_bytes),
             digest=details.digest,
-            actor=order.actor,
             create_params=create_params(situation.mandate, id_, details),
         )
         change = charge_change(
             empty,
-            [_reserved(details, charge_by, decision, now)],
+            [_reserved(order, charge_by, decision, rules, now)],
             source=SOURCE,
             now=now,
             permission=_permission(situation, decision),
@@ -115,11 +114,9 @@ class Checked(msgspec.Struct, frozen=True):
     decision: Decision
 
 
-def check(
-    mandate_id: str, details: ChargeDetails, at: int, clock: Clock, *, return_required: bool
-) -> Checked:
+def check(mandate_id: str, details: ChargeDetails, at: int, clock: Clock, *, rules: ChargeRules) -> Checked:
     """`at` may be in the future: then it counts on today's usage. Raises InvalidRequest or NotFound."""
-    situation = situation_of(mandate_id, at, reference=details.reference, return_required=return_required)
+    situation = situation_of(mandate_id, at, reference=details.reference, rules=rules)
     _charge_by(details, Instant(clock()).seconds)
     return Checked(situation, situation.decide(ChargeRequest(details.amount, details.currency)))
 
@@ -164,16 +161,20 @@ def _permission(situation: Situation, decision: Decision) -> Permission:
     )
 
 
-def _reserved(details: ChargeDetails, charge_by: int, decision: Decision, now: Instant) -> ChargeFact:
+def _reserved(
+    order: Order, charge_by: int, decision: Decision, rules: ChargeRules, now: Instant
+) -> ChargeFact:
     return charge_fact(
         ChargeKind.RESERVED,
         now.seconds,
         SOURCE,
-        amount=str(details.amount),
-        currency=details.currency,
+        actor=order.actor,
+        amount=str(order.details.amount),
+        currency=order.details.currency,
         charge_by=str(charge_by),
         period=decision.period.key if decision.period else "",
         window=decision.window.key if decision.window else "",
         notice=decision.notice.notice_id if decision.notice else "",
         notice_day=decision.notice.day.isoformat() if decision.notice else "",
+        retries=",".join(map(str, rules.retry_days)),
     )

@@ -11,7 +11,7 @@ from mandates.core.changes import Subject, stands_on
 from mandates.core.charging.calendar import Span, calendar_period, day_of, day_period, window
 from mandates.core.charging.charge import ChargeStatus, room
 from mandates.core.charging.cover import needs_notice
-from mandates.core.charging.decision import ChargeRequest, Decision, Standing, Usage, decide
+from mandates.core.charging.decision import ChargeRequest, ChargeRules, Decision, Standing, Usage, decide
 from mandates.core.charging.head import Charge
 from mandates.core.charging.notice import Notice
 from mandates.core.charging.reasons import Reason
@@ -47,7 +47,13 @@ class Situation(msgspec.Struct, frozen=True):
     def guard(self, decision: Decision) -> Guard:
         """What a write on the strength of this decision is conditional on."""
         limit = self.terms.limits.per_period
-        return Guard(self.mandate, self.subjects, decision.day, limit.amount if limit else None)
+        return Guard(
+            mandate=self.mandate,
+            subjects=self.subjects,
+            day=decision.day,
+            most=limit.amount if limit else None,
+            while_disputed=self.standing.rules.while_disputed,
+        )
 
     def anchor_to_freeze(self, decision: Decision) -> date | None:
         """The local day that windows count from, if no charge has frozen it yet. The set-up's own time may
@@ -62,7 +68,7 @@ def situation_of(
     *,
     charge_id: str | None = None,
     reference: str | None = None,
-    return_required: bool,
+    rules: ChargeRules,
 ) -> Situation:
     """Read strongly consistently. `reference` is in the business's words, if it has to be free or the
     charge's own. Raises NotFound; or LedgerUnreadable if the terms are not those that were agreed to."""
@@ -80,8 +86,9 @@ def situation_of(
         status=status(mandate.facts, *(subject.facts for subject in used.subjects)),
         activated_at=activated_at,
         returned=returns(mandate.facts)[By.CUSTOMER] is not None,
-        return_required=return_required,
+        disputed=bool(basics.register.disputes),
         paused=basics.pause is not None,
+        rules=rules,
     )
     usage = Usage(
         used=used.periods,

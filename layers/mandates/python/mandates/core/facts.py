@@ -17,6 +17,10 @@ from mandates.core.formats import NewerFormat
 
 OUR_OWN = "api:"
 
+_LATEST_KEPT = frozenset({"setup_failed", "dispute_changed", "dispute_closed"})
+"""The kinds of which the latest report counts, and not the earliest. The last two are a charge's
+(charging/facts.py)."""
+
 _LATEST = 253_402_300_799  # the last second of the year 9999, where calendars end
 _MOST_SHOWN = 40  # characters of an unknown kind, in a message
 
@@ -100,10 +104,11 @@ def ids(**named: str | None) -> dict[str, frozenset[str]]:
 def merge_fact[K: str](one: Fact[K], other: Fact[K]) -> Fact[K]:
     """Two reports of the same fact as one: the union of the ids, and the earliest report.
 
-    A customer may fail many times in one session. Of failures the latest is kept, since it is the one worth
-    knowing; the ledger has them all. Union, minimum and maximum are commutative, associative and idempotent.
+    A customer may fail many times in one session, and a dispute may change often. Of these the latest is
+    kept, since it is the one worth knowing; the ledger has them all. Union, minimum and maximum are
+    commutative, associative and idempotent.
     """
-    choose = max if one.kind == Kind.SETUP_FAILED else min
+    choose = max if one.kind in _LATEST_KEPT else min
     first = choose(one, other, key=lambda fact: fact._testimony)
     names = one.ids.keys() | other.ids.keys()
     united = {name: one.ids.get(name, frozenset()) | other.ids.get(name, frozenset()) for name in names}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import stripe
 
-from mandates.core.charging.books import StripeDispute
+from mandates.core.charging.disputes import StripeDispute
 from mandates.gateway.error_mapping import errors_ours
 from mandates.gateway.lists import PER_PAGE
 

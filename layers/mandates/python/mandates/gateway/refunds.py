@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import stripe
 
-from mandates.core.charging.books import StripeRefund
+from mandates.core.charging.refunds import StripeRefund
 from mandates.core.stripe_events.projection import METADATA_CHARGE, METADATA_MANDATE, METADATA_OWNER_MARK
 from mandates.gateway.error_mapping import errors_ours
 from mandates.gateway.lists import PER_PAGE

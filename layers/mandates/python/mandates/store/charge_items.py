@@ -4,10 +4,10 @@
 |---|---|
 | `charge#chg_…` | a charge's head |
 | `entry#chg_…#000001` | its chain |
-| `open#chg_…` | while it is not final: what a withdrawal or an erasure has to look at |
+| `open#chg_…` | while it is not settled: what a withdrawal or an erasure has to look at |
 | `period#2026-11-01` | `used`: minor units that the charges of the calendar period hold |
 | `window#2026-11-14`, `window#once` | `charge_ids`: the one charge of that window, or of a one-time consent |
-| `register` | `entries`, `head_hash`: of the register; `day`: the local day that windows count from |
+| `register` | `entries`, `head_hash`; `day`: the local day that windows count from; `disputes`: open ones |
 | `reference#<sha256>` | `charge_ids`: the one charge with that reference, unless it failed or was cancelled |
 | `notice#2026-11-28#ntc_…` | a notice of a charge on that day; `charge_ids`: the one charge that has it |
 | `refusal#too_frequent` | when charges were `first` and `last` refused for that reason; their `count` |
@@ -36,7 +36,8 @@ from mandates.store.item_formats import Format, Item, Table
 
 
 class ByDue(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Finds the charges that somebody has to look at: only those that are not final carry its keys."""
+    """Finds the charges that somebody has to look at: those that are not final, or have a pending refund. No
+    others carry its keys."""
 
     class Meta:
         index_name = "by_due"
@@ -57,9 +58,20 @@ class ByNumber(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     register_number = NumberAttribute(range_key=True)
 
 
+class ByCreatedOn(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Finds all charges that were made on a day. Its keys never change."""
+
+    class Meta:
+        index_name = "by_created_on"
+        projection = IncludeProjection(["format"])
+
+    created_on = UnicodeAttribute(hash_key=True)
+    created_at = UnicodeAttribute(range_key=True)
+
+
 class ChargeRow(Item):
-    """`due_shard` and `due_at` (epoch seconds) are there while the charge is not final. `attempt` is the
-    newest, and `confirm_params` is how it is confirmed."""
+    """`due_shard` and `due_at` (epoch seconds) are there while somebody has to look at the charge. `attempt`
+    is the newest, and `confirm_params` is how it is confirmed. `created_on` is the day (UTC) and a shard."""
 
     PREFIX = "charge#"
 
@@ -70,10 +82,10 @@ class ChargeRow(Item):
     mandate_id = UnicodeAttribute(hash_key=True)
     record = UnicodeAttribute(range_key=True)
     register_number = NumberAttribute()
+    created_on = UnicodeAttribute()
     created_at = UnicodeAttribute()
     personal = JSONAttribute()
     digest = UnicodeAttribute(null=True)
-    actor = UnicodeAttribute()
     create_params = JSONAttribute(null=True)
     facts = JSONAttribute()
     entries = NumberAttribute()
@@ -85,6 +97,7 @@ class ChargeRow(Item):
 
     by_due = ByDue()
     by_number = ByNumber()
+    by_created_on = ByCreatedOn()
 
     @classmethod
     def key(cls, charge_id: str) -> str:
@@ -239,7 +252,8 @@ class RefusalRow(Item):
 
 class RegisterRow(Item):
     """A mandate's register: how many `entries` it has, and the last link. `day` is the local day that windows
-    count from, once the first reservation of a recurring consent has frozen it."""
+    count from, once the first reservation of a recurring consent has frozen it. `disputes` are Stripe's ids
+    of the open ones, of all the mandate's charges."""
 
     RECORD = "register"
 
@@ -252,6 +266,12 @@ class RegisterRow(Item):
     entries = NumberAttribute()
     head_hash = UnicodeAttribute()
     day = UnicodeAttribute(null=True)
+    disputes = UnicodeSetAttribute(null=True)
+
+    @classmethod
+    def is_undisputed(cls) -> Condition:
+        undisputed: Condition = cls.disputes.does_not_exist()
+        return undisputed
 
 
 class SwitchRow(Item):

@@ -26,10 +26,20 @@ def shard_of(charge_id: str) -> str:
     return SHARDS[ord(charge_id[-1]) % len(SHARDS)]
 
 
+def created_on(day: str, shard: str) -> str:
+    """A key of the index by day. `day` is ISO 8601, in UTC."""
+    return f"{day}#{shard}"
+
+
 def register_of(row: RegisterRow | None) -> Register:
     if row is None:
         return Register()
-    return Register(whole(row.entries), row.head_hash, date.fromisoformat(row.day) if row.day else None)
+    return Register(
+        count=whole(row.entries),
+        hash=row.head_hash,
+        anchor=date.fromisoformat(row.day) if row.day else None,
+        disputes=frozenset(row.disputes or ()),
+    )
 
 
 def facts_as_stored(facts: ChargeFacts) -> dict[str, Any]:
@@ -46,7 +56,6 @@ def charge_of(row: ChargeRow) -> Charge:
         created_at=row.created_at,
         personal={name: PersonalValue(**kept) for name, kept in row.personal.items()},
         digest=row.digest,
-        actor=row.actor,
         create_params=row.create_params or {},
         facts=facts,
         entries=whole(row.entries),
@@ -62,10 +71,10 @@ def new_charge_values(charge: Charge) -> dict[str, Any]:
         "mandate_id": charge.mandate_id,
         "record": ChargeRow.key(charge.charge_id),
         "register_number": charge.number,
+        "created_on": created_on(charge.created_at[:10], shard_of(charge.charge_id)),
         "created_at": charge.created_at,
         "personal": {name: asdict(kept) for name, kept in sorted(charge.personal.items())},
         "digest": charge.digest,
-        "actor": charge.actor,
         "create_params": dict(charge.create_params),
         "facts": facts_as_stored(charge.facts),
         "entries": charge.entries,

@@ -35,6 +35,7 @@ from mandates.store.charge_rows import (
     SHARDS,
     charge_key,
     charge_of,
+    created_on,
     entry_of,
     entry_values,
     facts_as_stored,
@@ -48,6 +49,7 @@ from mandates.store.dynamodb import (
     RawItem,
     Transaction,
     query,
+    query_page,
     query_raw,
     read_row,
     read_rows,
@@ -65,6 +67,14 @@ class ChargePosition(msgspec.Struct, frozen=True):
     number: Annotated[int, msgspec.Meta(ge=1)]
 
 
+class DayPosition(msgspec.Struct, frozen=True):
+    """A place in the list of a day's charges: after this charge of this shard."""
+
+    shard: str
+    created_at: str
+    charge_id: str
+
+
 class DueCharge(msgspec.Struct, frozen=True):
     """A charge that is due since `due_at` (epoch seconds), as the index has it."""
 
@@ -76,13 +86,15 @@ class Guard(msgspec.Struct, frozen=True):
     """What a decision was made from, and what an attempt is conditional on: a mandate that nobody changed
     since, and `subjects`, everything it stands on. `day` is the local day whose declines are counted.
 
-    `most` is the limit of a calendar period in minor units; None if there is none.
+    `most` is the limit of a calendar period in minor units; None if there is none. `while_disputed`: a charge
+    may be reserved even while another one of the mandate is disputed.
     """
 
     mandate: Mandate
     subjects: tuple[Subject, ...]
     day: str
     most: int | None
+    while_disputed: bool = False
 
 
 # ------------------------------------------------------------------------------------------ reading
@@ -112,7 +124,7 @@ def read_charge_ledger(charge_id: str) -> list[ChargeEntry]:
 
 
 def open_charges(mandate_id: str) -> list[str]:
-    """The ids of the mandate's charges that are not final; read strongly consistently."""
+    """The ids of the mandate's charges that are not settled; read strongly consistently."""
     rows = query(OpenChargeRow, OpenChargeRow.of_mandate(mandate_id))
     return [row.record.removeprefix(OpenChargeRow.PREFIX) for row in rows]
 
@@ -146,6 +158,46 @@ def page_of_charges(
     return charges, ChargePosition(charges[-1].number) if more and charges else None
 
 
+def charges_created_on(
+    day: date, limit: int, after: DayPosition | None = None
+) -> tuple[list[str], DayPosition | None]:
+    """Ids of up to `limit` charges that were made on a day (UTC), and where to continue (None at the end).
+
+    They come shard by shard, oldest first in each. The index may lack one that was just made.
+    """
+    found: list[str] = []
+    for shard in SHARDS:
+        if after and shard < after.shard:
+            continue
+        items, last = query_page(
+            ChargeRow,
+            ChargeRow.created_on == created_on(day.isoformat(), shard),
+            index=ChargeRow.by_created_on,
+            limit=limit - len(found),
+            after=_place_of_day(day, after) if after and after.shard == shard else None,
+        )
+        found += [item["record"]["S"].removeprefix(ChargeRow.PREFIX) for item in items]
+        if last:
+            last_id = last["record"]["S"].removeprefix(ChargeRow.PREFIX)
+            return found, DayPosition(shard, last["created_at"]["S"], last_id)
+        if len(found) == limit and shard != SHARDS[-1]:
+            following = SHARDS[SHARDS.index(shard) + 1]
+            return found, DayPosition(following, "", "")
+    return found, None
+
+
+def _place_of_day(day: date, after: DayPosition) -> RawItem | None:
+    if not after.charge_id:
+        return None
+    mandate_id, record = charge_key(after.charge_id)
+    return {
+        "mandate_id": {"S": mandate_id},
+        "record": {"S": record},
+        "created_on": {"S": created_on(day.isoformat(), after.shard)},
+        "created_at": {"S": after.created_at},
+    }
+
+
 def due_charges(now: int, limit: int) -> list[DueCharge]:
     """Up to `limit` charges of each shard that were due by `now` (epoch seconds) when the index was written,
     longest due first. Only their head says how they are now."""
@@ -170,7 +222,8 @@ def commit_charge(
 ) -> None:
     """Write a charge, its next entry, and what becomes of the room it holds: all or nothing.
 
-    A reservation and the begin of an attempt need a guard. `anchor` is the local day that windows count
+    A reservation and the begin of an attempt need a guard. What may be refunded is decided from the charge
+    alone, so its chain's length is guard enough. `anchor` is the local day that windows count
     from, if a reservation freezes it. Raises Conflict if anything that the change was worked out from has
     changed, if room, window, reference or notice were taken meanwhile, or if the PaymentIntent is another
     charge's.
@@ -186,25 +239,32 @@ def commit_charge(
             values = {"subject": payment_intent_subject(change.intent), "charge_id": charge.charge_id}
             nobody_elses = IntentRow.subject.does_not_exist() | (IntentRow.charge_id == charge.charge_id)
             writing.put(IntentRow, values, nobody_elses)
-        if change.is_new:
-            move_register(writing, charge.mandate_id, charge.number, change.entry.hash, anchor)
+        _add_register(writing, change, anchor, only_undisputed=bool(guard and not guard.while_disputed))
         if guard:
             _add_guard(writing, guard)
 
 
 def move_register(
-    writing: Transaction, mandate_id: str, number: int, link: str, anchor: date | None = None
+    writing: Transaction,
+    mandate_id: str,
+    number: int,
+    link: str,
+    *further: Action,
+    condition: Condition | None = None,
 ) -> None:
-    """Give what the transaction makes this number in the register. It is refused if another has it."""
+    """Give what the transaction makes this number in the register. It is refused if another has it.
+
+    `further` and `condition` are about the register's item, too.
+    """
     nobody_has_it = RegisterRow.entries == number - 1 if number > 1 else RegisterRow.entries.does_not_exist()
-    actions: list[Action] = [
+    actions = [
         RegisterRow.in_its_format(),
         RegisterRow.entries.set(number),
         RegisterRow.head_hash.set(link),
+        *further,
     ]
-    if anchor:
-        actions.append(RegisterRow.day.set(anchor.isoformat()))
-    writing.update(RegisterRow, (mandate_id, RegisterRow.RECORD), actions, nobody_has_it)
+    all_of_it = nobody_has_it if condition is None else nobody_has_it & condition
+    writing.update(RegisterRow, (mandate_id, RegisterRow.RECORD), actions, all_of_it)
 
 
 def look_later(due: DueCharge, at: int) -> None:
@@ -249,10 +309,29 @@ def _add_record(writing: Transaction, change: ChargeChange, now: Instant) -> Non
         applied = applied_event_values(change.event, charge.mandate_id, now)
         writing.put(EventRow, applied, not_applied_before())
     open_record = OpenChargeRow.key(charge.charge_id)
-    if change.is_new:
+    if change.unsettles:
         writing.put(OpenChargeRow, {"mandate_id": charge.mandate_id, "record": open_record}, None)
-    elif change.ends:
+    elif change.settles:
         writing.delete(OpenChargeRow, (charge.mandate_id, open_record))
+
+
+def _add_register(
+    writing: Transaction, change: ChargeChange, anchor: date | None, *, only_undisputed: bool
+) -> None:
+    """A new charge's place in the register, and the open disputes beside it."""
+    charge, actions = change.after, list[Action]()
+    if anchor:
+        actions.append(RegisterRow.day.set(anchor.isoformat()))
+    if change.disputes_opened:
+        actions.append(RegisterRow.disputes.add(set(change.disputes_opened)))
+    elif change.disputes_closed:
+        actions.append(RegisterRow.disputes.delete(set(change.disputes_closed)))
+    if change.is_new:
+        undisputed = RegisterRow.is_undisputed() if only_undisputed else None
+        link = change.entry.hash
+        move_register(writing, charge.mandate_id, charge.number, link, *actions, condition=undisputed)
+    elif actions:
+        writing.update(RegisterRow, (charge.mandate_id, RegisterRow.RECORD), actions, None)
 
 
 def _add_room(writing: Transaction, change: ChargeChange, most: int | None) -> None:

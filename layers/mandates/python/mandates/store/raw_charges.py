@@ -26,7 +26,7 @@ from mandates.store.charge_items import (
     RegisterRow,
     UsageRow,
 )
-from mandates.store.charge_rows import charge_of, entry_of, facts_as_stored, register_of, shard_of
+from mandates.store.charge_rows import charge_of, created_on, entry_of, facts_as_stored, register_of, shard_of
 from mandates.store.dynamodb import RawItem, query_raw
 from mandates.store.item_formats import Item
 from mandates.store.movements import movement_of
@@ -114,6 +114,7 @@ def _put_together(found: _Found) -> ChargesAsStored:
         declined=found.declined,
         open_charges=frozenset(found.still_open),
         anchor=found.register.anchor.isoformat() if found.register.anchor else None,
+        disputes=found.register.disputes,
     )
     return ChargesAsStored(register, usage, found.odd)
 
@@ -151,6 +152,8 @@ def _head(found: _Found, item: RawItem) -> None:
     charge = charge_of(row)
     if charge.mandate_id != row.mandate_id or row.due_shard not in {None, shard_of(charge.charge_id)}:
         raise ValueError("its key, or its shard, is another charge's")
+    if row.created_on != created_on(charge.created_at[:10], shard_of(charge.charge_id)):
+        raise ValueError("it is listed under another day, or in another shard")
     if facts_as_stored(charge.facts) != row.facts:
         raise ValueError("its facts are not spelt as we would spell them")
     if (row.due_shard is None) != (row.due_at is None):

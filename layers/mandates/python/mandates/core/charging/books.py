@@ -6,40 +6,9 @@ Amounts are whole minor units, times are in epoch seconds. Nothing here decides.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mandates.core.charging.disputes import StripeDispute
+from mandates.core.charging.refunds import StripeRefund
 from mandates.core.funding import Funding
-
-
-@dataclass(frozen=True, slots=True)
-class StripeRefund:
-    """A refund as Stripe has it. `amount` is in minor units of `currency`, `created` in epoch seconds.
-    `refund_id` is ours, from its metadata. A text is empty if Stripe did not say."""
-
-    stripe_refund_id: str
-    payment_intent_id: str | None
-    status: str
-    amount: int
-    currency: str
-    created: int
-    refund_id: str = ""
-    reason: str = ""
-    failure_reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StripeDispute:
-    """A dispute as Stripe has it. `amount` is in minor units of `currency`; times are in epoch seconds. A
-    text is empty if Stripe did not say. `kind` is Amazon's: `chargeback` or `claim`."""
-
-    dispute_id: str
-    payment_intent_id: str | None
-    status: str
-    amount: int
-    currency: str
-    created: int
-    charge: str | None = None
-    reason: str = ""
-    kind: str = ""
-    evidence_due_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from mandates.core.changes import EventRecord
 from mandates.core.charging.chain import ChargeEntry, append_entry
 from mandates.core.charging.charge import ChargeStatus, RoomChange, charge_status, due_at, room_change
+from mandates.core.charging.disputes import open_disputes
 from mandates.core.charging.facts import (
     ChargeFact,
     ChargeFacts,
@@ -16,6 +17,7 @@ from mandates.core.charging.facts import (
 )
 from mandates.core.charging.head import Charge, Confirm
 from mandates.core.charging.permission import Permission
+from mandates.core.charging.refunds import RefundStatus, refunds
 from mandates.core.clock import Instant
 from mandates.core.facts import merge
 
@@ -45,9 +47,28 @@ class ChargeChange:
         return now if known is None else None
 
     @property
-    def ends(self) -> bool:
-        """Whether it is final now, and was not before."""
-        return self.after.is_final and (self.is_new or not self.before.is_final)
+    def settles(self) -> bool:
+        """Whether nothing more is expected of it now, and something was before."""
+        return self.after.is_settled and not self.is_new and not self.before.is_settled
+
+    @property
+    def unsettles(self) -> bool:
+        """Whether something is expected of it again: it was settled before, or is new."""
+        return not self.after.is_settled and (self.is_new or self.before.is_settled)
+
+    @property
+    def disputes_opened(self) -> frozenset[str]:
+        """Stripe's ids of the disputes that are open now and were not."""
+        return open_disputes(self.after.facts) - open_disputes(self.before.facts)
+
+    @property
+    def disputes_closed(self) -> frozenset[str]:
+        return open_disputes(self.before.facts) - open_disputes(self.after.facts)
+
+    @property
+    def refunds_failed(self) -> int:
+        """How many more refunds have failed."""
+        return _failed_refunds(self.after.facts) - _failed_refunds(self.before.facts)
 
     @property
     def succeeds(self) -> bool:
@@ -100,6 +121,10 @@ def charge_change(
         declines=_more_declines(charge.facts, facts),
         event=event,
     )
+
+
+def _failed_refunds(facts: ChargeFacts) -> int:
+    return sum(1 for refund in refunds(facts) if refund.status is RefundStatus.FAILED)
 
 
 def _more_declines(before: ChargeFacts, after: ChargeFacts) -> dict[str, int]:

@@ -5,6 +5,7 @@ from datetime import date
 from enum import StrEnum
 
 from mandates.core.charging.decision import MOST_ATTEMPTS
+from mandates.core.charging.disputes import open_disputes
 from mandates.core.charging.error_classes import ErrorClass
 from mandates.core.charging.facts import (
     ChargeFact,
@@ -19,6 +20,7 @@ from mandates.core.charging.facts import (
     succeeded_attempt,
 )
 from mandates.core.charging.notice import NoticeKey
+from mandates.core.charging.refunds import pending_refunds, refunds_due_at
 
 
 class ChargeStatus(StrEnum):
@@ -80,6 +82,11 @@ def end_reason(facts: ChargeFacts) -> str:
     """
     ending = facts.get(ChargeKind.ENDING)
     return ending.detail["reason"] if ending else str(EndReason.CANCELED)
+
+
+def is_settled(facts: ChargeFacts) -> bool:
+    """Whether nothing more is expected: it is final, no refund is pending and no dispute open."""
+    return charge_status(facts) in FINAL and not pending_refunds(facts) and not open_disputes(facts)
 
 
 def _ended(ending: ChargeFact | None) -> ChargeStatus:
@@ -145,46 +152,63 @@ MINUTE = 60
 SOON = 60
 LATEST_LOOK = 6 * 3600
 
-RETRY_AFTER = (3_600, 6 * 3_600, 24 * 3_600)
-"""Seconds after the first, second and every later soft decline. Our own choice: Stripe does not retry Amazon
-Pay by itself, and what usually passes (a card's daily limit, an outage) does so within hours or a day."""
+DAY = 86_400
 
 
 def due_at(facts: ChargeFacts, now: int) -> int | None:
-    """When somebody looks at the charge again (epoch seconds); None exactly if it is final.
+    """When somebody looks at the charge again (epoch seconds); None exactly if it is final and none of its
+    refunds is pending.
 
     To look may mean any step of `next_step` (core/charging/steps.py).
     """
     status = charge_status(facts)
     if status in FINAL:
-        return None
+        of_refunds = refunds_due_at(facts, now)
+        return None if of_refunds is None else _whole_minute(of_refunds)
     charge_by = _charge_by(facts)
     match status:
         case ChargeStatus.NEEDS_CUSTOMER:
             due = now + SOON if charge_by is None else charge_by
         case ChargeStatus.RETRYING:
-            due = retry_at(facts)
+            due = retry_at(facts) or now + SOON
         case _:
             due = _whole_minute(now + _backoff(facts, now))
     return due if ChargeKind.ENDING in facts or charge_by is None else min(due, charge_by)
 
 
-def retry_at(facts: ChargeFacts) -> int:
-    """When the attempt after a newest one that failed is due, without regard to `charge_by`. 0 if it did not
-    fail."""
+def retry_at(facts: ChargeFacts) -> int | None:
+    """When the attempt after a newest one that failed is due (epoch seconds), without regard to `charge_by`.
+    None if there is none any more: the charge has had its retries.
+
+    0 if the newest attempt did not fail. A soft decline is retried on the days after the first attempt that
+    the reservation names. Whatever is ours to mend waits twice as long each time, and is not one of these
+    retries.
+    """
     newest = newest_attempt(facts)
     failed, failure = of_attempt(facts, ChargeKind.ATTEMPT_FAILED, newest), failure_class(facts, newest)
-    return failed.at + _pause(facts, failure) if failed and failure else 0
-
-
-def _pause(facts: ChargeFacts, failure: ErrorClass) -> int:
-    """What is ours to mend waits twice as long each time; those attempts don't count."""
+    if failed is None or failure is None:
+        return 0
     counted = counted_attempts(facts)
     if failure is ErrorClass.OURS_TO_MEND:
-        return min(SOON << min(len(attempts(facts)) - counted, 10), LATEST_LOOK)
-    if counted >= MOST_ATTEMPTS:
-        return 0  # the next one is refused, which ends the charge
-    return RETRY_AFTER[min(max(counted, 1), len(RETRY_AFTER)) - 1]
+        return failed.at + min(SOON << min(len(attempts(facts)) - counted, 10), LATEST_LOOK)
+    days = retry_days(facts)
+    if counted > len(days) or counted >= MOST_ATTEMPTS:
+        return None
+    return max(first_attempt_at(facts) + days[counted - 1] * DAY, failed.at)
+
+
+def retry_days(facts: ChargeFacts) -> list[int]:
+    """On which days after the first attempt a soft decline is retried: those of the stack when the charge was
+    reserved."""
+    reserved = facts.get(ChargeKind.RESERVED)
+    said = reserved.detail.get("retries", "") if reserved else ""
+    return [int(day) for day in said.split(",") if day]
+
+
+def first_attempt_at(facts: ChargeFacts) -> int:
+    """Epoch seconds; 0 if none was begun."""
+    begun = (fact.at for fact in facts.values() if fact.kind == ChargeKind.ATTEMPT_BEGUN)
+    return min(begun, default=0)
 
 
 def _backoff(facts: ChargeFacts, now: int) -> int:

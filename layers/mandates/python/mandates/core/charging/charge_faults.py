@@ -32,6 +32,7 @@ from mandates.core.charging.head import Charge, ChargeDetails
 from mandates.core.charging.ids import mandate_id_of_charge
 from mandates.core.charging.notice import Notice
 from mandates.core.charging.proof import ProvenCharge, StoredCharge, proven_charge
+from mandates.core.charging.refunds import pending_refunds
 from mandates.core.charging.register_slice import Registered, RegisterSlice, link_of, place_of
 from mandates.core.facts import Kind, merge
 from mandates.core.ledger import GENESIS, Entry, PersonalValue
@@ -286,8 +287,8 @@ def notice_faults(notice: Notice, *, erased: bool) -> list[str]:
 
 # -------------------------------------------------------------------------------------------------- head
 
-_FOLLOW_OTHERWISE = {"personal", "digest", "actor", "create_params", "confirm", "due_at"}
-"""Compared below; or, of `actor`, nothing follows: who asked is not in the chain."""
+_FOLLOW_OTHERWISE = {"personal", "digest", "create_params", "confirm", "due_at"}
+"""Compared below."""
 
 
 def _of_the_head(head: Charge, known: ProvenCharge, mandate: Proven) -> Iterator[str]:
@@ -304,8 +305,8 @@ def _of_the_head(head: Charge, known: ProvenCharge, mandate: Proven) -> Iterator
             yield f"head: `{name}` does not follow from the chain"
     if known.reserved is None:
         return
-    if (head.due_at is None) != head.is_final:
-        yield "head: `due_at` belongs to a charge that is not final, and to no other"
+    if (head.due_at is None) != (head.is_final and not pending_refunds(head.facts)):
+        yield "head: `due_at` belongs to a charge that is not final or has a pending refund, and to no other"
     if not _is_of_the_request(head, known.reserved):
         yield "head: `digest` is not that of the request"
     yield from _of_params(head, known, mandate)

@@ -36,18 +36,41 @@ MOST_ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
+class ChargeRules:
+    """What the stack's parameters say about charges.
+
+    `return_required`: a mandate is charged only if its customer was seen to come back from the set-up.
+    `while_disputed`: a mandate is charged even while one of its charges is disputed. `retry_days`: on which
+    days after the first attempt a soft decline is retried, in ascending order.
+    """
+
+    return_required: bool = False
+    while_disputed: bool = False
+    retry_days: tuple[int, ...] = (1, 3, 7)
+
+
+def days_of(text: str) -> tuple[int, ...]:
+    """The days of a list such as "1,3,7"; none of "none". Raises ValueError if it is not a list of days."""
+    days = () if text == "none" else tuple(sorted({int(day) for day in text.split(",")}))
+    if any(day < 1 for day in days):
+        raise ValueError("the first retry is a day after the first attempt, or later")
+    return days
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How the mandate stands, and the stack.
 
     `activated_at` is when the set-up succeeded (epoch seconds); None if it did not. `returned`: whether the
-    customer was seen to come back from it; `return_required`: whether the stack charges only then.
+    customer was seen to come back from it. `disputed`: whether a dispute about one of its charges is open.
     """
 
     status: Status
     activated_at: int | None = None
     returned: bool = False
-    return_required: bool = False
+    disputed: bool = False
     paused: bool = False
+    rules: ChargeRules = ChargeRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +253,9 @@ class _Question:
             yield Reason.MANDATE_REVOKED
         elif standing.status is not Status.ACTIVE:
             yield Reason.MANDATE_NOT_ACTIVE
-        if standing.return_required and not standing.returned:
+        if standing.disputed and not standing.rules.while_disputed:
+            yield Reason.DISPUTED
+        if standing.rules.return_required and not standing.returned:
             yield Reason.RETURN_NOT_SEEN
         if standing.paused:
             yield Reason.CHARGING_PAUSED

@@ -1,7 +1,8 @@
 """What we were told about a charge. Facts accumulate and merge as those of mandates do (core/facts.py).
 
-A fact about an attempt has the attempt's number as its qualifier. A reader keeps kinds that it does not know:
-the next release may write one, and this one may have to run beside it.
+A fact about an attempt has the attempt's number as its qualifier. One about a refund has our id of it, and
+one about a dispute has Stripe's. A reader keeps kinds that it does not know: the next release may write one,
+and this one may have to run beside it.
 """
 
 import re
@@ -10,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from mandates.core.charging.error_classes import ErrorClass, error_class
-from mandates.core.charging.ids import attempt_in
+from mandates.core.charging.ids import REFUND_ID, attempt_in
 from mandates.core.facts import Fact, FactsOf, ids, read_fact
 
 
@@ -19,7 +20,8 @@ class ChargeKind(StrEnum):
 
     RESERVED = "reserved"
     """Room is held. Detail: `amount`, `currency`, `charge_by`; `period` and `window`, if there are such;
-    `notice` and `notice_day`, if it needs one: the notice's id and local day."""
+    `notice` and `notice_day`, if it needs one: the notice's id and local day. `retries`: on which days after
+    the first attempt a soft decline is retried, as "1,3,7". `actor`: the client that asked."""
     INTENT_CREATED = "intent_created"
     """Id: `payment_intent`."""
     ATTEMPT_BEGUN = "attempt_begun"
@@ -33,9 +35,24 @@ class ChargeKind(StrEnum):
     ATTEMPT_SUCCEEDED = "attempt_succeeded"
     """Id: `charge`, Stripe's own."""
     ENDING = "ending"
-    """We decided to end the charge. Detail: `reason`, an EndReason."""
+    """We decided to end the charge. Detail: `reason`, an EndReason; `actor`, if somebody asked for it."""
     INTENT_CANCELED = "intent_canceled"
     """Stripe can't take money for it any more."""
+    REFUND_REQUESTED = "refund_requested"
+    """Its amount is held back, and Stripe may be told from now on. Detail: `amount`, `currency`, `actor`;
+    `reason`, if the caller gave one; `request`: the digest of what was asked."""
+    REFUND_CREATED = "refund_created"
+    """Stripe has it. Id: `refund`. Detail: `amount`, `currency`; `reason`, if Stripe tells one."""
+    REFUND_SUCCEEDED = "refund_succeeded"
+    """Id: `refund`."""
+    REFUND_FAILED = "refund_failed"
+    """Nothing was given back, or it came back to us. Id: `refund`, if Stripe had it. Detail: `reason`."""
+    DISPUTE_OPENED = "dispute_opened"
+    """Ids: `dispute` and `charge`, Stripe's own. Detail: as Stripe says (disputes.py)."""
+    DISPUTE_CHANGED = "dispute_changed"
+    """As DISPUTE_OPENED. The latest is kept."""
+    DISPUTE_CLOSED = "dispute_closed"
+    """As DISPUTE_OPENED. The latest is kept: an appeal may open and close it again."""
 
 
 class Finding(StrEnum):
@@ -49,7 +66,7 @@ class Finding(StrEnum):
 
 class EndReason(StrEnum):
     DECLINED = "declined"
-    """Stripe says that it can't succeed."""
+    """Stripe says that it can't succeed, or declined its last retry."""
     NOT_PERMITTED = "not_permitted"
     """Another attempt is refused until `charge_by`."""
     OVERDUE = "overdue"
@@ -74,6 +91,16 @@ OF_ATTEMPTS = frozenset(
     }
 )
 
+OF_REFUNDS = frozenset(
+    {
+        ChargeKind.REFUND_REQUESTED,
+        ChargeKind.REFUND_CREATED,
+        ChargeKind.REFUND_SUCCEEDED,
+        ChargeKind.REFUND_FAILED,
+    }
+)
+
+OF_DISPUTES = frozenset({ChargeKind.DISPUTE_OPENED, ChargeKind.DISPUTE_CHANGED, ChargeKind.DISPUTE_CLOSED})
 
 _ATTEMPT = re.compile(r"[1-9][0-9]{0,3}")
 
@@ -84,29 +111,31 @@ def charge_fact(
     source: str,
     *,
     attempt: int | None = None,
+    about: str = "",
     charge: str | None = None,
     payment_intent: str | None = None,
+    refund: str | None = None,
+    dispute: str | None = None,
     **detail: str,
 ) -> ChargeFact:
-    """A fact; `charge` and `payment_intent` are Stripe's ids, where they are known. Empty details are left
+    """A fact. `about` is our id of the refund, or Stripe's id of the dispute, that it is about. `charge`,
+    `payment_intent`, `refund` and `dispute` are Stripe's ids, where they are known. Empty details are left
     out."""
     said = {name: value for name, value in detail.items() if value}
-    return Fact(
-        kind,
-        at,
-        source,
-        ids(charge=charge, payment_intent=payment_intent),
-        said,
-        "" if attempt is None else str(attempt),
-    )
+    named = ids(charge=charge, payment_intent=payment_intent, refund=refund, dispute=dispute)
+    return Fact(kind, at, source, named, said, about if attempt is None else str(attempt))
 
 
 def charge_fact_from_plain(plain: Mapping[str, Any]) -> ChargeFact:
     """The fact of `to_plain`, also of an unknown kind. Raises what `read_fact` raises, and ValueError for a
-    fact about an attempt without a number."""
+    fact about an attempt without a number, or about a refund or a dispute without an id."""
     fact = read_fact(plain, _kind)
     if fact.kind in OF_ATTEMPTS and not _ATTEMPT.fullmatch(fact.qualifier):
         raise ValueError("an attempt has a number")
+    if fact.kind in OF_REFUNDS and not REFUND_ID.fullmatch(fact.qualifier):
+        raise ValueError("a refund has an id")
+    if fact.kind in OF_DISPUTES and not fact.qualifier:
+        raise ValueError("a dispute has an id")
     return fact
 
 

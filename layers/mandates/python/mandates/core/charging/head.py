@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mandates.core.canonical import digest
-from mandates.core.charging.charge import FINAL, ChargeStatus, charge_status
+from mandates.core.charging.charge import FINAL, ChargeStatus, charge_status, is_settled
 from mandates.core.charging.facts import ChargeFacts, ChargeKind
 from mandates.core.charging.ids import mandate_id_of_charge
 from mandates.core.facts import the_id
@@ -58,8 +58,8 @@ class Charge:
 
     `number` is its place in the mandate's register. `personal` is what the business wrote about it, to which
     its first entry commits; empty once it is erased. `digest` is that of the ChargeDetails (None once
-    erased), `actor` the client that asked, `created_at` RFC 3339 in UTC. `create_params` are those of the
-    intent. `due_at` (epoch seconds) is when somebody looks at it again: None exactly if it is final.
+    erased), `created_at` RFC 3339 in UTC. `create_params` are those of the intent. `due_at` (epoch seconds)
+    is when somebody looks at it again: None exactly if it is final and none of its refunds is pending.
     """
 
     charge_id: str
@@ -67,7 +67,6 @@ class Charge:
     created_at: str
     personal: Mapping[str, PersonalValue]
     digest: str | None
-    actor: str
     create_params: Params
     facts: ChargeFacts = field(default_factory=dict)
     entries: int = 0
@@ -98,6 +97,11 @@ class Charge:
         return self._reserved["currency"]
 
     @property
+    def actor(self) -> str:
+        """The client that asked."""
+        return self._reserved.get("actor", "")
+
+    @property
     def charge_by(self) -> int:
         """Epoch seconds: no attempt is begun from then on."""
         return int(self._reserved["charge_by"])
@@ -109,6 +113,10 @@ class Charge:
     @property
     def is_final(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def is_settled(self) -> bool:
+        return is_settled(self.facts)
 
     @property
     def payment_intent_id(self) -> str | None:

@@ -12,6 +12,9 @@ class Reason(StrEnum):
     MANDATE_REVOKED = "mandate_revoked"
     """The permission was withdrawn. A withdrawal never lapses."""
 
+    DISPUTED = "disputed"
+    """One of the mandate's charges is disputed, and the stack charges nothing until that is closed."""
+
     RETURN_NOT_SEEN = "return_not_seen"
     """The stack requires that the customer came back from the set-up, and they have not."""
 

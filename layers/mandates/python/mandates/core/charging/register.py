@@ -14,8 +14,9 @@ from mandates.core.ledger import GENESIS
 @dataclass(frozen=True, slots=True)
 class Register:
     """`count` charges and notices; `hash` is the last one's link. `anchor` is the local day that windows
-    count from, once the first reservation has frozen it."""
+    count from, once the first reservation has frozen it. `disputes` are Stripe's ids of the open ones."""
 
     count: int = 0
     hash: str = GENESIS
     anchor: date | None = None
+    disputes: frozenset[str] = frozenset()

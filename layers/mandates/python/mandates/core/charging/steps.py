@@ -17,6 +17,7 @@ from mandates.core.charging.facts import (
     newest_attempt,
     of_attempt,
 )
+from mandates.core.charging.refunds import pending_refunds
 
 KEY_SECONDS = 23 * 3600
 """How long a confirm is repeated under its idempotency key. Stripe keeps keys for at least 24 hours; after
@@ -81,8 +82,23 @@ class CancelIntent:
     """Cancel the intent at Stripe; if Stripe does not, what it says instead is the outcome."""
 
 
+@dataclass(frozen=True, slots=True)
+class FollowRefunds:
+    """Stripe has not decided on every refund, or has not said that it has them. Read them at Stripe, and send
+    those that it lacks."""
+
+
 type Step = (
-    Nothing | CreateIntent | Begin | ConfirmAgain | FindOut | ReadIntent | Examine | End | CancelIntent
+    Nothing
+    | CreateIntent
+    | Begin
+    | ConfirmAgain
+    | FindOut
+    | ReadIntent
+    | Examine
+    | End
+    | CancelIntent
+    | FollowRefunds
 )
 
 
@@ -92,21 +108,20 @@ def next_step(facts: ChargeFacts, now: int) -> Step:
     It does not know the mandate. The caller decides whether an attempt may be begun or repeated.
     """
     status = charge_status(facts)
+    if status is ChargeStatus.SUCCEEDED:
+        return FollowRefunds() if pending_refunds(facts) else Nothing()
     if status in FINAL or ChargeKind.ENDING in facts:
-        return CancelIntent() if _may_be_canceled(facts, status) else Nothing()
+        return CancelIntent() if _may_be_canceled(facts) else Nothing()
     newest = newest_attempt(facts)
     failure = failure_class(facts, newest)
-    if failure is ErrorClass.FINAL:
-        return End(EndReason.DECLINED)
-    if found(facts, newest) == Finding.WITHDRAWN:
-        return End(EndReason.WITHDRAWN)
-    if now >= int(facts[ChargeKind.RESERVED].detail["charge_by"]):
-        return End(EndReason.OVERDUE)
+    reason = _why_it_ends(facts, status, now)
+    if reason:
+        return End(reason)
     match status:
         case ChargeStatus.PENDING:
             return _pending(facts, newest, now)
         case ChargeStatus.RETRYING:
-            return Begin(newest + 1) if now >= retry_at(facts) else Nothing()
+            return Begin(newest + 1) if now >= (retry_at(facts) or 0) else Nothing()
         case ChargeStatus.PROCESSING if failure:
             return Examine(newest, failure)
         case ChargeStatus.PROCESSING:
@@ -120,13 +135,22 @@ def not_before(facts: ChargeFacts) -> int:
     return max((fact.at for fact in facts.values() if fact.is_our_own), default=0)
 
 
-def _may_be_canceled(facts: ChargeFacts, status: ChargeStatus) -> bool:
+def _why_it_ends(facts: ChargeFacts, status: ChargeStatus, now: int) -> EndReason | None:
+    newest = newest_attempt(facts)
+    if failure_class(facts, newest) is ErrorClass.FINAL:
+        return EndReason.DECLINED
+    if found(facts, newest) == Finding.WITHDRAWN:
+        return EndReason.WITHDRAWN
+    if status is ChargeStatus.RETRYING and retry_at(facts) is None:
+        return EndReason.DECLINED
+    if now >= int(facts[ChargeKind.RESERVED].detail["charge_by"]):
+        return EndReason.OVERDUE
+    return None
+
+
+def _may_be_canceled(facts: ChargeFacts) -> bool:
     """Even if the charge ended before any attempt. Its intent can't take money, but nobody will need it."""
-    return (
-        status is not ChargeStatus.SUCCEEDED
-        and ChargeKind.INTENT_CREATED in facts
-        and ChargeKind.INTENT_CANCELED not in facts
-    )
+    return ChargeKind.INTENT_CREATED in facts and ChargeKind.INTENT_CANCELED not in facts
 
 
 def _pending(facts: ChargeFacts, newest: int, now: int) -> Step:

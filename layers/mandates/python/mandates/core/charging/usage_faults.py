@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mandates.core.charging.charge import FINAL, charge_status
+from mandates.core.charging.charge import is_settled
+from mandates.core.charging.disputes import open_disputes
 from mandates.core.charging.facts import ChargeKind, declined_attempts, of_attempt
 from mandates.core.charging.notice import Notice
 from mandates.core.charging.proof import ProvenCharge, StoredCharge, proven_charge
@@ -20,7 +21,7 @@ class StoredUsage:
 
     `used`: minor units by the key of a period. `declined`: attempts by the key of a day. `windows` and
     `references`: ids of charges by the key of a window, and by SHA-256 of a reference. Empty and zero values
-    are left out. `anchor` is the local day (ISO) that windows count from.
+    are left out. `anchor` is the local day (ISO) that windows count from. `disputes` are the open ones.
     """
 
     used: Mapping[str, int] = field(default_factory=dict)
@@ -29,6 +30,7 @@ class StoredUsage:
     declined: Mapping[str, int] = field(default_factory=dict)
     open_charges: frozenset[str] = frozenset()
     anchor: str | None = None
+    disputes: frozenset[str] = frozenset()
 
 
 type Proofs = Mapping[str, ProvenCharge]
@@ -118,9 +120,12 @@ def usage_faults(
     anchors = {one.permission.anchor for one in proofs.values() if one.permission}
     if anchors and anchors != {stored.anchor}:
         yield "register: its anchor is not the one that the charges were made under"
-    still_open = {id_ for id_, one in proofs.items() if charge_status(one.facts) not in FINAL}
+    still_open = {id_ for id_, one in proofs.items() if not is_settled(one.facts)}
     for charge_id in sorted(stored.open_charges ^ still_open):
-        yield f"{charge_id}: it is open exactly if it is not final, and that is not what is stored"
+        yield f"{charge_id}: it is open exactly if it is not settled, and that is not what is stored"
+    disputed = {dispute for one in proofs.values() for dispute in open_disputes(one.facts)}
+    if disputed != stored.disputes:
+        yield "register: its disputes are not those that are open"
     holders = _by_notice(proofs)
     for notice in notices:
         held_by = holders.get(notice.notice_id, frozenset())

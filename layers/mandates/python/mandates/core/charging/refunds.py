@@ -1,0 +1,259 @@
+"""Refunds of a charge: what may still be given back, and how each refund stands. Pure functions of its facts.
+
+Stripe's rules for Amazon Pay: https://docs.stripe.com/payments/amazon-pay#refunds
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mandates.core.charging.disputes import lost, open_disputes
+from mandates.core.charging.facts import (
+    OF_REFUNDS,
+    ChargeFact,
+    ChargeFacts,
+    ChargeKind,
+    charge_fact,
+    of_attempt,
+    succeeded_attempt,
+)
+from mandates.core.charging.ids import charge_id_of_refund, refund_id_of_stripe
+
+REFUND_SECONDS = 90 * 86_400
+"""How long after the payment Amazon Pay gives money back."""
+
+MOST_REFUNDS = 30
+"""Of one charge, through our API: all of a charge's facts are in one item, which holds 400 KB. What Stripe
+tells of further refunds is recorded all the same."""
+
+
+class RefundStatus(StrEnum):
+    PENDING = "pending"
+    """Reserved here, or under way at Stripe and Amazon. It may take days."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """The customer has not got the money, and the amount can be refunded again. A refund may fail after it
+    succeeded."""
+
+
+class RefundReason(StrEnum):
+    """Why a refund is refused. Each word is part of the API. A refusal names all that apply, in this
+    order."""
+
+    NOT_SUCCEEDED = "not_succeeded"
+    """The charge took no money."""
+    TOO_LATE = "too_late"
+    """The payment is more than 90 days old."""
+    DISPUTED = "disputed"
+    """The customer disputes the charge, and that is not decided."""
+    NOTHING_LEFT = "nothing_left"
+    """All of it was given back, or is on its way."""
+    MORE_THAN_LEFT = "more_than_left"
+    """The amount is above what is left."""
+    TOO_MANY_REFUNDS = "too_many_refunds"
+    """The charge has had its 30 refunds."""
+
+
+@dataclass(frozen=True, slots=True)
+class StripeRefund:
+    """A refund as Stripe has it. `amount` is in minor units of `currency`, `created` in epoch seconds.
+    `refund_id` is ours, from its metadata. A text is empty if Stripe did not say."""
+
+    stripe_refund_id: str
+    payment_intent_id: str | None
+    status: str
+    amount: int
+    currency: str
+    created: int
+    refund_id: str = ""
+    reason: str = ""
+    failure_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """What the facts say of a refund. `amount` is in minor units of `currency`, `requested_at` in epoch
+    seconds. `failure` is why it failed. `actor` asked for it, with a body that has the digest `request`; both
+    are empty if somebody made it at Stripe."""
+
+    refund_id: str
+    status: RefundStatus
+    amount: int
+    currency: str
+    reason: str
+    failure: str
+    actor: str
+    request: str
+    requested_at: int
+    stripe_refund_id: str | None
+
+    @property
+    def counts(self) -> bool:
+        return self.status is not RefundStatus.FAILED
+
+
+def refunds(facts: ChargeFacts) -> list[Refund]:
+    """Every refund of the charge, oldest first."""
+    by_id: dict[str, dict[str, ChargeFact]] = {}
+    for fact in facts.values():
+        if fact.kind in OF_REFUNDS:
+            by_id.setdefault(fact.qualifier, {})[fact.kind] = fact
+    found = (_refund(refund_id, told) for refund_id, told in by_id.items())
+    return sorted(found, key=lambda refund: (refund.requested_at, refund.refund_id))
+
+
+def taken(facts: ChargeFacts) -> int:
+    """What the charge took, in minor units; 0 if it did not succeed. A success names the amount only if it is
+    not the charge's (reports.py)."""
+    attempt = succeeded_attempt(facts)
+    if attempt is None:
+        return 0
+    success = of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, attempt)
+    other = success.detail.get("amount") if success else None
+    return int(other or facts[ChargeKind.RESERVED].detail["amount"])
+
+
+def refunded(facts: ChargeFacts) -> int:
+    """What was given back or is on its way, in minor units."""
+    return sum(refund.amount for refund in refunds(facts) if refund.counts)
+
+
+def left_to_refund(facts: ChargeFacts) -> int:
+    """In minor units. What the customer got back by a lost dispute can't be given back again."""
+    return max(0, taken(facts) - refunded(facts) - lost(facts))
+
+
+def refund_reasons(facts: ChargeFacts, amount: int | None, now: int) -> list[RefundReason]:
+    """Why a refund of `amount` minor units (None: of all that is left) is refused at `now` (epoch seconds);
+    empty if it is permitted."""
+    found = set(_refund_reasons(facts, amount, now))
+    return [reason for reason in RefundReason if reason in found]
+
+
+def _refund_reasons(facts: ChargeFacts, amount: int | None, now: int) -> Iterator[RefundReason]:
+    attempt = succeeded_attempt(facts)
+    success = of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, attempt) if attempt else None
+    if success is None:
+        yield RefundReason.NOT_SUCCEEDED
+        return
+    if now >= success.at + REFUND_SECONDS:
+        yield RefundReason.TOO_LATE
+    if open_disputes(facts):
+        yield RefundReason.DISPUTED
+    left = left_to_refund(facts)
+    if left == 0:
+        yield RefundReason.NOTHING_LEFT
+    elif amount is not None and amount > left:
+        yield RefundReason.MORE_THAN_LEFT
+    if sum(1 for refund in refunds(facts) if refund.request) >= MOST_REFUNDS:
+        yield RefundReason.TOO_MANY_REFUNDS
+
+
+# -------------------------------------------------------------------------------------------- Stripe's word
+
+_FAILED = frozenset({"failed", "canceled"})
+"""Any other status than these and `succeeded` may still become either:
+https://docs.stripe.com/api/refunds/object#refund_object-status"""
+
+
+def facts_of_stripe_refund(
+    known: ChargeFacts, charge_id: str, refund: StripeRefund, at: int, source: str
+) -> tuple[ChargeFact, ...]:
+    """The facts that Stripe's refund adds to those `known` of its charge; empty if they say so already. `at`
+    (epoch seconds) is when Stripe said so."""
+    about = _which(known, charge_id, refund)
+    named = refund.stripe_refund_id
+    created = charge_fact(
+        ChargeKind.REFUND_CREATED,
+        refund.created,
+        source,
+        about=about,
+        refund=named,
+        amount=str(refund.amount),
+        currency=refund.currency,
+        reason=refund.reason,
+    )
+    told = [created]
+    if refund.status == "succeeded":
+        told.append(charge_fact(ChargeKind.REFUND_SUCCEEDED, at, source, about=about, refund=named))
+    if refund.status in _FAILED:
+        why = refund.failure_reason or refund.status
+        told.append(charge_fact(ChargeKind.REFUND_FAILED, at, source, about=about, refund=named, reason=why))
+    return tuple(fact for fact in told if not _is_known(known, fact))
+
+
+def _is_known(known: ChargeFacts, fact: ChargeFact) -> bool:
+    """A second report with another time adds nothing that anybody needs."""
+    there = known.get(fact.key)
+    return there is not None and fact.ids.get("refund", frozenset()) <= there.ids.get("refund", frozenset())
+
+
+def _which(known: ChargeFacts, charge_id: str, refund: StripeRefund) -> str:
+    """Our id of the refund. Stripe's own id says it, once we know that: anybody with access to the Dashboard
+    can edit its metadata."""
+    for fact in known.values():
+        if fact.kind in OF_REFUNDS and refund.stripe_refund_id in fact.ids.get("refund", ()):
+            return fact.qualifier
+    try:
+        if charge_id_of_refund(refund.refund_id) == charge_id:
+            return refund.refund_id
+    except ValueError:
+        pass
+    return refund_id_of_stripe(charge_id, refund.stripe_refund_id)
+
+
+def _refund(refund_id: str, told: dict[str, ChargeFact]) -> Refund:
+    requested, created = told.get(ChargeKind.REFUND_REQUESTED), told.get(ChargeKind.REFUND_CREATED)
+    failed, succeeded = told.get(ChargeKind.REFUND_FAILED), told.get(ChargeKind.REFUND_SUCCEEDED)
+    asked = requested.detail if requested else {}
+    said = created.detail if created else asked
+    status = RefundStatus.SUCCEEDED if succeeded else RefundStatus.PENDING
+    stripe_ids = {id_ for fact in told.values() for id_ in fact.ids.get("refund", ())}
+    return Refund(
+        refund_id=refund_id,
+        status=RefundStatus.FAILED if failed else status,
+        amount=int(said.get("amount", "0")),
+        currency=said.get("currency", ""),
+        reason=asked.get("reason") or said.get("reason", ""),
+        failure=failed.detail.get("reason", "") if failed else "",
+        actor=asked.get("actor", ""),
+        request=asked.get("request", ""),
+        requested_at=min(fact.at for fact in told.values()),
+        stripe_refund_id=min(stripe_ids, default=None),
+    )
+
+
+# -------------------------------------------------------------------------------------------- what is next
+
+KEY_SECONDS = 23 * 3600
+"""How long a refund is sent again under its idempotency key. Stripe keeps keys for at least 24 hours:
+https://docs.stripe.com/api/idempotent_requests"""
+
+SOON = 60
+LATEST_LOOK = 6 * 3600
+
+
+def pending_refunds(facts: ChargeFacts) -> list[Refund]:
+    """Those that Stripe has not decided, oldest first."""
+    return [refund for refund in refunds(facts) if refund.status is RefundStatus.PENDING]
+
+
+def is_unanswered(refund: Refund) -> bool:
+    """Whether Stripe may not have it: we asked, and have not heard that it does."""
+    return refund.status is RefundStatus.PENDING and refund.stripe_refund_id is None
+
+
+def may_be_sent(refund: Refund, now: int) -> bool:
+    """Whether its idempotency key is young enough at `now` (epoch seconds) to send it, if Stripe has not got
+    it. Later, it has failed: whatever was sent has arrived or never will."""
+    return now < refund.requested_at + KEY_SECONDS
+
+
+def refunds_due_at(facts: ChargeFacts, now: int) -> int | None:
+    """When somebody looks at the pending refunds again (epoch seconds); None if there is none. Pauses grow
+    with the time since the last news, as those of charges do."""
+    pending = {refund.refund_id for refund in pending_refunds(facts)}
+    if not pending:
+        return None
+    newest = max(fact.at for fact in facts.values() if fact.qualifier in pending)
+    return now + min(max(now - newest, SOON), LATEST_LOOK)
