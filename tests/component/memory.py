@@ -14,6 +14,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.client import BaseClient
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
+from moto.core.models import botocore_stubber
 from urllib3 import HTTPResponse
 
 from tests.component.world import TABLES, template
@@ -36,14 +37,18 @@ class InMemory:
     """What our code answered as it would any bug of ours, so that a test may have missed it."""
 
     def serve(self, client: BaseClient) -> None:
-        """From now on; again, it changes nothing."""
-        # What such a handler returns is the response. The type stubs expect none to return anything.
-        first: Any = client.meta.events.register_first
-        first("before-send.dynamodb", self._answer, unique_id="in memory")
+        """From now on; again, it changes nothing.
 
-    def _answer(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        botocore asks every handler and keeps the first answer, so moto would work out an answer for nothing.
+        """
+        # What such a handler returns is the response. The type stubs expect none to return anything.
+        events: Any = client.meta.events
+        events.unregister("before-send", botocore_stubber)
+        events.register_first("before-send.dynamodb", self._answer, unique_id="in memory")
+
+    def _answer(self, request: AWSPreparedRequest, **told: Any) -> AWSResponse | None:
         if self.database is None:
-            return None
+            return botocore_stubber(request=request, **told)
         try:
             return response_of(self.database, request)
         except NotSimulated as missing:
