@@ -11,7 +11,7 @@ from .ids import NewId
 from .objects import Json, previous_values
 from .outbox import Outbox
 from .payments import MAGIC_AMOUNTS, PaymentPlan, PaymentState
-from .refunding import RefundPlan, RefundState
+from .refunding import MAGIC_REFUNDS, RefundPlan, RefundState
 from .settings import Settings
 from .timers import Timers
 
@@ -44,7 +44,7 @@ class Account:
     def __post_init__(self) -> None:
         self.faults = FaultState(self.plan)
         self.payments = PaymentState(MAGIC_AMOUNTS if self.settings.magic_amounts else PaymentPlan())
-        self.refunds = RefundState(RefundPlan(), self.settings.refund_seconds)
+        self.set_refunds(MAGIC_REFUNDS if self.settings.magic_amounts else RefundPlan())
         self.outbox = Outbox(self.settings.retry_delay, self.settings.delivery_attempts)
 
     def now(self) -> int:

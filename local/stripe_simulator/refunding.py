@@ -119,3 +119,23 @@ class RefundState:
                 self._hits[index] += 1
                 return outcome
         return self._usual
+
+
+MAGIC_REFUNDS = RefundPlan(
+    (
+        Failed(amount=2001),
+        Failed(amount=2002, after_success=60.0),
+        Pending(amount=2003),
+        Refused(amount=2004, code="charge_not_refundable"),
+        Succeeded(amount=2005, seconds=0.0),
+        Succeeded(amount=2021, answer="lost", times=1),
+        Succeeded(amount=2022, answer="server_error", times=1),
+        Nothing(amount=2023, answer="lost", times=1),
+        Nothing(amount=2024, answer="server_error", times=1),
+    )
+)
+"""For people who try it by hand: the plan of ``python -m local.stripe_simulator`` until another one is sent.
+
+Refunds of 20.01 and 20.02 fail, at first or after they succeeded. 20.03 stays ``pending``, 20.04 is refused,
+and 20.05 succeeds at once. 20.21 to 20.24 have no answer or a 500, with and without the money given back.
+"""

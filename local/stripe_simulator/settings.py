@@ -25,7 +25,8 @@ class Settings:
     """How long the return from the hosted page waits for an answer to ``checkout.session.completed``. Stripe
     waits up to 10 seconds (https://docs.stripe.com/checkout/fulfillment)."""
     magic_amounts: bool = False
-    """Some amounts turn out in a way of their own (``payments.MAGIC_AMOUNTS``) until a plan is sent."""
+    """Some amounts turn out in a way of their own until a plan is sent (``payments.MAGIC_AMOUNTS``,
+    ``refunding.MAGIC_REFUNDS``)."""
     refund_seconds: float = 60.0
     """A refund is ``pending`` this long, unless a plan says otherwise."""
     amazon_pay_charges_are: Literal["charge", "payment"] = "payment"

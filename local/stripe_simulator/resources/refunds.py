@@ -17,7 +17,7 @@ from local.stripe_simulator.errors import (
     parameter_missing,
     unexpected_state,
 )
-from local.stripe_simulator.faults import did_not_arrive
+from local.stripe_simulator.faults import Seconds, did_not_arrive
 from local.stripe_simulator.lifecycle import Lifecycle
 from local.stripe_simulator.objects import Json, merged_metadata
 from local.stripe_simulator.paging import matching, paginated
@@ -257,7 +257,7 @@ class Refund(Action):
     amount: Amount | None = None
     reason: Literal["duplicate", "fraudulent", "requested_by_customer"] | None = None
     then: Literal["succeeded", "failed"] | None = "succeeded"
-    seconds: float = 60.0
+    seconds: Seconds = 60.0
 
     def perform(self, account: Account, identifier: str) -> Json:
         charge = charges.succeeded_charge(account, account.find("payment_intent", identifier))

@@ -175,6 +175,18 @@ def test_what_a_plan_can_do_to_a_refund(bank: Bank) -> None:
     assert bank.refund(intent, 1000).status == "pending"
 
 
+def test_magic_amounts_are_for_people_who_try_it_by_hand() -> None:
+    bank = Bank(Settings(magic_amounts=True))
+    intent = bank.paid(50_000)
+    made = [bank.refund(intent, amount) for amount in (2000, 2001, 2002, 2003, 2005)]
+    assert made[-1].status == "succeeded"
+    assert error_of(lambda: bank.refund(intent, 2004))["code"] == "charge_not_refundable"
+    bank.simulator.advance(60)
+    assert [bank.status(one) for one in made[:4]] == ["succeeded", "failed", "succeeded", "pending"]
+    bank.simulator.advance(60)
+    assert bank.status(made[2]) == "failed"
+
+
 def test_refunds_are_listed_newest_first_and_may_lag(bank: Bank) -> None:
     intent, other = bank.paid(), bank.paid()
     bank.refund(other)
@@ -190,6 +202,9 @@ def test_refunds_are_listed_newest_first_and_may_lag(bank: Bank) -> None:
     assert listed(charge=bank.charge(intent)["id"], created={"gte": second.created}) == [second.id]
     bank.simulator.set_faults(FaultPlan.parse({"list_lag": 5}))
     assert listed(payment_intent=intent) == [first.id]
+    assert {one.id for one in bank.sdk.v1.payment_intents.list().data} == {intent, other}
+    bank.paid()
+    assert len(bank.sdk.v1.payment_intents.list().data) == 2
     assert bank.status(second) == "pending"
 
 
