@@ -1,4 +1,5 @@
-"""What other payments of a shared Stripe account take in a day, at the edge and in reconciliation.
+"""What other payments of a shared Stripe account take in a day, at the edge and in reconciliation. Of their
+events, each tenth is about a refund or a dispute.
 
     python -m tests.budget.strangers        prints the table of docs/deploying.md
 
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,12 +35,15 @@ from mandates.gateway.client import Gateway
 from mandates.gateway.events import EVENTS_PER_PAGE, EventPage
 from mandates.gateway.politeness import BACKGROUND_PER_SECOND
 from mandates.runtime.queues import Queue
+from mandates.store.events import seen
 from mandates.webhooks import reconciling
+from mandates.webhooks import strangers as telling
 from mandates.webhooks.reconciling import Found, Reconciler
 from tests.budget import artefacts, bench, cost, examples
 from tests.budget.metering import Meter
 from tests.component.world import World, template
 from tests.live.table import table
+from tests.unit.examples import event, refund
 
 Json = dict[str, Any]
 
@@ -48,6 +52,10 @@ BEGINS = 1_795_737_600
 VCPU_MB = 1769
 """https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html: at so much a function has one vCPU,
 and CPU in proportion below."""
+
+ONE_REFUND_IN = 10
+"""Assumed: each tenth event is about a refund or a dispute. A refund makes two or three events, a payment
+one."""
 
 LIST_SECONDS = 0.5
 """Assumed: how long Stripe takes for a page of 100 events."""
@@ -60,6 +68,13 @@ def strangers_event(number: int, created: int) -> Json:
     event |= {"id": f"evt_stranger_{number}", "created": created}
     event["data"]["object"] |= {"id": f"pi_stranger_{number}", "metadata": {"order_id": f"order-{number}"}}
     return event
+
+
+def strangers_refund(number: int, created: int) -> Json:
+    """One of some other system of the business. Only its intent tells it from one of ours that was made in
+    the Dashboard."""
+    about = refund(id=f"re_stranger_{number}", payment_intent=f"pi_stranger_{number}", metadata={})
+    return event("refund.updated", about, id=f"evt_stranger_{number}", created=created)
 
 
 # --------------------------------------------------------------------------------- reconciliation
@@ -82,23 +97,28 @@ class Strangers:
     def __init__(self, created: Sequence[int], clock: VirtualTime, seconds: float) -> None:
         self.requests = 0
         self._created, self._clock, self._seconds = created, clock, seconds
-        self._sample = strangers_event(0, 0)
+        self._payment, self._refund = strangers_event(0, 0), strangers_refund(0, 0)
 
     def list_page(
         self, types: Sequence[str], *, created_from: int, created_before: int, after: str | None = None
     ) -> EventPage:
         self.requests += 1
         self._clock.now += self._seconds
-        if self._sample["type"] not in types:
+        if self._payment["type"] not in types:
             return EventPage([], has_more=False)
+        assert self._refund["type"] in types
         first = bisect_left(self._created, created_from)
         last = int(after.rpartition("_")[2]) if after else self._visible(created_before)
         begin = max(first, last - EVENTS_PER_PAGE)
-        events = [
-            {**self._sample, "id": f"evt_stranger_{number}", "created": self._created[number]}
-            for number in range(last - 1, begin - 1, -1)
-        ]
+        events = [self._event(number) for number in range(last - 1, begin - 1, -1)]
         return EventPage(events, has_more=begin > first)
+
+    def _event(self, number: int) -> Json:
+        told = {"id": f"evt_stranger_{number}", "created": self._created[number]}
+        if number % ONE_REFUND_IN:
+            return {**self._payment, **told}
+        about = {**self._refund["data"]["object"], "payment_intent": f"pi_stranger_{number}"}
+        return {**self._refund, **told, "data": {"object": about}}
 
     def _visible(self, created_before: int) -> int:
         return bisect_left(self._created, min(created_before, self._clock.now))
@@ -116,10 +136,11 @@ class NoQueue(Queue):
 
 @dataclass
 class Stored:
-    """The cursors, and how many records of events were asked for."""
+    """The cursors, and how many records of events and how many recorded intents were asked for."""
 
     cursors: dict[str, int] = field(default_factory=dict)
     records_read: int = 0
+    intents_read: int = 0
 
     def read_positions(self, names: Iterable[str]) -> dict[str, int]:
         return {name: self.cursors[name] for name in names if name in self.cursors}
@@ -130,6 +151,10 @@ class Stored:
     def recorded(self, event_ids: Iterable[str]) -> set[str]:
         self.records_read += len(list(event_ids))
         return set()
+
+    def charges_of_intents(self, payment_intent_ids: Iterable[str]) -> dict[str, str]:
+        self.intents_read += len(set(payment_intent_ids))
+        return {}
 
 
 @dataclass
@@ -146,6 +171,7 @@ def stored_in_memory() -> Iterator[Stored]:
         patch.object(reconciling, "read_positions", stored.read_positions),
         patch.object(reconciling, "advance_cursor", stored.advance_cursor),
         patch.object(reconciling, "recorded", stored.recorded),
+        patch.object(telling, "charges_of_intents", stored.charges_of_intents),
     ):
         yield stored
 
@@ -240,6 +266,17 @@ def one_webhook(world: World, meter: Meter) -> None:
     meter.requests_at_the_api(1)
 
 
+def one_refund(world: World, meter: Meter) -> None:
+    """A stranger's, from the edge to the queue's consumer."""
+    for function in ("receive_webhook", "process_webhook"):
+        world.function(function)
+    meter.start_again()
+    world.deliver(strangers_refund(1, BEGINS))
+    assert world.process(world.queued()) == []
+    assert seen("evt_stranger_1") == []
+    meter.requests_at_the_api(1)
+
+
 def edge_job(runs: int, aws_url: str) -> Json:
     """The warm handler, and beside it the SQS send that a stranger's payment does not cost."""
     job = bench.receive_job(runs, aws_url)
@@ -284,6 +321,13 @@ def row(name: str, runs: Sequence[Run]) -> Sequence[str]:
     )
 
 
+def print_bill(of: str, one_of_them: Callable[[World, Meter], None], events: int) -> None:
+    one = cost.counted_of(one_of_them)
+    each = {name: dollars * events / cost.MILLION for name, dollars in one.dollars_per_million().items()}
+    bill = [(name, f"{one.units[name]:g}", f"${dollars:.2f}") for name, dollars in each.items()]
+    print(table((of, "units of one", "a day"), [*bill, ("all", "", f"${sum(each.values()):.2f}")]))
+
+
 HEAD = ("a day of", "requests", "a run (median)", "longest", "lag at most", "stopped by time", "Lambda")
 
 
@@ -308,17 +352,16 @@ def main() -> int:
     for name, created in days.items():
         with stored_in_memory() as stored:
             rows.append(row(name, runs_of(created, page_seconds=takes, until=BEGINS + DAY, stored=stored)))
-        print(f"{name}: {stored.records_read} records of events read", flush=True)
+        print(
+            f"{name}: {stored.records_read} records of events read, {stored.intents_read} intents", flush=True
+        )
     print(table(HEAD, rows))
     print(
         f"memory of this process at its peak: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB"
     )
-    one = cost.counted_of(one_webhook)
-    each = {
-        name: dollars * chosen.events / cost.MILLION for name, dollars in one.dollars_per_million().items()
-    }
-    bill = [(name, f"{one.units[name]:g}", f"${dollars:.2f}") for name, dollars in each.items()]
-    print(table(("at the edge", "units of one", "a day"), [*bill, ("all", "", f"${sum(each.values()):.2f}")]))
+    refunds = chosen.events // ONE_REFUND_IN
+    print_bill(f"of {chosen.events - refunds:,} payments", one_webhook, chosen.events - refunds)
+    print_bill(f"of {refunds:,} refunds and disputes", one_refund, refunds)
     if chosen.calls:
         cpu_ms = cpu_at_the_edge(chosen.calls)
         on_lambda = cpu_ms * VCPU_MB / memory_of("ReceiveWebhook")

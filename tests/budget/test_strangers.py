@@ -3,16 +3,27 @@
 import pytest
 
 from tests.budget import cost, strangers
-from tests.budget.strangers import BEGINS, EVERY, HOUR, a_day, evenly, runs_of, stored_in_memory
+from tests.budget.strangers import (
+    BEGINS,
+    EVERY,
+    HOUR,
+    ONE_REFUND_IN,
+    a_day,
+    evenly,
+    runs_of,
+    stored_in_memory,
+)
 
 
 def test_every_event_is_listed_twice_and_no_record_is_looked_for() -> None:
+    """Of a refund its intent is looked for, each time."""
     created = evenly(600, BEGINS, 3 * HOUR)
     with stored_in_memory() as stored:
         runs = runs_of(created, page_seconds=0.5, until=BEGINS + 5 * HOUR, stored=stored)
     # Those of the minute that clocks may be apart are listed once more.
     assert sum(run.found.foreign for run in runs) == pytest.approx(2 * len(created), rel=0.02)
     assert (stored.records_read, sum(run.found.queued for run in runs)) == (0, 0)
+    assert stored.intents_read == pytest.approx(2 * len(created) / ONE_REFUND_IN, rel=0.1)
     assert all(run.found.is_complete and run.found.lag_seconds == 0 for run in runs)
     assert max(run.requests for run in runs) == 4  # as many as without any: no page is full
 
@@ -58,3 +69,10 @@ def test_at_the_edge_one_costs_a_request_and_its_log_and_nothing_is_stored() -> 
         "X-Ray",
     }
     assert one.total * 0.4 < 3  # dollars a day for 400,000
+
+
+def test_a_strangers_refund_costs_its_message_and_one_read() -> None:
+    one = cost.counted_of(strangers.one_refund)
+    assert (one.units["SQS"], one.units["DynamoDB reads"], one.units["DynamoDB writes"]) == (3, 1, 0)
+    assert (one.units["Lambda requests"], one.units["API Gateway"]) == (2, 1)
+    assert one.total * 0.04 < 1  # dollars a day for 40,000

@@ -22,7 +22,15 @@ from mandates.ledger.contributing import contribute, work_out
 from mandates.store.mandates import commit, read_heads
 from mandates.store.published_terms import publish_terms
 from tests.unit.charging import ACTIVATED, NOW
-from tests.unit.examples import OWNER_MARK, failed_payment_intent, payment_event, payment_intent
+from tests.unit.examples import (
+    OWNER_MARK,
+    dispute,
+    event,
+    failed_payment_intent,
+    payment_event,
+    payment_intent,
+    refund,
+)
 
 PAYMENT_METHOD = "pm_charged"
 CLIENT = "the-back-end"
@@ -117,3 +125,21 @@ def charge_event(charge: Charge, kind: str, *, attempt: int | None = 1, **change
     intent = make(**{"id": INTENT, "metadata": metadata, **changes})
     event_id = f"evt_charge_{next(_numbers)}"
     return project(payment_event(kind, intent, id=event_id, created=NOW + 10, request=request))
+
+
+def refund_event(
+    charge: Charge, kind: str = "refund.updated", *, at: int = NOW + 20, refund_id: str = "", **changes: Any
+) -> dict[str, Any]:
+    """As it is queued, created at `at`: of a refund that was made in the Dashboard, or of ours with an id."""
+    ours = {"mandate_id": charge.mandate_id, "managed_by": OWNER_MARK, "charge_id": charge.charge_id}
+    metadata = {**ours, "refund_id": refund_id} if refund_id else {}
+    made = {"payment_intent": INTENT, "created": NOW + 15, "metadata": metadata, **changes}
+    return project(event(kind, refund(**made), id=f"evt_refund_{next(_numbers)}", created=at))
+
+
+def dispute_event(
+    kind: str = "charge.dispute.created", *, at: int = NOW + 20, **changes: Any
+) -> dict[str, Any]:
+    """As it is queued, created at `at`. Nothing in it names its charge but the intent."""
+    made = {"payment_intent": INTENT, "created": NOW + 15, **changes}
+    return project(event(kind, dispute(**made), id=f"evt_dispute_{next(_numbers)}", created=at))

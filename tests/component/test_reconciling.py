@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from mandates.runtime.queues import Queue
 from mandates.store import tables
 from mandates.store.event_cursors import advance_cursor, read_positions
 from mandates.store.events import record_outcome
-from mandates.webhooks import reconciling
+from mandates.webhooks import reconciling, strangers
 from mandates.webhooks.reconciling import (
     CLOCKS_APART_SECONDS,
     MOST_TYPES,
@@ -30,6 +30,7 @@ from mandates.webhooks.reconciling import (
     groups_of,
 )
 from tests.component.world import TABLES, create_tables
+from tests.unit.examples import CHARGE_ID, CHARGE_METADATA
 
 pytestmark = pytest.mark.usefixtures("dynamodb")
 CONSENTS, PAYMENTS = groups_of(HANDLED_TYPES)
@@ -44,7 +45,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "us-east-1")
     with mock_aws():
-        create_tables("events")
+        create_tables("events", "stripe_subjects")
         tables.bind({name: name for name in TABLES})
         yield
 
@@ -136,8 +137,9 @@ def test_what_is_recorded_is_not_queued_whatever_came_of_it() -> None:
     assert "evt_9" in queue.taken[0]
 
 
-def payment(number: int, mark: str, created: int = NOW - 3600) -> dict[str, Any]:
-    intent = {"id": f"pi_{number}", "object": "payment_intent", "metadata": {"managed_by": mark}}
+def payment(number: int, mark: str, created: int = NOW - 3600, **metadata: str) -> dict[str, Any]:
+    metadata = {"managed_by": mark, **metadata}
+    intent = {"id": f"pi_{number}", "object": "payment_intent", "metadata": metadata}
     return {**event(number, created, "payment_intent.succeeded"), "data": {"object": intent}}
 
 
@@ -155,6 +157,57 @@ def test_somebody_elses_payments_are_neither_queued_nor_missing() -> None:
     assert (found.listed, found.foreign, found.missing, found.gap, found.queued) == (4, 2, 2, 1, 2)
     assert found.is_complete
     assert [json.loads(message)["id"] for message in queue.taken] == ["evt_4", "evt_3"]
+
+
+def of_intent(number: int, kind: str, intent: str | None, **metadata: str) -> dict[str, Any]:
+    name = "refund" if kind.startswith("refund.") else "dispute"
+    about = {"id": f"x_{number}", "object": name, "payment_intent": intent, "metadata": metadata}
+    return {**event(number, NOW - 3600, kind), "data": {"object": about}}
+
+
+def test_refunds_and_disputes_are_looked_up_among_the_intents_that_our_charges_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A stranger's is no gap, and no record of it is asked for: it never gets one."""
+    asked: list[list[str]] = []
+
+    def charges_of(intents: Iterable[str]) -> dict[str, str]:
+        asked.append(sorted(intents))
+        return {"pi_ours": CHARGE_ID}
+
+    monkeypatch.setattr(strangers, "charges_of_intents", charges_of)
+    recorded_of = asks_for_records(monkeypatch)
+    listed = Listed(
+        [
+            of_intent(1, "refund.created", "pi_ours"),
+            of_intent(2, "refund.updated", "pi_strangers"),
+            of_intent(3, "charge.dispute.created", "pi_ours", managed_by="a-dispute-service"),
+            of_intent(4, "charge.dispute.created", "pi_another", **CHARGE_METADATA),
+            of_intent(5, "charge.dispute.closed", None),
+            of_intent(6, "refund.failed", "pi_lost", managed_by="test-stack"),  # for somebody to look at
+            of_intent(7, "refund.failed", "pi_other", **CHARGE_METADATA | {"managed_by": "another-stack"}),
+            payment(8, "", charge_id=CHARGE_ID),
+        ]
+    )
+    queue = FakeQueue()
+    found = reconciler(listed, queue).run()
+    assert sorted(json.loads(message)["id"] for message in queue.taken) == ["evt_1", "evt_3", "evt_6"]
+    assert (found.listed, found.foreign, found.missing, found.gap) == (8, 5, 3, 3)
+    assert sorted(recorded_of) == ["evt_1", "evt_3", "evt_6"]
+    assert [one for one in asked if one] == [
+        ["pi_8", "pi_another", "pi_lost", "pi_ours", "pi_ours", "pi_strangers"]
+    ]
+
+
+def asks_for_records(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    asked: list[str] = []
+
+    def recorded(event_ids: Iterable[str]) -> set[str]:
+        asked.extend(event_ids)
+        return set()
+
+    monkeypatch.setattr(reconciling, "recorded", recorded)
+    return asked
 
 
 # ------------------------------------------------------------------------------------- the cursor

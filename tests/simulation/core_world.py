@@ -16,7 +16,9 @@ from mandates.core.ledger import GENESIS, Entry
 from mandates.core.mandate import Mandate, Status
 from mandates.core.stripe_events.meaning import (
     AboutCharge,
+    AboutDispute,
     AboutMandate,
+    AboutRefund,
     AboutSubject,
     Impossible,
     Meaning,
@@ -71,7 +73,8 @@ class CoreWorld:
                             Contribution(says.event_id, (fact,), of_one, of_a_subject=True)
                         )
                 return replace(world, applied=world.applied | {record})
-            case AboutCharge() | NotOurs() | Impossible():  # a charge is no part of this world
+            # A charge is no part of this world.
+            case AboutCharge() | AboutRefund() | AboutDispute() | NotOurs() | Impossible():
                 return replace(self, applied=self.applied | {record})
 
     def after_batch(self, *batch: Told) -> "CoreWorld":

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mandates.core.changes import Contribution, EventRecord
-from mandates.core.charging.ids import attempt_key, charge_id
+from mandates.core.charging.ids import attempt_key, charge_id, refund_id
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.mandate import Mandate
 from mandates.core.return_tokens import By, returned
@@ -126,6 +126,7 @@ OUR_METADATA = {"mandate_id": MANDATE_ID, "managed_by": OWNER_MARK}
 
 CHARGED_MANDATE_ID = f"mdt_{'e' * 24}"
 CHARGE_ID = charge_id(CHARGED_MANDATE_ID, "order-1")
+REFUND_ID = refund_id(CHARGE_ID, "refund-1")
 CHARGE_METADATA = {"mandate_id": CHARGED_MANDATE_ID, "managed_by": OWNER_MARK, "charge_id": CHARGE_ID}
 
 BILLING_DETAILS = {
@@ -264,6 +265,62 @@ def payment_event(kind: str, subject: Any, **changes: Any) -> dict[str, Any]:
     return event(kind, subject, **{"request": request, **changes})
 
 
+def refund(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "re_example",
+        "object": "refund",
+        "amount": 400,
+        "balance_transaction": "txn_example",
+        "charge": "py_example",
+        "created": AT - 30,
+        "currency": "usd",
+        "description": "private-description",
+        "destination_details": {"amazon_pay": {}, "type": "amazon_pay"},
+        "instructions_email": "ann@private.example",
+        "metadata": {**CHARGE_METADATA, "refund_id": REFUND_ID, "note": "private-note"},
+        "payment_intent": "pi_example",
+        "reason": "requested_by_customer",
+        "receipt_number": "private-number",
+        "source_transfer_reversal": None,
+        "status": "pending",
+        "transfer_reversal": None,
+        **changes,
+    }
+
+
+def dispute(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "du_example",
+        "object": "dispute",
+        "amount": 1_000,
+        "balance_transactions": [{"id": "txn_example", "description": "private-description"}],
+        "charge": "py_example",
+        "created": AT - 30,
+        "currency": "usd",
+        "enhanced_eligibility_types": [],
+        "evidence": {
+            "billing_address": "1 Private Road",
+            "customer_email_address": "ann@private.example",
+            "customer_name": "Ann Private",
+            "customer_purchase_ip": "203.0.113.9",
+        },
+        "evidence_details": {
+            "due_by": AT + 864_000,
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+        },
+        "is_charge_refundable": False,
+        "livemode": False,
+        "metadata": {"note": "private-note"},
+        "payment_intent": "pi_example",
+        "payment_method_details": {"amazon_pay": {"dispute_type": "claim"}, "type": "amazon_pay"},
+        "reason": "product_not_received",
+        "status": "needs_response",
+        **changes,
+    }
+
+
 def payment_method(**changes: Any) -> dict[str, Any]:
     return {
         "id": "pm_example",
@@ -345,6 +402,12 @@ EVERY_EVENT: Mapping[str, dict[str, Any]] = {
         ),
     ),
     "payment_intent.succeeded": payment_event("payment_intent.succeeded", payment_intent()),
+    "refund.created": event("refund.created", refund()),
+    "refund.updated": event("refund.updated", refund(status="succeeded")),
+    "refund.failed": event("refund.failed", refund(status="failed", failure_reason="declined")),
+    "charge.dispute.created": event("charge.dispute.created", dispute()),
+    "charge.dispute.updated": event("charge.dispute.updated", dispute(status="under_review")),
+    "charge.dispute.closed": event("charge.dispute.closed", dispute(status="lost")),
     "payment_method.detached": event(
         "payment_method.detached",
         payment_method(),

@@ -10,14 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stripe.params.checkout import SessionCreateParamsSetupIntentData
 
+from mandates.core.charging.disputes import StripeDispute
 from mandates.core.charging.facts import ChargeKind
 from mandates.core.charging.ids import attempt_key, charge_id
+from mandates.core.charging.refunds import StripeRefund
 from mandates.core.charging.reports import PaymentError, Report
 from mandates.core.facts import Fact, Kind, ids
 from mandates.core.ledger import GENESIS, append
 from mandates.core.stripe_events.meaning import (
     AboutCharge,
+    AboutDispute,
     AboutMandate,
+    AboutRefund,
     AboutSubject,
     Impossible,
     Meaning,
@@ -36,14 +40,17 @@ from tests.unit.examples import (
     OUR_METADATA,
     OWNER_MARK,
     RECORDED_AT,
+    REFUND_ID,
     STRIPE_CUSTOMER_ID,
     checkout_session,
+    dispute,
     event,
     failed_payment_intent,
     failed_setup_intent,
     payment_event,
     payment_intent,
     payment_method,
+    refund,
     setup_intent,
     stripe_customer,
     stripe_mandate,
@@ -51,12 +58,16 @@ from tests.unit.examples import (
 from tests.unit.laws import json_values, law
 
 EVENT_ID = "evt_example"
+DISPUTES = [kind for kind in EVERY_EVENT if kind.startswith("charge.dispute.")]
 
 
 def reading_of(whole: dict[str, Any], *, livemode: bool = False) -> Meaning:
-    """As it happens: projected, through the queue as JSON, and read."""
-    message = json.dumps(project(json.loads(json.dumps(whole))))
-    return read_event(json.loads(message), owner_mark=OWNER_MARK, livemode=livemode)
+    """As it happens: projected, through the queue as JSON, and read. A dispute is first named by the charge
+    that recorded its intent (webhooks/strangers.py)."""
+    queued = json.loads(json.dumps(project(json.loads(json.dumps(whole)))))
+    if queued.get("type") in DISPUTES and "data" in queued:
+        queued["data"]["object"]["metadata"] = CHARGE_METADATA
+    return read_event(queued, owner_mark=OWNER_MARK, livemode=livemode)
 
 
 def fact(kind: Kind, detail: dict[str, str] | None = None, **named: str) -> Fact:
@@ -70,6 +81,38 @@ FIRST_ATTEMPT = attempt_key(CHARGE_ID, 1)
 def about_charge(happened: ChargeKind, *, key: str | None = FIRST_ATTEMPT, **told: Any) -> AboutCharge:
     report = Report(happened, AT, EVENT_ID, **told)
     return AboutCharge(EVENT_ID, CHARGED_MANDATE_ID, CHARGE_ID, "pi_example", report, key)
+
+
+def about_refund(**told: Any) -> AboutRefund:
+    usual: dict[str, Any] = {
+        "stripe_refund_id": "re_example",
+        "payment_intent_id": "pi_example",
+        "status": "pending",
+        "amount": 400,
+        "currency": "usd",
+        "created": AT - 30,
+        "refund_id": REFUND_ID,
+        "reason": "requested_by_customer",
+    }
+    made = StripeRefund(**(usual | told))
+    return AboutRefund(EVENT_ID, CHARGED_MANDATE_ID, CHARGE_ID, "pi_example", made, AT)
+
+
+def about_dispute(kind: ChargeKind, **told: Any) -> AboutDispute:
+    usual: dict[str, Any] = {
+        "dispute_id": "du_example",
+        "payment_intent_id": "pi_example",
+        "status": "needs_response",
+        "amount": 1_000,
+        "currency": "usd",
+        "created": AT - 30,
+        "charge": "py_example",
+        "reason": "product_not_received",
+        "kind": "claim",
+        "evidence_due_by": AT + 864_000,
+    }
+    made = StripeDispute(**(usual | told))
+    return AboutDispute(EVENT_ID, CHARGED_MANDATE_ID, CHARGE_ID, "pi_example", made, kind, AT)
 
 
 # ------------------------------------------------------------------------------- what each one says
@@ -125,6 +168,12 @@ EXPECTED: dict[str, Meaning] = {
     "payment_intent.succeeded": about_charge(
         ChargeKind.ATTEMPT_SUCCEEDED, stripe_charge="ch_example", amount=1_000, currency="usd"
     ),
+    "refund.created": about_refund(),
+    "refund.updated": about_refund(status="succeeded"),
+    "refund.failed": about_refund(status="failed", failure_reason="declined"),
+    "charge.dispute.created": about_dispute(ChargeKind.DISPUTE_OPENED),
+    "charge.dispute.updated": about_dispute(ChargeKind.DISPUTE_CHANGED, status="under_review"),
+    "charge.dispute.closed": about_dispute(ChargeKind.DISPUTE_CLOSED, status="lost"),
     "payment_method.detached": AboutSubject(
         EVENT_ID, "payment_method#pm_example", fact(Kind.DETACHED, payment_method="pm_example")
     ),
@@ -333,6 +382,82 @@ def test_of_a_payment_neither_words_nor_the_reference_are_kept(kind: str) -> Non
     assert kept["request"].keys() <= {"idempotency_key"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [
+        (
+            "refund.failed",
+            {
+                "id": "re_example",
+                "object": "refund",
+                "status": "failed",
+                "failure_reason": "declined",
+                "amount": 400,
+                "currency": "usd",
+                "reason": "requested_by_customer",
+                "payment_intent": "pi_example",
+                "created": AT - 30,
+                "metadata": {**CHARGE_METADATA, "refund_id": REFUND_ID},
+            },
+        ),
+        (
+            "charge.dispute.created",
+            {
+                "id": "du_example",
+                "object": "dispute",
+                "status": "needs_response",
+                "created": AT - 30,
+                "amount": 1_000,
+                "currency": "usd",
+                "reason": "product_not_received",
+                "payment_intent": "pi_example",
+                "charge": "py_example",
+                "evidence_details": {"due_by": AT + 864_000},
+                "payment_method_details": {"type": "amazon_pay", "amazon_pay": {"dispute_type": "claim"}},
+            },
+        ),
+    ],
+)
+def test_of_a_refund_and_a_dispute_nothing_personal_is_kept(kind: str, kept: dict[str, Any]) -> None:
+    """A dispute's evidence is all about a person. Its metadata is whoever's answers disputes."""
+    assert project(EVERY_EVENT[kind])["data"]["object"] == kept
+
+
+@pytest.mark.parametrize("field", ["amount", "currency", "created", "payment_intent", "id"])
+@pytest.mark.parametrize("value", [..., None, "", True, 1.5, -1, []])
+def test_what_a_refund_or_a_dispute_must_say(field: str, value: Any) -> None:
+    for kind, subject in (("refund.updated", refund()), ("charge.dispute.updated", dispute())):
+        odd = {**subject, field: value}
+        if value is ...:
+            del odd[field]
+        found = reading_of(event(kind, odd))
+        assert isinstance(found, Impossible)
+        assert found.reason.startswith(f"unreadable: data.object.{field} is ")
+
+
+@pytest.mark.parametrize("odd", [..., None, "text", [], {}, {"due_by": "soon"}, {"amazon_pay": "claim"}])
+def test_what_a_dispute_need_not_say(odd: Any) -> None:
+    for name in ("evidence_details", "payment_method_details", "reason", "charge"):
+        if name == "charge" and odd not in (..., None, {}):
+            continue  # an id that is none is impossible
+        said = dispute(**{name: odd})
+        if odd is ...:
+            del said[name]
+        assert isinstance(reading_of(event("charge.dispute.updated", said)), AboutDispute)
+
+
+def test_a_refund_made_in_the_dashboard_has_no_id_of_ours() -> None:
+    found = reading_of(event("refund.updated", refund(metadata=CHARGE_METADATA, reason=None, status=None)))
+    assert found == about_refund(refund_id="", reason="", status="")
+
+
+@pytest.mark.parametrize("kind", DISPUTES)
+def test_whatever_a_disputes_metadata_says_it_names_no_charge(kind: str) -> None:
+    """Whoever answers disputes may write there what they like."""
+    claims = event(kind, dispute(metadata=CHARGE_METADATA))
+    assert read_event(project(claims), owner_mark=OWNER_MARK, livemode=False) == NotOurs(EVENT_ID, "foreign")
+
+
 def test_the_key_is_kept_only_of_payments() -> None:
     """Of the others' requests it may be anybody's, and say anything."""
     assert {kind for kind in EVERY_EVENT if "request" in project(EVERY_EVENT[kind])} == set(PAYMENT_EVENTS)
@@ -342,7 +467,16 @@ def test_the_key_is_kept_only_of_payments() -> None:
 def test_only_a_payment_without_our_mark_is_somebody_elses(kind: str) -> None:
     for whole in (EVERY_EVENT[kind], project(EVERY_EVENT[kind])):
         assert not is_foreign_payment(whole, OWNER_MARK)
-        assert is_foreign_payment(whole, "another-stack") is (kind in PAYMENT_EVENTS)
+        has_a_mark = kind in PAYMENT_EVENTS or kind.startswith("refund.")
+        assert is_foreign_payment(whole, "another-stack") is has_a_mark
+
+
+@pytest.mark.parametrize("kind", ["refund.created", "refund.updated", *DISPUTES])
+@pytest.mark.parametrize("metadata", [None, {}, {"managed_by": "a-dispute-service"}, {"order_id": "42"}])
+def test_refunds_and_disputes_that_name_nobody_are_looked_up(kind: str, metadata: Any) -> None:
+    """One of ours that was made in the Dashboard looks just like a stranger's, and so does every dispute."""
+    whole = event(kind, {**EVERY_EVENT[kind]["data"]["object"], "metadata": metadata})
+    assert not is_foreign_payment(whole, OWNER_MARK)
 
 
 # --------------------------------------------------------------------------------------- not ours
@@ -393,7 +527,8 @@ def test_an_event_of_a_connected_account_is_foreign(kind: str) -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "kind", [kind for kind, found in EXPECTED.items() if isinstance(found, AboutMandate | AboutCharge)]
+    "kind",
+    [kind for kind, found in EXPECTED.items() if isinstance(found, AboutMandate | AboutCharge | AboutRefund)],
 )
 def test_what_another_system_made_in_the_same_account_is_foreign(kind: str, metadata: Any) -> None:
     stranger = {**EVERY_EVENT[kind]["data"]["object"], "metadata": metadata}

@@ -6,12 +6,14 @@ import msgspec
 
 from mandates.charges.recording import record
 from mandates.core.changes import EventRecord
+from mandates.core.charging.disputes import facts_of_stripe_dispute
 from mandates.core.charging.facts import ChargeFact, ChargeKind, attempt_of_event
 from mandates.core.charging.head import Charge
+from mandates.core.charging.refunds import facts_of_stripe_refund
 from mandates.core.charging.reports import facts_of_report
 from mandates.core.clock import Clock
 from mandates.core.errors import NotFound
-from mandates.core.stripe_events.meaning import AboutCharge
+from mandates.core.stripe_events.meaning import AboutCharge, AboutDispute, AboutMoney, AboutRefund
 
 
 class NotRecorded(msgspec.Struct, frozen=True):
@@ -20,7 +22,7 @@ class NotRecorded(msgspec.Struct, frozen=True):
     impossible: str | None = None
 
 
-def apply_outcome(reading: AboutCharge, event: EventRecord, clock: Clock) -> NotRecorded | None:
+def apply_outcome(reading: AboutMoney, event: EventRecord, clock: Clock) -> NotRecorded | None:
     """Add what an event says to its charge, with the event's record in the same transaction. None if that is
     done, or was done before.
 
@@ -47,13 +49,30 @@ class _AddsNothing(Exception):
         self.impossible = impossible
 
 
-def _facts(reading: AboutCharge, charge: Charge) -> Sequence[ChargeFact]:
+def _facts(reading: AboutMoney, charge: Charge) -> Sequence[ChargeFact]:
     """An intent takes money only after the charge has recorded it. Raises _AddsNothing."""
-    report = reading.report
     if reading.payment_intent_id != charge.payment_intent_id:
-        # Two may have created one at once. The loser cancels its own.
-        is_the_losers = report.happened is ChargeKind.INTENT_CANCELED
-        raise _AddsNothing(None if is_the_losers else f"its intent is not that of {charge.charge_id}")
+        expected = _is_of_a_lost_race(reading)
+        raise _AddsNothing(None if expected else f"its intent is not that of {charge.charge_id}")
+    facts = facts_of(reading, charge)
+    if not facts and isinstance(reading, AboutCharge):  # of no attempt that is known
+        raise _AddsNothing
+    return facts
+
+
+def _is_of_a_lost_race(reading: AboutMoney) -> bool:
+    """Two may have created an intent at once. The loser cancels its own."""
+    return isinstance(reading, AboutCharge) and reading.report.happened is ChargeKind.INTENT_CANCELED
+
+
+def facts_of(reading: AboutMoney, charge: Charge) -> Sequence[ChargeFact]:
+    """What an event says of its charge. Empty if nothing; of a refund or a dispute also if it is known."""
+    match reading:
+        case AboutRefund(event_id=source, refund=refund, at=at):
+            return facts_of_stripe_refund(charge.facts, charge.charge_id, refund, at, source)
+        case AboutDispute(event_id=source, dispute=dispute, kind=kind, at=at):
+            return facts_of_stripe_dispute(charge.facts, dispute, kind, at, source)
+    report = reading.report
     attempt = attempt_of_event(
         charge.facts,
         charge.charge_id,
@@ -61,7 +80,4 @@ def _facts(reading: AboutCharge, charge: Charge) -> Sequence[ChargeFact]:
         stripe_charge=report.stripe_charge,
         created=report.at,
     )
-    facts = facts_of_report(charge.facts, report, attempt)
-    if not facts:
-        raise _AddsNothing
-    return facts
+    return facts_of_report(charge.facts, report, attempt)

@@ -5,6 +5,7 @@ from itertools import count
 
 import msgspec
 
+from mandates.charges.setbacks import count_setbacks
 from mandates.charges.surprises import count_surprises, surprises
 from mandates.core.changes import EventRecord
 from mandates.core.charging.change import ChargeChange, charge_change
@@ -58,6 +59,7 @@ def record(
         found = surprises(change)
         commit_charge(change, now)
         count_surprises(charge_id, found)
+        count_setbacks(change)
         return Recorded(change.after, change)
 
     return until_no_conflict(attempt)

@@ -20,7 +20,10 @@ from mandates.core.facts import Kind
 from mandates.core.mandate import Mandate
 from mandates.core.stripe_events.meaning import (
     AboutCharge,
+    AboutDispute,
     AboutMandate,
+    AboutMoney,
+    AboutRefund,
     AboutSubject,
     Impossible,
     Meaning,
@@ -49,14 +52,15 @@ def apply_events(
     """Apply projected events (core/stripe_events/readers.py) and leave a record of each.
 
     An event about a stranger's payment leaves none: one without our mark, whose intent no charge of ours has
-    recorded. Hardly any is queued (core/stripe_events/projection.py).
+    recorded. Only strangers' refunds and disputes are queued, and cost one read each
+    (core/stripe_events/projection.py).
 
     An event whose result is an exception has left no record and must be delivered again.
     """
     by_id = {event["id"]: event for event in events}
     results: Results = {}
     readings = _read(by_id, results, owner_mark, livemode)
-    records = [EventRecord(event_id) for event_id in by_id]
+    records = [EventRecord(event_id) for event_id in by_id if results.get(event_id) != FOREIGN]
     known = _known_of(records, readings.values())
     applied = _applied_before(records, results) if known is None else known.applied
     results |= dict.fromkeys((record.event_id for record in applied), KNOWN)
@@ -71,7 +75,7 @@ def apply_events(
             case AboutSubject():
                 batch.guarded(event_id, partial(batch.apply_to_subject, reading))
                 known = None  # the mandates and what they stand on have changed since they were read
-            case AboutCharge():
+            case AboutCharge() | AboutRefund() | AboutDispute():
                 batch.guarded(event_id, partial(batch.apply_to_charge, reading))
             case NotOurs(outcome=outcome):
                 batch.guarded(event_id, partial(batch.leave_record, by_id[event_id], outcome))
@@ -167,7 +171,7 @@ class _Batch:
         withdraw_subject(reading.subject, reading.fact, self._clock, event=self._record(reading.event_id))
         return self.leave_record(self._events[reading.event_id], APPLIED, subject=reading.subject)
 
-    def apply_to_charge(self, reading: AboutCharge) -> str:
+    def apply_to_charge(self, reading: AboutMoney) -> str:
         event = self._events[reading.event_id]
         untold = apply_outcome(reading, self._record(reading.event_id), self._clock)
         if untold is None:

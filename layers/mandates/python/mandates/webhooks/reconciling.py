@@ -3,7 +3,8 @@
 Stripe gives up a webhook after three days, and stops at once if its endpoint is disabled. Its list of events
 goes back 30 days. So the list is read from a durable cursor, in slices of time, oldest first. Any event
 without a record here is queued, reduced exactly as receive_webhook does it. Events about strangers' payments
-are passed over page by page, since they never get a record. The cursor moves on after each slice whose
+are passed over, since they never get a record: most page by page, by their metadata, and refunds and disputes
+slice by slice, by the intents that our charges have recorded. The cursor moves on after each slice whose
 events are all recorded or queued. So a crash, a time-out or a refusal anywhere means that the slice is read
 again, but never loses an event. Everything may be done twice, and by two runs at once.
 
@@ -22,7 +23,12 @@ from itertools import batched
 from typing import Any
 
 from mandates.core.clock import Clock, Instant, rfc3339
-from mandates.core.stripe_events.projection import HANDLED_TYPES, is_foreign_payment, is_of_payments
+from mandates.core.stripe_events.projection import (
+    HANDLED_TYPES,
+    is_foreign_payment,
+    is_of_payments,
+    project,
+)
 from mandates.gateway.client import Gateway
 from mandates.gateway.events import EVENTS_LISTED_SECONDS, EVENTS_PER_PAGE
 from mandates.runtime.deadline import TimeLeft
@@ -30,6 +36,7 @@ from mandates.runtime.queues import Queue
 from mandates.store.event_cursors import advance_cursor, read_positions
 from mandates.store.events import recorded
 from mandates.webhooks.receiving import message_of
+from mandates.webhooks.strangers import strangers_of
 
 MOST_TYPES = 20  # in one request: https://docs.stripe.com/api/events/list
 
@@ -92,8 +99,8 @@ class _Look:
 
 @dataclass(slots=True)
 class Slice:
-    """What was listed of [start, stop), in epoch seconds: how many events, and those that are not
-    strangers'."""
+    """What was listed of [start, stop), in epoch seconds: how many events, and those that may be ours, by
+    their metadata."""
 
     start: int
     stop: int
@@ -253,10 +260,13 @@ class Reconciler:
 
     def _take(self, part: Slice, now: int, found: Found) -> bool:
         """Queue the events without a record. False if the queue did not accept all of them."""
-        known = recorded(event["id"] for event in part.ours)
-        missing = [event for event in part.ours if event["id"] not in known]
+        events = {event["id"]: project(event) for event in part.ours}
+        strangers = strangers_of(events, self.owner_mark)
+        ours = [event for event_id, event in events.items() if event_id not in strangers]
+        known = recorded(event["id"] for event in ours)
+        missing = [event for event in ours if event["id"] not in known]
         found.listed += part.listed
-        found.foreign += part.listed - len(part.ours)
+        found.foreign += part.listed - len(ours)
         found.missing += len(missing)
         found.gap += sum(event["created"] < now - ON_THEIR_WAY_SECONDS for event in missing)
         until = rfc3339(min(part.stop, now))

@@ -1,6 +1,6 @@
 """Typed access to a projected event, for the readers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mandates.core.charging.ids import mandate_id_of_charge
@@ -55,6 +55,13 @@ class Event:
             raise Unreadable(f"data.object.{name} is not an amount")
         return value
 
+    def time(self, name: str) -> int:
+        """Epoch seconds."""
+        value = self.nested_time(name)
+        if value is None:
+            raise Unreadable(f"data.object.{name} is not a time")
+        return value
+
     def optional_text(self, name: str) -> str:
         """Empty if it is missing or odd."""
         value = self._object.get(name)
@@ -80,10 +87,21 @@ class Event:
             return value
         raise Unreadable(f"data.object.{name} is not an id")
 
-    def nested_text(self, name: str, inner: str) -> str | None:
-        value = self._object.get(name)
-        found = value.get(inner) if isinstance(value, Mapping) else None
+    def nested_text(self, *path: str) -> str | None:
+        """The text at the end of this path; None if it is missing or odd."""
+        found = self._at(path)
         return found if isinstance(found, str) and is_storable(found) else None
+
+    def nested_time(self, *path: str) -> int | None:
+        """Epoch seconds; None if it is missing or odd."""
+        found = self._at(path)
+        return int(found) if is_time(found) else None
+
+    def _at(self, path: Sequence[str]) -> Any:
+        found: Any = self._object
+        for name in path:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return found
 
     def texts(self, name: str) -> list[str]:
         value = self._object.get(name)

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from mandates.core.charging.disputes import StripeDispute
+from mandates.core.charging.facts import ChargeKind
+from mandates.core.charging.refunds import StripeRefund
 from mandates.core.charging.reports import Report
 from mandates.core.facts import Fact
 from mandates.core.subjects import payment_method_subject, stripe_customer_subject
@@ -51,6 +54,36 @@ class AboutCharge:
 
 
 @dataclass(frozen=True, slots=True)
+class AboutRefund:
+    """A refund of one of our charges, as it was when Stripe created the event (`at`, epoch seconds). It is
+    believed as an AboutCharge is."""
+
+    event_id: str
+    mandate_id: str
+    charge_id: str
+    payment_intent_id: str
+    refund: StripeRefund
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AboutDispute:
+    """A dispute of one of our charges, as it was when Stripe created the event (`at`, epoch seconds). `kind`
+    is that of the fact. It is believed as an AboutCharge is."""
+
+    event_id: str
+    mandate_id: str
+    charge_id: str
+    payment_intent_id: str
+    dispute: StripeDispute
+    kind: ChargeKind
+    at: int
+
+
+AboutMoney = AboutCharge | AboutRefund | AboutDispute
+
+
+@dataclass(frozen=True, slots=True)
 class NotOurs:
     """Nothing to apply. `outcome` is `foreign` (about an object of another stack, or one that no stack made),
     `livemode_mismatch`, or `ignored`: perhaps about an object of ours, but it contributes no fact."""
@@ -68,4 +101,4 @@ class Impossible:
     reason: str
 
 
-Meaning = AboutMandate | AboutSubject | AboutCharge | NotOurs | Impossible
+Meaning = AboutMandate | AboutSubject | AboutMoney | NotOurs | Impossible

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mandates.core.charging.ids import CHARGE_ID
-from mandates.core.ids import is_mandate_id
+from mandates.core.ids import is_mandate_id, is_stripe_id
 
 AMAZON_PAY = "amazon_pay"
 """The type of an Amazon Pay payment method."""
@@ -21,6 +21,7 @@ METADATA_MANDATE = "mandate_id"
 METADATA_OWNER_MARK = "managed_by"
 METADATA_CUSTOMER = "customer_id"
 METADATA_CHARGE = "charge_id"
+METADATA_REFUND = "refund_id"
 METADATA_REFERENCE = "reference"
 
 
@@ -77,6 +78,37 @@ KEPT: Mapping[str, Kept] = {
         ),
         envelope=("request",),
     ),
+    "refund": Kept(
+        events=("refund.created", "refund.failed", "refund.updated"),
+        fields=(
+            "id",
+            "object",
+            "status",
+            "amount",
+            "currency",
+            "reason",
+            "failure_reason",
+            "payment_intent",
+            "metadata",
+            "created",
+        ),
+    ),
+    "dispute": Kept(
+        events=("charge.dispute.closed", "charge.dispute.created", "charge.dispute.updated"),
+        fields=(
+            "id",
+            "object",
+            "status",
+            "amount",
+            "currency",
+            "reason",
+            "payment_intent",
+            "charge",
+            "created",
+            "evidence_details",
+            "payment_method_details",
+        ),
+    ),
     "payment_method": Kept(
         events=("payment_method.detached",),
         fields=("id", "object", "type"),
@@ -93,15 +125,21 @@ KEPT: Mapping[str, Kept] = {
 """By Stripe's name of the object (its `object`)."""
 
 _NESTED_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "metadata": (METADATA_MANDATE, METADATA_OWNER_MARK, METADATA_CHARGE),
+    "metadata": (METADATA_MANDATE, METADATA_OWNER_MARK, METADATA_CHARGE, METADATA_REFUND),
     "last_setup_error": ("code", "decline_code"),
     "last_payment_error": ("code", "decline_code", "advice_code"),
     "request": ("idempotency_key",),
-    "payment_method_details": ("type",),
+    "evidence_details": ("due_by",),
+    "payment_method_details": ("type", AMAZON_PAY),
+    AMAZON_PAY: ("dispute_type",),
 }
+"""Of each field that is an object, those of its fields that are read. Of any other it is the id."""
+
 _ENVELOPE_FIELDS = ("id", "object", "type", "created", "livemode", "api_version", "account")
 
 _NOTHING = Kept((), ())
+
+_INTENTS, _REFUNDS, _DISPUTES = "payment_intent.", "refund.", "charge.dispute."
 
 HANDLED_TYPES = tuple(sorted(event_type for kept in KEPT.values() for event_type in kept.events))
 """The types of event that are read, and that the webhook endpoint must be subscribed to."""
@@ -133,11 +171,19 @@ def is_foreign_payment(event: Mapping[str, Any], owner_mark: str) -> bool:
     Somebody may have removed the mark of an intent of ours. If its charge or mandate is still named, whoever
     applies the event looks at the intents that are ours (webhooks/strangers.py). If nothing is left, the
     charge finds out by itself, when it is due. Looking up every stranger's payment would cost more than that.
+
+    Refunds and disputes are far fewer, and are all looked up: Stripe copies no metadata of an intent to them.
+    Only a refund that another of our stacks made is somebody else's for certain. A dispute's metadata says
+    nothing: whoever answers disputes may write there what they like.
     """
-    if not (is_of_payments(str(event.get("type"))) or _is_paying_session(event)):
-        return False
-    mark = metadata_of(event).get(METADATA_OWNER_MARK)
-    return mark != owner_mark and (bool(mark) or not _names_ours(metadata_of(event)))
+    event_type = str(event.get("type"))
+    metadata = metadata_of(event)
+    mark = metadata.get(METADATA_OWNER_MARK)
+    if event_type.startswith(_INTENTS) or _is_paying_session(event):
+        return mark != owner_mark and (bool(mark) or not _names_ours(metadata))
+    if event_type.startswith(_REFUNDS):
+        return mark != owner_mark and bool(mark) and _names_ours(metadata)
+    return False
 
 
 def has_mark(event: Mapping[str, Any], owner_mark: str) -> bool:
@@ -145,7 +191,18 @@ def has_mark(event: Mapping[str, Any], owner_mark: str) -> bool:
 
 
 def is_of_payments(event_type: str) -> bool:
-    return event_type.startswith("payment_intent.")
+    """Whether it is about an intent, or about a refund or a dispute of one."""
+    return event_type.startswith((_INTENTS, _REFUNDS, _DISPUTES))
+
+
+def payment_intent_of(event: Mapping[str, Any]) -> str:
+    """The id of the intent that an event about a payment is about; empty if it has none."""
+    subject = object_of(event)
+    is_intent = str(event.get("type")).startswith(_INTENTS)
+    intent = subject.get("id" if is_intent else "payment_intent")
+    if isinstance(intent, dict):  # an expanded object
+        intent = intent.get("id")
+    return intent if is_stripe_id(intent) else ""
 
 
 def _is_paying_session(event: Mapping[str, Any]) -> bool:
@@ -183,8 +240,10 @@ def _pick_nested(source: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str
     """`_pick`, with those fields of an object that are read; its id, if it is an expanded one."""
     picked = _pick(source, fields)
     for name in fields:
-        if isinstance(source.get(name), dict):
-            picked[name] = _pick(source[name], _NESTED_FIELDS.get(name, ("id",)))
+        inner = source.get(name)
+        if isinstance(inner, dict):
+            known = _NESTED_FIELDS.get(name)
+            picked[name] = _pick_nested(inner, known) if known else _pick(inner, ("id",))
     return picked
 
 

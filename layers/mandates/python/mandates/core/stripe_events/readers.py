@@ -11,9 +11,11 @@ from mandates.core.ids import is_stripe_id
 from mandates.core.stripe_events import (
     checkout_session,
     customer,
+    dispute,
     mandate,
     payment_intent,
     payment_method,
+    refund,
     setup_intent,
 )
 from mandates.core.stripe_events.event import Event, Reader, Unreadable
@@ -22,9 +24,11 @@ from mandates.core.stripe_events.meaning import Impossible, Meaning, NotOurs
 READERS: Mapping[str, Mapping[str, Reader]] = {
     "checkout.session": checkout_session.READERS,
     "customer": customer.READERS,
+    "dispute": dispute.READERS,
     "mandate": mandate.READERS,
     "payment_intent": payment_intent.READERS,
     "payment_method": payment_method.READERS,
+    "refund": refund.READERS,
     "setup_intent": setup_intent.READERS,
 }
 """The readers of each Stripe object, by type of event."""
