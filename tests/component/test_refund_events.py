@@ -187,7 +187,6 @@ REQUESTED = charge_fact(
     about=refund_id(CHARGE_ID, "refund-1"),
     amount="400",
     currency="usd",
-    actor="the-back-end",
     request="0" * 64,
 )
 A_CHARGE = Charge(
@@ -196,7 +195,6 @@ A_CHARGE = Charge(
     created_at=Instant(NOW).text,
     personal={},
     digest="0" * 64,
-    actor="the-back-end",
     create_params={},
     facts=merge({}, [RESERVED, BEGUN]),
 )
