@@ -307,9 +307,45 @@ def test_a_failure_of_a_processing_payment_is_found(world: World, at: PassingTim
     assert [intent["status"] for intent in shop.intents()] == ["requires_payment_method"]
     shown = shop.sees(charge_id)
     assert (shown["status"], shown["failure"]["class"]) == ("retrying", "soft")
-    at.pass_seconds(2 * HOUR)
+
+
+def test_a_failure_that_only_a_look_found_is_retried(world: World, at: PassingTime) -> None:
+    """killbill/killbill#1832: a pending payment failed. The job that looks after pending payments recorded
+    the failure, and scheduled no retry."""
+    shop = Shop(world)
+    shop.payments({"outcome": "processing", "then": "failed", "seconds": 30, "times": 1})
+    begun_at = int(time.time())
+    charge_id = shop.charged()
+    at.pass_seconds(121)  # and no webhook comes
+    shop.sweep()
+    retry = shop.sees(charge_id)["will_retry_at"]
+    assert 0 <= utc(retry.removesuffix("Z")) - begun_at - DAY < 60
+    at.be_at(utc(retry.removesuffix("Z")) + 60)
     shop.sweep()
     assert shop.status(charge_id) == "succeeded"
+    world.run_webhooks()  # now the failure is told as well
+    assert (shop.status(charge_id), len(shop.confirms()), shop.taken()) == ("succeeded", 2, [1_299])
+
+
+def test_a_late_failure_of_an_earlier_attempt_changes_nothing(world: World, at: PassingTime) -> None:
+    """polarsource/polar#14274, and #6652: the report of a failed payment came when the order was being paid
+    by a later one, or was paid already. It was taken for the order's."""
+    shop = Shop(world)
+    shop.payments({"outcome": "declined", "times": 1}, {"outcome": "processing", "times": 1})
+    charge_id = shop.charged()
+    assert shop.status(charge_id) == "retrying"
+    at.pass_seconds(DAY + 60)
+    shop.sweep()
+    (failed,) = world.events("payment_intent.payment_failed")
+    for status in ("processing", "succeeded"):
+        assert shop.status(charge_id) == status
+        world.deliver({**failed, "id": f"evt_late_{status}"})
+        assert world.process(world.queued()) == []
+        assert (shop.status(charge_id), shop.sees(charge_id)["will_retry_at"]) == (status, None)
+        if status == "processing":
+            shop.decide(charge_id, Succeed())
+            world.run_webhooks()
+    assert (len(shop.confirms()), shop.taken()) == (2, [1_299])
 
 
 # ------------------------------------------------------------------------------------------- renewals
@@ -323,10 +359,10 @@ def test_every_attempt_names_its_payment_method(world: World, at: PassingTime) -
     shop.payments({"outcome": "declined", "times": 1})
     for _ in range(3):
         charge_id = shop.charged()
-        at.pass_seconds(2 * HOUR)
+        at.pass_seconds(DAY + 60)
         shop.sweep()
         assert shop.status(charge_id) == "succeeded"
-        at.pass_seconds(7 * DAY - 2 * HOUR)
+        at.pass_seconds(6 * DAY)
     assert len(shop.confirms()) == 4
     assert {line.params["payment_method"] for line in shop.confirms()} == {shop.payment_method_id}
 
