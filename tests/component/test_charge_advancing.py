@@ -11,7 +11,7 @@ from mandates.charges.advancing import advance_if_due
 from mandates.charges.attempting import BEGIN_SECONDS
 from mandates.charges.context import SOURCE
 from mandates.charges.ending import end_open_charges
-from mandates.core.charging.charge import ChargeStatus
+from mandates.core.charging.charge import ChargeStatus, first_attempt_at
 from mandates.core.charging.error_classes import ErrorClass
 from mandates.core.charging.facts import (
     ChargeKind,
@@ -672,12 +672,14 @@ def test_declines_are_capped_by_day(till: Till) -> None:
     assert till.when_due(charge_id).status is SUCCEEDED
 
 
-def test_a_charge_has_ten_attempts_at_most(till: Till) -> None:
+def test_a_charge_ends_when_its_last_retry_is_declined(till: Till) -> None:
     charge_id = till.reserve(charge_by=int(stripes_clock()) + 29 * DAY)
     till.script(DECLINED)
     charge = till.to_its_end(charge_id)
-    assert (charge.status, reason_of(charge), till.used) == (FAILED, EndReason.NOT_PERMITTED, 0)
-    assert len(till.sent("/confirm")) == 10
+    assert (charge.status, reason_of(charge), till.used) == (FAILED, EndReason.DECLINED, 0)
+    begun = sorted(fact.at for fact in charge.facts.values() if fact.kind == ChargeKind.ATTEMPT_BEGUN)
+    assert [(at - first_attempt_at(charge.facts)) // DAY for at in begun] == [0, 1, 3, 7]
+    assert len(till.sent("/confirm")) == 4
 
 
 def test_an_attempt_counts_in_the_period_in_which_it_is_begun(till: Till) -> None:

@@ -156,9 +156,9 @@ WHY = {
     "needs the customer": "only the customer can help",
     "succeeded": "attempt 1 took the money at 20",
     "ending": "it ends as overdue: charge_by has passed; Stripe has not cancelled its PaymentIntent yet",
-    "failed": "it ends as declined: Stripe says that it can't succeed",
+    "failed": "it ends as declined: Stripe says that it can't succeed, or declined its last retry",
     "withdrawn": "it ends as withdrawn: the mandate was withdrawn",
-    "cancelled at Stripe": "it ends as canceled: somebody cancelled its PaymentIntent at Stripe",
+    "cancelled at Stripe": "it ends as canceled: somebody cancelled it",
 }
 
 

@@ -5,7 +5,7 @@
 | a mandate's | `movement#chg_…#txn_…` | what a charge moved on the Stripe balance |
 | `audit` | `difference#open#chg_…#amount` | where Stripe and the charge differ now |
 | `audit` | `difference#resolved#chg_…#amount#2026-11-27T…Z` | where they differed, until then |
-| `switch` | `turn#2026-11-27T…Z` | who paused or resumed all charging, and why |
+| `switch` | `turn#2026-11-27T…Z#paused` | who paused or resumed all charging, and why |
 """
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
@@ -95,3 +95,8 @@ class TurnRow(Item):
     by = UnicodeAttribute()
     why = UnicodeAttribute()
     at = UnicodeAttribute()
+
+    @classmethod
+    def key(cls, at: str, *, paused: bool) -> str:
+        """Keys sort as the times do. Somebody may resume in the millisecond in which another paused."""
+        return f"{cls.PREFIX}{at}#{'paused' if paused else 'resumed'}"

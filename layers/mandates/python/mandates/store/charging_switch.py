@@ -69,7 +69,7 @@ def turns(limit: int) -> list[Turn]:
 
 def _turn(actions: Sequence[Action], condition: Condition, turn: Turn) -> bool:
     said = [SwitchRow.by.set(turn.by), SwitchRow.why.set(turn.why), SwitchRow.at.set(turn.at)]
-    values = {"mandate_id": SwitchRow.PARTITION, "record": f"{TurnRow.PREFIX}{turn.at}"}
+    values = {"mandate_id": SwitchRow.PARTITION, "record": TurnRow.key(turn.at, paused=turn.paused)}
     values |= {name: getattr(turn, name) for name in ("paused", "by", "why", "at")}
     try:
         with transaction() as writing:
