@@ -300,6 +300,8 @@ FUNCTIONS: Mapping[str, Function] = {
         },
         samples={
             "charged": Sample(None, NONE_FAILED),
+            "disputed": Sample(None, NONE_FAILED),
+            "refunded": Sample(None, NONE_FAILED),
             "detached": Sample(None, NONE_FAILED),
             "set_up": Sample(None, NONE_FAILED),
         },
@@ -382,7 +384,7 @@ FUNCTIONS: Mapping[str, Function] = {
             "OutwardBus.Arn": {"events:PutEvents"},
             "UnpublishedCharges.Arn": {SEND},
         },
-        samples={"succeeded": Sample(None, NONE_FAILED)},
+        samples={"succeeded": Sample(None, NONE_FAILED), "refunded": Sample(None, NONE_FAILED)},
     ),
     "QueueWithdrawals": Function(
         clients=("sqs",),

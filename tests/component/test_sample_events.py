@@ -12,8 +12,10 @@ import yaml
 
 from mandates.core.changes import Contribution, Subject, change
 from mandates.core.charging.change import charge_change
+from mandates.core.charging.disputes import open_disputes
 from mandates.core.charging.facts import ChargeKind, charge_fact
 from mandates.core.charging.head import Charge
+from mandates.core.charging.refunds import refunded
 from mandates.core.charging.reports import is_of_other_amount
 from mandates.core.clock import Instant
 from mandates.core.facts import Fact, Kind, ids
@@ -69,7 +71,10 @@ def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     )
     if expected.customer:
         a_customer_with_a_mandate(at_stripe, world.terms, active=expected.active)
-    if path.stem in {"charged", "one_charge", "cancel"} or path.parent.name == "publish_charges":
+    if (
+        path.stem in {"charged", "refunded", "disputed", "one_charge", "cancel"}
+        or path.parent.name == "publish_charges"
+    ):
         a_charge_that_was_begun()
     function = world.function(path.parent.name)
     if path.parent.name == "receive_webhook":
@@ -87,16 +92,26 @@ def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     if expected.status:
         assert answer["statusCode"] == expected.status, answer
     assert expected.contains.replace("cus_sample", at_stripe) in str(answer)
-    if path.stem == "charged":
-        charge = read_charge(CHARGE)
-        assert charge is not None
-        assert (charge.status, is_of_other_amount(charge.facts["attempt_succeeded#1"])) == (
-            "succeeded",
-            False,
-        )
+    if path.parent.name == "process_webhook":
+        check_charge(path.stem)
     assert [*world.waiting(world.unpublished_url), *world.waiting(world.unpublished_charges_url)] == []
     if path.stem == "set_up":
         assert statuses(list(read_heads([MANDATE]).values())) == {MANDATE: "active"}
+
+
+def check_charge(sample: str) -> None:
+    charge = read_charge(CHARGE)
+    match sample:
+        case "charged":
+            assert charge is not None
+            success = charge.facts["attempt_succeeded#1"]
+            assert (charge.status, is_of_other_amount(success)) == ("succeeded", False)
+        case "refunded":
+            assert charge is not None
+            assert refunded(charge.facts) == 400
+        case "disputed":
+            assert charge is not None
+            assert open_disputes(charge.facts) == {"du_sample"}
 
 
 COMMITTED_TO = {
@@ -132,8 +147,12 @@ def test_the_streams_samples_are_entries_of_a_ledger() -> None:
 
 
 def test_the_samples_of_the_charges_stream_are_a_chain() -> None:
-    entries = [charge_entry_in(added.image) for added in added_to_the_table("publish_charges/succeeded")]
-    assert first_broken(entries, length=4, head_hash=entries[-1].hash) is None
+    added = [
+        *added_to_the_table("publish_charges/succeeded"),
+        *added_to_the_table("publish_charges/refunded"),
+    ]
+    entries = [charge_entry_in(one.image) for one in added]
+    assert first_broken(entries, length=7, head_hash=entries[-1].hash) is None
     assert {entry.charge_id for entry in entries} == {CHARGE}
 
 
