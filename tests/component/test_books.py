@@ -53,7 +53,8 @@ def test_a_difference_is_there_once_until_it_is_resolved() -> None:
     (named, other) = open_differences()
     assert (named.difference, named.first_seen, named.last_seen) == (changed, first.text, later.text)
     assert other.difference.charge_id == OTHER
-    assert resolve(CHARGE, [DifferenceKind.AMOUNT, DifferenceKind.STATUS], later) == 1
+    assert resolve(AMOUNT, later)
+    assert not resolve(AMOUNT, later)
     assert [one.difference.charge_id for one in open_differences()] == [OTHER]
     (past,) = differences_of(CHARGE)
     assert (past.difference, past.resolved_at) == (changed, later.text)

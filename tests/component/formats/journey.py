@@ -197,8 +197,8 @@ def _audited(mandate_id: str) -> None:
     booked = Movement(paid.charge_id, "txn_1", "payment", "py_1", **amounts, **times, payout="po_1")  # type: ignore[arg-type]
     keep_movements([booked])
     for kind in (DifferenceKind.AMOUNT, DifferenceKind.REFUNDED):
-        keep_difference(Difference(paid.charge_id, kind, "a sample", "pi_1"), now)
-    resolve(paid.charge_id, [DifferenceKind.REFUNDED], now, by="an operator")
+        keep_difference(found := Difference(paid.charge_id, kind, "a sample", "pi_1"), now)
+    assert resolve(found, now, by="an operator")
 
 
 def _queued(world: World) -> None:

@@ -3,8 +3,8 @@
 | partition | sort key | |
 |---|---|---|
 | a mandate's | `movement#chg_…#txn_…` | what a charge moved on the Stripe balance |
-| `audit` | `difference#open#chg_…#amount` | where Stripe and the charge differ now |
-| `audit` | `difference#resolved#chg_…#amount#2026-11-27T…Z` | where they differed, until then |
+| `audit` | `difference#open#chg_…#amount#pi_…` | where Stripe and the charge differ now |
+| `audit` | `difference#resolved#chg_…#amount#pi_…#2026-11-27T…Z` | where they differed, until then |
 | `switch` | `turn#2026-11-27T…Z#paused` | who paused or resumed all charging, and why |
 """
 

@@ -1,6 +1,7 @@
-"""Differences between charges and Stripe's books, as the audit found them: one for each charge and kind."""
+"""Differences between charges and Stripe's books, as the audit found them: one for each charge, kind and
+intent."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from mandates.core.charging.differences import Difference, DifferenceKind, NamedDifference
 from mandates.core.clock import Instant
@@ -29,7 +30,7 @@ def keep_difference(difference: Difference, now: Instant) -> bool:
     first = DifferenceRow.first_seen
     seen = update(
         DifferenceRow,
-        _open_key(difference.charge_id, difference.kind),
+        _open_key(difference),
         [
             DifferenceRow.in_its_format(),
             DifferenceRow.charge_id.set(difference.charge_id),
@@ -47,33 +48,27 @@ def keep_difference(difference: Difference, now: Instant) -> bool:
     return bool(seen["first_seen"] == seen["last_seen"])
 
 
-def resolve(charge_id: str, kinds: Collection[DifferenceKind], now: Instant, *, by: str = "") -> int:
-    """Record that these no longer hold, or that `by` dismissed them. Returns how many stood until then."""
-    resolved = 0
-    for kind in kinds:
-        row = read_row(DifferenceRow, *_open_key(charge_id, kind))
-        if row is None:
-            continue
-        try:
-            _move(row, now, by)
-        except Conflict:
-            continue  # somebody else resolved it, or saw it again, at this moment
-        resolved += 1
-    return resolved
-
-
-def _move(row: DifferenceRow, now: Instant, by: str) -> None:
+def resolve(difference: Difference, now: Instant, *, by: str = "") -> bool:
+    """Record that it no longer holds, or that `by` dismissed it. False if it did not stand any more."""
+    row = read_row(DifferenceRow, *_open_key(difference))
+    if row is None:
+        return False
     record = row.record.replace(DifferenceRow.OPEN, DifferenceRow.RESOLVED, 1)
     values = {name: getattr(row, name) for name in DifferenceRow.get_attributes()}
     values |= {"record": f"{record}#{now.text}", "resolved_at": now.text, "resolved_by": by or None}
-    with transaction() as writing:
-        as_read = DifferenceRow.last_seen == row.last_seen
-        writing.delete(DifferenceRow, (row.mandate_id, row.record), as_read)
-        writing.put(DifferenceRow, values, None)
+    try:
+        with transaction() as writing:
+            as_read = DifferenceRow.last_seen == row.last_seen
+            writing.delete(DifferenceRow, (row.mandate_id, row.record), as_read)
+            writing.put(DifferenceRow, values, None)
+    except Conflict:  # somebody else resolved it, or saw it again, at this moment
+        return False
+    return True
 
 
-def _open_key(charge_id: str, kind: DifferenceKind) -> tuple[str, str]:
-    return DifferenceRow.PARTITION, f"{DifferenceRow.OPEN}{charge_id}#{kind}"
+def _open_key(one: Difference) -> tuple[str, str]:
+    intent = one.payment_intent_id or "none"
+    return DifferenceRow.PARTITION, f"{DifferenceRow.OPEN}{one.charge_id}#{one.kind}#{intent}"
 
 
 def _named(row: DifferenceRow) -> NamedDifference:

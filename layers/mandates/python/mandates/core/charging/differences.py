@@ -39,8 +39,8 @@ RECOVERED = frozenset({DifferenceKind.REFUND_MISSING_HERE, DifferenceKind.DISPUT
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """There is at most one of each kind for a charge. `details` are a sentence for people, with Stripe's ids.
-    `payment_intent_id` is the intent that it is about."""
+    """There is at most one of each kind for a charge and an intent. `details` are for people, with Stripe's
+    ids. `payment_intent_id` is the intent that it is about."""
 
     charge_id: str
     kind: DifferenceKind
