@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from local.settings import ARTIFACTS_BUCKET, REGION, Settings
 
-SCOPES = ("mandates:read", "mandates:write", "charges:write")
+SCOPES = ("mandates:read", "mandates:write", "charges:write", "refunds:write")
 RESOURCE_SERVER = "mandates-api"
 CUSTOMERS = ("customer", "other_customer")
 _POOL_NAME = "mandates-local"

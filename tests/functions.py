@@ -215,6 +215,14 @@ FUNCTIONS: Mapping[str, Function] = {
         routes={"POST /charges/{charge_id}/cancel": TOKEN},
         samples={"cancel": Sample(200, '"status": "processing"')},
     ),
+    "CreateRefund": Function(
+        clients=("secretsmanager", "dynamodb"),
+        must_not_load=JWT,
+        longest_start=2.3,
+        may={CHARGES: {READ, PUT, UPDATE, DELETE}, MANDATES: {READ}, API_KEY: {SECRET}},
+        routes={"POST /charges/{charge_id}/refunds": TOKEN},
+        samples={"part": Sample(409, '"reasons": ["not_succeeded"]')},
+    ),
     "RecordNotice": Function(
         clients=("dynamodb",),
         must_not_load=STRIPE | JWT,
@@ -241,6 +249,7 @@ FUNCTIONS: Mapping[str, Function] = {
         },
         routes={
             "GET /charges/{charge_id}": TOKEN,
+            "GET /charges/{charge_id}/refunds": TOKEN,
             "GET /mandates/{mandate_id}/charges": TOKEN,
             "GET /mandates/{mandate_id}/notices": TOKEN,
             "POST /mandates/{mandate_id}/charges/check": TOKEN,
@@ -250,6 +259,7 @@ FUNCTIONS: Mapping[str, Function] = {
             "check": Sample(200, '"permitted": true', active=True),
             "notices_of_mandate": Sample(200, '"notices": []'),
             "one_charge": Sample(200, CHARGE),
+            "refunds_of_charge": Sample(200, '"refunds": []'),
         },
     ),
     "ExportEvidence": Function(

@@ -383,11 +383,52 @@ export interface paths {
          * A charge as it is now
          * @description **Who:** the customer whose mandate was charged, or a service with `mandates:read`. **Safe to repeat.**
          *
-         *     Only a service sees `payment_intent_id` and `failure`.
+         *     Only a service sees `payment_intent_id`, `failure` and `disputes`.
          */
         get: operations["getCharge"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/charges/{charge_id}/refunds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /mandates/{mandate_id}/charges` returned it. An id that no charge has gets 404.
+                 * @example chg_aaaaaaaaaaaaaaaaaaaaaaaa_bbbbbbbbbbbbbbbb
+                 */
+                charge_id: components["parameters"]["ChargeId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * The charge's refunds
+         * @description **Who:** the customer whose mandate was charged, or a service with `mandates:read`. **Safe to repeat.**
+         *
+         *     All of them, newest first, also those that somebody made in Stripe's Dashboard. Only a service sees `actor`,
+         *     `stripe_refund_id` and `failure`.
+         */
+        get: operations["listRefunds"];
+        put?: never;
+        /**
+         * Give back all of a charge or a part of it
+         * @description **Who:** a service with `refunds:write`. A customer is refused, even for their own charge.
+         *
+         *     **Safe to repeat** with the same `Idempotency-Key` and body: one key is one refund of the charge, for as long as
+         *     the charge is kept. 201 means that this request made the refund, 200 that an earlier one did. After 429, a 5xx
+         *     or no answer at all, send the same request again **under the same key**. A refusal (409) does not use the key up.
+         *
+         *     201 does not say that the money is back: read `status`. The amount is held back at once, so requests at the same
+         *     time never give back more than was taken. The service follows up a pending refund without another request. If
+         *     it fails, its amount can be refunded again, under another key.
+         */
+        post: operations["createRefund"];
         delete?: never;
         options?: never;
         head?: never;
@@ -571,12 +612,12 @@ export interface components {
             current_digest?: components["schemas"]["Digest"];
             current_locale?: components["schemas"]["Locale"];
             current_wording_digest?: components["schemas"]["Digest"];
-            /** @description `charge_not_permitted`, `notice_refused`: everything that stands in the way. */
-            reasons?: components["schemas"]["ChargeReason"][];
-            /** @description `charge_not_permitted`: what is left of the current period. Null without a limit for a period. */
+            /** @description `charge_not_permitted`, `notice_refused`, `refund_not_permitted`: everything that stands in the way. */
+            reasons?: (components["schemas"]["ChargeReason"] | components["schemas"]["RefundReason"])[];
+            /** @description `charge_not_permitted`: what is left of the current period. Null without a limit for a period. `refund_not_permitted`: what may still be refunded. */
             left?: number | null;
             /**
-             * @description `charge_not_permitted`, `notice_refused`: the currency that was agreed, which is that of `left`.
+             * @description `charge_not_permitted`, `notice_refused`: the currency that was agreed, which is that of `left`. `refund_not_permitted`: that of the charge.
              * @enum {unknown}
              */
             currency?: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
@@ -601,7 +642,7 @@ export interface components {
             stripe_code?: string | null;
             /** @description `stripe_refused`, `stripe_unavailable`, `unknown_at_stripe`: Stripe's id of the request, if it answered. */
             stripe_request_id?: string | null;
-        } & (unknown & unknown & unknown & unknown & unknown & unknown & unknown);
+        } & (unknown & unknown & unknown & unknown & unknown & unknown & unknown & unknown);
         /**
          * @description | code | what to do |
          *     |---|---|
@@ -613,7 +654,7 @@ export interface components {
          *     | `consent_required` | Ask the customer to opt in, then send `accepted: true`. |
          *     | `customer_already_linked` | A person decides which Stripe customer is the right one. |
          *     | `customer_required` | Call `PUT /customers/{customer_id}`, then send the same request again. |
-         *     | `idempotency_key_reused` | Use another key for another charge, or repeat the first body unchanged. |
+         *     | `idempotency_key_reused` | Use another key for another charge or refund, or repeat the first body unchanged. |
          *     | `insufficient_scope` | Use a token that may do this: the customer's own, or a service's with the scope in `detail`. |
          *     | `internal_error` | Send the same request again a little later. |
          *     | `invalid_event` | The body is not a Stripe event. |
@@ -628,6 +669,7 @@ export interface components {
          *     | `notice_too_late` | Send the customer another message, for `earliest_date` or later, and record that one. |
          *     | `redirect_not_allowed` | Use a URL on an allowed origin in `field`, or have the operator allow it. |
          *     | `redirect_refused_by_stripe` | Send another URL in `field`; `stripe_code` says what Stripe finds wrong. |
+         *     | `refund_not_permitted` | Act on `reasons`; the same key may be used again. |
          *     | `request_blocked` | From the firewall. Send less often; if a single request is refused, tell the operator. |
          *     | `request_too_large` | Send less. |
          *     | `stripe_customer_unknown` | Name a Stripe customer that exists. |
@@ -642,7 +684,7 @@ export interface components {
          *     | `wrong_return_token` | Post the `return_token` of the exact address that Stripe sent the browser back to. |
          * @enum {unknown}
          */
-        ProblemCode: "access_denied" | "bad_request" | "busy" | "charge_is_final" | "charge_not_permitted" | "consent_required" | "customer_already_linked" | "customer_required" | "idempotency_key_reused" | "insufficient_scope" | "internal_error" | "invalid_event" | "invalid_request" | "invalid_signature" | "ledger_unreadable" | "no_terms" | "not_acceptable" | "not_found" | "not_queued" | "notice_refused" | "notice_too_late" | "redirect_not_allowed" | "redirect_refused_by_stripe" | "request_blocked" | "request_too_large" | "stripe_customer_unknown" | "stripe_refused" | "stripe_unavailable" | "terms_changed" | "too_many_checkouts" | "too_many_requests" | "unauthenticated" | "unknown_at_stripe" | "unsupported_media_type" | "wrong_return_token";
+        ProblemCode: "access_denied" | "bad_request" | "busy" | "charge_is_final" | "charge_not_permitted" | "consent_required" | "customer_already_linked" | "customer_required" | "idempotency_key_reused" | "insufficient_scope" | "internal_error" | "invalid_event" | "invalid_request" | "invalid_signature" | "ledger_unreadable" | "no_terms" | "not_acceptable" | "not_found" | "not_queued" | "notice_refused" | "notice_too_late" | "redirect_not_allowed" | "redirect_refused_by_stripe" | "refund_not_permitted" | "request_blocked" | "request_too_large" | "stripe_customer_unknown" | "stripe_refused" | "stripe_unavailable" | "terms_changed" | "too_many_checkouts" | "too_many_requests" | "unauthenticated" | "unknown_at_stripe" | "unsupported_media_type" | "wrong_return_token";
         Id: string;
         /** @description 1 to 255 printable characters. Not allowed: invisible characters, characters that set the direction of text, spaces other than U+0020. */
         PathId: string;
@@ -976,7 +1018,7 @@ export interface components {
          * @enum {unknown}
          */
         ChargeFailureClass: "soft" | "customer" | "final" | "mandate" | "state" | "ours_to_mend";
-        /** @description Only a service sees `payment_intent_id` and `failure`. */
+        /** @description Only a service sees `payment_intent_id`, `failure` and `disputes`. */
         Charge: {
             charge_id: components["schemas"]["Id"];
             mandate_id: components["schemas"]["Id"];
@@ -1002,6 +1044,10 @@ export interface components {
             will_retry_at: string | null;
             /** @description Why no money was taken; null unless `status` is `failed` or `canceled`. */
             end_reason: components["schemas"]["ChargeEndReason"] | null;
+            /** @description What was given back or is on its way, in minor units. */
+            refunded: number;
+            /** @description What may still be given back, in minor units; 0 unless the charge succeeded. A refund may be refused all the same, such as while the charge is disputed. */
+            refundable: number;
             payment_intent_id?: components["schemas"]["IdOnceKnown"];
             /** @description Why the newest attempt failed, in Stripe's codes; null if it did not, or if the charge succeeded. */
             failure?: {
@@ -1009,6 +1055,84 @@ export interface components {
                 code: string | null;
                 decline_code: string | null;
             } | null;
+            /** @description Oldest first; empty without any. */
+            disputes?: components["schemas"]["Dispute"][];
+        };
+        RefundRequest: {
+            /**
+             * @description In the charge's currency, in minor units. If it is left out or null, all that is left.
+             * @default null
+             */
+            amount?: number | null;
+            /**
+             * @description Stripe's words for why; null for none. Stripe may block the payment details of what is called `fraudulent`.
+             * @default null
+             */
+            reason?: ("duplicate" | "fraudulent" | "requested_by_customer") | null;
+        };
+        /**
+         * @description | status | meaning | what you do |
+         *     |---|---|---|
+         *     | `pending` | The amount is held back; Stripe has not decided. This can take days. | Read it again later. |
+         *     | `succeeded` | Stripe has given the money back. | Tell the customer. |
+         *     | `failed` | The customer did not get the money, and the amount can be refunded again. This can happen even after `succeeded`. | Refund it under another key, or pay it back another way. |
+         * @enum {unknown}
+         */
+        RefundStatus: "pending" | "succeeded" | "failed";
+        /**
+         * @description | reason | meaning | what you do |
+         *     |---|---|---|
+         *     | `not_succeeded` | The charge took no money. | Cancel it, if it is not final. |
+         *     | `too_late` | The payment is more than 90 days old, and Amazon gives nothing back any more. | Pay it back another way. |
+         *     | `disputed` | The customer disputes the charge, and that is not decided. | Answer the dispute in Stripe's Dashboard. |
+         *     | `nothing_left` | All of it was given back, or is on its way. | Nothing. |
+         *     | `more_than_left` | The amount is above what is left. | Refund at most `left`. |
+         *     | `too_many_refunds` | The charge has had 30 refunds. | Refund the rest in Stripe's Dashboard. |
+         * @enum {unknown}
+         */
+        RefundReason: "not_succeeded" | "too_late" | "disputed" | "nothing_left" | "more_than_left" | "too_many_refunds";
+        /** @description Only a service sees `actor`, `stripe_refund_id` and `failure`. */
+        Refund: {
+            refund_id: components["schemas"]["Id"];
+            charge_id: components["schemas"]["Id"];
+            status: components["schemas"]["RefundStatus"];
+            amount: components["schemas"]["Amount"];
+            /**
+             * @description ISO 4217.
+             * @enum {unknown}
+             */
+            currency: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
+            /** @description As requested, or as somebody gave it in Stripe's Dashboard; null if nobody gave one. */
+            reason: string | null;
+            requested_at: components["schemas"]["Time"];
+            /** @description The client that asked for it; null if somebody made it in Stripe's Dashboard. */
+            actor?: string | null;
+            stripe_refund_id?: components["schemas"]["IdOnceKnown"];
+            /** @description Why it failed, in Stripe's words, or `not_answered`: Stripe never confirmed that it has the refund. Null if it did not fail. */
+            failure?: string | null;
+        };
+        RefundList: {
+            refunds: components["schemas"]["Refund"][];
+        };
+        Dispute: {
+            dispute_id: components["schemas"]["Id"];
+            /** @description Stripe's word, such as `needs_response` or `lost`. */
+            status: string;
+            /** @description Whether it is not decided. Then refunds are refused. */
+            open: boolean;
+            amount: components["schemas"]["Amount"];
+            /** @description ISO 4217. */
+            currency: string;
+            /** @description Stripe's word for why. */
+            reason: string | null;
+            /** @description Amazon's: `chargeback` or `claim`. Null if unknown. */
+            type: string | null;
+            opened_at: components["schemas"]["Time"];
+            /**
+             * Format: date-time
+             * @description Until when evidence can be submitted at Stripe; null if Stripe does not say.
+             */
+            evidence_due_by: string | null;
         };
         ChargeList: {
             charges: components["schemas"]["Charge"][];
@@ -1699,6 +1823,11 @@ export interface components {
          * @example invoice-2026-0042
          */
         IdempotencyKey: string;
+        /**
+         * @description A key of your own for each refund, such as the id of the return. It counts within one charge. A second such header is refused.
+         * @example return-2026-0042
+         */
+        RefundIdempotencyKey: string;
         /**
          * @description As `POST /checkout-sessions` returned it, or as Stripe put it into `success_url`.
          * @example cs_test_example
@@ -2718,6 +2847,178 @@ export interface operations {
             404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
+            default: components["responses"]["Gateway"];
+        };
+    };
+    listRefunds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description As `POST /mandates/{mandate_id}/charges` returned it. An id that no charge has gets 404.
+                 * @example chg_aaaaaaaaaaaaaaaaaaaaaaaa_bbbbbbbbbbbbbbbb
+                 */
+                charge_id: components["parameters"]["ChargeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The refunds. The list is empty for a charge without any. */
+            200: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefundList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            default: components["responses"]["Gateway"];
+        };
+    };
+    createRefund: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description A key of your own for each refund, such as the id of the return. It counts within one charge. A second such header is refused.
+                 * @example return-2026-0042
+                 */
+                "Idempotency-Key": components["parameters"]["RefundIdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description As `POST /mandates/{mandate_id}/charges` returned it. An id that no charge has gets 404.
+                 * @example chg_aaaaaaaaaaaaaaaaaaaaaaaa_bbbbbbbbbbbbbbbb
+                 */
+                charge_id: components["parameters"]["ChargeId"];
+            };
+            cookie?: never;
+        };
+        /** @description At most 64 KB. An empty object refunds all that is left. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefundRequest"];
+            };
+        };
+        responses: {
+            /** @description The refund that an earlier request made under this key, as it is now. */
+            200: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refund"];
+                };
+            };
+            /** @description A new refund, whatever its status. */
+            201: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refund"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /**
+             * @description `refund_not_permitted`: nothing was refunded or written. `reasons` has everything that applies, `left` is
+             *     what may still be refunded.
+             */
+            409: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "refund_not_permitted";
+                    };
+                };
+            };
+            413: components["responses"]["RequestTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `idempotency_key_reused`: the key made a refund of this charge with another body. */
+            422: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "idempotency_key_reused";
+                    };
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            /** @description Nobody can say now whether there is a refund. Send the same request again after `Retry-After`, under the same key. */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                    "Access-Control-Expose-Headers": components["headers"]["ExposeHeaders"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "busy";
+                    };
+                };
+            };
             default: components["responses"]["Gateway"];
         };
     };

@@ -95,6 +95,7 @@ def advance_charge(due: DueMessage) -> None:
         gateway=stripe.gateway(),
         clock=time.time,
         time_left=stripe.time_left,
+        owner_mark=configured.owner_mark,
         rules=rules,
         send_stripe_mandate=configured.send_stripe_mandate,
     )

@@ -114,6 +114,7 @@ def advanced(charge: Charge, gateway: Gateway) -> Charge:
         gateway=gateway,
         clock=time.time,
         time_left=stripe.time_left,
+        owner_mark=configured.owner_mark,
         rules=rules,
         send_stripe_mandate=configured.send_stripe_mandate,
     )

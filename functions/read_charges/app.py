@@ -1,5 +1,5 @@
-"""GET /mandates/{mandate_id}/charges, /mandates/{mandate_id}/notices and /charges/{charge_id};
-POST /mandates/{mandate_id}/charges/check.
+"""GET /mandates/{mandate_id}/charges, /mandates/{mandate_id}/notices, /charges/{charge_id} and
+/charges/{charge_id}/refunds; POST /mandates/{mandate_id}/charges/check.
 
 The last says whether a charge is permitted, and changes nothing.
 """
@@ -17,11 +17,13 @@ from mandates.api.charge_views import charge_view, decision_view
 from mandates.api.cursors import from_cursor, page_size, to_cursor
 from mandates.api.notice_views import notice_view
 from mandates.api.ownership import mandate_for, mandate_for_service
+from mandates.api.refund_views import refund_view
 from mandates.api.requests import Request, api
 from mandates.api.responses import Response
 from mandates.charges.reserving import check
 from mandates.charges.rules import rules_of
 from mandates.charges.standing import agreed_terms
+from mandates.core.charging.refunds import refunds
 from mandates.core.errors import NotFound
 from mandates.runtime import settings
 from mandates.runtime.addresses import normalised_origins
@@ -95,6 +97,14 @@ def one_charge(request: Request, caller: Caller) -> Response:
     return Response(200, charge_view(charge, for_service=caller.is_service))
 
 
+def refunds_of_charge(request: Request, caller: Caller) -> Response:
+    charge = charge_for(caller, request.path_id("charge_id"), Scope.MANDATES_READ)
+    newest_first = reversed(refunds(charge.facts))
+    return Response(
+        200, {"refunds": [refund_view(refund, for_service=caller.is_service) for refund in newest_first]}
+    )
+
+
 def check_of_mandate(request: Request, caller: Caller) -> Response:
     mandate = mandate_for_service(caller, request.path_id("mandate_id"), Scope.CHARGES_WRITE)
     body, now = request.body(Body), int(time.time())
@@ -112,5 +122,6 @@ ROUTES: dict[str, Callable[[Request, Caller], Response]] = {
     "/mandates/{mandate_id}/charges": charges_of_mandate,
     "/mandates/{mandate_id}/notices": notices_of_mandate,
     "/charges/{charge_id}": one_charge,
+    "/charges/{charge_id}/refunds": refunds_of_charge,
     "/mandates/{mandate_id}/charges/check": check_of_mandate,
 }

@@ -81,6 +81,7 @@ class Till:
             gateway=self.gateway,
             clock=stripes_clock,
             time_left=lambda: self.seconds_left,
+            owner_mark=OWNER_MARK,
             rules=ChargeRules(return_required=self.return_required),
             send_stripe_mandate=False,
         )

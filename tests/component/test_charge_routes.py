@@ -79,9 +79,12 @@ def test_a_charge_is_made_and_shown(world: World) -> None:
         "charge_by": made.body["charge_by"],
         "attempts": 0,
         "will_retry_at": None,
+        "refunded": 0,
+        "refundable": 0,
         "end_reason": None,
         "payment_intent_id": None,
         "failure": None,
+        "disputes": [],
     }
     lasts = datetime.fromisoformat(made.body["charge_by"]) - datetime.fromisoformat(now).replace(
         microsecond=0
@@ -406,7 +409,9 @@ def test_a_charge_is_read_by_services_and_by_its_own_customer(world: World) -> N
     mandate_id = active_mandate(LIMITED)
     made = world.charge(mandate_id).body
     for_customer = {
-        name: value for name, value in made.items() if name not in {"payment_intent_id", "failure"}
+        name: value
+        for name, value in made.items()
+        if name not in {"payment_intent_id", "failure", "disputes"}
     }
     assert world.get_charge(made["charge_id"]).body == made
     assert world.list_charges(mandate_id).body["charges"] == [made]
@@ -553,7 +558,9 @@ def test_each_status_as_services_and_customers_see_it(world: World, name: str) -
     assert {field: seen[field] for field in shown} == shown
     assert (seen["will_retry_at"] is not None) == (status is ChargeStatus.RETRYING)
     assert own == {
-        field: value for field, value in seen.items() if field not in {"payment_intent_id", "failure"}
+        field: value
+        for field, value in seen.items()
+        if field not in {"payment_intent_id", "failure", "disputes"}
     }
     assert "do_not_honor" not in json.dumps(own)
     assert world.charge(mandate_id).status == 200  # a repeat shows it, whatever it is

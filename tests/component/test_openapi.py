@@ -24,6 +24,7 @@ from mandates.core.charging.charge import ChargeStatus
 from mandates.core.charging.error_classes import ErrorClass
 from mandates.core.charging.facts import ChargeKind, EndReason
 from mandates.core.charging.reasons import Reason
+from mandates.core.charging.refunds import RefundReason, RefundStatus
 from mandates.core.clock import Instant
 from mandates.core.currencies import CURRENCIES
 from mandates.core.facts import Kind
@@ -227,6 +228,8 @@ CHECK = "POST /mandates/{mandate_id}/charges/check"
 LIST_CHARGES = "GET /mandates/{mandate_id}/charges"
 GET_CHARGE = "GET /charges/{charge_id}"
 CANCEL = "POST /charges/{charge_id}/cancel"
+REFUND = "POST /charges/{charge_id}/refunds"
+LIST_REFUNDS = "GET /charges/{charge_id}/refunds"
 NOTICE = "POST /mandates/{mandate_id}/notices"
 LIST_NOTICES = "GET /mandates/{mandate_id}/notices"
 EVIDENCE = "GET /mandates/{mandate_id}/evidence"
@@ -235,7 +238,7 @@ EVIDENCE_KEYS = "GET /evidence-keys"
 WEBHOOK = "POST /webhooks/stripe"
 
 ONLY_CUSTOMERS = {CHECKOUT, RETURN_PAGE, RETURN}
-OF_ONE_CHARGE = {GET_CHARGE, CANCEL}
+OF_ONE_CHARGE = {GET_CHARGE, CANCEL, REFUND, LIST_REFUNDS}
 OF_CHARGES = {CHARGE, CHECK, LIST_CHARGES, NOTICE, LIST_NOTICES, *OF_ONE_CHARGE}
 OF_A_MANDATE = {GET_MANDATE, REVOKE, EVIDENCE, EVIDENCE_PDF, *OF_CHARGES}
 A_RETURN = {"return_token": "t" * 43}
@@ -247,7 +250,7 @@ RECURRING = terms(MONTHLY, per_period=A_MONTH)
 NOTICED = terms(notice_hours=24)
 
 BOB = customer(STRANGER)
-BACK_END = service("mandates:read", "mandates:write", "charges:write")
+BACK_END = service("mandates:read", "mandates:write", "charges:write", "refunds:write")
 LONGEST_RUN_SECONDS = 4 * 3600
 EVENT = {"id": "evt_1", "object": "event", "type": "setup_intent.succeeded", "created": 1, "livemode": False}
 STRIPE_DOWN = {"effect": "server_error", "status": 503}
@@ -270,7 +273,7 @@ def send(
     """Call an operation, with `subject` for its path parameter and as the caller unless there is another."""
     method, resource = operation.split(" ")
     names = re.findall(r"{(\w+)}", resource)
-    if operation == CHARGE:
+    if operation in {CHARGE, REFUND}:
         headers = {"Idempotency-Key": "key-1", **(headers or {})}
     return world.call(
         functions()[operation],
@@ -380,10 +383,17 @@ def without_tables(operation: str) -> Callable[[World, str], Answer]:
     return played
 
 
-def with_a_bug(world: World, me: str) -> Answer:
-    """Without its tables a charge is a 503: nobody can say whether there is one."""
-    world.monkeypatch.delattr(world.function("create_charge"), "caller_of")
-    return send(world, CHARGE, me)
+MAKES = {CHARGE: "create_charge", REFUND: "create_refund"}
+
+
+def with_a_bug(operation: str) -> Play:
+    """Without its tables a charge or refund is a 503: nobody can say whether there is one."""
+
+    def played(world: World, me: str) -> Answer:
+        world.monkeypatch.delattr(world.function(MAKES[operation]), "caller_of")
+        return send(world, operation, me)
+
+    return played
 
 
 def a_checkout(world: World, **changes: Any) -> Json:
@@ -662,6 +672,35 @@ def cancelled(status: str | None = None, *, meanwhile: Callable[[World], object]
     return played
 
 
+def paid(world: World, me: str) -> str:
+    """The id of a charge that took 1299."""
+    made: str = world.charge(active_mandate(MONTHLY_LIMIT, customer_id=me)).body["charge_id"]
+    told(charge_of(made), ChargeKind.INTENT_CREATED, int(time.time()), payment_intent=f"pi_{made[4:28]}")
+    told(charge_of(made), ChargeKind.ATTEMPT_SUCCEEDED, int(time.time()), attempt=1)
+    return made
+
+
+def refunded(operation: str = REFUND, **words: Any) -> Play:
+    """An operation on a charge that took 1299, of which 600 are being refunded."""
+
+    def played(world: World, me: str) -> Answer:
+        made = paid(world, me)
+        assert world.refund(made, "first", amount=600).status == 201
+        return send(world, operation, made, **{"caller": BACK_END, **words})
+
+    return played
+
+
+def refunds_of_its_customer(world: World, me: str) -> Answer:
+    return refunded(LIST_REFUNDS, caller=customer(me))(world, me)
+
+
+def refunded_while_others_win(world: World, me: str) -> Answer:
+    made = paid(world, me)
+    with others_win(world, "mandates.charges.recording.commit_charge"):
+        return world.refund(made)
+
+
 def cancelled_while_others_win(world: World, me: str) -> Answer:
     made = world.charge(active_mandate(MONTHLY_LIMIT, customer_id=me)).body["charge_id"]
     with others_win(world, "mandates.charges.recording.commit_charge"):
@@ -745,7 +784,10 @@ def tokens(operation: str) -> list[Case]:
             operation, 401, "unauthenticated", lambda w, me: send(w, operation, me, body={}, caller=expired)
         ),
         Case(
-            operation, 500, "internal_error", with_a_bug if operation == CHARGE else without_tables(operation)
+            operation,
+            500,
+            "internal_error",
+            with_a_bug(operation) if operation in MAKES else without_tables(operation),
         ),
     ]
 
@@ -994,6 +1036,31 @@ CASES = [
     Case(CANCEL, 502, "stripe_refused", cancelled(meanwhile=lambda w: w.faults({"effect": "rejected"}))),
     Case(CANCEL, 503, "stripe_unavailable", cancelled(meanwhile=lambda w: w.faults(STRIPE_DOWN))),
     Case(CANCEL, 503, "busy", cancelled_while_others_win),
+    *tokens(REFUND),
+    *paths(REFUND, "refunds:write"),
+    Case(REFUND, 201, "", refunded(body={"amount": 1, "reason": "duplicate"})),
+    Case(REFUND, 201, "", refunded(body={})),
+    Case(REFUND, 200, "", refunded(body={"amount": 600}, headers=THE_FIRST_KEY)),
+    Case(REFUND, 400, "invalid_request", refunded(body="{")),
+    Case(REFUND, 400, "invalid_request", refunded(body={"amount": 0})),
+    Case(REFUND, 400, "invalid_request", refunded(body={}, headers={"Idempotency-Key": ""})),
+    Case(REFUND, 403, "insufficient_scope", lambda w, me: refunded(caller=customer(me), body={})(w, me)),
+    Case(REFUND, 409, "refund_not_permitted", charged(REFUND, body={})),
+    Case(REFUND, 409, "refund_not_permitted", refunded(body={"amount": 700})),
+    Case(REFUND, 413, "request_too_large", refunded(body="x" * 65_537)),
+    Case(
+        REFUND,
+        415,
+        "unsupported_media_type",
+        refunded(body="{}", headers={"Content-Type": "text/plain"}),
+    ),
+    Case(REFUND, 422, "idempotency_key_reused", refunded(body={}, headers=THE_FIRST_KEY)),
+    Case(REFUND, 503, "busy", refunded_while_others_win),
+    *tokens(LIST_REFUNDS),
+    *paths(LIST_REFUNDS, "mandates:read"),
+    Case(LIST_REFUNDS, 200, "", refunded(LIST_REFUNDS)),
+    Case(LIST_REFUNDS, 200, "", refunds_of_its_customer),
+    Case(LIST_REFUNDS, 404, "not_found", refunded(LIST_REFUNDS, caller=BOB)),
     Case(NOTICE, 500, "ledger_unreadable", without_its_terms(NOTICE, notice_body())),
     *tokens(NOTICE),
     *paths(NOTICE, "charges:write"),
@@ -1094,8 +1161,10 @@ def test_the_words_are_those_of_the_code() -> None:
     assert schemas["ChargeStatus"]["enum"] == list(ChargeStatus)
     assert schemas["ChargeReason"]["enum"] == list(Reason)
     assert schemas["ChargeEndReason"]["enum"] == list(EndReason)
+    assert schemas["RefundStatus"]["enum"] == list(RefundStatus)
+    assert schemas["RefundReason"]["enum"] == list(RefundReason)
     assert schemas["ChargeFailureClass"]["enum"] == list(ErrorClass)
-    for name in ("ChargeStatus", "ChargeReason"):
+    for name in ("ChargeStatus", "ChargeReason", "RefundStatus", "RefundReason"):
         rows = re.findall(r"^\| `(\w+)` \|", schemas[name]["description"], re.MULTILINE)
         assert rows == schemas[name]["enum"]
     assert schemas["Terms"]["properties"]["limits"]["properties"]["currency"]["enum"] == sorted(CURRENCIES)
@@ -1145,6 +1214,7 @@ VALID: dict[str, Callable[[World], Json]] = {
     REVOKE: lambda world: {"reason": "account_closed"},
     CHARGE: lambda world: charge_body(),
     CHECK: lambda world: charge_body(),
+    REFUND: lambda world: {"amount": 600, "reason": "duplicate"},
     NOTICE: lambda world: notice_body(),
     WEBHOOK: lambda world: EVENT,
 }

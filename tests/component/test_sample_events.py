@@ -72,7 +72,7 @@ def test_replay(world: World, path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     if expected.customer:
         a_customer_with_a_mandate(at_stripe, world.terms, active=expected.active)
     if (
-        path.stem in {"charged", "refunded", "disputed", "one_charge", "cancel"}
+        path.stem in {"charged", "refunded", "disputed", "one_charge", "cancel", "part", "refunds_of_charge"}
         or path.parent.name == "publish_charges"
     ):
         a_charge_that_was_begun()

@@ -335,6 +335,33 @@ class World:
             caller=caller or service("mandates:read"),
         )
 
+    def refund(
+        self,
+        charge_id: str,
+        key: str | None = "refund-1",
+        caller: Mapping[str, str] | None = None,
+        body: Any = None,
+        **given: Any,
+    ) -> Answer:
+        """POST /charges/{charge_id}/refunds with `body`, or with what is `given`."""
+        return self.call(
+            "create_refund",
+            "/charges/{charge_id}/refunds",
+            method="POST",
+            path={"charge_id": charge_id},
+            body=given if body is None else body,
+            caller=caller or service("refunds:write"),
+            headers={} if key is None else {"Idempotency-Key": key},
+        )
+
+    def list_refunds(self, charge_id: str, caller: Mapping[str, str] | None = None) -> Answer:
+        return self.call(
+            "read_charges",
+            "/charges/{charge_id}/refunds",
+            path={"charge_id": charge_id},
+            caller=caller or service("mandates:read"),
+        )
+
     def cancel_charge(self, charge_id: str, caller: Mapping[str, str] | None = None) -> Answer:
         return self.call(
             "cancel_charge",

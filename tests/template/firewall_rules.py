@@ -105,7 +105,11 @@ def the_firewall_counts_each_token_where_stripe_is_called(stack: Stack) -> list[
 COUNTED_TOO = "POST /checkout-sessions/{checkout_session_id}/return"
 """It begins as those do that call Stripe, and a customer posts it once for each checkout."""
 
-ONLY_THE_BACK_END = {"POST /mandates/{mandate_id}/charges", "POST /charges/{charge_id}/cancel"}
+ONLY_THE_BACK_END = {
+    "POST /mandates/{mandate_id}/charges",
+    "POST /charges/{charge_id}/cancel",
+    "POST /charges/{charge_id}/refunds",
+}
 """It has one token for all customers, and no customer's token gets further than the refusal. The gateway's
 throttle protects Stripe."""
 

@@ -51,6 +51,8 @@ export async function everyRoute(): Promise<string[]> {
   const notices = await ask<"/mandates/{mandate_id}/notices", "get">();
   const charges = await ask<"/mandates/{mandate_id}/charges", "get">();
   const charged = await ask<"/charges/{charge_id}", "get">();
+  const refund = await ask<"/charges/{charge_id}/refunds", "post">({ amount: 600, reason: "requested_by_customer" });
+  const refunds = await ask<"/charges/{charge_id}/refunds", "get">();
   const canceled = await ask<"/charges/{charge_id}/cancel", "post">();
   const decision = await ask<"/mandates/{mandate_id}/charges/check", "post">({
     amount: 1299,
@@ -86,6 +88,9 @@ export async function everyRoute(): Promise<string[]> {
     notice.charge_from,
     notices.notices[0]?.charge_id ?? "",
     charged.status === "succeeded" ? "deliver" : "wait",
+    refund.refund_id,
+    refunds.refunds[0]?.failure ?? "",
+    charged.disputes?.[0]?.evidence_due_by ?? "",
     canceled.end_reason ?? canceled.status,
     decision.reasons.includes("too_frequent") ? (decision.earliest ?? "never") : "",
     pack.signature.value,
@@ -100,6 +105,8 @@ export function advice(problem: Problem): string {
       return `show ${problem.current_version}`;
     case "charge_not_permitted":
       return `at ${problem.earliest}, because ${problem.reasons?.join()}`;
+    case "refund_not_permitted":
+      return `${problem.left} ${problem.currency} left, because ${problem.reasons?.join()}`;
     case "charge_is_final":
       return problem.charge_status === "succeeded" ? "refund" : "nothing to do";
     case "notice_too_late":

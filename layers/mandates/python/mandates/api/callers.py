@@ -16,6 +16,7 @@ class Scope(StrEnum):
     MANDATES_READ = "mandates:read"
     MANDATES_WRITE = "mandates:write"
     CHARGES_WRITE = "charges:write"
+    REFUNDS_WRITE = "refunds:write"
 
 
 class Caller(msgspec.Struct, frozen=True):

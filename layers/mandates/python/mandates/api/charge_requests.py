@@ -68,12 +68,12 @@ def checked_at(asked: datetime | None, now: int) -> int:
     return max(at, now)
 
 
-def idempotency_key(request: Request) -> str:
-    """The key that names the charge. Raises an InvalidRequest that names the header."""
+def idempotency_key(request: Request, of: str = "charge") -> str:
+    """The key that names the charge or refund. Raises an InvalidRequest that names the header."""
     key = request.only_header(IDEMPOTENCY_KEY)
     if key is None:
         raise InvalidRequest(
-            f"the header {IDEMPOTENCY_KEY} is missing: send one, with a new key for each charge"
+            f"the header {IDEMPOTENCY_KEY} is missing: send one, with a new key for each {of}"
         )
     if not is_idempotency_key(key):
         raise InvalidRequest(f"the header {IDEMPOTENCY_KEY} must be 1 to 255 visible ASCII characters")

@@ -5,9 +5,11 @@ Amounts stay in minor units: whoever shows them knows how many digits the curren
 
 from typing import Any
 
+from mandates.api.refund_views import dispute_view
 from mandates.core.charging.calendar import Span
 from mandates.core.charging.charge import ChargeStatus, end_reason
 from mandates.core.charging.decision import Decision
+from mandates.core.charging.disputes import disputes
 from mandates.core.charging.facts import (
     ChargeKind,
     attempts,
@@ -16,6 +18,7 @@ from mandates.core.charging.facts import (
     of_attempt,
 )
 from mandates.core.charging.head import Charge
+from mandates.core.charging.refunds import left_to_refund, refunded
 from mandates.core.clock import rfc3339
 
 _ENDED = frozenset({ChargeStatus.FAILED, ChargeStatus.CANCELED})
@@ -36,11 +39,17 @@ def charge_view(charge: Charge, *, for_service: bool) -> dict[str, Any]:
         "attempts": len(attempts(charge.facts)),
         "will_retry_at": _will_retry_at(charge),
         "end_reason": end_reason(charge.facts) if charge.status in _ENDED else None,
-        **(
-            {"payment_intent_id": charge.payment_intent_id, "failure": failure_view(charge)}
-            if for_service
-            else {}
-        ),
+        "refunded": refunded(charge.facts),
+        "refundable": left_to_refund(charge.facts),
+        **(_for_a_service(charge) if for_service else {}),
+    }
+
+
+def _for_a_service(charge: Charge) -> dict[str, Any]:
+    return {
+        "payment_intent_id": charge.payment_intent_id,
+        "failure": failure_view(charge),
+        "disputes": [dispute_view(dispute) for dispute in disputes(charge.facts)],
     }
 
 

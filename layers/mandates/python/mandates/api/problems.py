@@ -21,6 +21,7 @@ STATUSES: Mapping[type[errors.MandatesError], HTTPStatus] = {
     errors.CustomerRequired: HTTPStatus.CONFLICT,
     errors.CustomerAlreadyLinked: HTTPStatus.CONFLICT,
     errors.ChargeRefused: HTTPStatus.CONFLICT,
+    errors.RefundRefused: HTTPStatus.CONFLICT,
     errors.ChargeIsFinal: HTTPStatus.CONFLICT,
     errors.NoticeRefused: HTTPStatus.CONFLICT,
     errors.NoticeTooLate: HTTPStatus.CONFLICT,

@@ -82,7 +82,7 @@ def _take_step(charge: Charge, charging: Charging) -> Taken:  # noqa: C901 - one
         case CancelIntent():
             return cancel(charge, charging.gateway, charging.clock, source=SOURCE)
         case FollowRefunds():
-            return follow_refunds(charge, charging)
+            return follow_refunds(charge, charging.gateway, charging.clock, charging.owner_mark)
         case Nothing():
             return Taken(charge)
 

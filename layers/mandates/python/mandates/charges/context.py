@@ -12,7 +12,7 @@ SOURCE = "api:advance_charges"
 
 
 class Charging(msgspec.Struct, frozen=True, kw_only=True):
-    """`time_left` says how many seconds calls to Stripe still have.
+    """`time_left` says how many seconds calls to Stripe still have. `owner_mark` marks what is ours there.
 
     `rules` and `send_stripe_mandate` are parameters of the stack: when it charges, and whether a confirm
     names Stripe's Mandate.
@@ -21,6 +21,7 @@ class Charging(msgspec.Struct, frozen=True, kw_only=True):
     gateway: Gateway
     clock: Clock
     time_left: TimeLeft
+    owner_mark: str
     rules: ChargeRules
     send_stripe_mandate: bool
 

@@ -1,9 +1,124 @@
-"""Follows up the refunds of a charge: reads them at Stripe, and sends those that Stripe lacks."""
+"""Follows up the refunds of a charge that Stripe has not decided: reads them there, and sends those that
+Stripe lacks.
 
-from mandates.charges.context import Charging, Taken
+Stripe is always asked for the intent's refunds first. One with our id is ours, whoever sent it and whenever:
+a process that crashed, a call that failed or was not answered, or this stack before a restore. So a refund is
+made once, although Stripe forgets idempotency keys.
+"""
+
+from collections.abc import Callable, Sequence
+
+from mandates.charges.context import SOURCE, Taken
+from mandates.charges.reading import count_ours_to_mend, intent_id
+from mandates.charges.recording import record
+from mandates.core.charging.facts import ChargeFact, ChargeKind, charge_fact
 from mandates.core.charging.head import Charge
+from mandates.core.charging.ids import refund_key
+from mandates.core.charging.refund_refusals import is_final_refusal
+from mandates.core.charging.refunds import (
+    Refund,
+    StripeRefund,
+    facts_of_stripe_refund,
+    is_unanswered,
+    may_be_sent,
+    pending_refunds,
+)
+from mandates.core.clock import Clock, Instant
+from mandates.core.errors import StripeUnavailable
+from mandates.gateway.client import Gateway
+from mandates.gateway.payment_intents import PaymentRefused
+from mandates.gateway.refunds import refund_params
+
+NOT_ANSWERED = "not_answered"
+"""Why a refund failed that Stripe never had, for all we know. All other reasons are Stripe's words."""
 
 
-def follow_refunds(charge: Charge, _charging: Charging) -> Taken:
-    """The charge with what Stripe says of its refunds."""
+def follow_refunds(charge: Charge, gateway: Gateway, clock: Clock, owner_mark: str) -> Taken:
+    """The charge with what Stripe says of its refunds, and with those sent that it lacks.
+
+    Raises StripeUnavailable, StripeRefused or Busy; what was learnt until then is recorded. A refund that
+    can't be sent keeps no other from being sent.
+    """
+    following = _Following(gateway, clock, owner_mark)
+    charge = following.read(charge)
+    unavailable: list[StripeUnavailable] = []
+    for refund in _waiting(charge):
+        try:
+            charge = following.send_or_give_up(charge, refund)
+        except StripeUnavailable as error:
+            unavailable.append(error)
+    if unavailable:
+        raise unavailable[0]
     return Taken(charge)
+
+
+class _Following:
+    def __init__(self, gateway: Gateway, clock: Clock, owner_mark: str) -> None:
+        self._refunds = gateway.refunds
+        self._clock = clock
+        self._owner_mark = owner_mark
+
+    def read(self, charge: Charge) -> Charge:
+        """With all that Stripe has of it, refunds from the Dashboard too."""
+        listed = self._refunds.of_intent(intent_id(charge))
+        return self._told(charge, lambda known, now: _facts(known, listed, now))
+
+    def send_or_give_up(self, charge: Charge, refund: Refund) -> Charge:
+        if not may_be_sent(refund, Instant(self._clock()).seconds):
+            return self._failed(charge, refund, NOT_ANSWERED)
+        try:
+            sent = self._refunds.create(
+                self._params(charge, refund), idempotency_key=refund_key(refund.refund_id)
+            )
+        except PaymentRefused as refused:
+            if is_final_refusal(status=refused.error.status, code=refused.error.code, param=refused.param):
+                return self._failed(charge, refund, refused.error.code or refused.param)
+            count_ours_to_mend(refused.error)
+            return charge  # it is sent again less and less often
+        return self._told(charge, lambda known, now: _facts(known, [sent], now))
+
+    def _params(self, charge: Charge, refund: Refund) -> dict[str, object]:
+        """From facts alone, so that a repeat under the same key has the same."""
+        return dict(
+            refund_params(
+                payment_intent_id=intent_id(charge),
+                amount=refund.amount,
+                reason=refund.reason or None,
+                owner_mark=self._owner_mark,
+                mandate_id=charge.mandate_id,
+                charge_id=charge.charge_id,
+                refund_id=refund.refund_id,
+            )
+        )
+
+    def _failed(self, charge: Charge, refund: Refund, reason: str) -> Charge:
+        """Unless Stripe has told of it meanwhile."""
+
+        def fails(known: Charge, now: int) -> Sequence[ChargeFact]:
+            if not _is_waiting(refund, known):
+                return ()
+            return (
+                charge_fact(ChargeKind.REFUND_FAILED, now, SOURCE, about=refund.refund_id, reason=reason),
+            )
+
+        return self._told(charge, fails)
+
+    def _told(self, charge: Charge, facts: Callable[[Charge, int], Sequence[ChargeFact]]) -> Charge:
+        return record(charge.charge_id, facts, source=SOURCE, clock=self._clock, known=charge).charge
+
+
+def _waiting(charge: Charge) -> list[Refund]:
+    """Those that Stripe may not have."""
+    return [refund for refund in pending_refunds(charge.facts) if is_unanswered(refund)]
+
+
+def _is_waiting(refund: Refund, charge: Charge) -> bool:
+    return refund.refund_id in {one.refund_id for one in _waiting(charge)}
+
+
+def _facts(known: Charge, told: Sequence[StripeRefund], now: int) -> Sequence[ChargeFact]:
+    return [
+        fact
+        for refund in told
+        for fact in facts_of_stripe_refund(known.facts, known.charge_id, refund, now, SOURCE)
+    ]

@@ -127,8 +127,17 @@ class ChargeIsFinal(MandatesError):
     code = "charge_is_final"
 
 
+class RefundRefused(MandatesError):
+    """The charge can't be refunded so. Nothing was written, and the Idempotency-Key may be used again.
+
+    `extra`: `reasons` (words), `left` (minor units that may still be refunded) and `currency`.
+    """
+
+    code = "refund_not_permitted"
+
+
 class KeyReused(MandatesError):
-    """The Idempotency-Key is that of a charge which was requested with another body."""
+    """The Idempotency-Key is that of a charge or refund which was requested with another body."""
 
     code = "idempotency_key_reused"
 

@@ -43,6 +43,8 @@ class PaymentRefused(StripeRefused):
     """
 
     error = PaymentError()
+    param = ""
+    """The parameter that Stripe objects to, if it says."""
     intent: Intent | None = None
     """The intent after the refusal, if Stripe's answer has it."""
 
@@ -168,6 +170,7 @@ def _refusal(error: stripe.StripeError) -> PaymentRefused:
     intent = answer.get("payment_intent")
     refusal = PaymentRefused("Stripe refused the payment", **about)
     refusal.error, refusal.intent = refused, _intent(intent) if intent else None
+    refusal.param = answer.get("param") or ""
     return refusal
 
 
