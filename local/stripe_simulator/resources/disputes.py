@@ -147,7 +147,7 @@ class Open(Action):
             "created": account.now(),
             "currency": charge["currency"],
             "enhanced_eligibility_types": [],
-            "evidence": dict.fromkeys(_EVIDENCE) | {"enhanced_evidence": {}},
+            "evidence": dict.fromkeys(_EVIDENCE) | _known_of_the_customer(charge),
             "evidence_details": {
                 "due_by": account.now() + EVIDENCE_WITHIN,
                 "enhanced_eligibility": {},
@@ -166,6 +166,13 @@ class Open(Action):
             },
             "reason": self.reason,
         }
+
+
+def _known_of_the_customer(charge: Json) -> Json:
+    """Stripe fills in what it knows. None of it may be kept."""
+    details = charge["billing_details"]
+    known = {"customer_email_address": details["email"], "customer_name": details["name"]}
+    return known | {"enhanced_evidence": {}}
 
 
 class Move(Action):

@@ -109,6 +109,7 @@ def test_a_dispute_takes_the_money_until_it_is_won() -> None:
     dispute = bank.sdk.v1.disputes.retrieve(opened)
     assert (dispute.status, dispute.amount, dispute.payment_intent) == ("needs_response", 6000, intent)
     assert dispute.metadata.to_dict() == {}
+    assert dispute.evidence.customer_email_address == "ann@example.com"
     details: Any = dispute.payment_method_details
     assert details.amazon_pay.dispute_type == "chargeback"
     assert dispute.evidence_details.due_by == dispute.created + 10 * DAY

@@ -19,7 +19,7 @@ class Bank:
     def __init__(self, settings: Settings | None = None) -> None:
         self.simulator = Simulator(settings, clock=lambda: 1_800_000_000.0)
         self.sdk = stripe.StripeClient("sk_test_placeholder", http_client=DirectClient(self.simulator))
-        self.customer = self.sdk.v1.customers.create({}).id
+        self.customer = self.sdk.v1.customers.create({"email": "ann@example.com"}).id
         session = self.sdk.v1.checkout.sessions.create(
             {
                 "mode": "setup",

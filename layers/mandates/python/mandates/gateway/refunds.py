@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any, cast
 import stripe
 
 from mandates.core.charging.refunds import StripeRefund
-from mandates.core.stripe_events.projection import METADATA_CHARGE, METADATA_MANDATE, METADATA_OWNER_MARK
+from mandates.core.stripe_events.projection import (
+    METADATA_CHARGE,
+    METADATA_MANDATE,
+    METADATA_OWNER_MARK,
+    METADATA_REFUND,
+)
 from mandates.gateway.error_mapping import errors_ours
 from mandates.gateway.lists import PER_PAGE
 from mandates.gateway.payment_intents import payment_errors_ours
 
 if TYPE_CHECKING:  # thousands of lines of types, which would slow down every function's start
     from stripe.params import RefundCreateParams, RefundListParams
-
-METADATA_REFUND = "refund_id"
 
 
 class StripeRefunds:
