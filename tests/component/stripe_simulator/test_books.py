@@ -9,6 +9,7 @@ from local.stripe_simulator import NotPossible, Settings
 from local.stripe_simulator.resources.balance import FailPayout
 from local.stripe_simulator.resources.disputes import Open
 from local.stripe_simulator.resources.refunds import Fail
+from mandates.core.stripe_events.projection import project
 from tests.component.stripe_simulator.support import error_of
 from tests.component.stripe_simulator.test_refunds import DAY, Bank
 
@@ -129,6 +130,16 @@ def test_a_dispute_takes_the_money_until_it_is_won() -> None:
         "charge.dispute.closed",
         "charge.dispute.funds_reinstated",
     ]
+
+
+def test_what_is_kept_of_a_dispute_does_not_name_the_customer() -> None:
+    bank = Bank()
+    bank.simulator.dispute(bank.paid())
+    (event,) = [one for one in bank.simulator.events() if one["type"] == "charge.dispute.created"]
+    kept = project(event)
+    assert kept["data"]["object"]["evidence_details"]
+    assert "ann@example.com" in str(event)
+    assert "ann@example.com" not in str(kept)
 
 
 def test_what_a_lost_dispute_took_cannot_be_refunded() -> None:
