@@ -10,6 +10,7 @@ from mandates.core.charging.head import Charge
 from mandates.core.clock import Instant, rfc3339
 from mandates.store.charges import due_charges, open_charges, read_charge
 from mandates.store.charging_switch import ChargingPause, pause, read_pause, resume
+from ops import charges_rebuild
 from ops.arguments import an_id, positive, short
 from ops.events import LISTED
 from ops.printing import complain, say
@@ -36,6 +37,7 @@ def add_commands(commands: Any) -> None:
     resuming = actions.add_parser("resume", help="let attempts begin again")
     resuming.add_argument("--why", required=True, type=short, help="in a few words; it is recorded")
     resuming.set_defaults(run=run_resume)
+    charges_rebuild.add_action(actions)
 
 
 def run_show(stack: Stack, chosen: argparse.Namespace) -> int:

@@ -9,10 +9,14 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.existing_tables import STREAMS, TABLES, name_parameter
+from mandates.core.clock import Instant
+from mandates.store import tables
+from mandates.store.charging_switch import pause
+from ops.existing_tables import STREAMS, TABLES, name_parameter, store_name
 from ops.printing import complain, say
 from ops.stack import Stack, StackError
 from ops.table_settings import Settings, is_protected, latest_stream, problems
+from ops.withdrawals import whoever_runs_this
 
 LOOK_SECONDS = 20.0
 """Between two looks at a table that is being restored. That takes minutes or, if it is large, hours."""
@@ -76,6 +80,8 @@ def run_restore(stack: Stack, chosen: argparse.Namespace) -> int:
         ) from None
     if lacking:
         return _told(lacking)
+    if "ChargesTable" in made:
+        _pause(made["ChargesTable"], chosen.at)
     say("restored. Inspect the tables, for instance:")
     say(f"  {stack.command} --table MandatesTable={made['MandatesTable']} mandate verify ID")
     say("To go on with them, add to parameter_overrides in samconfig.toml, and deploy:")
@@ -84,6 +90,15 @@ def run_restore(stack: Stack, chosen: argparse.Namespace) -> int:
     for parameter, stream in streams.items():
         say(f'  "{parameter}={stream}",')
     return 0
+
+
+def _pause(charges_table: str, at: datetime) -> None:
+    """A restored table has the switch as it was then, and lacks what was charged since. So nothing may be
+    charged from it before that is rebuilt (docs/recovery.md)."""
+    tables.bind({store_name("ChargesTable"): charges_table})
+    why = f"restored to {at:%Y-%m-%dT%H:%M:%SZ}, and not rebuilt yet"
+    if pause(whoever_runs_this(), why, Instant(time.time())):
+        say(f"charging is paused in {charges_table}, until it is rebuilt and you resume it")
 
 
 def run_check(stack: Stack, _chosen: argparse.Namespace) -> int:

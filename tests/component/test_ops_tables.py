@@ -68,6 +68,11 @@ def test_all_six_are_restored_and_get_what_a_restored_table_lacks(
         assert (stream is not None) == (table in STREAMS)
         if stream:
             assert f'"{STREAMS[table]}={stream}"' in printed
+    items = dynamodb.scan(TableName=RESTORED["ChargesTable"])["Items"]
+    (switch,) = (item for item in items if item["record"]["S"] == "pause")
+    assert switch["paused"]["BOOL"], "what was charged since is not in it"
+    assert dynamodb.scan(TableName="charges")["Items"] == [], "the stack's own table is left alone"
+    assert f"charging is paused in {RESTORED['ChargesTable']}" in printed
     items = dynamodb.scan(TableName=RESTORED["MandatesTable"])["Items"]
     assert begun["mandate_id"] in {item["mandate_id"]["S"] for item in items}
 

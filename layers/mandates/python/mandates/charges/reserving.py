@@ -92,7 +92,7 @@ def reserve(
             [_reserved(order, charge_by, decision, rules, now)],
             source=SOURCE,
             now=now,
-            permission=_permission(situation, decision),
+            permission=permission_under(situation, decision),
         )
         if change is None:
             raise AssertionError("a reservation is always new")
@@ -149,7 +149,7 @@ def _charge_by(details: ChargeDetails, now: int) -> int:
     return details.charge_by
 
 
-def _permission(situation: Situation, decision: Decision) -> Permission:
+def permission_under(situation: Situation, decision: Decision) -> Permission:
     recurs, notice = situation.terms.frequency.interval is not None, decision.notice
     return Permission(
         number=situation.register.count + 1,

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from itertools import chain
 
-from mandates.core.charging.facts import OF_ATTEMPTS
+from mandates.core.charging.facts import OF_ATTEMPTS, intent_of
 from mandates.core.charging.proof import StoredCharge, proven_charge
 from mandates.core.currencies import written
-from mandates.core.facts import Kind, the_id, utc
+from mandates.core.facts import Kind, utc
 from mandates.core.mandate import Mandate
 from mandates.core.record import ConsentEntry, Proven, Record, proven
 from mandates.core.return_tokens import By, returns
@@ -67,7 +67,7 @@ def _of_charge(stored: StoredCharge) -> Iterator[str]:
     known = proven_charge(stored)
     if known.reserved is None:
         return
-    said, intent = known.reserved.detail, the_id(known.facts, "payment_intent")
+    said, intent = known.reserved.detail, intent_of(known.facts)
     amount = written(int(said["amount"]), said["currency"])
     at, for_it = utc(known.reserved.at), intent or "no PaymentIntent"
     yield f"{at} charge {stored.charge_id} of {amount} reserved ({for_it})"

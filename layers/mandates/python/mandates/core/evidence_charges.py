@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from mandates.core.charging.chain import ChargeEntry
-from mandates.core.charging.facts import ChargeFacts, ChargeKind, attempts, of_attempt
+from mandates.core.charging.facts import ChargeFacts, ChargeKind, attempts, intent_of, of_attempt
 from mandates.core.charging.notice import Notice
 from mandates.core.charging.proof import ProvenCharge, StoredCharge, proven_charge
 from mandates.core.charging.register import Register
@@ -67,8 +67,9 @@ def _charge(stored: StoredCharge, mandate: Proven) -> dict[str, Any]:
         "ended_at": known.ended_at,
         "end_reason": ending.detail.get("reason") if ending else None,
         "after_room_was_given_up": known.late,
+        "rebuilt": known.rebuilt,
         "stripe": {
-            "payment_intent_id": the_id(known.facts, "payment_intent"),
+            "payment_intent_id": intent_of(known.facts),
             "charge_id": the_id(known.facts, "charge"),
         },
         "permission": _permission(known, mandate),

@@ -335,10 +335,11 @@ def _add_register(
 
 
 def _add_room(writing: Transaction, change: ChargeChange, most: int | None) -> None:
-    """A success counts even where its room was given up: then no limit refuses it."""
+    """A success counts even where its room was given up, and so does a charge that is rebuilt. Then no limit
+    refuses it."""
     charge, freed, taken = change.after, change.room.freed, change.room.taken
     for period, amount in _by_period(freed, taken).items():
-        condition = None if most is None or amount < 0 or change.room.late else _leaves_room(amount, most)
+        condition = None if most is None or amount < 0 or change.counts_anyway else _leaves_room(amount, most)
         _add_to(writing, charge, f"{UsageRow.PERIOD}{period}", [UsageRow.used.add(amount)], condition)
     itself = {charge.charge_id}
     if freed and not taken:
@@ -347,7 +348,7 @@ def _add_room(writing: Transaction, change: ChargeChange, most: int | None) -> N
             writing.update(kind, (charge.mandate_id, record), actions, None)
     elif taken and not freed:
         for kind, record in _held(charge, taken):
-            nobody_has_it = None if change.room.late else kind.is_free()
+            nobody_has_it = None if change.counts_anyway else kind.is_free()
             actions = [kind.in_its_format(), kind.charge_ids.add(itself)]
             writing.update(kind, (charge.mandate_id, record), actions, nobody_has_it)
 

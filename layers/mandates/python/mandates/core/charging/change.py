@@ -13,6 +13,7 @@ from mandates.core.charging.facts import (
     ChargeFacts,
     ChargeKind,
     declined_attempts,
+    is_rebuilt,
     of_attempt,
 )
 from mandates.core.charging.head import Charge, Confirm
@@ -44,7 +45,12 @@ class ChargeChange:
     @property
     def intent(self) -> str | None:
         known, now = self.before.payment_intent_id, self.after.payment_intent_id
-        return now if known is None else None
+        return now if now != known else None
+
+    @property
+    def counts_anyway(self) -> bool:
+        """Whether it takes room that may not be free: the money was taken already."""
+        return self.room.late or is_rebuilt(self.after.facts)
 
     @property
     def settles(self) -> bool:

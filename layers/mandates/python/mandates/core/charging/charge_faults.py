@@ -22,6 +22,7 @@ from mandates.core.charging.calendar import (
 from mandates.core.charging.charge import FINAL, charge_status
 from mandates.core.charging.cover import cover, cover_of_day, needs_notice
 from mandates.core.charging.facts import (
+    REBUILT,
     ChargeFact,
     ChargeFacts,
     ChargeKind,
@@ -145,6 +146,9 @@ def _of_the_permission(known: ProvenCharge, mandate: Proven) -> Iterator[str]:
         yield "only the first entry may have a permission and commitments"
     if known.facts[ChargeKind.RESERVED] != known.reserved:
         yield "what was reserved is not what the first entry says"
+    if known.rebuilt:
+        yield "permission: the charge was rebuilt from what Stripe has of it; nothing shows what permitted it"
+        return
     given = _given(permission.mandate_entries, mandate)
     if given is None or given.hash != permission.mandate_hash:
         yield "permission: the mandate's ledger has no such entry"
@@ -307,9 +311,10 @@ def _of_the_head(head: Charge, known: ProvenCharge, mandate: Proven) -> Iterator
         return
     if (head.due_at is None) != (head.is_final and not pending_refunds(head.facts)):
         yield "head: `due_at` belongs to a charge that is not final or has a pending refund, and to no other"
-    if not _is_of_the_request(head, known.reserved):
-        yield "head: `digest` is not that of the request"
-    yield from _of_params(head, known, mandate)
+    if not known.rebuilt:
+        if not _is_of_the_request(head, known.reserved):
+            yield "head: `digest` is not that of the request"
+        yield from _of_params(head, known, mandate)
 
 
 def _is_of_the_request(head: Charge, reserved: ChargeFact) -> bool:
@@ -335,7 +340,7 @@ def _of_params(head: Charge, known: ProvenCharge, mandate: Proven) -> Iterator[s
     for name, value in expected.items() if sent or not mandate.erased else ():
         if sent.get(name) != value:
             yield f"head: `create_params` has another {name}"
-    newest = newest_attempt(known.facts)
+    newest = newest_attempt({key: fact for key, fact in known.facts.items() if fact.source != REBUILT})
     if (head.confirm.attempt if head.confirm else 0) != newest:
         yield "head: `confirm` is not that of the newest attempt"
         return

@@ -12,7 +12,7 @@ from typing import Any
 
 from mandates.core.charging.error_classes import ErrorClass, error_class
 from mandates.core.charging.ids import REFUND_ID, attempt_in
-from mandates.core.facts import Fact, FactsOf, ids, read_fact
+from mandates.core.facts import Fact, FactsOf, ids, read_fact, the_id
 
 
 class ChargeKind(StrEnum):
@@ -33,7 +33,7 @@ class ChargeKind(StrEnum):
     ATTEMPT_EXAMINED = "attempt_examined"
     """We read at Stripe what a failed attempt is said to have failed at. Detail: `found`, a Finding."""
     ATTEMPT_SUCCEEDED = "attempt_succeeded"
-    """Id: `charge`, Stripe's own."""
+    """Id: `charge`, Stripe's own; `payment_intent`, if that is not the intent that the charge recorded."""
     ENDING = "ending"
     """We decided to end the charge. Detail: `reason`, an EndReason; `actor`, if somebody asked for it."""
     INTENT_CANCELED = "intent_canceled"
@@ -53,6 +53,10 @@ class ChargeKind(StrEnum):
     """As DISPUTE_OPENED. The latest is kept."""
     DISPUTE_CLOSED = "dispute_closed"
     """As DISPUTE_OPENED. The latest is kept: an appeal may open and close it again."""
+
+
+REBUILT = "ops:rebuild"
+"""The source of what was rebuilt from Stripe after the tables were restored (rebuilt.py)."""
 
 
 class Finding(StrEnum):
@@ -216,6 +220,21 @@ def counted_attempts(facts: ChargeFacts) -> int:
     return len(attempts(facts)) - len(
         set(_of_kind(facts, ChargeKind.ATTEMPT_FAILED)) - declined_attempts(facts)
     )
+
+
+def is_rebuilt(facts: ChargeFacts) -> bool:
+    """Whether the charge itself was rebuilt: what permitted it is lost, and so are its attempts' numbers."""
+    reserved = facts.get(ChargeKind.RESERVED)
+    return reserved is not None and reserved.source == REBUILT
+
+
+def intent_of(facts: ChargeFacts) -> str | None:
+    """Stripe's id of the charge's intent. After a restore the charge may know two: then it is the one that
+    took the money."""
+    attempt = succeeded_attempt(facts)
+    success = of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, attempt) if attempt else None
+    took = min(success.ids.get("payment_intent", ()), default=None) if success else None
+    return took or the_id(facts, "payment_intent")
 
 
 def attempt_of_event(

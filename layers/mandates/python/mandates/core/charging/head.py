@@ -6,9 +6,8 @@ from typing import Any
 
 from mandates.core.canonical import digest
 from mandates.core.charging.charge import FINAL, ChargeStatus, charge_status, is_settled
-from mandates.core.charging.facts import ChargeFacts, ChargeKind
+from mandates.core.charging.facts import ChargeFacts, ChargeKind, intent_of
 from mandates.core.charging.ids import mandate_id_of_charge
-from mandates.core.facts import the_id
 from mandates.core.ledger import GENESIS, PersonalValue
 
 Params = Mapping[str, Any]
@@ -120,7 +119,7 @@ class Charge:
 
     @property
     def payment_intent_id(self) -> str | None:
-        return the_id(self.facts, "payment_intent")
+        return intent_of(self.facts)
 
     def _written(self, name: str) -> str | None:
         kept = self.personal.get(name)

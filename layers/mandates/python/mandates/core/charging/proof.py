@@ -11,7 +11,13 @@ from typing import Any
 
 from mandates.core.charging.chain import ChargeEntry
 from mandates.core.charging.charge import FINAL, Room, room, room_change
-from mandates.core.charging.facts import ChargeFact, ChargeFacts, ChargeKind, charge_fact_from_plain
+from mandates.core.charging.facts import (
+    REBUILT,
+    ChargeFact,
+    ChargeFacts,
+    ChargeKind,
+    charge_fact_from_plain,
+)
 from mandates.core.charging.head import Charge
 from mandates.core.charging.notice import Notice, NoticeKey
 from mandates.core.charging.permission import Permission, permission_from_plain
@@ -51,7 +57,8 @@ class ProvenCharge:
 
     `reserved` and `permission` are those of the first entry; None if it has none. `personal` are the values
     that match its commitments. `status` is that of the last entry; None if the chain is broken: nobody knows
-    what came after that. `late`: it took money when its room had been given up.
+    what came after that. `late`: it took money when its room had been given up. `rebuilt`: it was recorded
+    anew from what Stripe has of it, so nothing shows what permitted it.
     """
 
     entries: Sequence[ChargeEntry]
@@ -61,6 +68,10 @@ class ProvenCharge:
     facts: ChargeFacts
     status: str | None
     late: bool
+
+    @property
+    def rebuilt(self) -> bool:
+        return self.reserved is not None and self.reserved.source == REBUILT
 
     @property
     def room(self) -> Room | None:

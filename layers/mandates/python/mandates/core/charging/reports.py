@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass
 
 from mandates.core.charging.facts import (
     OF_ATTEMPTS,
+    REBUILT,
     ChargeFact,
     ChargeFacts,
     ChargeKind,
     charge_fact,
     newest_attempt,
     of_attempt,
+    succeeded_attempt,
 )
 from mandates.core.funding import Funding
 
@@ -83,6 +85,8 @@ def facts_of_report(known: ChargeFacts, report: Report, attempt: int | None) -> 
     if happened is ChargeKind.INTENT_CANCELED:
         return (charge_fact(happened, report.at, report.source, reason=report.reason),)
     if happened is ChargeKind.ATTEMPT_SUCCEEDED:
+        if _is_rebuilt_already(known):
+            return ()
         attempt = attempt or 1
     if happened not in _OUTCOMES or not attempt:
         return ()
@@ -95,6 +99,14 @@ def facts_of_report(known: ChargeFacts, report: Report, attempt: int | None) -> 
         **_detail(known, report),
     )
     return (fact,)
+
+
+def _is_rebuilt_already(known: ChargeFacts) -> bool:
+    """Whether Stripe's list told of the success after a restore. A report that names another attempt, or came
+    first, says nothing new: an intent succeeds once."""
+    attempt = succeeded_attempt(known)
+    success = of_attempt(known, ChargeKind.ATTEMPT_SUCCEEDED, attempt) if attempt else None
+    return success is not None and success.source == REBUILT
 
 
 def facts_of_refusal(attempt: int, error: PaymentError, at: int, source: str) -> tuple[ChargeFact, ...]:

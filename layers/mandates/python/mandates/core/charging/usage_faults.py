@@ -48,9 +48,10 @@ def over_use(proofs: Proofs, mandate: Proven) -> Iterator[str]:
     """Where the charges hold more than was agreed to.
 
     A success that is heard of after its room was given up counts, even above a limit: used <= limit + late
-    successes (docs/architecture.md). So those are left out.
+    successes (docs/architecture.md). A charge that was rebuilt after a restore counts, too. So both are left
+    out.
     """
-    in_time = {charge_id: one for charge_id, one in proofs.items() if not one.late}
+    in_time = {charge_id: one for charge_id, one in proofs.items() if not one.late and not one.rebuilt}
     limit = mandate.terms.limits.per_period if mandate.terms else None
     for period, used in sorted(_used(in_time).items()):
         if limit and used > limit.amount:
