@@ -383,7 +383,8 @@ export interface paths {
          * A charge as it is now
          * @description **Who:** the customer whose mandate was charged, or a service with `mandates:read`. **Safe to repeat.**
          *
-         *     Only a service sees `payment_intent_id`, `failure` and `disputes`.
+         *     Only a service sees `payment_intent_id`, `failure` and `disputes`, and here what Stripe booked: `fee`, `net` and
+         *     `movements`.
          */
         get: operations["getCharge"];
         put?: never;
@@ -1057,6 +1058,14 @@ export interface components {
             } | null;
             /** @description Oldest first; empty without any. */
             disputes?: components["schemas"]["Dispute"][];
+            /** @description Only `GET /charges/{charge_id}` tells it, and only a service. What Stripe took for the charge, its refunds and its disputes, in minor units of `balance_currency`. Null until the daily audit has read it, or if Stripe booked in several currencies. */
+            fee?: number | null;
+            /** @description As `fee`. What all of it left on the Stripe balance. */
+            net?: number | null;
+            /** @description As `fee`. The currency of the Stripe balance. */
+            balance_currency?: string | null;
+            /** @description As `fee`. What was moved on the Stripe balance, oldest first. */
+            movements?: components["schemas"]["Movement"][];
         };
         RefundRequest: {
             /**
@@ -1133,6 +1142,25 @@ export interface components {
              * @description Until when evidence can be submitted at Stripe; null if Stripe does not say.
              */
             evidence_due_by: string | null;
+        };
+        /** @description A balance transaction at Stripe. Amounts are in minor units of `currency`; what left the balance is negative. */
+        Movement: {
+            balance_transaction_id: components["schemas"]["Id"];
+            /** @description Stripe's word, such as `charge` or `refund`. */
+            type: string;
+            /** @description Stripe's id of the charge, refund or dispute. */
+            source_id: components["schemas"]["Id"];
+            amount: number;
+            fee: number;
+            net: number;
+            /** @description The currency of the Stripe balance. */
+            currency: string;
+            created_at: components["schemas"]["Time"];
+            available_on: components["schemas"]["Time"];
+            /** @description The decimal number by which Stripe converted the charge's currency; null if it did not. */
+            exchange_rate: string | null;
+            /** @description The payout that paid it out; null until then, or if payouts are made by hand. */
+            payout_id: string | null;
         };
         ChargeList: {
             charges: components["schemas"]["Charge"][];

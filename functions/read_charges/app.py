@@ -13,7 +13,7 @@ import msgspec
 from mandates.api.callers import NOT_YOURS, Caller, Scope, caller_of
 from mandates.api.charge_ownership import charge_for
 from mandates.api.charge_requests import ChargeBody, Time, checked_at
-from mandates.api.charge_views import charge_view, decision_view
+from mandates.api.charge_views import books_view, charge_view, decision_view
 from mandates.api.cursors import from_cursor, page_size, to_cursor
 from mandates.api.notice_views import notice_view
 from mandates.api.ownership import mandate_for, mandate_for_service
@@ -29,6 +29,7 @@ from mandates.runtime import settings
 from mandates.runtime.addresses import normalised_origins
 from mandates.store import tables
 from mandates.store.charges import ChargePosition, page_of_charges
+from mandates.store.movements import movements_of
 from mandates.store.notices import NoticePosition, page_of_notices
 
 
@@ -94,7 +95,8 @@ def notices_of_mandate(request: Request, caller: Caller) -> Response:
 
 def one_charge(request: Request, caller: Caller) -> Response:
     charge = charge_for(caller, request.path_id("charge_id"), Scope.MANDATES_READ)
-    return Response(200, charge_view(charge, for_service=caller.is_service))
+    books = books_view(movements_of(charge.charge_id)) if caller.is_service else {}
+    return Response(200, {**charge_view(charge, for_service=caller.is_service), **books})
 
 
 def refunds_of_charge(request: Request, caller: Caller) -> Response:

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from local.stripe_simulator import PaymentPlan
+from local.stripe_simulator import PaymentPlan, RefundPlan
 from mandates.core.facts import Fact, Kind
 from mandates.core.subjects import payment_method_subject
 from mandates.store.mandates import add_subject_facts
@@ -236,11 +236,18 @@ def charged(world: World, mandate_id: str) -> None:
     made = world.charge(mandate_id)
     assert made.status == 201
     assert world.get_charge(made.body["charge_id"]).status == 200
+    refused = {"outcome": "refused", "status": 400, "code": "charge_disputed", "times": 1}
+    world.stripe.core.set_refunds(RefundPlan.parse({"refunds": [refused]}))
+    for key, status in (("refused", "failed"), ("sent", "pending")):
+        assert world.refund(made.body["charge_id"], key).body["status"] == status
+    assert len(world.list_refunds(made.body["charge_id"]).body["refunds"]) == 2
     assert len(world.list_charges(mandate_id).body["charges"]) == 1
     assert world.check_charge(mandate_id, reference="another").body["permitted"]
     declined = {"outcome": "declined", "code": "payment_method_provider_decline"}
     world.stripe.core.set_payments(PaymentPlan.parse({"payments": [declined]}))
     assert world.charge(mandate_id, "declined", reference="declined").body["status"] == "retrying"
+    canceled = world.charge(mandate_id, "canceled", reference="canceled").body["charge_id"]
+    assert world.cancel_charge(canceled).body["status"] == "canceled"
     world.stripe.core.set_payments(PaymentPlan())
     detached = world.get_mandate(mandate_id).body["payment_method_id"]
     world.stripe.core.detach(detached)  # nobody has told us: a charge finds it out

@@ -1,7 +1,9 @@
 """Refunds from the request to their end, whatever Stripe answers and wherever the process ends."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,11 +19,13 @@ from mandates.core.charging.refunds import Refund, RefundStatus, left_to_refund,
 from mandates.core.clock import Instant
 from mandates.core.errors import MandatesError, RefundRefused
 from mandates.core.ledger import first_broken
+from mandates.privacy.erasure import ChargesOpen, erase
+from mandates.privacy.holdings import holdings
 from mandates.store import charging_switch
 from mandates.store.charges import open_charges, read_charge_ledger
 from tests.component.advancing import DAY, HOUR, MINUTE, Crash, Till, crash, till_of
 from tests.component.charging import told
-from tests.component.world import OWNER_MARK, Answer, World, customer, metrics, stripes_clock
+from tests.component.world import CUSTOMER, OWNER_MARK, Answer, World, customer, metrics, stripes_clock
 
 PENDING, SUCCEEDED, FAILED = RefundStatus.PENDING, RefundStatus.SUCCEEDED, RefundStatus.FAILED
 REFUND = {"method": "POST", "endpoint": "POST /v1/refunds"}
@@ -365,6 +369,26 @@ def test_what_is_refused_and_why(till: Till) -> None:
         ordered(till, charge_id)
     assert refused.value.extra == {"reasons": ["too_late", "disputed"], "left": 100, "currency": "usd"}
     assert at_stripe(till) == []
+
+
+def test_an_erasure_waits_for_refunds_and_stops_none_that_come_later(till: Till) -> None:
+    charge_id = charged(till)
+    first = ordered(till, charge_id, 60)
+    held = holdings(CUSTOMER)
+    years_later = stripes_clock() + 900 * DAY
+    erased = partial(
+        erase, override=None, clock=lambda: years_later, random_bytes=os.urandom, say=lambda _: None
+    )
+    with pytest.raises(ChargesOpen):
+        erased(held)
+    to_their_end(till, charge_id)
+    assert erased(held) == []
+    assert till.world.refund(charge_id, "refund-1", amount=60, reason="requested_by_customer").status == 200
+    after = till.world.refund(charge_id, "refund-2")
+    assert (after.status, after.body["amount"], after.body["status"]) == (201, 40, "pending")
+    charge = to_their_end(till, charge_id)
+    assert refund_of(charge, "refund-2").status is SUCCEEDED
+    assert first.refund.refund_id in {refund.refund_id for refund in refunds(charge.facts)}
 
 
 def test_a_withdrawal_and_a_pause_stop_no_refund(till: Till) -> None:

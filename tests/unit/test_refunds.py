@@ -134,6 +134,21 @@ def test_a_refund_that_fails_gives_its_amount_back_even_after_it_succeeded() -> 
         assert (left_to_refund(facts), refunded(facts)) == (1_000, 0)
 
 
+def test_a_refund_that_was_given_up_and_that_stripe_has_is_as_stripe_says() -> None:
+    gave_up = charge_fact(
+        ChargeKind.REFUND_FAILED,
+        90_000,
+        "api:advance_charges",
+        about=refund_id(CHARGE, "a"),
+        reason="not_answered",
+    )
+    facts = of(*PAID, requested("a", 600), gave_up)
+    assert (refunds(facts)[0].failure, left_to_refund(facts)) == ("not_answered", 1_000)
+    for status, left in (("pending", 400), ("succeeded", 400), ("failed", 1_000)):
+        facts = hearing(facts, at_stripe("a", status), 91_000)
+        assert (refunds(facts)[0].status, left_to_refund(facts)) == (status, left)
+
+
 def test_the_same_news_twice_adds_nothing() -> None:
     facts = hearing(of(*PAID, requested("a", 600)), at_stripe("a", "succeeded"), 5_000)
     assert facts_of_stripe_refund(facts, CHARGE, at_stripe("a", "succeeded"), 5_500, "evt_2") == ()

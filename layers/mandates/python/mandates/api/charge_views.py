@@ -3,6 +3,7 @@
 Amounts stay in minor units: whoever shows them knows how many digits the currency has.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from mandates.api.refund_views import dispute_view
@@ -18,6 +19,7 @@ from mandates.core.charging.facts import (
     of_attempt,
 )
 from mandates.core.charging.head import Charge
+from mandates.core.charging.movements import Movement, totals
 from mandates.core.charging.refunds import left_to_refund, refunded
 from mandates.core.clock import rfc3339
 
@@ -50,6 +52,35 @@ def _for_a_service(charge: Charge) -> dict[str, Any]:
         "payment_intent_id": charge.payment_intent_id,
         "failure": failure_view(charge),
         "disputes": [dispute_view(dispute) for dispute in disputes(charge.facts)],
+    }
+
+
+def books_view(movements: Sequence[Movement]) -> dict[str, Any]:
+    """For a service: what the charge and its refunds and disputes moved on the Stripe balance, and what they
+    cost and left in all. No amounts of two currencies are added."""
+    by_currency = totals(movements)
+    currency = next(iter(by_currency)) if len(by_currency) == 1 else None
+    total = by_currency[currency] if currency else None
+    return {
+        "fee": total.fee if total else None,
+        "net": total.net if total else None,
+        "balance_currency": currency,
+        "movements": [
+            {
+                "balance_transaction_id": movement.transaction_id,
+                "type": movement.type,
+                "source_id": movement.source,
+                "amount": movement.amount,
+                "fee": movement.fee,
+                "net": movement.net,
+                "currency": movement.currency,
+                "created_at": rfc3339(movement.created),
+                "available_on": rfc3339(movement.available_on),
+                "exchange_rate": movement.exchange_rate,
+                "payout_id": movement.payout,
+            }
+            for movement in movements
+        ],
     }
 
 

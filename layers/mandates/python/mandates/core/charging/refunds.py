@@ -202,9 +202,17 @@ def _which(known: ChargeFacts, charge_id: str, refund: StripeRefund) -> str:
     return refund_id_of_stripe(charge_id, refund.stripe_refund_id)
 
 
+def _failed(told: dict[str, ChargeFact]) -> ChargeFact | None:
+    """The failure, if it counts. A refund that was given up, and that Stripe turns out to have, is as Stripe
+    says."""
+    failed = told.get(ChargeKind.REFUND_FAILED)
+    was_given_up = failed is not None and not failed.ids.get("refund")
+    return None if was_given_up and ChargeKind.REFUND_CREATED in told else failed
+
+
 def _refund(refund_id: str, told: dict[str, ChargeFact]) -> Refund:
     requested, created = told.get(ChargeKind.REFUND_REQUESTED), told.get(ChargeKind.REFUND_CREATED)
-    failed, succeeded = told.get(ChargeKind.REFUND_FAILED), told.get(ChargeKind.REFUND_SUCCEEDED)
+    failed, succeeded = _failed(told), told.get(ChargeKind.REFUND_SUCCEEDED)
     asked = requested.detail if requested else {}
     said = created.detail if created else asked
     status = RefundStatus.SUCCEEDED if succeeded else RefundStatus.PENDING
