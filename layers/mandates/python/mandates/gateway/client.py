@@ -7,28 +7,33 @@ answer becomes one of our own types or errors here: nothing else sees a Stripe o
 import logging
 import random
 import time
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import stripe
 
 from mandates.core.clock import Clock, Sleep
 from mandates.gateway.api_keys import ApiKey, FixedKey, livemode_of
-from mandates.gateway.balance import StripeBalance
 from mandates.gateway.checkout_sessions import StripeCheckoutSessions
 from mandates.gateway.customers import StripeCustomers
-from mandates.gateway.disputes import StripeDisputes
 from mandates.gateway.events import StripeEvents
 from mandates.gateway.http_client import Urllib3Client
 from mandates.gateway.mandates import StripeMandates
 from mandates.gateway.payment_intents import StripePaymentIntents
 from mandates.gateway.payment_methods import StripePaymentMethods
-from mandates.gateway.payouts import StripePayouts
 from mandates.gateway.politeness import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, Chance, Pacer
-from mandates.gateway.refunds import StripeRefunds
 from mandates.gateway.transport import PoliteClient
 from mandates.gateway.webhook_endpoints import StripeWebhookEndpoints
 
 # At INFO the SDK logs the addresses it calls, and a search has the customer's id in its address.
 logging.getLogger("stripe").setLevel(logging.WARNING)
+
+if TYPE_CHECKING:
+    from mandates.gateway.balance import StripeBalance
+    from mandates.gateway.disputes import StripeDisputes
+    from mandates.gateway.payouts import StripePayouts
+    from mandates.gateway.refunds import StripeRefunds
 
 API_VERSION = "2026-10-28.endive"
 
@@ -65,16 +70,13 @@ class Gateway:
             max_network_retries=0,  # the SDK's own retries leave out 429 and have no deadline
             base_addresses={"api": api_base} if api_base else {},
         )
-        self.balance = StripeBalance(sdk)
+        self._sdk = sdk
         self.checkout_sessions = StripeCheckoutSessions(sdk)
         self.customers = StripeCustomers(sdk)
-        self.disputes = StripeDisputes(sdk)
         self.events = StripeEvents(sdk)
         self.mandates = StripeMandates(sdk)
         self.payment_intents = StripePaymentIntents(sdk)
         self.payment_methods = StripePaymentMethods(sdk)
-        self.payouts = StripePayouts(sdk)
-        self.refunds = StripeRefunds(sdk)
         self.webhook_endpoints = StripeWebhookEndpoints(sdk)
 
     @property
@@ -85,3 +87,29 @@ class Gateway:
     def begin(self, within: float) -> None:
         """From now on all calls together take at most `within` seconds; after that StripeUnavailable."""
         self._polite.begin(within)
+
+    # Each class is compiled at every cold start, so only the functions that use these resources load them.
+
+    @cached_property
+    def balance(self) -> "StripeBalance":
+        balance: StripeBalance = _loaded("balance").StripeBalance(self._sdk)
+        return balance
+
+    @cached_property
+    def disputes(self) -> "StripeDisputes":
+        disputes: StripeDisputes = _loaded("disputes").StripeDisputes(self._sdk)
+        return disputes
+
+    @cached_property
+    def payouts(self) -> "StripePayouts":
+        payouts: StripePayouts = _loaded("payouts").StripePayouts(self._sdk)
+        return payouts
+
+    @cached_property
+    def refunds(self) -> "StripeRefunds":
+        refunds: StripeRefunds = _loaded("refunds").StripeRefunds(self._sdk)
+        return refunds
+
+
+def _loaded(module: str) -> Any:
+    return import_module(f"mandates.gateway.{module}")

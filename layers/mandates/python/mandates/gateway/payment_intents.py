@@ -6,11 +6,12 @@ makes at most one successful charge: https://docs.stripe.com/payments/paymentint
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import stripe
 
-from mandates.core.charging.books import ListedCharge, ListedIntent, Page
 from mandates.core.charging.reports import Intent, PaymentError
 from mandates.core.errors import StripeRefused
 from mandates.core.facts import is_time
@@ -22,14 +23,15 @@ from mandates.core.stripe_events.projection import (
     METADATA_REFERENCE,
 )
 from mandates.gateway.error_mapping import RequestRejected, ResourceMissing, errors_ours
-from mandates.gateway.lists import page_of, page_params
 
 if TYPE_CHECKING:  # thousands of lines of types, which would slow down every function's start
     from stripe.params import (
         PaymentIntentConfirmParams,
         PaymentIntentCreateParams,
-        PaymentIntentListParams,
     )
+
+    from mandates.core.charging.books import ListedIntent, Page
+    from mandates.gateway.listed_intents import StripeListedIntents
 
 CancellationReason = Literal["abandoned", "duplicate", "fraudulent", "requested_by_customer"]
 """https://docs.stripe.com/api/payment_intents/cancel#cancel_payment_intent-cancellation_reason"""
@@ -90,28 +92,19 @@ class StripePaymentIntents:
             known = self._sdk.v1.payment_intents.retrieve(payment_intent_id, {"expand": list(_EXPANDED)})
             return _intent(known.to_dict())
 
-    def look(self, payment_intent_id: str) -> ListedIntent:
-        """The intent as a list would show it. Raises what `retrieve` raises."""
-        with errors_ours():
-            known = self._sdk.v1.payment_intents.retrieve(payment_intent_id, {"expand": list(_EXPANDED)})
-            return _listed(known.to_dict())
+    def look(self, payment_intent_id: str) -> "ListedIntent":
+        """The intent as `page` shows it. Raises what `retrieve` raises."""
+        return self._listed.look(payment_intent_id)
 
-    def page(self, created_from: int, created_before: int, after: str | None = None) -> Page[ListedIntent]:
-        """The account's intents, ours and others, that were created from `created_from` until just before
-        `created_before`, in epoch seconds, newest first.
+    def page(self, created_from: int, created_before: int, after: str | None = None) -> "Page[ListedIntent]":
+        """A page of the account's intents (gateway/listed_intents.py)."""
+        return self._listed.page(created_from, created_before, after)
 
-        `after` is the id of the last one of the previous page.
-        https://docs.stripe.com/api/payment_intents/list
-        """
-        params = page_params(
-            created_from=created_from,
-            created_before=created_before,
-            after=after,
-            expand=tuple(f"data.{name}" for name in _EXPANDED),
-        )
-        with errors_ours():
-            listed = self._sdk.v1.payment_intents.list(cast("PaymentIntentListParams", params))
-        return page_of(listed, _listed)
+    @cached_property
+    def _listed(self) -> "StripeListedIntents":
+        """Loaded when it is used: most functions never list."""
+        module = import_module("mandates.gateway.listed_intents")
+        return cast("StripeListedIntents", module.StripeListedIntents(self._sdk))
 
     def cancel(self, payment_intent_id: str, *, reason: CancellationReason) -> Intent:
         """Make sure that the intent can't take money any more. Nothing happens if it was cancelled before.
@@ -200,36 +193,6 @@ def _intent(intent: Mapping[str, Any]) -> Intent:
         latest_charge=expanded["id"],
         last_error=_payment_error(error) if error else None,
         funding=funding_of_charge(expanded) if succeeded else None,
-    )
-
-
-def _listed(intent: Mapping[str, Any]) -> ListedIntent:
-    charge = intent.get("latest_charge")
-    return ListedIntent(
-        payment_intent_id=intent["id"],
-        status=intent["status"],
-        amount=intent["amount"],
-        amount_received=intent["amount_received"],
-        currency=intent["currency"],
-        customer=intent.get("customer"),
-        created=intent["created"],
-        description=intent.get("description") or "",
-        metadata=intent.get("metadata") or {},
-        charge=_listed_charge(charge) if isinstance(charge, Mapping) else None,
-    )
-
-
-def _listed_charge(charge: Mapping[str, Any]) -> ListedCharge:
-    return ListedCharge(
-        stripe_charge=charge["id"],
-        status=charge["status"],
-        created=charge["created"],
-        amount=charge["amount"],
-        currency=charge["currency"],
-        amount_refunded=charge["amount_refunded"],
-        refunded=charge["refunded"],
-        disputed=charge["disputed"],
-        card=funding_of_charge(charge),
     )
 
 
