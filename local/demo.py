@@ -64,7 +64,7 @@ def walk_through(running: dict[str, Any]) -> dict[str, Any]:
 
 
 def charge_them(running: dict[str, Any], mandate: dict[str, Any]) -> dict[str, Any]:
-    """One charge within what was agreed, and one above it. Returns the first."""
+    """One charge within what was agreed, and one above it. A part of the first goes back; returns it."""
     business = Business(running["api_url"], running["tokens"]["service"])
     order = {"currency": "usd", "description": "Coffee, two bags"}
     try:
@@ -88,6 +88,13 @@ def charge_them(running: dict[str, Any], mandate: dict[str, Any]) -> dict[str, A
             reasons=", ".join(problem["reasons"]),
             earliest=problem["earliest"] or "never",
             left=money(problem["left"], problem["currency"]),
+        )
+        refund = business.refund(charge["charge_id"], idempotency_key="return-1", amount=299)
+        tell(
+            "gives back a part of the charge",
+            amount=money(refund["amount"], refund["currency"]),
+            status=refund["status"],
+            refund_id=refund["refund_id"],
         )
     finally:
         business.close()

@@ -1,4 +1,4 @@
-"""The way from the terms to a charge, over HTTP: as a front end and a browser go it, and then a back end."""
+"""The way from the terms to a refund, over HTTP: as a front end and a browser go it, and then a back end."""
 
 import time
 from collections.abc import Mapping
@@ -94,6 +94,11 @@ class Business(_Caller):
         if answer.status_code == httpx.codes.CONFLICT:
             raise Refused(answer.json())
         return self._answer(answer)
+
+    def refund(self, charge_id: str, *, idempotency_key: str, **details: Any) -> dict[str, Any]:
+        """Give back what `details` say: amount and reason. As safe to repeat as `charge`."""
+        headers = {"Idempotency-Key": idempotency_key}
+        return self._answer(self._http.post(f"/charges/{charge_id}/refunds", json=details, headers=headers))
 
     def charge_by_id(self, charge_id: str) -> dict[str, Any]:
         return self._answer(self._http.get(f"/charges/{charge_id}"))

@@ -10,8 +10,11 @@ from mandates.charges.canceling import cancel_charge
 from mandates.core.charging.charge import ChargeStatus
 from mandates.core.charging.facts import ChargeKind, newest_attempt
 from mandates.core.charging.head import Charge
+from mandates.core.clock import Instant
 from mandates.core.errors import ChargeIsFinal, NotFound, StripeUnavailable
+from mandates.revocation.revoking import revoke
 from mandates.runtime import telemetry
+from mandates.store import charging_switch
 from mandates.store.charges import open_charges
 from tests.component.advancing import Till, till_of
 from tests.component.test_erasing_meanwhile import before_write
@@ -64,6 +67,32 @@ def test_between_two_attempts_nothing_follows(till: Till) -> None:
     assert again == canceled == till.read(charge_id)
     assert canceled.due_at is None
     is_over(till, canceled, confirms=1)
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+def test_nothing_follows_a_cancellation_a_pause_or_a_withdrawal_between_attempts(
+    till: Till, attempts: int
+) -> None:
+    """polarsource/polar#6542: a subscription was cancelled while its payment was being retried, and retries
+    went on."""
+    till.script(DECLINED)
+    canceled, paused, withdrawn = charges = [till.reserve(100) for _ in range(3)]
+    for charge_id in charges:
+        till.advance(charge_id)
+    for _ in range(attempts - 1):
+        for charge_id in charges:
+            till.when_due(charge_id)
+    confirms = len(till.sent("/confirm"))
+    assert confirms == 3 * attempts
+    called_off(till, canceled)
+    charging_switch.pause("ann", "", Instant(0))
+    assert till.when_due(paused).status is ChargeStatus.RETRYING
+    revoke(till.mandate_id, by="customer", reason="", clock=stripes_clock)
+    assert [till.to_its_end(charge_id).status for charge_id in (paused, withdrawn)] == [CANCELED, CANCELED]
+    till.script()
+    assert {till.advance(charge_id).status for charge_id in charges} == {CANCELED}
+    assert {till.intent(charge_id)["status"] for charge_id in charges} == {"canceled"}
+    assert (len(till.sent("/confirm")), till.taken, till.used) == (confirms, [], 0)
 
 
 def test_before_stripe_was_asked_there_is_nothing_to_cancel(till: Till) -> None:

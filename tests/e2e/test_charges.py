@@ -243,7 +243,7 @@ def test_a_payment_method_that_was_detached_is_withdrawn_with_its_charge(
         assert shop.mandate(mandates.detached)["status"] == "revoked"
 
 
-def test_the_demo_makes_one_charge_and_is_refused_another(
+def test_the_demo_makes_one_charge_is_refused_another_and_gives_a_part_back(
     shop: Shop, mandates: Mandates, capsys: pytest.CaptureFixture[str]
 ) -> None:
     charge = charge_them(shop.live.described, {"mandate_id": mandates.usual})
@@ -251,6 +251,8 @@ def test_the_demo_makes_one_charge_and_is_refused_another(
     assert shop.read(charge["charge_id"])["status"] == "succeeded"
     assert "amount: 12.99 USD\n      status: succeeded" in printed
     assert "reasons: above_charge_limit\n      earliest: never" in printed
+    assert "amount: 2.99 USD\n      status: pending" in printed
+    assert shop.read(charge["charge_id"])["refunded"] == 299
 
 
 # ---------------------------------------------------------------------------------------------- rush

@@ -20,6 +20,7 @@ import pytest
 from local import environment
 from local.journey import Business, Customer, consent_to, pay_with_amazon
 from local.settings import ROOT
+from mandates.core.charging.ids import charge_id
 from tests.e2e.conftest import StackJson
 from tests.live.chaos import impossible_events
 from tests.live.stack import LiveStack, until
@@ -116,8 +117,10 @@ def test_readmes_front_end_and_back_end(
         .replace("<digest from above>", shown["terms_digest"])
         .replace("<wording_digest from above>", shown["wording_digest"])
         .replace("<mandate_id from above>", mandate_id)
+        .replace("<charge_id from above>", charge_id(mandate_id, "order-1"))
     )
-    terms, made, session, mandate, charge, refused, charges = documents(run_in_bash(script, stack, tmp_path))
+    printed = documents(run_in_bash(script, stack, tmp_path))
+    terms, made, session, mandate, charge, refused, charges, refund = printed
     assert terms["text"]
     assert made["customer_id"] == customer.customer_id
     assert session["url"].startswith(stack["stripe_url"])
@@ -125,6 +128,7 @@ def test_readmes_front_end_and_back_end(
     assert (charge["status"], charge["amount"]) == ("succeeded", 1299)
     assert (refused["status"], refused["reasons"]) == (409, ["above_charge_limit"])
     assert [one["charge_id"] for one in charges["charges"]] == [charge["charge_id"]]
+    assert (refund["charge_id"], refund["amount"], refund["status"]) == (charge["charge_id"], 299, "pending")
 
 
 def documents(printed: str) -> list[Any]:

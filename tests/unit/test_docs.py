@@ -41,7 +41,7 @@ def test_readmes_checkout_is_one_that_is_taken() -> None:
     assert body.keys() <= CHECKOUT["properties"].keys()
 
 
-@pytest.mark.parametrize("table", ["ChargeStatus", "ChargeReason"])
+@pytest.mark.parametrize("table", ["ChargeStatus", "ChargeReason", "RefundStatus", "RefundReason"])
 def test_back_ends_read_the_same_of_charges_in_both_places(table: str) -> None:
     contract = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))["components"]["schemas"]
     guide = (ROOT / "docs" / "charging.md").read_text(encoding="utf-8")
