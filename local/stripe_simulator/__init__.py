@@ -1,5 +1,5 @@
 """Stripe, simulated: customers, Checkout in setup mode with Amazon Pay, mandates, payments while the customer
-is away, refunds, events and webhooks.
+is away, refunds, disputes, the books, events and webhooks.
 
 The real SDK talks to it (``base_addresses={"api": url}``). It is faithful where code can go wrong: it refuses
 unknown parameters, honours idempotency keys, signs and retries webhooks, and delivers them in no order. It
