@@ -97,11 +97,13 @@ def metered(world: World, asked: list[Asked]) -> None:
 
 
 def asked_of_a_mandate_with(charges: int) -> list[Asked]:
-    world, asked = World(1), list[Asked]()
+    """Under terms with a period and a window, so that no item's size is just below a whole KB."""
+    world, asked = World(1, terms="once a day"), list[Asked]()
     with world.entered():
         handed = world.activate()
         world.finish(world.charging.post(world.charging.order(handed.mandate_id)))
         world.drain()
+        world.pass_time(24 * 3600)
         with_charges(world, handed, charges)
         metered(world, asked)
         world.finish(world.charging.post(world.charging.order(handed.mandate_id)))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mandates.charges import attempting, creating, ending, examining, permitting, reading, recording, standing
-from mandates.core.charging import cover, decision, head, steps
+from mandates.core.charging import charge, cover, decision, head, steps
 from mandates.core.charging.reports import facts_of_intent
 from mandates.core.mandate import Status
 from mandates.gateway.mandates import StripeMandates
@@ -41,8 +41,8 @@ def _instead(where: Any, name: str, of_real: Callable[[Any], Any]) -> Removal:
 def _repeats_are_permitted(real: Any) -> Any:
     """Only a new attempt is decided on."""
 
-    def decide(charge: Any, charging: Any, *, repeated: bool) -> Any:
-        decided = real(charge, charging, repeated=repeated)
+    def decide(of: Any, charging: Any, *, repeated: bool) -> Any:
+        decided = real(of, charging, repeated=repeated)
         return replace(decided, decision=replace(decided.decision, reasons=())) if repeated else decided
 
     return decide
@@ -53,8 +53,8 @@ def _everything_is_permitted(real: Any) -> Any:
 
 
 def _new_attempts_are_permitted(real: Any) -> Any:
-    def decide(charge: Any, charging: Any, *, repeated: bool) -> Any:
-        decided = real(charge, charging, repeated=repeated)
+    def decide(of: Any, charging: Any, *, repeated: bool) -> Any:
+        decided = real(of, charging, repeated=repeated)
         return decided if repeated else replace(decided, decision=replace(decided.decision, reasons=()))
 
     return decide
@@ -77,11 +77,17 @@ def _nothing_is_in_flight(_real: Any) -> Any:
 
 def _any_intent_is_its_own(real: Any) -> Any:
     def apply(about: Any, *arguments: Any) -> Any:
-        charge = charges.read_charge(about.charge_id)
-        own = charge.payment_intent_id if charge else None
+        found = charges.read_charge(about.charge_id)
+        own = found.payment_intent_id if found else None
         return real(replace(about, payment_intent_id=own or about.payment_intent_id), *arguments)
 
     return apply
+
+
+def _as_many_attempts_as_days(patch: pytest.MonkeyPatch) -> None:
+    """The decision refuses the eleventh, and its charge asks for none after the tenth."""
+    for module in (decision, charge):
+        patch.setattr(module, "MOST_ATTEMPTS", 99)
 
 
 # The claim of an intent (IntentRow's condition) is not among them. Two charges never get one intent: the key
@@ -110,7 +116,7 @@ CHARGE_GUARDS: Mapping[str, Removal] = {
     "attempt's condition on the customer": unchecked(SubjectRow, "stripe_customer#"),
     "attempt's condition on the pause": unchecked(SwitchRow),
     "attempt's condition on the declines": unchecked(UsageRow, UsageRow.DECLINES),
-    "most attempts of a charge": lambda patch: patch.setattr(decision, "MOST_ATTEMPTS", 99),
+    "most attempts of a charge": _as_many_attempts_as_days,
     "body of a repeated request": lambda patch: patch.setattr(head.ChargeDetails, "digest", "0" * 64),
     "intent's idempotency key": _new_key_each_time("create"),
     "attempt's idempotency key": _new_key_each_time("confirm"),

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
+
 from mandates.core.charging.calendar import calendar_period, day_of, start_of_day
 from mandates.core.clock import Instant
 from mandates.core.terms import Period
@@ -241,16 +243,18 @@ def the_tenth_decline_comes_in_between(world: World) -> None:
 
 
 def declined_ever_again(world: World) -> None:
-    """Soft declines for weeks; the business gave it 30 days."""
-    handed = world.activate()
-    world.charging.script({"outcome": "declined", "code": SOFT})
-    order = world.charging.order(handed.mandate_id, charge_by=Instant(world.clock.now + 29 * 24 * HOUR).text)
-    world.finish(world.charging.post(order))
-    for _ in range(14):
-        if (due := world.charging.next_due()) is None:
-            break
-        looked_after(world, max(0, due - world.clock.now) + 1)
-    world.converge()
+    """Soft declines for weeks, in a stack that retries every day; the business gave it 30 days."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETRY_DAYS", ",".join(map(str, range(1, 15))))
+        handed = world.activate()
+        world.charging.script({"outcome": "declined", "code": SOFT})
+        charge_by = Instant(world.clock.now + 29 * 24 * HOUR).text
+        world.finish(world.charging.post(world.charging.order(handed.mandate_id, charge_by=charge_by)))
+        for _ in range(14):
+            if (due := world.charging.next_due()) is None:
+                break
+            looked_after(world, max(0, due - world.clock.now) + 1)
+        world.converge()
 
 
 def another_body_under_the_key(world: World) -> None:
@@ -388,7 +392,7 @@ def read_while_a_confirm_is_under_way(world: World) -> None:
     """The intent keeps the error of the attempt before, and the newest has not come to Stripe yet."""
     world.charging.script({"outcome": "declined", "code": SOFT, "times": 1})
     charged(world)
-    world.pass_time(HOUR + 1)
+    world.pass_time(24 * HOUR + 1)
     world.finish(world.charging.look_for_due())
     slow = world.poll_charges()
     assert slow

@@ -15,6 +15,7 @@ from tests.simulation.tasks import CRASHES, Fault, Task
 from tests.simulation.world import URLS, World
 
 PARTS = 4
+DAY = 86_400
 EVERYTHING = os.environ.get("SOAK") == "1"
 ALWAYS = {*CRASHES, Fault.TIMED_OUT, Fault.FAILED_APPLIED}
 """At each call that has an effect. With SOAK=1 all that can go wrong is tried, at the reads too."""
@@ -75,7 +76,7 @@ def charges(world: OneFault) -> None:
         for _ in range(2):
             world.finish(world.charging.post(order))
             world.invariants.check()
-        world.pass_time(3700)
+        world.pass_time(DAY + 100)
         for _ in range(2):
             world.finish(world.charging.look_for_due())
         while task := world.poll_charges():
