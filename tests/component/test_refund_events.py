@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mandates.charges.outcomes import facts_of
+from mandates.charges.recording import record
 from mandates.core.charging.chain import ChargeEntry
 from mandates.core.charging.charge import charge_status, is_settled
-from mandates.core.charging.disputes import disputes, open_disputes
-from mandates.core.charging.facts import ChargeFacts, ChargeKind, charge_fact
+from mandates.core.charging.disputes import StripeDispute, disputes, facts_of_stripe_dispute, open_disputes
+from mandates.core.charging.facts import ChargeFact, ChargeFacts, ChargeKind, charge_fact
 from mandates.core.charging.head import Charge
 from mandates.core.charging.ids import charge_id, refund_id
-from mandates.core.charging.refunds import left_to_refund, refunds
+from mandates.core.charging.outward import charge_event as outward_event
+from mandates.core.charging.refunds import StripeRefund, facts_of_stripe_refund, left_to_refund, refunds
 from mandates.core.clock import Instant
 from mandates.core.facts import merge
 from mandates.core.stripe_events.meaning import AboutCharge, AboutDispute, AboutMoney, AboutRefund
@@ -118,6 +120,31 @@ def test_a_dispute_that_opens_and_a_refund_that_fails_count_once(
     assert world.process(*([one] for one in events), events) == []
     found = sent(capsys)
     assert (found["DisputesOpened"], found["RefundsFailed"]) == ([1.0], [1.0])
+
+
+def test_what_is_read_of_several_at_once_has_an_entry_for_each(charge: Charge) -> None:
+    """An entry makes one outward event, and nobody may miss one of these."""
+    refund = StripeRefund("re_1", INTENT, "succeeded", 100, "usd", NOW + 20)
+    others = [replace(refund, stripe_refund_id=f"re_{number}", status="failed") for number in (2, 3)]
+    dispute = StripeDispute("du_1", INTENT, "needs_response", 900, "usd", NOW + 20)
+
+    def says(known: Charge, at: int) -> list[ChargeFact]:
+        of_refunds = (
+            fact
+            for one in (refund, *others)
+            for fact in facts_of_stripe_refund(known.facts, known.charge_id, one, at, "api:read")
+        )
+        return [*of_refunds, *facts_of_stripe_dispute(known.facts, dispute, None, at, "api:read")]
+
+    for _ in range(2):
+        after = record(charge.charge_id, says, source="api:read", clock=lambda: NOW + 30).charge
+        assert after == now(charge)
+    entries = read_charge_ledger(charge.charge_id)[charge.entries :]
+    said = [outward_event(entry, after) for entry in entries]
+    assert [event.type for event in said] == [
+        *("refund.succeeded", "refund.failed", "refund.failed", "dispute.opened")
+    ]
+    assert left_to_refund(after.facts) == 900
 
 
 # ---------------------------------------------------------------------------------------- not ours

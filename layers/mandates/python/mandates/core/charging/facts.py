@@ -6,7 +6,7 @@ and this one may have to run beside it.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -147,6 +147,15 @@ def _kind(word: Any) -> str:
     if not isinstance(word, str) or not word or "#" in word:
         raise ValueError("not the kind of a fact")
     return ChargeKind(word) if word in set(ChargeKind) else word
+
+
+def by_subject(facts: Iterable[ChargeFact]) -> list[list[ChargeFact]]:
+    """The facts about each refund and each dispute by themselves, and all others together."""
+    found: dict[str, list[ChargeFact]] = {}
+    for fact in facts:
+        about = fact.qualifier if fact.kind in OF_REFUNDS | OF_DISPUTES else ""
+        found.setdefault(about, []).append(fact)
+    return list(found.values())
 
 
 # ---------------------------------------------------------------------------------------------- attempts
