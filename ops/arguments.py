@@ -1,6 +1,7 @@
 """Types of the commands' arguments. A wrong argument is refused before anything is read or changed."""
 
 import argparse
+from datetime import date
 
 MAX_BYTES = 1024
 """The limit of a DynamoDB sort key, which can't be empty either:
@@ -12,6 +13,14 @@ def an_id(text: str) -> str:
     if not (text and _is_utf8(text) and len(text.encode()) <= MAX_BYTES):
         raise argparse.ArgumentTypeError(f"an id is text of 1 to {MAX_BYTES} bytes; is a variable empty?")
     return text
+
+
+def a_day(text: str) -> date:
+    """In UTC."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("give a day, such as 2026-11-27") from None
 
 
 def positive(text: str) -> int:

@@ -1,17 +1,20 @@
-"""Charges that are not over: list them; pause and resume all charging."""
+"""Charges: what is due, cancel one, pause and resume all charging. Others are in modules beside."""
 
 import argparse
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from mandates.charges.canceling import cancel_charge
 from mandates.core.charging.facts import attempts
 from mandates.core.charging.head import Charge
 from mandates.core.clock import Instant, rfc3339
+from mandates.core.errors import MandatesError
 from mandates.store.charges import due_charges, open_charges, read_charge
-from mandates.store.charging_switch import ChargingPause, pause, read_pause, resume
-from ops import charges_rebuild
+from mandates.store.charging_switch import pause, read_pause, resume, turns
+from ops import charges_audit, charges_export, charges_rebuild, charges_shown
 from ops.arguments import an_id, positive, short
+from ops.charge_words import charge_named, money, paused_line
 from ops.events import LISTED
 from ops.printing import complain, say
 from ops.stack import Stack
@@ -20,17 +23,27 @@ from ops.withdrawals import whoever_runs_this
 _FOR_EVER = 2**40
 """Epoch seconds by which every charge that is not final is due."""
 
+TURNS_SHOWN = 5
+CANCEL_SOURCE = "api:ops_cancel_charge"
+
 
 def add_commands(commands: Any) -> None:
     actions = commands.add_parser(
-        "charges", help="list open charges; pause and resume charging"
+        "charges", help="list, show, audit, export and cancel charges; pause and resume charging"
     ).add_subparsers(required=True, metavar="ACTION")
-    showing = actions.add_parser("show", help="show what is due, or what is open of a mandate")
-    which = showing.add_mutually_exclusive_group()
+    due = actions.add_parser("due", help="show what is due, or what is open of a mandate")
+    which = due.add_mutually_exclusive_group()
     which.add_argument("mandate_id", type=an_id, metavar="MANDATE_ID", nargs="?", help="its open charges")
     which.add_argument("--all", action="store_true", help="every charge that is not over, due or not")
-    showing.add_argument("--limit", type=positive, default=LISTED, metavar="N", help=f"at most N ({LISTED})")
-    showing.set_defaults(run=run_show)
+    due.add_argument("--limit", type=positive, default=LISTED, metavar="N", help=f"at most N ({LISTED})")
+    due.set_defaults(run=run_due)
+    charges_shown.add_commands(actions)
+    canceling = actions.add_parser("cancel", help="call off a charge that is not over")
+    canceling.add_argument("charge_id", type=an_id, metavar="CHARGE_ID")
+    canceling.add_argument("--why", required=True, type=short, help="in a few words; it is recorded")
+    canceling.set_defaults(run=run_cancel)
+    charges_audit.add_commands(actions)
+    charges_export.add_commands(actions)
     pausing = actions.add_parser("pause", help="begin no attempt at any charge from now on")
     pausing.add_argument("--why", required=True, type=short, help="in a few words; it is recorded")
     pausing.set_defaults(run=run_pause)
@@ -40,11 +53,13 @@ def add_commands(commands: Any) -> None:
     charges_rebuild.add_action(actions)
 
 
-def run_show(stack: Stack, chosen: argparse.Namespace) -> int:
+def run_due(stack: Stack, chosen: argparse.Namespace) -> int:
     stack.use_tables()
     paused = read_pause()
     if paused:
         say(paused_line(paused))
+    for turn in turns(TURNS_SHOWN):
+        say(f"{turn.at}  {'paused' if turn.paused else 'resumed'} by {turn.by}: {turn.why}")
     if chosen.mandate_id:
         found = open_charges(chosen.mandate_id)
     else:
@@ -75,13 +90,22 @@ def _line(charge: Charge, due_at: int) -> str:
     )
 
 
-def money(charge: Charge) -> str:
-    """Minor units, as they are everywhere: 1299 usd is $12.99, and 1299 jpy is ¥1,299."""
-    return f"{charge.amount} {charge.currency} (minor units)"
-
-
-def paused_line(paused: ChargingPause) -> str:
-    return f"charging has been paused since {paused.at} by {paused.by}: {paused.why}"
+def run_cancel(stack: Stack, chosen: argparse.Namespace) -> int:
+    """0 if it is cancelled, or will be unless Stripe decides first; 1 if it is over otherwise."""
+    stack.use_tables()
+    if charge_named(chosen.charge_id) is None:
+        complain(f"there is no charge {chosen.charge_id}")
+        return 1
+    by = whoever_runs_this()
+    try:
+        charge = cancel_charge(chosen.charge_id, by, CANCEL_SOURCE, stack.gateway, time.time, why=chosen.why)
+    except MandatesError as error:
+        complain(str(error))
+        return 1
+    say(f"{charge.charge_id} is {charge.status}, cancelled by {by}")
+    if not charge.is_final:
+        say("its PaymentIntent is not cancelled yet: the service follows it up")
+    return 0
 
 
 def run_pause(stack: Stack, chosen: argparse.Namespace) -> int:

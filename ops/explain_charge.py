@@ -21,7 +21,7 @@ from mandates.core.clock import rfc3339
 from mandates.core.ledger import first_broken
 from mandates.store.charges import read_charge, read_charge_ledger
 from mandates.store.charging_switch import ChargingPause, read_pause
-from ops.charges import money, paused_line
+from ops.charge_words import money, paused_line
 
 Lines = Iterator[str]
 

@@ -331,6 +331,21 @@ FUNCTIONS: Mapping[str, Function] = {
         },
         samples={"one_mandate": Sample(None, NONE_FAILED)},
     ),
+    "AuditCharges": Function(
+        clients=("secretsmanager", "dynamodb"),
+        must_not_load=JWT,
+        longest_start=2.1,
+        may={
+            CHARGES: {READ, QUERY, PUT, UPDATE, DELETE},
+            "${ChargesTable.Arn}/index/by_due": {QUERY},
+            "${ChargesTable.Arn}/index/by_created_on": {QUERY},
+            EVENTS: {READ, UPDATE},
+            MANDATES: {READ},
+            SUBJECTS: {READ},
+            API_KEY: {SECRET},
+        },
+        samples={"scheduled": Sample(None, "None")},
+    ),
     "QueueDueCharges": Function(
         clients=("dynamodb", "sqs"),
         must_not_load=STRIPE | JWT,

@@ -26,6 +26,7 @@ from mandates.store.charging_switch import pause
 from mandates.store.event_cursors import advance_cursor
 from mandates.store.tables import EntryRow
 from mandates.webhooks.reconciling import groups_of
+from tests.component.audited import audit_of_what_differs
 from tests.component.charging import (
     SUCCEEDED,
     active_mandate,
@@ -302,6 +303,10 @@ SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (charges_that_must_be_looked_at, {"ChargedAfterWithdrawal", "ChargedLate", "ChargedOtherAmount"}),
     (a_charge_that_is_due_while_charging_is_paused, {"ChargesOverdueFor", "ChargesQueued", "ChargingPaused"}),
     (a_charge_that_a_key_may_not_make, {"ChargesOursToMend"}),
+    (
+        audit_of_what_differs,
+        {"AuditDifferences", "AuditRecovered", "AuditIntentsCanceled", "AuditFollowedUp", "AuditLagSeconds"},
+    ),
     (a_run_that_hardly_ends_in_time, {"AlmostTimedOut"}),
 ]
 
@@ -315,7 +320,9 @@ def test_what_happens_is_measured(
     assert metrics <= found.keys()
     assert found.keys() <= emitted()
     assert all(
-        value > 0 or name in {"EventLag", "UnreleasedFor"} for name in metrics for value in found[name]
+        value > 0 or name in {"EventLag", "UnreleasedFor", "AuditLagSeconds"}
+        for name in metrics
+        for value in found[name]
     )
 
 

@@ -1,29 +1,45 @@
 """`python -m ops charges …` and `explain chg_…`: what waits, why, and the switch."""
 
+import csv
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from mandates.charges.recording import record
 from mandates.core.charging.chain import ChargeEntry
-from mandates.core.charging.facts import ChargeKind, EndReason
+from mandates.core.charging.differences import Difference, DifferenceKind
+from mandates.core.charging.facts import ChargeKind, EndReason, charge_fact
 from mandates.core.charging.head import Charge
+from mandates.core.charging.ids import charge_id, refund_id
+from mandates.core.charging.movements import Movement
+from mandates.core.clock import Instant
 from mandates.core.ledger import PersonalValue
 from mandates.store.charge_items import ChargeEntryRow
 from mandates.store.charges import read_charge, read_charge_ledger
 from mandates.store.charging_switch import read_pause
+from mandates.store.differences import keep_difference
+from mandates.store.movements import keep_movements
 from ops import explain_charge
 from ops.stack import Stack
+from tests.component.advancing import Till, till_of
 from tests.component.charging import active_mandate, begun, reserved, with_intent
 from tests.component.operating import main
 from tests.component.test_charge_reservation import told
 from tests.component.test_charge_routes import SOFT, STATUSES
-from tests.component.world import World
+from tests.component.world import OWNER_MARK, World
 from tests.unit.charging import A_MONTH, terms
 
 LIMITED = terms(per_period=A_MONTH)
+DISPUTE: dict[str, Any] = {
+    "amount": "1000",
+    "currency": "usd",
+    "reason": "fraudulent",
+    "status": "needs_response",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -43,15 +59,15 @@ def printed(capsys: pytest.CaptureFixture[str], *command: str, code: int = 0) ->
     return out if code == 0 else err
 
 
-# ----------------------------------------------------------------------------------------------- show
+# ------------------------------------------------------------------------------------------------ due
 
 
 def test_a_mandates_open_charges_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     mandate_id = active_mandate(LIMITED)
-    assert printed(capsys, "charges", "show", mandate_id) == "no charge is open\n"
+    assert printed(capsys, "charges", "due", mandate_id) == "no charge is open\n"
     open_, over = a_charge("one", mandate_id), a_charge("two", mandate_id)
     told(over, ChargeKind.ENDING, reason=EndReason.CANCELED)
-    (line,) = printed(capsys, "charges", "show", mandate_id).splitlines()
+    (line,) = printed(capsys, "charges", "due", mandate_id).splitlines()
     for part in (open_.charge_id, "pending", "1000 usd (minor units)", "0 attempts", "order-one"):
         assert part in line
 
@@ -59,18 +75,18 @@ def test_a_mandates_open_charges_are_shown(capsys: pytest.CaptureFixture[str]) -
 def test_what_is_due_is_shown_and_on_request_all_that_is_open(capsys: pytest.CaptureFixture[str]) -> None:
     late = reserved(active_mandate(LIMITED), time.time() - 3_600).charge
     fresh = a_charge()
-    due = printed(capsys, "charges", "show")
+    due = printed(capsys, "charges", "due")
     assert late.charge_id in due
     assert fresh.charge_id not in due
-    every = printed(capsys, "charges", "show", "--all")
+    every = printed(capsys, "charges", "due", "--all")
     assert late.charge_id in every
     assert fresh.charge_id in every
-    assert "… and more: --limit 10" in printed(capsys, "charges", "show", "--all", "--limit", "1")
+    assert "… and more: --limit 10" in printed(capsys, "charges", "due", "--all", "--limit", "1")
 
 
 def test_without_anything_due_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert printed(capsys, "charges", "show") == "no charge is due\n"
-    assert printed(capsys, "charges", "show", "--all") == "no charge is open\n"
+    assert printed(capsys, "charges", "due") == "no charge is due\n"
+    assert printed(capsys, "charges", "due", "--all") == "no charge is open\n"
 
 
 # -------------------------------------------------------------------------------------------- switch
@@ -86,7 +102,7 @@ def test_charging_is_paused_and_resumed_with_who_and_why(
     assert paused
     assert (paused.by, paused.why) == (me, "wrong descriptor")
     assert world.charge(mandate_id).body["reasons"] == ["charging_paused"]
-    assert "wrong descriptor" in printed(capsys, "charges", "show")
+    assert "wrong descriptor" in printed(capsys, "charges", "due")
     again = printed(capsys, "charges", "pause", "--why", "another reason", code=1)
     assert "wrong descriptor" in again
     assert f"resumed by {me}" in printed(capsys, "charges", "resume", "--why", "mended")
@@ -209,3 +225,136 @@ def _with_reference(charge_id: str, reference: str) -> Any:
     charge = read_charge(charge_id)
     assert charge
     return replace(charge, personal={"reference": PersonalValue(reference, "00")})
+
+
+# ------------------------------------------------------------------------------------ list, show, cancel
+
+
+def test_charges_are_listed_by_day_and_status(capsys: pytest.CaptureFixture[str]) -> None:
+    mandate_id = active_mandate(LIMITED)
+    pending, over = a_charge("one", mandate_id), a_charge("two", mandate_id)
+    told(over, ChargeKind.ENDING, reason=EndReason.CANCELED)
+    day = pending.created_at[:10]
+    lines = printed(capsys, "charges", "list", "--from", day).splitlines()
+    assert {line.split()[1] for line in lines} == {pending.charge_id, over.charge_id}
+    (line,) = printed(capsys, "charges", "list", "--from", day, "--status", "canceled").splitlines()
+    for part in (over.charge_id, over.created_at, "1000 usd (minor units)", "order-two"):
+        assert part in line
+    before = "2026-01-01"
+    assert "no such charge" in printed(capsys, "charges", "list", "--from", before, "--to", before)
+    assert "… and more" in printed(capsys, "charges", "list", "--from", day, "--limit", "1")
+
+
+def test_all_about_a_charge_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    charge = begun(with_intent(a_charge()), 1)
+    now = int(time.time())
+    about: dict[str, Any] = {
+        "about": refund_id(charge.charge_id, "key-1"),
+        "amount": "400",
+        "currency": "usd",
+    }
+    record(
+        charge.charge_id,
+        lambda _charge, _now: (
+            charge_fact(ChargeKind.ATTEMPT_SUCCEEDED, now, "evt_1", attempt=1, charge="py_1"),
+            charge_fact(ChargeKind.REFUND_REQUESTED, now, "api:create_refund", actor="the-shop", **about),
+            charge_fact(ChargeKind.DISPUTE_OPENED, now, "evt_2", about="du_1", dispute="du_1", **DISPUTE),
+        ),
+        source="evt_1",
+        clock=time.time,
+    )
+    keep_movements([Movement(charge.charge_id, "txn_1", "payment", "py_1", 1_000, 59, 941, "usd", now, now)])
+    keep_difference(Difference(charge.charge_id, DifferenceKind.AMOUNT, "Stripe took 999 usd"), Instant(now))
+    shown = printed(capsys, "charges", "show", charge.charge_id)
+    for part in (
+        f"{charge.charge_id} is succeeded",
+        "400 usd pending",
+        "by the-shop",
+        "du_1 about 1000 usd needs_response (fraudulent)",
+        "payment  1000 usd, fee 59, net 941, in no automatic payout (txn_1, py_1)",
+        "in all  1000 usd, fee 59, net 941",
+        "differs amount since",
+    ):
+        assert part in shown
+    missing = charge_id(charge.mandate_id, "another")
+    assert "there is no charge" in printed(capsys, "charges", "show", missing, code=1)
+
+
+def test_a_charge_is_cancelled_with_who_and_why(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stack, "gateway", Till(world, "", "").gateway)
+    charge = a_charge()
+    me = boto3.client("sts").get_caller_identity()["Arn"]
+    assert me in printed(capsys, "charges", "cancel", charge.charge_id, "--why", "wrong price")
+    canceled = read_charge(charge.charge_id)
+    assert canceled
+    assert canceled.status == "canceled"
+    ending = canceled.facts[ChargeKind.ENDING]
+    assert (ending.detail["actor"], ending.detail["why"]) == (me, "wrong price")
+    assert "wrong price" in printed(capsys, "charges", "show", charge.charge_id)
+    succeeded = told(begun(with_intent(a_charge("two")), 1), ChargeKind.ATTEMPT_SUCCEEDED, attempt=1)
+    assert "succeeded" in printed(capsys, "charges", "cancel", succeeded.charge_id, "--why", "x", code=1)
+
+
+def test_every_turn_of_the_switch_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    printed(capsys, "charges", "pause", "--why", "wrong price")
+    printed(capsys, "charges", "resume", "--why", "mended")
+    resumed, paused = printed(capsys, "charges", "due").splitlines()[:2]
+    assert "resumed by" in resumed
+    assert resumed.endswith("mended")
+    assert "paused by" in paused
+    assert paused.endswith("wrong price")
+
+
+# ---------------------------------------------------------------------------------------------- export
+
+
+def test_charges_and_movements_are_exported_with_totals(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    mandate_id = active_mandate(LIMITED)
+    charge, other = a_charge("one", mandate_id), a_charge("two", mandate_id)
+    at = 1_795_780_800
+    booked = Movement(charge.charge_id, "txn_1", "payment", "py_1", 1_000, 59, 941, "usd", at, at)
+    keep_movements(
+        [
+            booked,
+            replace(booked, transaction_id="txn_2", amount=-400, fee=0, net=-400, payout="po_1"),
+            replace(booked, transaction_id="txn_3", charge_id=other.charge_id, amount=900, net=841),
+        ]
+    )
+    day = charge.created_at[:10]
+    text = printed(capsys, "charges", "export", "--from", day)
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [row["row"] for row in rows].count("charge") == 2
+    totals = [row for row in rows if row["row"] == "total"]
+    named = [(row["time"], row["currency"], row["payout"]) for row in totals]
+    assert named == [("2026-11-27", "usd", ""), ("2026-11-27", "usd", "po_1")]
+    amounts = [(row["amount_minor"], row["fee_minor"], row["net_minor"]) for row in totals]
+    assert amounts == [("1900", "118", "1782"), ("-400", "0", "-400")]
+    file = tmp_path / "charges.csv"
+    assert "8 rows" in printed(capsys, "charges", "export", "--from", day, "--file", str(file))
+    assert list(csv.DictReader(file.read_text(encoding="utf-8").splitlines())) == rows
+    assert "can't make" in printed(capsys, "charges", "export", "--from", day, "--file", str(file), code=1)
+
+
+# ----------------------------------------------------------------------------------------------- audit
+
+
+def test_what_differs_is_printed_until_it_is_dismissed(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stack, "gateway", Till(world, "", "").gateway)
+    monkeypatch.setattr(Stack, "parameters", {"StripeLivemode": "false"})
+    monkeypatch.setattr(Stack, "outputs", {"OwnerMark": OWNER_MARK})
+    till = till_of(world)
+    paid = till.advance(till.reserve())
+    world.stripe.core.change(str(paid.payment_intent_id), amount_received=999)
+    differs = printed(capsys, "charges", "audit", "--since", "1h", code=1)
+    assert f"{paid.charge_id}  amount" in differs
+    assert "Stripe took 999 usd, and here it is 1000 usd" in differs
+    assert "nothing of" in printed(capsys, "charges", "dismiss", a_charge().charge_id, "--why", "x", code=1)
+    printed(capsys, "charges", "dismiss", paid.charge_id, "--why", "paid by bank")
+    assert "0 standing" in printed(capsys, "charges", "audit", "--since", "1h")  # it is not named again
+    assert "paid by bank" in printed(capsys, "charges", "show", paid.charge_id)

@@ -17,6 +17,7 @@ from mandates.core.facts import Fact, Kind
 from mandates.core.subjects import payment_method_subject
 from mandates.store.mandates import add_subject_facts
 from tests.component.advancing import Till
+from tests.component.audited import audit_of_what_differs
 from tests.component.charging import SUCCEEDED, active_mandate, begun, charge_event, reserved, with_intent
 from tests.component.cloudformation import CloudFormation
 from tests.component.test_publish_changes import BUS, images, publish, stream_event
@@ -203,6 +204,7 @@ def everything(world: World) -> World:
     customers_found_deleted(world)
     reconciled_and_swept(world)
     charges_that_were_due(world)
+    audit_of_what_differs(world)
     a_charge_that_succeeds(world)
     a_notice_of_a_charge(world)
     assert CloudFormation(world).create()["Status"] == "SUCCESS"

@@ -22,7 +22,7 @@ from tests.template.stack import ALIAS, Json, Stack, expand, function_called, na
 from tests.unit import runbook
 from tests.unit.source_guards import FUNCTIONS
 
-ABSENCE_IS_BAD = {"DueChargesNotQueued", "ReconciliationStopped"}
+ABSENCE_IS_BAD = {"AuditLag", "DueChargesNotQueued", "ReconciliationStopped"}
 RUNS = {
     "dlq redrive",
     "events list --quarantined",
@@ -31,7 +31,9 @@ RUNS = {
     "explain",
     "reconcile --since",
     "rotate-webhook-secret",
-    "charges show",
+    "charges audit --since",
+    "charges due",
+    "charges show chg_…",
     "unpublished list --charges",
     "unpublished publish",
     "withdrawals dismiss",
@@ -370,7 +372,7 @@ SPOILT: list[tuple[Callable[[Stack], list[str]], Callable[[Stack], object], str]
     (
         unwatched,
         lambda s: alarms(s)["FunctionErrors"]["Metrics"].pop(),
-        "AdvanceCharges is not in FunctionErrors",
+        "AuditCharges is not in FunctionErrors",
     ),
     (
         unwatched,
@@ -486,22 +488,27 @@ def test_elsewhere_nothing_shifts_and_codedeploy_is_not_there() -> None:
     assert not {kind for kind in kinds if kind.startswith("AWS::CodeDeploy")}
 
 
-UNDER = {"ReconciliationStopped": "WatchesReconciliation"}
+UNDER = {"ReconciliationStopped": "WatchesReconciliation", "AuditLag": "WatchesAudit"}
 """Those that would be on for ever where a parameter stops what they wait for."""
+SCHEDULES = {
+    "ReconciliationStopped": ("ReconcileSchedule", "ReconcileEventsEveryQuarterHour"),
+    "AuditLag": ("AuditSchedule", "AuditChargesEveryHour"),
+}
 
 
 def made_elsewhere(stack: Stack) -> list[str]:
     conditions = stack.template["Conditions"]
-    enabled = {"Fn::Equals": [{"Ref": "ReconcileSchedule"}, "ENABLED"]}
     problems = [
         f"{name} is made under another condition than {UNDER.get(name, 'IsProtected')}"
         for name in alarms(stack)
         if stack.resources[name].get("Condition") != UNDER.get(name, "IsProtected")
     ]
-    if conditions["WatchesReconciliation"] != {"Fn::And": [{"Condition": "IsProtected"}, enabled]}:
-        problems.append("ReconciliationStopped does not follow ReconcileSchedule")
-    if stack.properties("ReconcileEventsEveryQuarterHour")["State"] != {"Ref": "ReconcileSchedule"}:
-        problems.append("the schedule does not follow ReconcileSchedule")
+    for name, (parameter, schedule) in SCHEDULES.items():
+        enabled = {"Fn::Equals": [{"Ref": parameter}, "ENABLED"]}
+        if conditions[UNDER[name]] != {"Fn::And": [{"Condition": "IsProtected"}, enabled]}:
+            problems.append(f"{name} does not follow {parameter}")
+        if stack.properties(schedule)["State"] != {"Ref": parameter}:
+            problems.append(f"the schedule does not follow {parameter}")
     return problems
 
 

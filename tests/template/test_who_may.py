@@ -58,7 +58,7 @@ def test_the_scheduler_may_start_what_it_schedules_and_nothing_else() -> None:
     stack = Stack(expand(raw()))
     schedules = [schedule for _, schedule in stack.of("AWS::Scheduler::Schedule")]
     started = {name_of(schedule["Target"]["Arn"]) for schedule in schedules}
-    assert started == {"ReconcileEventsAliaslive", "QueueDueChargesAliaslive"}
+    assert started == {"AuditChargesAliaslive", "ReconcileEventsAliaslive", "QueueDueChargesAliaslive"}
     for schedule in schedules:
         role = stack.properties(name_of(schedule["Target"]["RoleArn"]).removesuffix(".Arn"))
         (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]

@@ -1,6 +1,6 @@
 """Reads a suspect of the audit anew on both sides, records what only Stripe knew, and keeps what differs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mandates.charges.recording import record
@@ -27,7 +27,8 @@ SOURCE = "api:audit_charges"
 @dataclass(slots=True)
 class Examined:
     """`differ` stand now, and `new` of them were not known before. `recovered` were recorded from Stripe and
-    differ no longer, `resolved` is how many known ones were found to hold no longer."""
+    differ no longer, `resolved` is how many known ones were found to hold no longer. What an operator
+    dismissed is named again only if it changes."""
 
     differ: list[Difference] = field(default_factory=list)
     recovered: list[Difference] = field(default_factory=list)
@@ -125,18 +126,15 @@ class Examiner:
 
     def _keep(self, charge_id: str, intent_id: str | None, examined: Examined) -> None:
         now = Instant(self.clock())
+        named = differences_of(charge_id)
+        dismissed = {one.difference for one in named if one.resolved_by}
+        examined.differ = [one for one in examined.differ if one not in dismissed]
         for one in [*examined.recovered, *examined.differ]:
             examined.new += keep_difference(one, now)
             about = {"charge_id": charge_id, "kind": one.kind, "details": one.details}
             logger.error("a charge and Stripe's books differ", extra=about)
         standing = {one.kind for one in examined.differ}
-        for known in _known(charge_id, intent_id):
-            if known.kind not in standing:
-                examined.resolved += resolve(known, now) and known not in examined.recovered
-
-
-def _known(charge_id: str, intent_id: str | None) -> Iterator[Difference]:
-    """What stood of the charge and the intent."""
-    for named in differences_of(charge_id):
-        if not named.resolved_at and named.difference.payment_intent_id == intent_id:
-            yield named.difference
+        known = {one.difference for one in named if not one.resolved_at} | set(examined.recovered)
+        for one in known:
+            if one.payment_intent_id == intent_id and one.kind not in standing:
+                examined.resolved += resolve(one, now) and one not in examined.recovered

@@ -15,18 +15,21 @@ from mandates.gateway.client import Gateway
 from mandates.store.charges import read_charge
 
 
-def cancel_charge(charge_id: str, actor: str, source: str, gateway: Gateway, clock: Clock) -> Charge:
+def cancel_charge(
+    charge_id: str, actor: str, source: str, gateway: Gateway, clock: Clock, *, why: str = ""
+) -> Charge:
     """The charge: `canceled`, or `processing` while Stripe has not decided or can't be asked. The service
     follows it up until it is final. Safe to repeat.
 
-    `actor` is who cancels it, and is recorded with the end. Raises ChargeIsFinal if it succeeded or failed,
-    also meanwhile; NotFound or Busy; StripeUnavailable or StripeRefused if nothing was recorded.
+    `actor` is who cancels it, and `why` in their words; both are recorded with the end. Raises ChargeIsFinal
+    if it succeeded or failed, also meanwhile; NotFound or Busy; StripeUnavailable or StripeRefused if nothing
+    was recorded.
     """
     charge = read_charge(charge_id)
     if charge is None:
         raise NotFound(f"there is no charge {charge_id}")
     try:
-        charge = end_now(charge, EndReason.CANCELED, gateway, clock, source=source, actor=actor)
+        charge = end_now(charge, EndReason.CANCELED, gateway, clock, source=source, actor=actor, why=why)
     except (StripeUnavailable, StripeRefused):
         charge = read_charge(charge_id) or charge
         if ChargeKind.ENDING not in charge.facts:

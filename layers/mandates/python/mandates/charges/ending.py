@@ -43,21 +43,36 @@ def _end_now(charge_id: str, reason: EndReason, gateway: Gateway, clock: Clock) 
 
 
 def end_now(
-    charge: Charge, reason: EndReason, gateway: Gateway, clock: Clock, *, source: str, actor: str = ""
+    charge: Charge,
+    reason: EndReason,
+    gateway: Gateway,
+    clock: Clock,
+    *,
+    source: str,
+    actor: str = "",
+    why: str = "",
 ) -> Charge:
     """End the charge unless it is ending already, and cancel its intent unless nobody has to.
 
-    `actor` is who wants that, if it is somebody outside. Raises what `cancel` raises.
+    `actor` is who wants that, if it is somebody outside, and `why` in their words. Raises what `cancel`
+    raises.
     """
     if not charge.is_final and ChargeKind.ENDING not in charge.facts:
-        charge = end(charge, reason, gateway, clock, source=source, actor=actor).charge
+        charge = end(charge, reason, gateway, clock, source=source, actor=actor, why=why).charge
     if next_step(charge.facts, Instant(clock()).seconds) == CancelIntent():
         charge = cancel(charge, gateway, clock, source=source).charge
     return charge
 
 
 def end(
-    charge: Charge, reason: EndReason, gateway: Gateway, clock: Clock, *, source: str, actor: str = ""
+    charge: Charge,
+    reason: EndReason,
+    gateway: Gateway,
+    clock: Clock,
+    *,
+    source: str,
+    actor: str = "",
+    why: str = "",
 ) -> Taken:
     """Record that the charge ends. From then on nothing is begun for it. Raises what `cancel` raises.
 
@@ -71,7 +86,7 @@ def end(
         if known.is_final:
             return ()
         told = _facts(known, intent, now, source) if intent else ()
-        return (*told, charge_fact(ChargeKind.ENDING, now, source, reason=reason, actor=actor))
+        return (*told, charge_fact(ChargeKind.ENDING, now, source, reason=reason, actor=actor, why=why))
 
     return Taken(record(charge.charge_id, ends, source=source, clock=clock).charge)
 

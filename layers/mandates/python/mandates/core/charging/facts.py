@@ -35,7 +35,8 @@ class ChargeKind(StrEnum):
     ATTEMPT_SUCCEEDED = "attempt_succeeded"
     """Id: `charge`, Stripe's own; `payment_intent`, if that is not the intent that the charge recorded."""
     ENDING = "ending"
-    """We decided to end the charge. Detail: `reason`, an EndReason; `actor`, if somebody asked for it."""
+    """We decided to end the charge. Detail: `reason`, an EndReason; `actor` and `why`, if somebody
+    asked for it."""
     INTENT_CANCELED = "intent_canceled"
     """Stripe can't take money for it any more."""
     REFUND_REQUESTED = "refund_requested"
