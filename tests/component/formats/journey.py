@@ -14,6 +14,7 @@ from botocore.client import BaseClient
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from local.stripe_simulator.resources.refunds import Refund
 from mandates.charges.noticing import NoticeSent, record_notice
 from mandates.core.charging.calendar import day_of
 from mandates.core.charging.differences import Difference, DifferenceKind
@@ -166,7 +167,7 @@ def _noticed(world: World) -> None:
 def _charged(world: World) -> None:
     """By terms with a zone: a charge that Stripe refuses for good, then one that takes the money; of three
     more mandates one that is tried again, one that is ours to mend, and one that needs its customer, who
-    withdraws. The success is audited. Then charging is paused."""
+    withdraws. The success is refunded, disputed and audited. Then charging is paused."""
     monthly = Frequency(FrequencyKind.RECURRING, Period.MONTH, 1)
     world.terms = replace(world.terms, version="zoned", time_zone=ZONE, frequency=monthly)
     publish_terms(world.terms, Instant(time.time()))
@@ -177,6 +178,7 @@ def _charged(world: World) -> None:
     paid, retried, ours, waiting = (Till(world, one["mandate_id"], "pm_any") for one in begun)
     _attempted(paid, outcome="refused", code="payment_method_currency_mismatch")
     _attempted(paid, outcome="succeeded")
+    _refunded_and_disputed(paid)
     _attempted(retried, outcome="declined", decline_code="generic_decline", advice_code="try_again_later")
     _attempted(ours, outcome="refused", code="payment_intent_mandate_invalid")
     _attempted(waiting, outcome="declined", code="payment_method_customer_decline")
@@ -186,6 +188,20 @@ def _charged(world: World) -> None:
     _queued(world)
     _audited(str(paid.mandate_id))
     pause("an operator", "a sample", Instant(time.time()))
+
+
+def _refunded_and_disputed(till: Till) -> None:
+    """In the Dashboard: one refund succeeds, one fails. One dispute is won, another one is open."""
+    (paid, *_), _ = page_of_charges(till.mandate_id, 1, None)
+    intent, world = paid.payment_intent_id or "", till.world
+    world.stripe.core.refund(intent, 100)
+    world.stripe.core.act(intent, Refund(200, then="failed"))
+    world.advance_stripe(120)
+    won = world.stripe.core.dispute(intent)
+    world.run_webhooks()
+    world.stripe.core.move_dispute(won, "won")
+    world.stripe.core.dispute(intent)
+    world.run_webhooks()
 
 
 def _audited(mandate_id: str) -> None:
@@ -203,7 +219,7 @@ def _audited(mandate_id: str) -> None:
 
 def _queued(world: World) -> None:
     """Whichever charge is due next is due already."""
-    (soonest, *_) = due_charges(int(time.time()) + DAY, 10)
+    (soonest, *_) = due_charges(int(time.time()) + 2 * DAY, 10)
     look_later(soonest, int(time.time()) - 60)
     assert world.invoke("queue_due_charges", {}) == {"due": 1, "queued": 1}
 
