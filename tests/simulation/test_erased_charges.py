@@ -33,7 +33,7 @@ def stored(life: Charged) -> str:
 def test_charges_are_exported_and_erased_once_they_have_ended() -> None:
     life = Charged()
     with life.world.entered():
-        with pytest.raises(ChargesOpen, match="these charges are not final: chg_"):
+        with pytest.raises(ChargesOpen, match="or an open dispute: chg_"):
             erased(life)
         life.world.charging.settle()
         exported = json.dumps(export(holdings(CUSTOMER), life.world.clock))

@@ -36,10 +36,10 @@ NOT_ANSWERED = "not_answered"
 def follow_refunds(charge: Charge, gateway: Gateway, clock: Clock, owner_mark: str) -> Taken:
     """The charge with what Stripe says of its refunds, and with those sent that it lacks.
 
-    Raises StripeUnavailable, StripeRefused or Busy; what was learnt until then is recorded. A refund that
-    can't be sent keeps no other from being sent.
+    After news it is looked at again when it is due, not before. Raises StripeUnavailable, StripeRefused or
+    Busy; what was learnt until then is recorded. A refund that can't be sent keeps no other from being sent.
     """
-    following = _Following(gateway, clock, owner_mark)
+    following, entries = _Following(gateway, clock, owner_mark), charge.entries
     charge = following.read(charge)
     unavailable: list[StripeUnavailable] = []
     for refund in _waiting(charge):
@@ -49,7 +49,7 @@ def follow_refunds(charge: Charge, gateway: Gateway, clock: Clock, owner_mark: s
             unavailable.append(error)
     if unavailable:
         raise unavailable[0]
-    return Taken(charge)
+    return Taken(charge, again_at=charge.due_at if charge.entries > entries else None)
 
 
 class _Following:

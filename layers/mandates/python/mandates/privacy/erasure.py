@@ -130,8 +130,9 @@ def _must_have_ended(held: Holdings) -> None:
     still_open = _open_charges(held)
     if still_open:
         raise ChargesOpen(
-            f"these charges are not final: {', '.join(still_open[:5])}{', …' if len(still_open) > 5 else ''}."
-            " Revoke the mandates, and erase once all charges have ended. Nothing was changed"
+            "these charges are not final, or have a pending refund or an open dispute:"
+            f" {', '.join(still_open[:5])}{', …' if len(still_open) > 5 else ''}."
+            " Revoke the mandates, and erase once all of that has ended. Nothing was changed"
         )
 
 
