@@ -30,10 +30,11 @@ from ops.__main__ import main
 from ops.evidence import problems_in
 from tests.component.world import CUSTOMER, ROOT, STRANGER, World, api_event, customer, service, template
 from tests.unit import records
-from tests.unit.charge_records import PAID_AT_THE_SECOND, Books, canceled, created, ending, worst
+from tests.unit.charge_records import PAID, PAID_AT_THE_SECOND, Books, canceled, created, ending, worst
 from tests.unit.charge_records import mandate as charged_mandate
 from tests.unit.examples import DETACHED, our_own
 from tests.unit.records import TERMS
+from tests.unit.refund_records import refunded
 from tests.unit.test_evidence_pack import page as evidence_page
 
 JSON_ROUTE = "/mandates/{mandate_id}/evidence"
@@ -570,6 +571,15 @@ def test_charges_notices_and_refusals_are_shown(world: World) -> None:
     assert b"pdfaid:part>3<" in one
     assert b"pdfaid:part>3<" in other
     assert texts_of(one) > texts_of(rendered(render, evidence_page(books.record, 1))) + 60
+
+
+def test_refunds_and_disputes_are_shown(world: World) -> None:
+    render = world.function("render_evidence")
+    books, plain = refunded(), Books()
+    plain.charge(*PAID, key="key-0")
+    with_them, without = (rendered(render, evidence_page(one.recorded(), 1)) for one in (books, plain))
+    assert b"pdfaid:part>3<" in with_them
+    assert texts_of(with_them) > texts_of(without) + 8
 
 
 def rendered(function: Any, evidence: dict[str, Any]) -> bytes:

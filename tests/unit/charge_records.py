@@ -112,8 +112,8 @@ class Books:
         )
         entries: list[ChargeEntry] = []
         for fact in (reserved, *(self._placed(fact, at) for fact in later)):
-            confirm = Confirm(int(fact.qualifier or 0), {"payment_method": "pm_example"})
             begins = fact.kind == ChargeKind.ATTEMPT_BEGUN
+            confirm = Confirm(int(fact.qualifier) if begins else 0, {"payment_method": "pm_example"})
             changed = charge_change(
                 charge,
                 [fact],

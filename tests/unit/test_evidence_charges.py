@@ -1,7 +1,7 @@
 """Charges in the evidence pack, and that nothing it says about them can be altered unnoticed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,11 @@ from mandates.core.canonical import canonical_json
 from mandates.core.charging.proof import StoredCharge
 from mandates.core.evidence_charges import POSITIONS_PER_PAGE
 from mandates.core.evidence_check import page_problems, set_problems
+from mandates.core.facts import utc
 from mandates.core.ledger import GENESIS
 from mandates.core.terms import Period, PeriodLimit
 from tests.unit import charge_records as made
+from tests.unit import refund_records as of_refunds
 from tests.unit.charge_records import Books
 from tests.unit.examples import SETUP_SUCCEEDED, our_own
 from tests.unit.records import ERASED, TERMS, recorded
@@ -98,8 +100,9 @@ def test_a_page_keeps_to_the_apis_description() -> None:
         "last": "2026-11-01T09:00:00.000Z",
     }
     evidence = page(replace(mine.recorded(), refusals=[{**refused, "count": 1}]))
-    problems_found = Draft202012Validator(schema).iter_errors(json.loads(canonical_json(evidence)))
-    assert [error.message for error in problems_found] == []
+    for one in (evidence, page(of_refunds.refunded().recorded())):
+        problems_found = Draft202012Validator(schema).iter_errors(json.loads(canonical_json(one)))
+        assert [error.message for error in problems_found] == []
 
 
 def test_a_mandate_without_charges_has_an_empty_register() -> None:
@@ -114,6 +117,41 @@ def test_the_notice_that_a_charge_was_made_under_is_shown_with_it() -> None:
     mine.charge(*made.PAID, notice=notice)
     evidence = page(mine.recorded())
     assert evidence["charges"][0]["notice"] == evidence["notices"][0]
+    assert problems(file(evidence)) == []
+
+
+def test_refunds_and_disputes_are_shown_with_their_charge() -> None:
+    evidence = page(of_refunds.refunded().recorded())
+    (charge,) = evidence["charges"]
+    first, second, third = charge["refunds"]
+    assert first == {
+        "refund_id": of_refunds.FIRST,
+        "status": "succeeded",
+        "amount": 500,
+        "currency": "usd",
+        "reason": "requested_by_customer",
+        "failure": None,
+        "requested_at": utc(made.FIRST + 10),
+        "requested_by": "the-back-end",
+        "stripe_refund_id": "re_1",
+    }
+    assert (second["status"], second["failure"], second["stripe_refund_id"]) == ("failed", "declined", None)
+    assert (third["status"], third["amount"], third["requested_by"]) == ("pending", 99, None)
+    assert charge["disputes"] == [
+        {
+            "dispute_id": "du_1",
+            "status": "won",
+            "amount": 1_299,
+            "currency": "usd",
+            "reason": "fraudulent",
+            "kind": "claim",
+            "opened_at": utc(made.FIRST + 20),
+            "evidence_due_by": None,
+        }
+    ]
+    log = evidence["stripe_dispute_evidence"]["text"]["access_activity_log"]
+    assert f"refund_requested {of_refunds.FIRST} of USD 5.00" in log
+    assert "dispute_opened du_1" in log
     assert problems(file(evidence)) == []
 
 
@@ -213,11 +251,18 @@ def with_another(value: Any) -> Any:
     return value + 1 if isinstance(value, int) else f"{value}x"
 
 
-def test_whatever_a_signed_pack_says_about_charges_has_to_follow_from_their_chains() -> None:
-    """Even if the key itself signed it: each value of each section, changed by itself."""
+def noticed() -> Books:
     mine = Books(made.mandate(replace(TERMS, notice_hours=24)))
     mine.charge(*made.PAID, notice=mine.notice())
-    data = file(page(mine.recorded()))
+    return mine
+
+
+@pytest.mark.parametrize("made_up", [noticed, of_refunds.refunded])
+def test_whatever_a_signed_pack_says_about_charges_has_to_follow_from_their_chains(
+    made_up: Callable[[], Books],
+) -> None:
+    """Even if the key itself signed it: each value of each section, changed by itself."""
+    data = file(page(made_up().recorded()))
     sections = {name: json.loads(data)["evidence"][name] for name in ("register", "charges", "notices")}
     tried = 0
     for path in leaves(sections):

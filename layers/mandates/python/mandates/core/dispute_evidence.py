@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import chain
 
-from mandates.core.charging.facts import OF_ATTEMPTS, intent_of
+from mandates.core.charging.facts import OF_ATTEMPTS, OF_DISPUTES, OF_REFUNDS, ChargeFact, intent_of
 from mandates.core.charging.proof import StoredCharge, proven_charge
-from mandates.core.currencies import written
+from mandates.core.currencies import CURRENCIES, written
 from mandates.core.facts import Kind, utc
 from mandates.core.mandate import Mandate
 from mandates.core.record import ConsentEntry, Proven, Record, proven
@@ -63,7 +63,7 @@ def _activity(known: Proven) -> Iterator[str]:
 
 
 def _of_charge(stored: StoredCharge) -> Iterator[str]:
-    """What was charged, and when each attempt was begun and ended."""
+    """What was charged, when each attempt was begun and ended, and what was given back or disputed."""
     known = proven_charge(stored)
     if known.reserved is None:
         return
@@ -72,11 +72,19 @@ def _of_charge(stored: StoredCharge) -> Iterator[str]:
     at, for_it = utc(known.reserved.at), intent or "no PaymentIntent"
     yield f"{at} charge {stored.charge_id} of {amount} reserved ({for_it})"
     for fact in sorted(known.facts.values(), key=lambda fact: (fact.at, fact.key)):
-        if fact.kind in OF_ATTEMPTS:
+        if fact.kind in OF_ATTEMPTS | OF_REFUNDS | OF_DISPUTES:
             ids = " ".join(value for values in fact.ids.values() for value in sorted(values))
-            yield f"{utc(fact.at)} charge {stored.charge_id} {fact.kind} {fact.qualifier} {ids}".rstrip()
+            line = f"{utc(fact.at)} charge {stored.charge_id} {fact.kind} {fact.qualifier} {ids}".rstrip()
+            yield f"{line} {_given_back(fact)}".rstrip()
     if known.ended_at:
         yield f"{known.ended_at} charge {stored.charge_id} {known.status or 'not known'}"
+
+
+def _given_back(fact: ChargeFact) -> str:
+    """What a refund or a dispute is about, if the fact says so."""
+    amount, currency = fact.detail.get("amount", ""), fact.detail.get("currency", "")
+    is_known = fact.kind in OF_REFUNDS | OF_DISPUTES and amount.isdecimal() and currency in CURRENCIES
+    return f"of {written(int(amount), currency)}" if is_known else ""
 
 
 def _statement(known: Proven, head: Mandate, consent: ConsentEntry) -> str:

@@ -9,9 +9,18 @@ from datetime import date
 from typing import Any
 
 from mandates.core.charging.chain import ChargeEntry
-from mandates.core.charging.facts import ChargeFacts, ChargeKind, attempts, intent_of, of_attempt
+from mandates.core.charging.disputes import Dispute, disputes
+from mandates.core.charging.facts import (
+    OF_ATTEMPTS,
+    ChargeFacts,
+    ChargeKind,
+    attempts,
+    intent_of,
+    of_attempt,
+)
 from mandates.core.charging.notice import Notice
 from mandates.core.charging.proof import ProvenCharge, StoredCharge, proven_charge
+from mandates.core.charging.refunds import Refund, refunds
 from mandates.core.charging.register import Register
 from mandates.core.charging.register_slice import Registered, RegisterSlice, link_of, place_of
 from mandates.core.facts import the_id, utc
@@ -70,11 +79,13 @@ def _charge(stored: StoredCharge, mandate: Proven) -> dict[str, Any]:
         "rebuilt": known.rebuilt,
         "stripe": {
             "payment_intent_id": intent_of(known.facts),
-            "charge_id": the_id(known.facts, "charge"),
+            "charge_id": _stripe_charge(known.facts),
         },
         "permission": _permission(known, mandate),
         "notice": _notice(stored.notice, mandate) if stored.notice else None,
         "attempts": [_attempt(known.facts, number) for number in attempts(known.facts)],
+        "refunds": [_refund(refund) for refund in refunds(known.facts)],
+        "disputes": [_dispute(dispute) for dispute in disputes(known.facts)],
         "personal_values": personal_values(_commitments(known), known.personal, mandate),
         "chain": {
             "length": len(known.entries),
@@ -102,6 +113,11 @@ def _permission(known: ProvenCharge, mandate: Proven) -> dict[str, Any] | None:
     }
 
 
+def _stripe_charge(facts: ChargeFacts) -> str | None:
+    """A dispute names a charge of Stripe's, too, and that is not ours to believe."""
+    return the_id({key: fact for key, fact in facts.items() if fact.kind in OF_ATTEMPTS}, "charge")
+
+
 _OUTCOMES = {
     ChargeKind.ATTEMPT_SUCCEEDED: "succeeded",
     ChargeKind.ATTEMPT_FAILED: "failed",
@@ -121,6 +137,36 @@ def _attempt(facts: ChargeFacts, number: int) -> dict[str, Any]:
         "outcome": outcome,
         "outcome_at": utc(fact.at) if fact else None,
         "said": dict(sorted(fact.detail.items())) if fact else {},
+    }
+
+
+def _refund(refund: Refund) -> dict[str, Any]:
+    """`requested_by` is null if it was made at Stripe."""
+    return {
+        "refund_id": refund.refund_id,
+        "status": str(refund.status),
+        "amount": refund.amount,
+        "currency": refund.currency,
+        "reason": refund.reason or None,
+        "failure": refund.failure or None,
+        "requested_at": utc(refund.requested_at),
+        "requested_by": refund.actor or None,
+        "stripe_refund_id": refund.stripe_refund_id,
+    }
+
+
+def _dispute(dispute: Dispute) -> dict[str, Any]:
+    """`status`, `reason` and `kind` are Stripe's words."""
+    due_by = dispute.evidence_due_by
+    return {
+        "dispute_id": dispute.dispute_id,
+        "status": dispute.status or None,
+        "amount": dispute.amount,
+        "currency": dispute.currency or None,
+        "reason": dispute.reason or None,
+        "kind": dispute.kind or None,
+        "opened_at": utc(dispute.opened_at),
+        "evidence_due_by": None if due_by is None else utc(due_by),
     }
 
 

@@ -33,6 +33,7 @@ from mandates.core.charging.head import Charge, ChargeDetails
 from mandates.core.charging.ids import mandate_id_of_charge
 from mandates.core.charging.notice import Notice
 from mandates.core.charging.proof import ProvenCharge, StoredCharge, proven_charge
+from mandates.core.charging.refund_faults import refund_faults
 from mandates.core.charging.refunds import pending_refunds
 from mandates.core.charging.register_slice import Registered, RegisterSlice, link_of, place_of
 from mandates.core.facts import Kind, merge
@@ -89,6 +90,7 @@ def charge_faults(stored: StoredCharge, mandate: Proven) -> list[str]:
         *_of_the_permission(known, mandate),
         *_of_the_terms(known, mandate),
         *_of_what_was_taken(known),
+        *refund_faults(stored.charge_id, known.entries),
         *_of_the_notice(known, stored.notice, mandate),
         *(_of_the_head(stored.head, known, mandate) if stored.head and not stored.first_broken else ()),
     ]
