@@ -26,12 +26,15 @@ from mandates.store.charging_switch import pause
 from mandates.store.event_cursors import advance_cursor
 from mandates.store.tables import EntryRow
 from mandates.webhooks.reconciling import groups_of
+from tests.component.advancing import till_of
 from tests.component.audited import audit_of_what_differs
 from tests.component.charging import (
     SUCCEEDED,
     active_mandate,
     begun,
     charge_event,
+    dispute_event,
+    refund_event,
     reserved,
     told,
     with_intent,
@@ -285,6 +288,19 @@ def a_charge_that_a_key_may_not_make(world: World) -> None:
     world.invoke("advance_charges", sqs_event([message.text]))
 
 
+def setbacks_that_a_person_must_hear_of(world: World) -> None:
+    charge = begun(with_intent(reserved(active_mandate(terms()), NOW).charge), 1)
+    failed = refund_event(charge, "refund.failed", status="failed", failure_reason="declined")
+    assert world.process([charge_event(charge, SUCCEEDED)], [dispute_event()], [failed]) == []
+
+
+def a_refund_that_a_key_may_not_make(world: World) -> None:
+    till = till_of(world)
+    charge = till.advance(till.reserve())
+    world.faults({"effect": "forbidden", "path": "/v1/refunds", "method": "POST"})
+    assert world.refund(charge.charge_id).status == 201
+
+
 SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (a_forged_webhook, {"SignatureFailures"}),
     (a_payment_of_somebody_elses, {"ForeignPayments"}),
@@ -303,6 +319,8 @@ SCENARIOS: list[tuple[Callable[[World], None], set[str]]] = [
     (charges_that_must_be_looked_at, {"ChargedAfterWithdrawal", "ChargedLate", "ChargedOtherAmount"}),
     (a_charge_that_is_due_while_charging_is_paused, {"ChargesOverdueFor", "ChargesQueued", "ChargingPaused"}),
     (a_charge_that_a_key_may_not_make, {"ChargesOursToMend"}),
+    (setbacks_that_a_person_must_hear_of, {"DisputesOpened", "RefundsFailed"}),
+    (a_refund_that_a_key_may_not_make, {"RefundsOursToMend"}),
     (
         audit_of_what_differs,
         {"AuditDifferences", "AuditRecovered", "AuditIntentsCanceled", "AuditFollowedUp", "AuditLagSeconds"},

@@ -320,7 +320,7 @@ def test_what_is_ours_to_mend_waits_until_it_is_mended(till: Till) -> None:
     charge_id = charged(till)
     till.world.faults({"effect": "forbidden", **REFUND})
     counted = metrics(lambda: till.world.refund(charge_id))
-    assert counted["ChargesOursToMend"] == [1]
+    assert counted["RefundsOursToMend"] == [1]
     pauses = []
     for _ in range(3):
         due = till.read(charge_id).due_at

@@ -9,7 +9,7 @@ made once, although Stripe forgets idempotency keys.
 from collections.abc import Callable, Sequence
 
 from mandates.charges.context import SOURCE, Taken
-from mandates.charges.reading import count_ours_to_mend, intent_id
+from mandates.charges.reading import intent_id
 from mandates.charges.recording import record
 from mandates.core.charging.facts import ChargeFact, ChargeKind, charge_fact
 from mandates.core.charging.head import Charge
@@ -28,6 +28,7 @@ from mandates.core.errors import StripeUnavailable
 from mandates.gateway.client import Gateway
 from mandates.gateway.payment_intents import PaymentRefused
 from mandates.gateway.refunds import refund_params
+from mandates.runtime.telemetry import count, logger
 
 NOT_ANSWERED = "not_answered"
 """Why a refund failed that Stripe never had, for all we know. All other reasons are Stripe's words."""
@@ -73,7 +74,9 @@ class _Following:
         except PaymentRefused as refused:
             if is_final_refusal(status=refused.error.status, code=refused.error.code, param=refused.param):
                 return self._failed(charge, refund, refused.error.code or refused.param)
-            count_ours_to_mend(refused.error)
+            about = {"charge_id": charge.charge_id, "stripe": refused.error.said}
+            logger.error("Stripe refuses a refund for a reason that is ours to mend", extra=about)
+            count("RefundsOursToMend")
             return charge  # it is sent again less and less often
         return self._told(charge, lambda known, now: _facts(known, [sent], now))
 
