@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.stripe_simulator.resources.disputes import Open
 from mandates.charges.outcomes import facts_of
 from mandates.charges.recording import record
 from mandates.core.charging.chain import ChargeEntry
@@ -27,6 +28,7 @@ from mandates.store.batch_reads import charges_of_intents
 from mandates.store.charges import read_charge, read_charge_ledger
 from mandates.store.events import Seen, seen
 from mandates.webhooks import strangers
+from tests.component.advancing import till_of
 from tests.component.charging import (
     INTENT,
     SUCCEEDED,
@@ -39,7 +41,7 @@ from tests.component.charging import (
     with_intent,
 )
 from tests.component.test_metrics import sent
-from tests.component.world import OWNER_MARK, World
+from tests.component.world import OWNER_MARK, Context, World
 from tests.unit.charging import NOW, terms
 from tests.unit.laws import law
 
@@ -199,6 +201,33 @@ def test_a_refund_whose_metadata_was_edited_finds_its_charge(
     edited = refund_event(charge, metadata=metadata)
     assert world.process([edited]) == []
     assert [one.amount for one in refunds(now(charge).facts)] == [400]
+
+
+# ------------------------------------------------------------------------------------ as Stripe sends
+
+
+@pytest.mark.parametrize("missed", [False, True], ids=["by webhooks", "found in Stripe's list"])
+def test_a_refund_from_the_dashboard_that_fails_and_a_dispute_that_is_won(world: World, missed: bool) -> None:
+    till = till_of(world)
+    charge_id = till.reserve()
+    intent = till.advance(charge_id).payment_intent_id
+    assert intent
+    refund = world.stripe.core.refund(intent, 300)
+    dispute = world.stripe.core.dispute(intent, Open(fail_refunds=True))
+    if missed:
+        world.invoke("reconcile_events", {}, Context())
+        assert world.process(world.queued()) == []
+    else:
+        world.run_webhooks()
+    facts = till.read(charge_id).facts
+    assert open_disputes(facts) == {dispute}
+    assert [(one.stripe_refund_id, one.status) for one in refunds(facts)] == [(refund, "failed")]
+    assert left_to_refund(facts) == 1_000
+    world.stripe.core.move_dispute(dispute, "won")
+    world.run_webhooks()
+    (known,) = disputes(till.read(charge_id).facts)
+    assert (known.status, known.kind, known.is_open) == ("won", "claim", False)
+    assert known.evidence_due_by is not None
 
 
 # ----------------------------------------------------------------------------------------- any order
