@@ -1222,6 +1222,8 @@ VALID: dict[str, Callable[[World], Json]] = {
 
 def subject_of(world: World, operation: str) -> str:
     """What an operation's path names: of the customer who has a mandate and an open session."""
+    if operation == REFUND:
+        return paid(world, CUSTOMER)
     if operation in OF_CHARGES:
         mandate_id = active_mandate(MONTHLY_LIMIT, customer_id=CUSTOMER)
         return world.charge(mandate_id).body["charge_id"] if operation in OF_ONE_CHARGE else mandate_id
