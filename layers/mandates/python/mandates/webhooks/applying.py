@@ -52,8 +52,8 @@ def apply_events(
     """Apply projected events (core/stripe_events/readers.py) and leave a record of each.
 
     An event about a stranger's payment leaves none: one without our mark, whose intent no charge of ours has
-    recorded. Only strangers' refunds and disputes are queued, and cost one read each
-    (core/stripe_events/projection.py).
+    recorded. Those queued are nearly all about refunds and disputes (core/stripe_events/projection.py). Each
+    costs one read.
 
     An event whose result is an exception has left no record and must be delivered again.
     """
