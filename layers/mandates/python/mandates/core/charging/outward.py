@@ -156,8 +156,8 @@ def _will_retry_at(entry: ChargeEntry, charge: Charge) -> str | None:
 
 # ---------------------------------------------------------------------------------- refunds and disputes
 #
-# Stripe tells of these late and in any order, so an entry may be outdated when it is published. A type that says
-# how a refund or a dispute stands is given only if it still stands so.
+# Stripe tells of these late and in any order, so an entry may be outdated when it is published. A type that
+# says how a refund or a dispute stands is given only if it still stands so.
 
 
 def _refund_of(told: Sequence[ChargeFact], facts: ChargeFacts) -> Refund | None:
