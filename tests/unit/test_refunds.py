@@ -26,6 +26,7 @@ from mandates.core.charging.ids import (
     refund_key,
 )
 from mandates.core.charging.refunds import (
+    GIVE_UP_SECONDS,
     KEY_SECONDS,
     MOST_REFUNDS,
     REFUND_SECONDS,
@@ -33,6 +34,8 @@ from mandates.core.charging.refunds import (
     RefundStatus,
     StripeRefund,
     facts_of_stripe_refund,
+    facts_of_stripe_refunds,
+    is_given_up,
     is_unanswered,
     left_to_refund,
     may_be_sent,
@@ -183,6 +186,35 @@ def test_a_refund_is_sent_while_stripe_surely_keeps_its_key() -> None:
     assert is_unanswered(refund)
     assert may_be_sent(refund, 4_000 + KEY_SECONDS - 1)
     assert not may_be_sent(refund, 4_000 + KEY_SECONDS)
+
+
+def test_a_refund_is_given_up_an_hour_after_anybody_may_have_sent_it() -> None:
+    """Two workers look when the key's time ends: one has just sent it, and the other's list lacks it."""
+    (refund,) = refunds(of(*PAID, requested("a", 600)))
+    last_sent = 4_000 + KEY_SECONDS - 1
+    assert not is_given_up(refund, last_sent + 3_600)
+    assert is_given_up(refund, 4_000 + GIVE_UP_SECONDS)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_of_refunds_with_one_id_of_ours_each_counts(order: Sequence[int]) -> None:
+    """Somebody copied our metadata in the Dashboard, or Stripe forgot a key. The failure of one says nothing
+    about the other, and nobody may give the same money back again."""
+    first = at_stripe("a", "succeeded", 600, created=4_010)
+    copied = StripeRefund("re_b", "pi_1", "failed", 300, "usd", 4_020, first.refund_id)
+    again = StripeRefund("re_c", "pi_1", "pending", 100, "usd", 4_030, first.refund_id)
+    listed = [(first, copied, again)[place] for place in order]
+    known = of(*PAID, requested("a", 600))
+    at_once = merge(known, facts_of_stripe_refunds(known, CHARGE, listed, 5_000, "api:read"))
+    assert [(one.refund_id, one.status, one.amount) for one in refunds(at_once)] == [
+        (first.refund_id, RefundStatus.SUCCEEDED, 600),
+        (refund_id_of_stripe(CHARGE, "re_b"), RefundStatus.FAILED, 300),
+        (refund_id_of_stripe(CHARGE, "re_c"), RefundStatus.PENDING, 100),
+    ]
+    one_by_one = known
+    for refund in listed:
+        one_by_one = hearing(one_by_one, refund, 5_000)
+    assert (refunded(one_by_one), left_to_refund(one_by_one)) == (700, 300)
 
 
 def test_a_pending_refund_makes_its_charge_due_and_not_settled() -> None:

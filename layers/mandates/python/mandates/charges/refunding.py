@@ -18,7 +18,8 @@ from mandates.core.charging.refund_refusals import is_final_refusal
 from mandates.core.charging.refunds import (
     Refund,
     StripeRefund,
-    facts_of_stripe_refund,
+    facts_of_stripe_refunds,
+    is_given_up,
     is_unanswered,
     may_be_sent,
     pending_refunds,
@@ -65,8 +66,11 @@ class _Following:
         return self._told(charge, lambda known, now: _facts(known, listed, now))
 
     def send_or_give_up(self, charge: Charge, refund: Refund) -> Charge:
-        if not may_be_sent(refund, Instant(self._clock()).seconds):
+        now = Instant(self._clock()).seconds
+        if is_given_up(refund, now):
             return self._failed(charge, refund, NOT_ANSWERED)
+        if not may_be_sent(refund, now):
+            return charge  # the list is read once more
         try:
             sent = self._refunds.create(
                 self._params(charge, refund), idempotency_key=refund_key(refund.refund_id)
@@ -120,8 +124,4 @@ def _is_waiting(refund: Refund, charge: Charge) -> bool:
 
 
 def _facts(known: Charge, told: Sequence[StripeRefund], now: int) -> Sequence[ChargeFact]:
-    return [
-        fact
-        for refund in told
-        for fact in facts_of_stripe_refund(known.facts, known.charge_id, refund, now, SOURCE)
-    ]
+    return facts_of_stripe_refunds(known.facts, known.charge_id, told, now, SOURCE)

@@ -15,7 +15,7 @@ from mandates.core.charging.differences import Difference, DifferenceKind
 from mandates.core.charging.disputes import StripeDispute, disputes, facts_of_stripe_dispute
 from mandates.core.charging.facts import ChargeFact, ChargeFacts, ChargeKind, of_attempt, succeeded_attempt
 from mandates.core.charging.head import Charge
-from mandates.core.charging.refunds import StripeRefund, facts_of_stripe_refund, refunds
+from mandates.core.charging.refunds import StripeRefund, facts_of_stripe_refunds, refunds
 
 NOT_BOOKED_AFTER = 40 * 86_400
 """Seconds after which a payment must be on the balance at Stripe. Stripe gives no limit. Our own choice."""
@@ -54,9 +54,7 @@ def facts_told(
     charge_id: str, known: ChargeFacts, at_stripe: AtStripe, now: int, source: str
 ) -> tuple[ChargeFact, ...]:
     """What Stripe says of refunds and disputes and the charge does not know yet."""
-    told: list[ChargeFact] = []
-    for refund in at_stripe.refunds:
-        told += facts_of_stripe_refund(known, charge_id, refund, now, source)
+    told = [*facts_of_stripe_refunds(known, charge_id, at_stripe.refunds, now, source)]
     for dispute in at_stripe.disputes:
         told += facts_of_stripe_dispute(known, dispute, None, now, source)
     return tuple(told)

@@ -3,7 +3,7 @@
 Stripe's rules for Amazon Pay: https://docs.stripe.com/payments/amazon-pay#refunds
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +18,7 @@ from mandates.core.charging.facts import (
     succeeded_attempt,
 )
 from mandates.core.charging.ids import charge_id_of_refund, refund_id_of_stripe
+from mandates.core.facts import merge
 
 REFUND_SECONDS = 90 * 86_400
 """How long after the payment Amazon Pay gives money back."""
@@ -182,6 +183,16 @@ def facts_of_stripe_refund(
     return tuple(fact for fact in told if not _is_known(known, fact))
 
 
+def facts_of_stripe_refunds(
+    known: ChargeFacts, charge_id: str, listed: Iterable[StripeRefund], at: int, source: str
+) -> tuple[ChargeFact, ...]:
+    """Those of `facts_of_stripe_refund` for all of a list, in whatever order it comes."""
+    told: tuple[ChargeFact, ...] = ()
+    for refund in sorted(listed, key=lambda one: (one.created, one.stripe_refund_id)):
+        told += facts_of_stripe_refund(merge(known, told), charge_id, refund, at, source)
+    return told
+
+
 def _is_known(known: ChargeFacts, fact: ChargeFact) -> bool:
     """A second report with another time adds nothing that anybody needs."""
     there = known.get(fact.key)
@@ -190,16 +201,21 @@ def _is_known(known: ChargeFacts, fact: ChargeFact) -> bool:
 
 def _which(known: ChargeFacts, charge_id: str, refund: StripeRefund) -> str:
     """Our id of the refund. Stripe's own id says it, once we know that: anybody with access to the Dashboard
-    can edit its metadata."""
-    for fact in known.values():
-        if fact.kind in OF_REFUNDS and refund.stripe_refund_id in fact.ids.get("refund", ()):
-            return fact.qualifier
+    can edit its metadata. So of two refunds with one id of ours, only the first is ours: each of them gave
+    money back, and the failure of one is not the other's."""
+    named = {one: fact.qualifier for fact in known.values() for one in _stripe_ids(fact)}
+    if refund.stripe_refund_id in named:
+        return named[refund.stripe_refund_id]
     try:
-        if charge_id_of_refund(refund.refund_id) == charge_id:
+        if charge_id_of_refund(refund.refund_id) == charge_id and refund.refund_id not in named.values():
             return refund.refund_id
     except ValueError:
         pass
     return refund_id_of_stripe(charge_id, refund.stripe_refund_id)
+
+
+def _stripe_ids(fact: ChargeFact) -> frozenset[str]:
+    return fact.ids.get("refund", frozenset()) if fact.kind in OF_REFUNDS else frozenset()
 
 
 def _failed(told: dict[str, ChargeFact]) -> ChargeFact | None:
@@ -237,6 +253,10 @@ KEY_SECONDS = 23 * 3600
 """How long a refund is sent again under its idempotency key. Stripe keeps keys for at least 24 hours:
 https://docs.stripe.com/api/idempotent_requests"""
 
+GIVE_UP_SECONDS = 24 * 3600
+"""When a refund that Stripe's list lacks has failed: an hour after it was last sent, at least. Another worker
+may just have sent it, and Stripe need not list at once what it has made."""
+
 SOON = 60
 LATEST_LOOK = 6 * 3600
 
@@ -253,8 +273,14 @@ def is_unanswered(refund: Refund) -> bool:
 
 def may_be_sent(refund: Refund, now: int) -> bool:
     """Whether its idempotency key is young enough at `now` (epoch seconds) to send it, if Stripe has not got
-    it. Later, it has failed: whatever was sent has arrived or never will."""
+    it."""
     return now < refund.requested_at + KEY_SECONDS
+
+
+def is_given_up(refund: Refund, now: int) -> bool:
+    """Whether it has failed at `now` (epoch seconds), if Stripe has not got it: whatever was sent has arrived
+    or never will."""
+    return now >= refund.requested_at + GIVE_UP_SECONDS
 
 
 def refunds_due_at(facts: ChargeFacts, now: int) -> int | None:
