@@ -283,7 +283,7 @@ export interface paths {
          *     or no answer at all, send the same request again **under the same key**. A refusal (409) does not use the key up.
          *
          *     201 says nothing about the money: read `status`. A decline is an outcome, not an error. The service follows up a
-         *     charge that is not final without another request, and tries again after a soft decline until `charge_by`. Read
+         *     charge that is not final without another request, and tries again days after a soft decline, before `charge_by`. Read
          *     the charge again later.
          *
          *     `reference` guards against a second charge under another key: while a charge with the same reference is not
@@ -1440,6 +1440,30 @@ export interface components {
                 said: {
                     [key: string]: string;
                 };
+            }[];
+            /** @description Oldest first. `amount` is in minor units of `currency`. `requested_by` is the client that asked for it, and null if it was made at Stripe. `failure` says why it failed. */
+            refunds: {
+                refund_id: components["schemas"]["Id"];
+                /** @enum {unknown} */
+                status: "pending" | "succeeded" | "failed";
+                amount: number;
+                currency: string;
+                reason: string | null;
+                failure: string | null;
+                requested_at: components["schemas"]["Time"];
+                requested_by: string | null;
+                stripe_refund_id: components["schemas"]["IdOnceKnown"];
+            }[];
+            /** @description Oldest first. `status`, `reason` and `kind` are Stripe's words. `amount` is in minor units of `currency`. */
+            disputes: {
+                dispute_id: components["schemas"]["Id"];
+                status: string | null;
+                amount: number;
+                currency: string | null;
+                reason: string | null;
+                kind: string | null;
+                opened_at: components["schemas"]["Time"];
+                evidence_due_by: components["schemas"]["TimeOrNone"];
             }[];
             personal_values: components["schemas"]["ValuesBeside"];
             /** @description `first_broken` as in `ledger`; then `entries` are those before it. */

@@ -14,7 +14,7 @@ import pytest
 from mandates.core.changes import Contribution
 from mandates.core.charging.charge import ChargeStatus
 from mandates.core.charging.facts import ChargeKind, EndReason
-from mandates.core.charging.ids import charge_id
+from mandates.core.charging.ids import charge_id, refund_id
 from mandates.core.charging.movements import Movement
 from mandates.core.clock import Instant
 from mandates.core.return_tokens import By, returned
@@ -442,6 +442,17 @@ def test_a_service_is_told_what_stripe_booked(world: World) -> None:
     assert (mixed["fee"], mixed["net"], mixed["balance_currency"]) == (None, None, None)
     assert mixed["movements"][1]["exchange_rate"] == "0.91"
     assert "movements" not in world.get_charge(made, customer()).body
+
+
+def test_refunds_are_listed_newest_first(world: World) -> None:
+    made = world.charge(active_mandate(LIMITED)).body["charge_id"]
+    told(charge_of(made), ChargeKind.ATTEMPT_SUCCEEDED, NOW, attempt=1)
+    for at in (NOW + 2, NOW + 3, NOW + 1):
+        said = {"refund": f"re_{at}", "amount": "10", "currency": "usd"}
+        told(charge_of(made), ChargeKind.REFUND_CREATED, at, about=refund_id(made, f"{at}"), **said)
+    listed = world.list_refunds(made).body["refunds"]
+    assert [one["stripe_refund_id"] for one in listed] == [f"re_{NOW + after}" for after in (3, 2, 1)]
+    assert {one["actor"] for one in listed} == {None}
 
 
 def test_a_charge_is_read_by_services_and_by_its_own_customer(world: World) -> None:
