@@ -1,6 +1,6 @@
 # `make` lists the targets. Everything except `deploy` works without an AWS or Stripe account, Docker or Node.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down logs sam-local test soak load types bench check build deploy deploy-built lock \
+.PHONY: help setup demo up down logs sam-local test soak load rehearse-restore types bench check build deploy deploy-built lock \
   upgrade audit package release propose-upgrade
 
 # Use the locked SAM, uv and Python, whatever else is installed.
@@ -83,6 +83,9 @@ soak: $(READY) ## run what takes too long for `make test`, two hours in all: WOR
 load: $(READY) ## put load on a stack of its own: LOAD_SECONDS, LOAD_RATE, LOAD_SET_UP_RATE, LOAD_CHARGE_RATE, LOAD_CALLERS
 	@$(BIN)/python -m tests.live.load --seconds $(LOAD_SECONDS) --rate $(LOAD_RATE) \
 	  --set-up-rate $(LOAD_SET_UP_RATE) --charge-rate $(LOAD_CHARGE_RATE) --callers $(LOAD_CALLERS)
+
+rehearse-restore: $(READY) ## restore the tables of a stack of its own to an earlier time, and rebuild charges from Stripe
+	@$(BIN)/python -m tests.live.restore
 
 check: $(READY) $(PACKAGES) ## run what CI runs: style, types, the template and every test
 	$(BIN)/ruff check .

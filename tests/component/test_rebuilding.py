@@ -38,6 +38,7 @@ def stack(world: World, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> No
     """The tables are bound already, and there is no CloudFormation stack to ask."""
     monkeypatch.setattr(Stack, "use_tables", lambda _self: None)
     monkeypatch.setattr(Stack, "output", lambda _self, _name: OWNER_MARK)
+    monkeypatch.setattr(Stack, "parameter", lambda _self, _name: "false")
     monkeypatch.setattr(Stack, "gateway", gateway)
 
 
@@ -66,7 +67,9 @@ def ordered(number: int) -> dict[str, Any]:
     return {"amount": 1_000 + number, "reference": f"order-{number}"}
 
 
-def test_what_was_charged_since_is_found_again_and_not_charged_twice(world: World, gateway: Gateway) -> None:
+def test_what_was_charged_since_is_found_again_and_not_charged_twice(
+    world: World, gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
     mandate_id, _ = active(world)
     assert world.charge(mandate_id, "order-0", **ordered(0)).body["status"] == "succeeded"
     earlier = snapshot()
@@ -94,6 +97,8 @@ def test_what_was_charged_since_is_found_again_and_not_charged_twice(world: Worl
     )
 
     world.advance_stripe(25 * 3_600)  # Stripe has forgotten every key
+    capsys.readouterr()
+    assert main(["charges", "audit", "--since", "1d"]) == 0, capsys.readouterr()
     assert resume("somebody", "rebuilt", Instant(time.time()))
     after = {key: world.charge(mandate_id, key, **ordered(int(key[-1]))) for key in ("order-0", *before)}
     assert {answer.status for answer in after.values()} == {200}
@@ -106,6 +111,16 @@ def test_what_was_charged_since_is_found_again_and_not_charged_twice(world: Worl
     assert after["order-1"].body["amount"] == 1_001
     assert after["order-1"].body["reference"] == "order-1"
     assert taken(world) == went_out
+
+
+def test_without_it_the_same_request_would_charge_twice(world: World) -> None:
+    mandate_id, _ = active(world)
+    earlier = snapshot()
+    world.charge(mandate_id, "order-1", **ordered(1))
+    go_back(earlier)
+    world.advance_stripe(25 * 3_600)
+    assert world.charge(mandate_id, "order-1", **ordered(1)).status == 201
+    assert taken(world) == [1_001, 1_001]
 
 
 def test_the_register_counts_them_and_evidence_says_what_is_not_known(
