@@ -10,7 +10,9 @@ import pytest
 from local.stripe_simulator import PaymentPlan
 from mandates.charges import rebuilding
 from mandates.charges.rebuilding import Done, Rebuilding, Rebuilt
+from mandates.core.charging.disputes import open_disputes
 from mandates.core.charging.rebuilt import named_charges
+from mandates.core.charging.refunds import refunded as given_back
 from mandates.core.clock import Instant
 from mandates.gateway.client import Gateway
 from mandates.store.charges import commit_charge, read_charge
@@ -110,6 +112,9 @@ def test_what_was_charged_since_is_found_again_and_not_charged_twice(
     ]
     assert after["order-1"].body["amount"] == 1_001
     assert after["order-1"].body["reference"] == "order-1"
+    again = read_charge(refunded)
+    assert again
+    assert given_back(again.facts) == 400
     assert taken(world) == went_out
 
 
@@ -141,6 +146,27 @@ def test_the_register_counts_them_and_evidence_says_what_is_not_known(
     assert capsys.readouterr().err.splitlines() == [
         f"{lost}: permission: the charge was rebuilt from what Stripe has of it;"
         " nothing shows what permitted it"
+    ]
+
+
+def test_refunds_and_disputes_come_back_each_in_an_entry_of_its_own(world: World, gateway: Gateway) -> None:
+    mandate_id, _ = active(world)
+    earlier = snapshot()
+    made = world.charge(mandate_id, "order-1", **ordered(1)).body
+    for amount in (100, 200):
+        params: Any = {"payment_intent": made["payment_intent_id"], "amount": amount}
+        world.stripe_client().v1.refunds.create(params)
+    world.stripe.core.dispute(made["payment_intent_id"])
+    go_back(earlier)
+    paused()
+    assert rebuilt(gateway)[made["charge_id"]].done is Done.REBUILT
+    charge = read_charge(made["charge_id"])
+    assert charge
+    assert (charge.entries, given_back(charge.facts), len(open_disputes(charge.facts))) == (4, 300, 1)
+    assert rebuilt(gateway)[made["charge_id"]].done is Done.UNCHANGED
+    assert world.charge(mandate_id, "order-2", **ordered(2)).body["reasons"] == [
+        "disputed",
+        "charging_paused",
     ]
 
 
