@@ -18,7 +18,6 @@ from ops import (
     explain,
     mandate,
     reconcile,
-    stripe_rehearsal,
     tables,
     terms,
     unpublished,
@@ -27,6 +26,7 @@ from ops import (
 )
 from ops.existing_tables import TABLES
 from ops.printing import complain, finish
+from ops.rehearsal import command as rehearsal
 from ops.stack import Stack, StackError
 from ops.which_stack import stack_for
 
@@ -61,7 +61,7 @@ def command_line() -> CommandLine:
     evidence.add_commands(commands)
     webhook_secret.add_commands(commands)
     reconcile.add_commands(commands)
-    stripe_rehearsal.add_commands(commands)
+    rehearsal.add_commands(commands)
     events.add_commands(commands)
     dlq.add_commands(commands)
     unpublished.add_commands(commands)

@@ -7,12 +7,12 @@ import pytest
 
 from local.stripe_simulator import FaultPlan, PaymentPlan
 from ops.__main__ import command_line
+from ops.rehearsal.checks import Outcome, Verdict, outcome_of
+from ops.rehearsal.command import CHECKS, run_rehearse
+from ops.rehearsal.raw_stripe import RawStripe
+from ops.rehearsal.trial import Payer, Trial
+from ops.rehearsal.untried import checks as untried
 from ops.stack import Stack
-from ops.stripe_rehearsal import CHECKS, run_rehearse
-from ops.stripe_rehearsal_asking import Asking
-from ops.stripe_rehearsal_checks import Outcome, Verdict, outcome_of
-from ops.stripe_rehearsal_open import checks as left_open
-from ops.stripe_rehearsal_trial import Payer, Trial
 from tests.component.stripe_simulator.support import Shop
 
 SANDBOX, LIVE = "sk_test_placeholder", "sk_live_placeholder"
@@ -23,8 +23,8 @@ def trial(shop: Shop) -> Trial:
     """It does not wait: time passes at Stripe."""
     method = shop.saved()
     payer = Payer(method.id, str(method.customer))
-    asking = Asking(SANDBOX, shop.simulator.url, sleep=shop.simulator.core.advance)
-    return Trial(asking, payer, "rehearsal-test", 500, "usd", ends_payment_method=True)
+    stripe = RawStripe(SANDBOX, shop.simulator.url, sleep=shop.simulator.core.advance)
+    return Trial(stripe, payer, "rehearsal-test", 500, "usd", ends_payment_method=True)
 
 
 def outcomes(trial: Trial) -> Mapping[str, Outcome]:
@@ -41,7 +41,7 @@ def script(shop: Shop, **payment: Any) -> None:
     shop.simulator.core.set_payments(PaymentPlan.parse({"payments": [payment]}))
 
 
-OPEN = {check.name for check in left_open}
+OPEN = {check.name for check in untried}
 
 
 def test_at_the_simulator_all_is_as_assumed(trial: Trial) -> None:

@@ -1,7 +1,7 @@
-"""What our code assumes of Stripe where its pages leave something open, each with how to try it.
+"""Checks: what the code assumes of Stripe where Stripe's pages leave something open, and how to try it.
 
-A check compares what Stripe answered with what the code relies on. Where the code takes either answer, both
-are as assumed, and the answer is worth reading all the same.
+A check compares Stripe's answer with what the code relies on. Where the code accepts either answer, both are
+as assumed, and the answer is worth reading all the same.
 """
 
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mandates.core.charging.error_classes import ErrorClass, error_class
-from ops.stripe_rehearsal_asking import Answer, NotTried
-from ops.stripe_rehearsal_trial import Trial
+from ops.rehearsal.raw_stripe import Answer, NotTried
+from ops.rehearsal.trial import Trial
 
 
 class Verdict(StrEnum):
@@ -21,7 +21,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What Stripe answered, in a few words, and whether the code relies on the like."""
+    """What Stripe answered, in a few words, and whether the code can work with it."""
 
     as_assumed: bool
     answered: str

@@ -1,4 +1,4 @@
-"""Asks Stripe, and keeps its answer as it came: nothing here interprets it."""
+"""Stripe's API as it answers, without the gateway's types: the rehearsal looks at what those leave out."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,11 +13,11 @@ from mandates.gateway.http_client import Urllib3Client
 from mandates.gateway.politeness import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS
 
 REPEATS = 2
-"""How often a request is repeated that Stripe did not answer: the same request, under the same key."""
+"""How often the SDK repeats a request that Stripe did not answer, under the same key."""
 
 
 class NotTried(Exception):
-    """Nothing can be said about an assumption; the message says why."""
+    """The assumption could not be tried. The message says why."""
 
 
 class KeyMayNot(NotTried):
@@ -44,7 +44,7 @@ class Answer:
 
     @property
     def intent(self) -> Mapping[str, Any]:
-        """The intent that an error has with it."""
+        """The intent in an error."""
         return self.body.get("error", {}).get("payment_intent") or {}
 
     @property
@@ -58,9 +58,7 @@ class Answer:
         return f"{self.status} {self.code}" if self.is_refusal else str(self.body.get("status", "an answer"))
 
 
-class Asking:
-    """Stripe's API, without our gateway's own types: the rehearsal looks at what those leave out."""
-
+class RawStripe:
     def __init__(self, key: str, api_base: str = "", sleep: Sleep = time.sleep) -> None:
         """`api_base` is empty for Stripe itself."""
         self._sleep = sleep

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from ops.stripe_rehearsal_checks import Checks, Seen
-from ops.stripe_rehearsal_trial import REFUNDS, Trial
+from mandates.core.stripe_events.projection import METADATA_REFUND
+from ops.rehearsal.checks import Checks, Seen
+from ops.rehearsal.trial import REFUNDS, Trial
 
 checks = Checks()
 ACCEPTED = frozenset({"pending", "succeeded"})
@@ -21,9 +22,9 @@ def part_refunded(trial: Trial) -> Seen:
 def refund_listed_at_once(trial: Trial) -> Seen:
     """So a refund whose answer was lost is found, and not made twice."""
     refund = trial.part_refund
-    listed = trial.asking.get(REFUNDS, payment_intent=trial.paid["id"], limit=100).body["data"]
-    found = [one["metadata"].get("refund_id") for one in listed if one["id"] == refund["id"]]
-    return Seen(found == [refund["metadata"]["refund_id"]], "listed" if found else "not listed")
+    listed = trial.stripe.get(REFUNDS, payment_intent=trial.paid["id"], limit=100).body["data"]
+    found = [one["metadata"].get(METADATA_REFUND) for one in listed if one["id"] == refund["id"]]
+    return Seen(found == [refund["metadata"][METADATA_REFUND]], "listed" if found else "not listed")
 
 
 @checks.assumes("the same refund under the same key is made once", "api/idempotent_requests")
@@ -55,12 +56,12 @@ def event_of_the_refund(trial: Trial) -> Seen:
     refund = trial.part_refund
 
     def told() -> Any:
-        events = trial.asking.get(
+        events = trial.stripe.get(
             "/v1/events", types=["refund.created"], created={"gte": refund["created"]}, limit=100
         ).body["data"]
         objects = (one["data"]["object"] for one in events)
         return next((one for one in objects if one["id"] == refund["id"]), None)
 
-    told_of = trial.asking.until(told, "the event refund.created")
+    told_of = trial.stripe.until(told, "the event refund.created")
     same = told_of["payment_intent"] == trial.paid["id"]
     return Seen(same and told_of["metadata"] == refund["metadata"], f"the refund, {told_of['status']}")

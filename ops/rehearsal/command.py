@@ -1,4 +1,4 @@
-"""Tries at Stripe, with a sandbox key, what our code assumes where Stripe's pages leave something open."""
+"""The command `ops stripe rehearse`: runs all checks in a sandbox, prints each, and undoes the payments."""
 
 import argparse
 import secrets
@@ -12,21 +12,21 @@ from mandates.gateway.api_keys import livemode_of
 from mandates.store.mandates import read_heads
 from ops.arguments import an_id, positive
 from ops.printing import complain, say
+from ops.rehearsal.books import checks as books
+from ops.rehearsal.checks import Check, Outcome, Verdict, outcome_of
+from ops.rehearsal.detaching import checks as detaching
+from ops.rehearsal.payments import checks as payments
+from ops.rehearsal.raw_stripe import RawStripe
+from ops.rehearsal.refunds import checks as refunds
+from ops.rehearsal.trial import Payer, Trial
+from ops.rehearsal.untried import checks as untried
 from ops.stack import Stack, StackError
-from ops.stripe_rehearsal_asking import Asking
-from ops.stripe_rehearsal_books import checks as books
-from ops.stripe_rehearsal_checks import Check, Outcome, Verdict, outcome_of
-from ops.stripe_rehearsal_endings import checks as endings
-from ops.stripe_rehearsal_open import checks as left_open
-from ops.stripe_rehearsal_payments import checks as payments
-from ops.stripe_rehearsal_refunds import checks as refunds
-from ops.stripe_rehearsal_trial import Payer, Trial
 
 AMOUNT = 500
 """Minor units. Above Stripe's minimum in every currency of Amazon Pay:
 https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts"""
 
-CHECKS: tuple[Check, ...] = (*payments, *refunds, *books, *endings, *left_open)
+CHECKS: tuple[Check, ...] = (*payments, *refunds, *books, *detaching, *untried)
 
 ABOUT = """\
 Makes small payments in a sandbox with an authorised payment method, and compares Stripe's answers with what
@@ -50,7 +50,7 @@ def add_commands(commands: Any) -> None:
     rehearse.add_argument("--payment-method", type=an_id, metavar="pm_…", help="in place of a mandate")
     rehearse.add_argument("--customer", type=an_id, metavar="cus_…", help="the payment method's")
     rehearse.add_argument("--amount", type=positive, default=AMOUNT, help=f"in minor units ({AMOUNT})")
-    rehearse.add_argument("--currency", default="usd", help="usd, unless you say")
+    rehearse.add_argument("--currency", default="usd", help="default: usd")
     rehearse.add_argument(
         "--end-payment-method",
         action="store_true",
@@ -66,7 +66,7 @@ def run_rehearse(stack: Stack, chosen: argparse.Namespace, sleep: Sleep = time.s
         complain("the stack's Stripe key is not a sandbox's: no payment is made")
         return 1
     trial = Trial(
-        Asking(key, stack.parameter("StripeApiBase"), sleep),
+        RawStripe(key, stack.parameter("StripeApiBase"), sleep),
         _payer(stack, chosen),
         mark=f"rehearsal-{secrets.token_hex(8)}",
         amount=chosen.amount,
@@ -98,7 +98,7 @@ def _payer(stack: Stack, chosen: argparse.Namespace) -> Payer:
 
 
 def _told(outcome: Outcome) -> Verdict:
-    """Prints each check when it is made: all of them take a minute or two."""
+    """Print each check as soon as it is made: all of them take a minute or two."""
     for line in lines_of(outcome):
         say(line)
     return outcome.verdict

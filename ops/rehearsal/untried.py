@@ -1,6 +1,6 @@
-"""Assumptions that no command can try: they need a person, a day, or what no sandbox does."""
+"""Assumptions that no command can try: they need a person, a day, or something that no sandbox does."""
 
-from ops.stripe_rehearsal_checks import Checks
+from ops.rehearsal.checks import Checks
 
 NO_SUCH_TEST_PAYMENT = "Stripe documents no test payment for it with Amazon Pay"
 NEEDS_A_PERSON = "it needs a person"

@@ -2,9 +2,9 @@
 
 from mandates.core.charging.error_classes import ErrorClass
 from mandates.core.stripe_events.projection import AMAZON_PAY, METADATA_OWNER_MARK
-from ops.stripe_rehearsal_asking import Answer, NotTried
-from ops.stripe_rehearsal_checks import Checks, Seen, of_class, refused_with
-from ops.stripe_rehearsal_trial import INTENTS, Trial
+from ops.rehearsal.checks import Checks, Seen, of_class, refused_with
+from ops.rehearsal.raw_stripe import Answer, NotTried
+from ops.rehearsal.trial import INTENTS, Trial
 
 checks = Checks()
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
@@ -14,7 +14,7 @@ UNEXPECTED_STATE = "payment_intent_unexpected_state"
     "the payment method is Amazon Pay's, and tells nothing of the customer", "api/payment_methods/object"
 )
 def payment_method_without_details(trial: Trial) -> Seen:
-    method = trial.asking.get(f"/v1/payment_methods/{trial.payer.payment_method}").body
+    method = trial.stripe.get(f"/v1/payment_methods/{trial.payer.payment_method}").body
     told = method["type"], method["customer"], method.get(AMAZON_PAY)
     return Seen(
         told == (AMAZON_PAY, trial.payer.customer, {}),
@@ -29,7 +29,7 @@ def mandate_of_the_set_up(trial: Trial) -> Seen:
     """Stripe does not say whether Amazon Pay through Checkout always has one: the code takes either."""
     if trial.stripe_mandate is None:
         return Seen(True, "the set-up named none")
-    mandate = trial.asking.get(f"/v1/mandates/{trial.stripe_mandate}").body
+    mandate = trial.stripe.get(f"/v1/mandates/{trial.stripe_mandate}").body
     told = mandate["status"], mandate["type"], mandate["payment_method"]
     return Seen(told == ("active", "multi_use", trial.payer.payment_method), f"{told[0]}, {told[1]}")
 
@@ -72,7 +72,7 @@ def key_with_other_parameters(trial: Trial) -> Seen:
 def listed_at_once(trial: Trial) -> Seen:
     """The rebuilding after a restore finds charges by it."""
     intent = trial.creation.body
-    listed = trial.asking.get(INTENTS, created={"gte": intent["created"]}, limit=100).body["data"]
+    listed = trial.stripe.get(INTENTS, created={"gte": intent["created"]}, limit=100).body["data"]
     marks = [one["metadata"].get(METADATA_OWNER_MARK) for one in listed if one["id"] == intent["id"]]
     return Seen(marks == [trial.mark], "listed" if marks else "not listed")
 
@@ -147,12 +147,12 @@ def key_in_the_event(trial: Trial) -> Seen:
     intent = trial.paid
 
     def told() -> dict[str, str] | None:
-        events = trial.asking.get(
+        events = trial.stripe.get(
             "/v1/events", types=["payment_intent.succeeded"], created={"gte": intent["created"]}, limit=100
         ).body["data"]
         return next((one["request"] for one in events if one["data"]["object"]["id"] == intent["id"]), None)
 
-    request = trial.asking.until(told, "the event payment_intent.succeeded")
+    request = trial.stripe.until(told, "the event payment_intent.succeeded")
     same = request["idempotency_key"] == trial.confirm_key
     return Seen(same, "the confirm's key" if same else f"idempotency_key {request['idempotency_key']}")
 
@@ -202,7 +202,7 @@ def _replayed(answer: Answer) -> str:
 
 
 def _charges(trial: Trial) -> list[object]:
-    charges: list[object] = trial.asking.get("/v1/charges", payment_intent=trial.paid["id"], limit=100).body[
+    charges: list[object] = trial.stripe.get("/v1/charges", payment_intent=trial.paid["id"], limit=100).body[
         "data"
     ]
     return charges

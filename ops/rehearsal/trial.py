@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from mandates.core.stripe_events.projection import METADATA_OWNER_MARK
+from mandates.core.stripe_events.projection import METADATA_OWNER_MARK, METADATA_REFUND
 from mandates.gateway.payment_intents import confirm_params, create_params
-from ops.stripe_rehearsal_asking import Answer, Asking, NotTried
+from ops.rehearsal.raw_stripe import Answer, NotTried, RawStripe
 
 INTENTS = "/v1/payment_intents"
 REFUNDS = "/v1/refunds"
@@ -32,10 +32,10 @@ class Payer:
 class Trial:
     """Payments of the rehearsal. `mark` is no stack's, so every stack takes them for a stranger's.
 
-    `amount` is in minor units. What two checks need is made once, when the first of them asks for it.
+    `amount` is in minor units. What several checks need is made once, for the first of them.
     """
 
-    asking: Asking
+    stripe: RawStripe
     payer: Payer
     mark: str
     amount: int
@@ -70,7 +70,7 @@ class Trial:
 
     def create(self, key: str = "", **changes: Any) -> Answer:
         """Create an intent, which is undone in the end. Raises NotTried if its money would be real."""
-        answer = self.asking.post(INTENTS, key or self.key(), self.create_params(**changes))
+        answer = self.stripe.post(INTENTS, key or self.key(), self.create_params(**changes))
         if not answer.is_refusal:
             if answer.body["id"] not in self.made:
                 self.made.append(answer.body["id"])
@@ -86,31 +86,31 @@ class Trial:
         return str(answer.body["id"])
 
     def confirm(self, intent: str, key: str = "", **changes: Any) -> Answer:
-        return self.asking.post(
+        return self.stripe.post(
             f"{INTENTS}/{intent}/confirm", key or self.key(), self.confirm_params(**changes)
         )
 
     def cancel(self, intent: str) -> Answer:
-        return self.asking.post(f"{INTENTS}/{intent}/cancel", self.key(), {})
+        return self.stripe.post(f"{INTENTS}/{intent}/cancel", self.key(), {})
 
     def intent(self, intent: str) -> Mapping[str, Any]:
-        return self.asking.get(f"{INTENTS}/{intent}", expand=["latest_charge"]).body
+        return self.stripe.get(f"{INTENTS}/{intent}", expand=["latest_charge"]).body
 
     def refund(self, amount: int, key: str = "") -> Answer:
         """Refund a part of `paid`, with metadata as our refunds have it."""
         params = {
             "payment_intent": self.paid["id"],
             "amount": amount,
-            "metadata": {METADATA_OWNER_MARK: self.mark, "refund_id": f"{NAMED_NOWHERE}-{amount}"},
+            "metadata": {METADATA_OWNER_MARK: self.mark, METADATA_REFUND: f"{NAMED_NOWHERE}-{amount}"},
         }
-        return self.asking.post(REFUNDS, key or self.key(), params)
+        return self.stripe.post(REFUNDS, key or self.key(), params)
 
     # ------------------------------------------------------------------------------------ made once
 
     @cached_property
     def stripe_mandate(self) -> str | None:
         """What Stripe calls a Mandate, if the set-up named one. Raises NotTried."""
-        set_ups = self.asking.get("/v1/setup_intents", payment_method=self.payer.payment_method, limit=100)
+        set_ups = self.stripe.get("/v1/setup_intents", payment_method=self.payer.payment_method, limit=100)
         named = [one["mandate"] for one in set_ups.body["data"] if one["status"] == "succeeded"]
         if not named:
             raise NotTried("no set-up of this payment method is known")
@@ -146,7 +146,7 @@ class Trial:
             intent = self.intent(self.creation.body["id"])
             return intent if intent["status"] == "succeeded" else None
 
-        found: Mapping[str, Any] = self.asking.until(succeeded, "the payment's success")
+        found: Mapping[str, Any] = self.stripe.until(succeeded, "the payment's success")
         return found
 
     @cached_property
@@ -197,8 +197,8 @@ class Trial:
 
     def _refund_the_rest(self, intent: str, received: int) -> None:
         if left := received - self._refunded(intent):
-            self.asking.post(REFUNDS, self.key(), {"payment_intent": intent, "amount": left})
+            self.stripe.post(REFUNDS, self.key(), {"payment_intent": intent, "amount": left})
 
     def _refunded(self, intent: str) -> int:
-        refunds = self.asking.get(REFUNDS, payment_intent=intent, limit=100).body.get("data", [])
+        refunds = self.stripe.get(REFUNDS, payment_intent=intent, limit=100).body.get("data", [])
         return sum(one["amount"] for one in refunds if one["status"] not in {"failed", "canceled"})

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ops.stripe_rehearsal_asking import KeyMayNot, NotTried
-from ops.stripe_rehearsal_checks import Checks, Seen
-from ops.stripe_rehearsal_trial import Trial
+from ops.rehearsal.checks import Checks, Seen
+from ops.rehearsal.raw_stripe import KeyMayNot, NotTried
+from ops.rehearsal.trial import Trial
 
 checks = Checks()
 LATE = 63
@@ -49,17 +49,17 @@ def payouts_listed(trial: Trial) -> Seen:
 
 @checks.assumes("the movements of an automatic payout can be listed by it", "api/balance_transactions/list")
 def movements_of_a_payout(trial: Trial) -> Seen:
-    payouts = trial.asking.get("/v1/payouts", limit=100).body["data"]
+    payouts = trial.stripe.get("/v1/payouts", limit=100).body["data"]
     automatic = [one["id"] for one in payouts if one["automatic"]]
     if not automatic:
         raise NotTried("the account has had no automatic payout")
-    answer = trial.asking.get("/v1/balance_transactions", payout=automatic[0], limit=100)
+    answer = trial.stripe.get("/v1/balance_transactions", payout=automatic[0], limit=100)
     return Seen(isinstance(answer.body.get("data"), list), answer.in_short)
 
 
 def _may_be_listed(trial: Trial, path: str, **params: Any) -> Seen:
     try:
-        answer = trial.asking.get(path, limit=100, **params)
+        answer = trial.stripe.get(path, limit=100, **params)
     except KeyMayNot as refused:
         return Seen(False, str(refused))
     listed = answer.body.get("data")
@@ -68,11 +68,11 @@ def _may_be_listed(trial: Trial, path: str, **params: Any) -> Seen:
 
 def _in_the_books(trial: Trial, source: str, types: frozenset[str]) -> Seen:
     def listed() -> Any:
-        found = trial.asking.get(
+        found = trial.stripe.get(
             "/v1/balance_transactions", source=source, limit=100, expand=["data.source"]
         ).body["data"]
         return found[0] if found else None
 
-    entry = trial.asking.until(listed, f"the balance transaction of {source}", within=LATE)
+    entry = trial.stripe.until(listed, f"the balance transaction of {source}", within=LATE)
     told = entry["type"] in types and entry["source"]["id"] == source
     return Seen(told, f"type {entry['type']}, fee {entry['fee']}, net {entry['net']}")
