@@ -188,6 +188,16 @@ def test_a_refund_is_sent_while_stripe_surely_keeps_its_key() -> None:
     assert not may_be_sent(refund, 4_000 + KEY_SECONDS)
 
 
+def test_what_was_lost_in_another_currency_leaves_nothing_to_refund() -> None:
+    """Stripe may convert a dispute's amount: 700 yen are not 700 cents."""
+    lost_yen = StripeDispute("du_1", "pi_1", "lost", 700, "jpy", 5_000)
+    facts = merge(of(*PAID), facts_of_stripe_dispute({}, lost_yen, None, 6_000, "evt_1"))
+    assert (lost(facts), left_to_refund(facts)) == (700, 0)
+    assert reasons(facts, amount=1) == [RefundReason.NOTHING_LEFT]
+    won = StripeDispute("du_1", "pi_1", "won", 700, "jpy", 5_000)
+    assert left_to_refund(merge(of(*PAID), facts_of_stripe_dispute({}, won, None, 6_000, "evt_1"))) == 1_000
+
+
 def test_a_refund_is_given_up_an_hour_after_anybody_may_have_sent_it() -> None:
     """Two workers look when the key's time ends: one has just sent it, and the other's list lacks it."""
     (refund,) = refunds(of(*PAID, requested("a", 600)))

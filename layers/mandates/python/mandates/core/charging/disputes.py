@@ -71,6 +71,12 @@ def lost(facts: ChargeFacts) -> int:
     return sum(one.amount for one in disputes(facts) if one.status == LOST)
 
 
+def currencies_lost(facts: ChargeFacts) -> frozenset[str]:
+    """Those of lost disputes. Stripe converts some: the amount "can differ (usually because of currency
+    fluctuation)" (https://docs.stripe.com/api/disputes/object#dispute_object-amount)."""
+    return frozenset(one.currency for one in disputes(facts) if one.status == LOST)
+
+
 def facts_of_stripe_dispute(
     known: ChargeFacts, dispute: StripeDispute, kind: ChargeKind | None, at: int, source: str
 ) -> tuple[ChargeFact, ...]:

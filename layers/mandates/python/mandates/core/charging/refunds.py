@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mandates.core.charging.disputes import lost, open_disputes
+from mandates.core.charging.disputes import currencies_lost, lost, open_disputes
 from mandates.core.charging.facts import (
     OF_REFUNDS,
     ChargeFact,
@@ -48,7 +48,7 @@ class RefundReason(StrEnum):
     DISPUTED = "disputed"
     """The customer disputes the charge, and that is not decided."""
     NOTHING_LEFT = "nothing_left"
-    """All of it was given back, or is on its way."""
+    """All of it was given back, is on its way, or was lost in a dispute."""
     MORE_THAN_LEFT = "more_than_left"
     """The amount is above what is left."""
     TOO_MANY_REFUNDS = "too_many_refunds"
@@ -114,13 +114,22 @@ def taken(facts: ChargeFacts) -> int:
     return int(other or facts[ChargeKind.RESERVED].detail["amount"])
 
 
+def currency_taken(facts: ChargeFacts) -> str:
+    success = of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, succeeded_attempt(facts) or 0)
+    other = success.detail.get("currency") if success else None
+    return other or facts[ChargeKind.RESERVED].detail["currency"]
+
+
 def refunded(facts: ChargeFacts) -> int:
     """What was given back or is on its way, in minor units."""
     return sum(refund.amount for refund in refunds(facts) if refund.counts)
 
 
 def left_to_refund(facts: ChargeFacts) -> int:
-    """In minor units. What the customer got back by a lost dispute can't be given back again."""
+    """In minor units. What the customer got back by a lost dispute can't be given back again. If Stripe says
+    that in another currency, nobody can say how much is left: then it is nothing."""
+    if currencies_lost(facts) - {currency_taken(facts)}:
+        return 0
     return max(0, taken(facts) - refunded(facts) - lost(facts))
 
 
