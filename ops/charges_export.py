@@ -149,21 +149,18 @@ def _row(**cells: Cell) -> Sequence[Cell]:
 
 
 # A spreadsheet may drop what is invisible at the beginning, and some read full-width signs as the plain ones.
-_FORMULA = re.compile(r"[\s\W_]*?[=+\-@\t\r\n＝＋－＠]")
+# Where the decimal sign is a comma, it takes a semicolon for the end of a cell, even between quotes.
+_FORMULA = re.compile(r"(?:^|(?<=;))(?=[\s\W_]*?[=+\-@\t\r\n＝＋－＠])")
 
 
 def cell(value: Cell) -> str:
-    """A whole number as it is, a negative one too: no formula is only digits. Any other text that could start
-    a formula begins with an apostrophe, and characters that could control a terminal are shown as escapes."""
+    """A whole number as it is, a negative one too: no formula is only digits. In any other text, what could
+    start a formula gets an apostrophe, and characters that could control a terminal are shown as escapes."""
     if value is None:
         return ""
     if isinstance(value, int):
         return str(value)
-    return visible(f"'{value}" if _starts_formula(value) else value)
-
-
-def _starts_formula(text: str) -> bool:
-    return _FORMULA.match(text) is not None
+    return visible(_FORMULA.sub("'", value))
 
 
 def _csv(cells: Sequence[Cell]) -> str:

@@ -17,6 +17,13 @@ def test_what_could_start_a_formula_is_text(sign: str, before: str) -> None:
     assert cell(f"{before}{sign}cmd|' /C calc'!A0").startswith("'")
 
 
+@pytest.mark.parametrize("text", ["order;=cmd|' /C calc'!A0", "a; -1", 'b";@x', "c;\u200b=1"])
+def test_a_semicolon_that_ends_the_cell_starts_no_formula(text: str) -> None:
+    """Where the decimal sign is a comma, a spreadsheet takes a semicolon for the end of a cell."""
+    assert all(part.strip()[:1] not in set(BEGIN_FORMULAS) for part in cell(text).split(";"))
+    assert cell("a; b-c") == "a; b-c"
+
+
 @given(st.text(max_size=8) | st.text(alphabet=f"{BEGIN_FORMULAS} a1\"'", max_size=8))
 def test_no_text_starts_a_formula_or_ends_its_line(text: str) -> None:
     written = cell(text)
