@@ -127,6 +127,18 @@ def test_what_was_altered_here_is_named(till: Till) -> None:
     assert standing() == {amount: {DifferenceKind.AMOUNT}, gone: {DifferenceKind.MISSING_AT_STRIPE}}
 
 
+def test_a_charge_that_cannot_be_read_is_named_and_keeps_its_intent(till: Till) -> None:
+    till.script(SOFT)
+    charge_id = till.reserve()
+    assert till.advance(charge_id).status is ChargeStatus.RETRYING
+    intent = intent_of(till, charge_id)
+    altered(charge_id, lambda facts: facts[ChargeKind.RESERVED].update(at="yesterday"))
+    audited = later(till)
+    assert (set(audited.failed), audited.canceled, standing()) == ({charge_id}, 0, {})
+    assert isinstance(audited.error, ValueError)
+    assert till.world.stripe.core.find("payment_intent", intent)["status"] == "requires_payment_method"
+
+
 def test_what_only_stripe_knows_is_recorded_and_named_as_recovered(till: Till) -> None:
     refunded, disputed = charged(till), charged(till)
     core = till.world.stripe.core

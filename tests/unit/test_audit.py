@@ -8,11 +8,11 @@ import pytest
 from mandates.core.charging.audit import (
     Looked,
     Suspect,
-    lacks_movements,
+    differs_from_movements,
     look_at_intents,
     look_at_transactions,
 )
-from mandates.core.charging.audit_verdict import AtStripe, verdict
+from mandates.core.charging.audit_verdict import LISTED_WITHIN, AtStripe, verdict
 from mandates.core.charging.differences import DifferenceKind
 from mandates.core.charging.facts import ChargeKind, charge_fact
 from mandates.core.charging.ids import charge_id
@@ -50,7 +50,7 @@ def looked_at(*books: Booked, recorded: dict[str, str] | None = None, kept: bool
     lacking = [
         Suspect(name)
         for name, charge in charges.items()
-        if lacks_movements(charge, moved.get(name, []) if kept else [], NOW)
+        if differs_from_movements(charge, moved.get(name, []) if kept else [], NOW)
     ]
     return [*looks, Looked(suspects=lacking)]
 
@@ -326,6 +326,31 @@ def test_a_payment_that_stripe_books_late_is_no_difference_for_weeks() -> None:
     assert examined(books, recorded, now=books.intent.created + 39 * DAY) == ()
     (found,) = examined(books, recorded, now=books.intent.created + 41 * DAY)
     assert found.kind is DifferenceKind.NOT_BOOKED
+
+
+@pytest.mark.parametrize("currency", ["usd", "eur"])
+def test_an_amount_that_was_altered_here_long_after_is_seen_in_what_was_booked(currency: str) -> None:
+    """Stripe's lists are read once. Later, our copy of the balance is all that a charge is compared with."""
+    books = refunded(succeeded(1, currency=currency), 400)
+    charge, recorded = books.charge, {"pi_1": books.charge.charge_id}
+    kept = look_at_transactions(
+        books.transactions, recorded, {charge.charge_id: charge}, OWNER_MARK
+    ).movements
+    assert not differs_from_movements(charge, kept, NOW)
+    asked, gave_back = charge.facts[ChargeKind.RESERVED], f"{ChargeKind.REFUND_CREATED}#"
+    (created,) = [fact for key, fact in charge.facts.items() if key.startswith(gave_back)]
+    for fact in (asked, created):
+        altered = add(charge, replace(fact, detail={**fact.detail, "amount": "399"}))
+        assert differs_from_movements(altered, kept, NOW) is (currency == "usd")  # euros were converted
+
+
+def test_a_refund_that_was_just_made_need_not_be_in_stripes_list() -> None:
+    books = refunded(succeeded(1), 400, status="pending")
+    name, made = books.charge.charge_id, books.refunds[0].created
+    at_stripe = replace(books.at_stripe, refunds=())
+    assert verdict(name, books.charge, name, at_stripe, made + 60).differences == ()
+    (found,) = verdict(name, books.charge, name, at_stripe, made + LISTED_WITHIN).differences
+    assert found.kind is DifferenceKind.REFUND_MISSING_AT_STRIPE
 
 
 def test_metadata_that_was_edited_does_not_move_a_payment_to_another_charge() -> None:

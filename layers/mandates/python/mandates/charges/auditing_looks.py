@@ -12,7 +12,7 @@ from mandates.core.charging.audit import (
     Looked,
     Suspect,
     charge_behind,
-    lacks_movements,
+    differs_from_movements,
     look_at_intents,
     look_at_transactions,
 )
@@ -144,12 +144,12 @@ class Looks:
             now = Instant(self.clock()).seconds
             charges = charges_by_id(some)
             unreadable = [Suspect(charge_id) for charge_id in some if charge_id not in charges]
-            lacking = [
+            differing = [
                 Suspect(charge_id)
                 for charge_id, charge in charges.items()
-                if charge.is_final and lacks_movements(charge, movements_of(charge_id), now)
+                if charge.is_final and differs_from_movements(charge, movements_of(charge_id), now)
             ]
-            yield Looked(suspects=[*unreadable, *lacking], ours=len(some))
+            yield Looked(suspects=[*unreadable, *differing], ours=len(some))
 
     def open_charges(self, start: int, stop: int) -> Iterator[Looked]:
         """A part of the charges that are not over, for each hour of [start, stop): all of them in a day. Each

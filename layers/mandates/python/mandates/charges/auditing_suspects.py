@@ -16,8 +16,8 @@ from mandates.gateway.client import Gateway
 from mandates.gateway.error_mapping import ResourceMissing
 from mandates.gateway.payment_intents import IntentNotCancelable
 from mandates.runtime.telemetry import logger
-from mandates.store.audit_reads import charges_by_id
 from mandates.store.batch_reads import charges_of_intents
+from mandates.store.charges import read_charge
 from mandates.store.differences import differences_of, keep_difference, resolve
 from mandates.store.movements import keep_movements
 
@@ -45,9 +45,10 @@ class Examiner:
 
     def examine(self, suspect: Suspect) -> Examined:
         """Safe to repeat, and to run beside whatever else happens to the charge. Raises StripeUnavailable,
-        StripeRefused, Busy or StoreError."""
+        StripeRefused, Busy or StoreError; and one of ALTERED_ITEMS_RAISE for a charge that can't be read: its
+        intent is not an orphan's."""
         examined = Examined()
-        charge = charges_by_id([suspect.charge_id]).get(suspect.charge_id)
+        charge = read_charge(suspect.charge_id)
         intent_id = suspect.payment_intent_id or (charge.payment_intent_id if charge else None)
         owner = charges_of_intents([intent_id]).get(intent_id) if intent_id else None
         at_stripe = self._at_stripe(intent_id)

@@ -4,7 +4,7 @@ A list and a head are read at different times, so a suspect need not differ. Who
 both sides, and audit_verdict.py decides. So a refund that is made in this second is no difference.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mandates.core.charging.books import BalanceTransaction, ListedIntent, Source
@@ -14,7 +14,7 @@ from mandates.core.charging.facts import ChargeFacts, ChargeKind, of_attempt, su
 from mandates.core.charging.head import Charge
 from mandates.core.charging.ids import CHARGE_ID
 from mandates.core.charging.movements import Movement
-from mandates.core.charging.refunds import Refund, RefundStatus, refunds, taken
+from mandates.core.charging.refunds import Refund, RefundStatus, currency_taken, refunds, taken
 from mandates.core.stripe_events.projection import METADATA_CHARGE, METADATA_OWNER_MARK
 
 BOOKED_WITHIN = 2 * 86_400
@@ -212,9 +212,7 @@ def refunded_between(facts: ChargeFacts) -> tuple[int, int]:
 
 def amount_taken(facts: ChargeFacts) -> tuple[int, str]:
     """In minor units, and the currency."""
-    success = of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, succeeded_attempt(facts) or 0)
-    other = success.detail.get("currency") if success else None
-    return taken(facts), other or facts[ChargeKind.RESERVED].detail["currency"]
+    return taken(facts), currency_taken(facts)
 
 
 def stripe_charge_of(facts: ChargeFacts) -> str | None:
@@ -226,13 +224,28 @@ def stripe_charge_of(facts: ChargeFacts) -> str | None:
 # ---------------------------------------------------------------------------------- here → Stripe
 
 
-def lacks_movements(charge: Charge, movements: Iterable[Movement], now: int) -> bool:
+def differs_from_movements(charge: Charge, movements: Collection[Movement], now: int) -> bool:
     """Whether our copy of the balance lacks something that the charge should have moved by `now` (epoch
-    seconds), or has something although the charge took no money."""
+    seconds), has another amount, or has something although the charge took no money."""
     booked = {one.source for one in movements}
     if charge.status is not ChargeStatus.SUCCEEDED:
         return charge.is_final and bool(booked)
-    return any(source not in booked for source in _settled_by(charge.facts, now - BOOKED_WITHIN))
+    lacks = any(source not in booked for source in _settled_by(charge.facts, now - BOOKED_WITHIN))
+    return lacks or any(_is_of_other_amount(charge.facts, one) for one in movements)
+
+
+def _is_of_other_amount(facts: ChargeFacts, movement: Movement) -> bool:
+    """Whether the payment or a refund was booked with another amount. What was converted can't be compared,
+    and the money of a refund that failed comes back."""
+    if movement.source == stripe_charge_of(facts):
+        amount, currency = amount_taken(facts)
+        return movement.amount > 0 and movement.currency == currency and movement.amount != amount
+    return any(
+        movement.source == one.stripe_refund_id
+        and movement.currency == one.currency
+        and abs(movement.amount) != one.amount
+        for one in refunds(facts)
+    )
 
 
 def _settled_by(facts: ChargeFacts, at: int) -> Iterator[str | None]:

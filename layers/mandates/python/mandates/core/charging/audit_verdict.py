@@ -23,6 +23,10 @@ NOT_BOOKED_AFTER = 40 * 86_400
 RECOVERED_AFTER = 86_400
 """Seconds after which the webhook of a refund or a dispute counts as lost. Until then it may still come."""
 
+LISTED_WITHIN = 3_600
+"""Seconds after which Stripe's list must have a refund that Stripe has made. Until then the list may lag, or
+the refund was made since it was read."""
+
 _MAY_BE_CANCELED = frozenset(
     {"requires_payment_method", "requires_confirmation", "requires_action", "requires_capture"}
 )
@@ -172,20 +176,22 @@ def _of_success(charge: Charge, intent: ListedIntent, at_stripe: AtStripe, now: 
         here = _money(least, took[1]) if least == most else f"{least} to {_money(most, took[1])}"
         words = f"Stripe gave back {_money(intent.charge.amount_refunded, took[1])}, and here it is {here}"
         yield _difference(charge, DifferenceKind.REFUNDED, words)
-    yield from _of_refunds(charge, at_stripe)
+    yield from _of_refunds(charge, at_stripe, now)
     success = of_attempt(charge.facts, ChargeKind.ATTEMPT_SUCCEEDED, succeeded_attempt(charge.facts) or 0)
     if not at_stripe.booked and success and success.at <= now - NOT_BOOKED_AFTER:
         words = f"{intent.payment_intent_id} succeeded, and Stripe has not booked it"
         yield _difference(charge, DifferenceKind.NOT_BOOKED, words)
 
 
-def _of_refunds(charge: Charge, at_stripe: AtStripe) -> Iterator[Difference]:
+def _of_refunds(charge: Charge, at_stripe: AtStripe, now: int) -> Iterator[Difference]:
     there = {one.stripe_refund_id: one for one in at_stripe.refunds}
     missing, otherwise = [], []
     for refund in refunds(charge.facts):
         if refund.stripe_refund_id is None:
             continue  # Stripe was not asked yet, or never answered
         told = there.get(refund.stripe_refund_id)
+        if told is None and refund.requested_at > now - LISTED_WITHIN:
+            continue
         if told is None:
             missing.append(refund.stripe_refund_id)
         elif not refund_agrees(refund, told.status, told.amount, told.currency):
