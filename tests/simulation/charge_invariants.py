@@ -21,6 +21,7 @@ from mandates.core.retention import ERASURE
 from tests.simulation.dynamodb import Write
 from tests.simulation.notice_invariants import NoticeInvariants, notice_record
 from tests.simulation.reality import OWNER_MARK
+from tests.simulation.refund_invariants import RefundInvariants, open_disputes, pending_refunds
 from tests.simulation.tasks import Call, Fault, Task
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Seen:
 
     begun: dict[int, int] = field(default_factory=dict)
     intent_at: int | None = None
+    ends_at: int | None = None
     late: dict[str, int] = field(default_factory=dict)
     """By what it holds too late: a period (with the amount), a window or the reference."""
 
@@ -61,6 +63,7 @@ class ChargeInvariants:
     def __init__(self, world: "World") -> None:
         self._world = world
         self._notices = NoticeInvariants(world)
+        self._refunds = RefundInvariants(world)
         self._commits = 0
         self._dirty: set[str] = set()
         self._money_moved = False
@@ -144,6 +147,9 @@ class ChargeInvariants:
         begun = {int(fact["qualifier"]) for fact in _of(after, "attempt_begun")}
         if write.before is None:
             self._may_begin(write.key[0], status, f"{charge_id} was reserved")
+            register = self._world.aws.items("charges").get((write.key[0], "register"), {})
+            if "disputes" in register:
+                self._fail(f"{charge_id} was reserved while {register['disputes']} are open")
             self._notices.reserved(charge_id, after)
         for attempt in sorted(begun - seen.begun.keys()):
             seen.begun[attempt] = self._commits
@@ -152,6 +158,9 @@ class ChargeInvariants:
             self._notices.begun(charge_id, attempt, after)
         if "intent_created" in after and seen.intent_at is None:
             seen.intent_at = self._commits
+        if "ending" in after and seen.ends_at is None:
+            seen.ends_at = self._commits
+        self._refunds.wrote(charge_id, before, after)
         reason = after["ending"]["detail"]["reason"] if "ending" in after.keys() - before.keys() else ""
         if reason == "withdrawn" and self._status(write.key[0], status) != "revoked":
             self._fail(f"{charge_id} ends as withdrawn, and its mandate is not")
@@ -222,7 +231,9 @@ class ChargeInvariants:
         if task is None or not call.writes:
             return
         _, _, path = call.operation.partition(" /v1/")
-        self._money_moved |= path.startswith("payment_intents")
+        self._money_moved |= path.startswith(("payment_intents", "refunds"))
+        if path == "refunds":
+            self._refunds.sent(task, call, lambda charge_id: _facts(self._head(charge_id)))
         if path == "payment_intents":
             self._check_create(task, call.parameters)
         if path.startswith("payment_intents/") and path.endswith("/confirm"):
@@ -258,6 +269,9 @@ class ChargeInvariants:
             self._fail(f"{what} though its mandate was withdrawn before")
         if self._paused_at is not None and self._paused_at <= began:
             self._fail(f"{what} though charging was paused before")
+        ends_at = self._seen[charge_id].ends_at
+        if ends_at is not None and ends_at <= began:
+            self._fail(f"{what} though it was ending before")
 
     def _check_parameters(self, what: str, given: Mapping[str, Any]) -> None:
         if self._keys.setdefault(given["key"], given["body"]) != given["body"]:
@@ -297,6 +311,7 @@ class ChargeInvariants:
         self._dirty.clear()
         if self._money_moved:
             self._check_money()
+            self._refunds.check_money()
             self._money_moved = False
 
     def _check_mandate(self, mandate_id: str) -> None:
@@ -305,6 +320,7 @@ class ChargeInvariants:
             self._check_charge(charge_id, item)
         self._check_register(mandate_id, charges)
         self._check_usage(mandate_id, charges)
+        self._refunds.check_register(mandate_id, [_facts(item) for _, item in charges])
 
     def _check_charge(self, charge_id: str, item: Any) -> None:
         facts, rows = _facts(item), self._world.aws.items("charges")
@@ -324,9 +340,11 @@ class ChargeInvariants:
         final = is_final(facts)
         if (entries[-1].status in {"succeeded", "failed", "canceled"}) is not final:
             self._fail(f"{charge_id} is {entries[-1].status} and has {sorted(facts)}")
-        if final is ("due_at" in item) or final is ("due_shard" in item):
+        at_rest = final and not pending_refunds(facts)
+        if at_rest is ("due_at" in item) or at_rest is ("due_shard" in item):
             self._fail(f"{charge_id} is {entries[-1].status} and due at {item.get('due_at')}")
-        if final is ((mandate_id, f"open#{charge_id}") in rows):
+        settled = at_rest and not open_disputes(facts)
+        if settled is ((mandate_id, f"open#{charge_id}") in rows):
             self._fail(f"{charge_id} is {entries[-1].status}, and listed as open or not")
         for intent_id in facts.get("intent_created", {"ids": {"payment_intent": []}})["ids"][
             "payment_intent"
@@ -413,8 +431,9 @@ class ChargeInvariants:
 
     # -------------------------------------------------------------------------------- once all has arrived
 
-    def converged(self) -> None:
-        """What Stripe says of every charge, and of every intent with our mark."""
+    def converged(self, *, is_over: bool) -> None:
+        """What Stripe says of every charge, and of every intent with our mark. `is_over`: every charge has
+        ended, and every refund is decided."""
         self.check()
         recorded: set[str] = set()
         for charge_id, item in self._charges():
@@ -423,6 +442,7 @@ class ChargeInvariants:
             for intent_id in _intents(facts):
                 intent = self._world.stripe.find("payment_intent", intent_id)
                 self._check_against_stripe(charge_id, facts, intent)
+                self._refunds.converged(charge_id, facts, intent, is_over=is_over)
         self._check_unused(recorded)
 
     def _check_unused(self, recorded: set[str]) -> None:
@@ -465,6 +485,11 @@ class ChargeInvariants:
         return counted
 
     # ------------------------------------------------------------------------------------ what is stored
+
+    def ids(self, *, succeeded: bool) -> list[str]:
+        """Of the charges that have, or have not, taken their money as far as is known."""
+        found = [(charge_id, _facts(item)) for charge_id, item in self._charges()]
+        return [one for one, facts in found if bool(_of(facts, "attempt_succeeded")) is succeeded]
 
     def _charges(self) -> Iterator[tuple[str, Any]]:
         for (_, record), item in sorted(self._world.aws.items("charges").items()):

@@ -6,8 +6,10 @@ from functools import cache, partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from local.stripe_simulator import PaymentPlan
+from local.stripe_simulator import PaymentPlan, RefundPlan
 from local.stripe_simulator.resources import payment_intents
+from local.stripe_simulator.resources import refunds as stripes_refunds
+from local.stripe_simulator.resources.disputes import Open
 from mandates.core.charging.calendar import day_of
 from mandates.core.charging.cover import Cover, cover
 from mandates.core.charging.notice import Notice
@@ -63,6 +65,24 @@ OUTCOMES: Sequence[Mapping[str, Any]] = (
 )
 
 
+REFUNDS: Sequence[Mapping[str, Any]] = (
+    {"outcome": "succeeded", "seconds": 0},
+    {"outcome": "succeeded", "seconds": 7_200},
+    {"outcome": "failed", "seconds": 5, "reason": "declined"},
+    {"outcome": "failed", "seconds": 5, "after_success": 60},
+    {"outcome": "pending"},
+    {"outcome": "pending", "requires_action": True},
+    {"outcome": "refused", "code": "charge_not_refundable"},
+    {"outcome": "refused", "param": "amount"},
+    {"outcome": "refused", "code": "api_key_expired", "status": 403},
+    {"outcome": "succeeded", "answer": "lost"},
+    {"outcome": "succeeded", "answer": "server_error"},
+    {"outcome": "nothing", "answer": "lost"},
+    {"outcome": "nothing", "answer": "server_error"},
+)
+OPEN_DISPUTES = ("needs_response", "under_review", "warning_needs_response", "warning_under_review")
+
+
 @cache
 def agreed(name: str) -> Terms:
     """The example terms with other limits: what customers read is not what is tested here."""
@@ -112,10 +132,6 @@ class Charging:
         return ordered
 
     def post(self, ordered: Ordered) -> Task:
-        def done(given: Any) -> None:
-            for reason in given.body.get("reasons", ()):
-                self._world.counted[f"refused: {reason}"] += 1
-
         return self._world.api(
             "create_charge",
             "POST",
@@ -124,9 +140,37 @@ class Charging:
             body=dict(ordered.body),
             caller=service("charges:write"),
             headers={"Idempotency-Key": ordered.key},
-            done=done,
+            done=self._count_reasons,
             about=f"{ordered.mandate_id} {ordered.key}",
         )
+
+    def refund(self, charge_id: str, key: str, amount: int | None = None) -> Task:
+        """All that is left, without an amount."""
+        return self._world.api(
+            "create_refund",
+            "POST",
+            "/charges/{charge_id}/refunds",
+            path={"charge_id": charge_id},
+            body={} if amount is None else {"amount": amount},
+            caller=service("refunds:write"),
+            headers={"Idempotency-Key": key},
+            done=self._count_reasons,
+            about=f"{charge_id} {key} {amount or 'all'}",
+        )
+
+    def call_off(self, charge_id: str) -> Task:
+        return self._world.api(
+            "cancel_charge",
+            "POST",
+            "/charges/{charge_id}/cancel",
+            path={"charge_id": charge_id},
+            caller=service("charges:write"),
+            about=charge_id,
+        )
+
+    def _count_reasons(self, given: Any) -> None:
+        for reason in given.body.get("reasons", ()):
+            self._world.counted[f"refused: {reason}"] += 1
 
     def notice(self, mandate_id: str, seconds: float = 0, **body: Any) -> Task:
         """It tells the customer of a charge on the day that it will be in so many seconds."""
@@ -200,6 +244,35 @@ class Charging:
         found = self._world.objects("payment_intent")
         return [intent["id"] for intent in found if intent["status"] in statuses]
 
+    def script_refunds(self, *refunds: Mapping[str, Any]) -> None:
+        """From now on, what refunds come to; without any, every one succeeds within a minute."""
+        self._world.note(f"refunds turn out as {[one['outcome'] for one in refunds]}")
+        self._world.stripe.set_refunds(RefundPlan.parse({"refunds": list(refunds)}))
+
+    def decide_refund(self, refund_id: str, *, succeeds: bool) -> bool:
+        act = stripes_refunds.Succeed() if succeeds else stripes_refunds.Fail()
+        said = f"{refund_id[:12]} {'succeeds' if succeeds else 'fails'} in the end"
+        return self._world.at_stripe(said, partial(self._world.stripe.act, refund_id, act))
+
+    def refund_in_dashboard(self, intent_id: str, amount: int | None) -> bool:
+        said = f"{amount or 'all'} of {intent_id[:12]} is refunded in the Dashboard"
+        return self._world.at_stripe(said, partial(self._world.stripe.refund, intent_id, amount))
+
+    def dispute(self, intent_id: str, opened: Open) -> bool:
+        said = f"{intent_id[:12]} is disputed: {opened.status}"
+        return self._world.at_stripe(said, partial(self._world.stripe.dispute, intent_id, opened))
+
+    def move_dispute(self, dispute_id: str, status: Any) -> bool:
+        """In a second of its own: Stripe's events say no more than the second."""
+        self._world.pass_time(1.1)
+        said = f"{dispute_id[:12]} is {status}"
+        return self._world.at_stripe(said, partial(self._world.stripe.move_dispute, dispute_id, status))
+
+    def undecided(self, kind: str) -> list[str]:
+        """The refunds that Stripe has not decided on, or the disputes that are open."""
+        open_ = {"refund": ("pending", "requires_action"), "dispute": OPEN_DISPUTES}[kind]
+        return [one["id"] for one in self._world.objects(kind) if one["status"] in open_]
+
     def somebody_elses(self) -> bool:
         """Another system with the same Stripe account charges a payment method."""
         attached = [method for method in self._world.objects("payment_method") if method["customer"]]
@@ -226,12 +299,19 @@ class Charging:
         return min((int(item["due_at"]["N"]) for item in items.values() if "due_at" in item), default=None)
 
     def settle(self) -> None:
-        """Time passes until every charge is final; meanwhile no attempt fails, and nothing else happens."""
+        """Time passes until every charge is final, and every refund and dispute decided; meanwhile no attempt
+        fails, and nothing else happens."""
         world = self._world
         if not self.ordered:
             return
         self.script()
+        self.script_refunds()
         world.finish(self.resume())
+        for refund_id in self.undecided("refund"):
+            self.decide_refund(refund_id, succeeds=world.random.random() < 0.5)
+        for dispute_id in self.undecided("dispute"):
+            self.move_dispute(dispute_id, world.random.choice(["won", "lost"]))
+        world.drain()
         for intent_id in self.intents("processing", "requires_action"):
             self.decide(intent_id, succeeds=world.random.random() < 0.5)
         for _ in range(MOST_ROUNDS):

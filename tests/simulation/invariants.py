@@ -119,7 +119,7 @@ class Invariants:
         self._dirty.add(mandate_id)
 
     def acknowledged(self, event_id: str) -> None:
-        if not _is_of_another_payment(self._world.stripe.find("event", event_id)):
+        if not self._is_of_another_payment(self._world.stripe.find("event", event_id)):
             self._unrecorded.add(event_id)
 
     def came_back(self, mandate_id: str, *, own: bool) -> None:
@@ -292,7 +292,7 @@ class Invariants:
             if sessions_over and self.status(self._head(mandate_id)) == "pending":
                 self._fail(f"{mandate_id} is still pending, long after its session's life")
         self._check_every_event_has_a_record()
-        self.charges.converged()
+        self.charges.converged(is_over=sessions_over)
         for key in self._world.aws.items("mandates"):
             if key[1].startswith(UNRELEASED_PREFIX):
                 self._fail(f"{key} is listed as unreleased, and there is nothing left to release")
@@ -375,7 +375,7 @@ class Invariants:
         for event in self._world.objects("event"):
             wanted = event["type"] in HANDLED_TYPES or event["id"] in self._world.acknowledged
             recorded = (event["id"], "event") in records
-            if _is_of_another_payment(event):
+            if self._is_of_another_payment(event):
                 wanted = False
                 if recorded:
                     self._fail(f"{event['type']} {event['id']} is somebody else's, and left a record")
@@ -442,14 +442,16 @@ class Invariants:
                 return session
         return None
 
+    def _is_of_another_payment(self, event: Mapping[str, Any]) -> bool:
+        """A refund from the Dashboard and a dispute have no mark; the payment that they are about may."""
+        if not event["type"].startswith(("payment_intent.", "refund.", "charge.dispute.")):
+            return False
+        told = event["data"]["object"]
+        about = self._world.stripe.get("payment_intent", told.get("payment_intent") or told["id"])
+        return about is None or about["metadata"].get("managed_by") != OWNER_MARK
+
     def _fail(self, what: str) -> None:
         self._world.fail(what)
-
-
-def _is_of_another_payment(event: Mapping[str, Any]) -> bool:
-    metadata = event["data"]["object"].get("metadata", {})
-    is_ours: bool = metadata.get("managed_by") == OWNER_MARK
-    return event["type"].startswith("payment_intent.") and not is_ours
 
 
 def _kinds(facts: Facts) -> set[str]:

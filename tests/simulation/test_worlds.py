@@ -48,7 +48,7 @@ def test_worlds(group: int) -> None:
     ends = {f"mandates {status} in the end" for status in ("active", "revoked", "expired")}
     worked = {"EventsApplied", "EventsIgnored", "EventsKnown", "WithdrawalsReleased", "erasures done"}
     ends |= {f"charges {status} in the end" for status in ("succeeded", "failed", "canceled")}
-    worked |= {"ChargesReserved", "ChargesRefused", "ChargesAdvanced", "pause"}
+    worked |= {"ChargesReserved", "ChargesRefused", "ChargesAdvanced", "pause", "RefundsRequested"}
     assert happened.keys() >= ends | worked | FAULTS_ALWAYS_MET
 
 

@@ -5,7 +5,8 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from tests.simulation.charging import AMOUNTS, OUTCOMES, TERMS
+from local.stripe_simulator.resources.disputes import Open
+from tests.simulation.charging import AMOUNTS, OUTCOMES, REFUNDS, TERMS
 from tests.simulation.tasks import Fault, Task
 from tests.simulation.world import CUSTOMERS, LOCALES, MOST_UNDER_WAY, URLS, World
 
@@ -22,6 +23,8 @@ CHARGING = 0.6
 """The share of worlds that begin with an active mandate, and in which most of what happens is charging."""
 SELDOM = 0.12
 """How often anything else happens there."""
+
+DISPUTE_STATUSES = ("under_review", "warning_under_review", "won", "lost", "warning_closed")
 
 TERMS_WEIGHTS = (4, 2, 1, 1, 2)
 
@@ -94,6 +97,7 @@ def possible_steps(world: World) -> Sequence[Step]:
         *_seldom(world, _at_stripe(world)),
         *_business(world),
         *_payments(world),
+        *_given_back(world),
         *_webhooks(world),
         *_workers(world),
     ]
@@ -255,6 +259,37 @@ def _payments(world: World) -> list[Step]:
         steps.append((3, partial(charging.decide, chosen, succeeds=random.random() < 0.5)))
     if waiting := charging.intents("requires_payment_method", "requires_action"):
         steps.append((0.5, partial(charging.cancel, random.choice(waiting))))
+    return steps
+
+
+def _given_back(world: World) -> list[Step]:
+    """Refunds, disputes, and charges that are called off."""
+    random, charging, charges = world.random, world.charging, world.invariants.charges
+    steps: list[Step] = []
+    if under_way := charges.ids(succeeded=False):
+        steps.append((0.7, partial(charging.call_off, random.choice(under_way))))
+        steps.append((0.1, partial(charging.refund, random.choice(under_way), "too soon")))
+    if taken := charges.ids(succeeded=True):
+        charge_id, amount = random.choice(taken), random.choice([None, 100, 400, 700, 1_000])
+        steps.append((10, partial(charging.refund, charge_id, f"refund-{random.randrange(6)}", amount)))
+        steps.append((0.1, partial(charging.call_off, charge_id)))
+        some = [{**random.choice(REFUNDS), "times": random.choice([1, 1, 2])} for _ in range(2)]
+        steps += [(2, partial(charging.script_refunds, *some)), (0.5, charging.script_refunds)]
+    if paid := charging.intents("succeeded"):
+        opened = Open(
+            amount=random.choice([None, 300]),
+            status=random.choice(["needs_response", "warning_needs_response"]),
+            fail_refunds=random.random() < 0.3,
+        )
+        steps.append((1.2, partial(charging.dispute, random.choice(paid), opened)))
+        part = random.choice([None, 200])
+        steps.append((1.5, partial(charging.refund_in_dashboard, random.choice(paid), part)))
+    if waiting := charging.undecided("refund"):
+        succeeds = random.random() < 0.5
+        steps.append((2, partial(charging.decide_refund, random.choice(waiting), succeeds=succeeds)))
+    if disputes := [one["id"] for one in world.objects("dispute")]:
+        status = random.choice(DISPUTE_STATUSES)
+        steps.append((1.5, partial(charging.move_dispute, random.choice(disputes), status)))
     return steps
 
 
