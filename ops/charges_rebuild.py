@@ -4,7 +4,7 @@ import argparse
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mandates.charges.rebuilding import Done, Rebuilding, Rebuilt
@@ -12,7 +12,7 @@ from mandates.core.charging.books import ListedIntent
 from mandates.core.charging.rebuilt import named_charges
 from mandates.core.clock import rfc3339
 from mandates.core.errors import MandatesError
-from mandates.gateway.payment_intents import StripePaymentIntents
+from mandates.gateway.payment_intents import IntentNotCancelable, StripePaymentIntents
 from mandates.store.charging_switch import read_pause
 from mandates.store.dynamodb import StoreError
 from ops.printing import complain, say
@@ -91,11 +91,11 @@ def intents_since(intents: StripePaymentIntents, since: int, now: float) -> Iter
         after = page.items[-1].payment_intent_id
 
 
-def _rebuilt(rebuilding: Rebuilding, charge_id: str, intents: Any) -> str:
+def _rebuilt(rebuilding: Rebuilding, charge_id: str, intents: Sequence[ListedIntent]) -> str:
     """Rebuild one charge, and print what was done. A failure does not stop the others."""
     try:
         outcome = rebuilding.rebuild(charge_id, intents)
-    except (MandatesError, StoreError) as error:
+    except (MandatesError, StoreError, IntentNotCancelable) as error:
         complain(f"{charge_id}: not done, run it again: {error}")
         return FAILED
     if outcome.done is not Done.UNCHANGED or outcome.canceled:

@@ -84,18 +84,19 @@ class Rebuilding:
     def rebuild(self, charge_id: str, listed: Sequence[ListedIntent]) -> Rebuilt:
         """Make the charge whole. `listed` are intents whose metadata names it: one at least.
 
-        Charging must be paused. Raises StripeUnavailable, StripeRefused, LedgerUnreadable or Busy.
+        Charging must be paused. Raises StripeUnavailable, StripeRefused, IntentNotCancelable,
+        LedgerUnreadable or Busy. It can be repeated: nothing that was done then has to be undone.
         """
         charge = read_charge(charge_id)
         recorded = charge.payment_intent_id if charge else None
         choice = choose(self._with_recorded(listed, recorded), recorded)
         try:
-            situation = _situation(charge_id, choice.own)
+            _situation(charge_id, choice.own)
         except NotFound:
             return Rebuilt(charge_id, Done.NO_MANDATE, choice.own, choice.own.status)
         canceled = tuple(self._cancel(one) for one in choice.unused)
         own = choice.own if charge else self._over(choice.own)
-        change = until_no_conflict(lambda: self._record(charge_id, own, situation.terms))
+        change = until_no_conflict(lambda: self._record(charge_id, own))
         known = change.after if change else charge
         if known is None:
             raise AssertionError("a charge that is not here is always changed")
@@ -138,13 +139,13 @@ class Rebuilding:
 
     # ------------------------------------------------------------------------------------ one write
 
-    def _record(self, charge_id: str, own: ListedIntent, terms: Terms) -> ChargeChange | None:
+    def _record(self, charge_id: str, own: ListedIntent) -> ChargeChange | None:
         now = Instant(self.clock())
         situation = _situation(charge_id, own)
         charge = situation.charge
         if charge is None:
             return self._record_lost(charge_id, own, situation, now)
-        told = facts_of_listed(charge.facts, own, _counting(terms), now.seconds)
+        told = facts_of_listed(charge.facts, own, _counting(situation.terms), now.seconds)
         change = charge_change(charge, told, source=REBUILT, now=now)
         if change and not self.dry_run:
             commit_charge(change, now)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mandates.core.charging.books import ListedIntent
-from mandates.core.charging.charge import charge_status
 from mandates.core.charging.decision import Decision
 from mandates.core.charging.facts import (
     REBUILT,
@@ -194,11 +193,3 @@ def _taken(known: ChargeFacts, intent: ListedIntent) -> dict[str, str]:
     """What was taken, only if it is not what the charge is about."""
     taken = {"amount": str(intent.amount_received), "currency": intent.currency}
     return {} if taken.items() <= known[ChargeKind.RESERVED].detail.items() else taken
-
-
-def is_behind(known: ChargeFacts, new: Sequence[ChargeFact]) -> bool:
-    return merge(known, new) != known
-
-
-def status_with(known: ChargeFacts, new: Sequence[ChargeFact]) -> str:
-    return str(charge_status(merge(known, new)))
