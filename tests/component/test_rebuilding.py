@@ -243,6 +243,27 @@ def test_money_that_was_taken_twice_is_named(world: World, gateway: Gateway) -> 
     assert "took 1000 usd too: refund one of the two at Stripe" in sentence
 
 
+def test_an_intent_of_another_customer_is_no_charge_of_the_mandate(world: World, gateway: Gateway) -> None:
+    """Anybody with access to the Dashboard can write a charge's id into another payment's metadata."""
+    mandate_id, _ = active(world)
+    earlier = snapshot()
+    lost = world.charge(mandate_id, "order-1", **ordered(1)).body
+    core = world.stripe.core
+    forged = core.double(lost["payment_intent_id"], succeeded=False)
+    core.change(forged, customer="cus_another")
+    go_back(earlier)
+    paused()
+    found = rebuilt(gateway)[lost["charge_id"]]
+    assert (found.done, found.intent.payment_intent_id) == (Done.REBUILT, lost["payment_intent_id"])
+    assert found.for_people == (f"{forged} is of another customer than the mandate: it is left as it is",)
+    assert core.find("payment_intent", forged)["status"] == "requires_payment_method"
+    core.change(lost["payment_intent_id"], customer="cus_another")
+    go_back(earlier)
+    paused()
+    assert rebuilt(gateway)[lost["charge_id"]].done is Done.UNCHANGED
+    assert read_charge(lost["charge_id"]) is None
+
+
 def test_without_its_mandate_nothing_is_invented(
     world: World, gateway: Gateway, capsys: pytest.CaptureFixture[str]
 ) -> None:

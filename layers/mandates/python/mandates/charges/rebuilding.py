@@ -7,6 +7,7 @@ more: nothing shows what permitted it. After a crash, run it again: it goes on f
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import replace
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -43,6 +44,7 @@ from mandates.gateway.error_mapping import ResourceMissing
 from mandates.gateway.payment_intents import IntentNotCancelable
 from mandates.store.charges import commit_charge, read_charge
 from mandates.store.conflicts import until_no_conflict
+from mandates.store.mandates import read_heads
 
 
 class Done(StrEnum):
@@ -84,9 +86,13 @@ class Rebuilding:
     def rebuild(self, charge_id: str, listed: Sequence[ListedIntent]) -> Rebuilt:
         """Make the charge whole. `listed` are intents whose metadata names it: one at least.
 
-        Charging must be paused. Raises StripeUnavailable, StripeRefused, IntentNotCancelable,
-        LedgerUnreadable or Busy. It can be repeated: nothing that was done then has to be undone.
+        Charging must be paused. An intent of another customer than the mandate's is left alone: somebody has
+        edited its metadata. Raises StripeUnavailable, StripeRefused, IntentNotCancelable, LedgerUnreadable or
+        Busy. It can be repeated: nothing that was done then has to be undone.
         """
+        strange = _of_other_customers(mandate_id_of_charge(charge_id), listed)
+        if strange:
+            return self._without(strange, charge_id, listed)
         charge = read_charge(charge_id)
         recorded = charge.payment_intent_id if charge else None
         choice = choose(self._with_recorded(listed, recorded), recorded)
@@ -113,6 +119,20 @@ class Rebuilding:
                 *(_SURPRISES[one] for one in (surprises(change) if change else ())),
             ),
         )
+
+    def _without(
+        self, strange: Sequence[ListedIntent], charge_id: str, listed: Sequence[ListedIntent]
+    ) -> Rebuilt:
+        sentences = tuple(
+            f"{one.payment_intent_id} is of another customer than the mandate: it is left as it is"
+            for one in strange
+        )
+        others = [one for one in listed if one not in strange]
+        if not others:
+            first = strange[0]
+            return Rebuilt(charge_id, Done.UNCHANGED, first, first.status, for_people=sentences)
+        found = self.rebuild(charge_id, others)
+        return replace(found, for_people=(*found.for_people, *sentences))
 
     def _with_recorded(self, listed: Sequence[ListedIntent], recorded: str | None) -> Sequence[ListedIntent]:
         """The charge's own intent may be older than the list."""
@@ -214,6 +234,14 @@ def _told_of_refund(
 
 def _told_of_dispute(dispute: StripeDispute, known: ChargeFacts, now: int) -> Sequence[ChargeFact]:
     return facts_of_stripe_dispute(known, dispute, None, now, REBUILT)
+
+
+def _of_other_customers(mandate_id: str, listed: Sequence[ListedIntent]) -> list[ListedIntent]:
+    """None of them, if the mandate is not here."""
+    mandate = read_heads([mandate_id]).get(mandate_id)
+    if mandate is None:
+        return []
+    return [one for one in listed if one.customer not in {None, mandate.stripe_customer_id}]
 
 
 def _situation(charge_id: str, own: ListedIntent) -> Situation:
