@@ -376,3 +376,40 @@ def test_strangers_are_counted_only() -> None:
     assert looked == Looked([], [], 0, 4)
     intents = [replace(books.intent, metadata={})]
     assert look_at_intents(intents, {}, {}, OWNER_MARK) == Looked([], [], 0, 1)
+
+
+@pytest.mark.parametrize("altered", ["amount at Stripe", "currency at Stripe", "amount here"])
+def test_either_list_alone_finds_what_was_taken(altered: str) -> None:
+    """So a payment is found even if its intent was made long before the audit began."""
+    books = ALTERED[altered][0]()
+    recorded, charges = {"pi_1": books.charge.charge_id}, {books.charge.charge_id: books.charge}
+    found = [Suspect(books.charge.charge_id, "pi_1")]
+    assert look_at_transactions(books.transactions, recorded, charges, OWNER_MARK).suspects == found
+    assert look_at_intents([books.intent], recorded, charges, OWNER_MARK).suspects == found
+
+
+def test_a_payment_that_stripe_calls_failed_is_suspect() -> None:
+    books = succeeded(1)
+    paid = books.transactions[0]
+    assert paid.source
+    failed = replace(paid, source=replace(paid.source, status="failed"))
+    recorded, charges = {"pi_1": books.charge.charge_id}, {books.charge.charge_id: books.charge}
+    assert look_at_transactions([failed], recorded, charges, OWNER_MARK).suspects
+
+
+def test_a_payment_under_the_metadata_of_a_charge_with_another_intent_is_suspect() -> None:
+    """Even if all else in it is the charge's own."""
+    books = succeeded(1)
+    paid = books.transactions[0]
+    assert paid.source
+    again = replace(paid, source=replace(paid.source, payment_intent_id="pi_twin"))
+    charges = {books.charge.charge_id: books.charge}
+    found = look_at_transactions([again], {"pi_1": books.charge.charge_id}, charges, OWNER_MARK).suspects
+    assert found == [Suspect(books.charge.charge_id, "pi_twin")]
+
+
+def test_an_orphan_is_left_alone_while_its_charge_is_still_being_made() -> None:
+    books = reserved(1, 1_000, "usd")
+    name, being_made = books.charge.charge_id, without(books.charge, ChargeKind.INTENT_CREATED)
+    assert not verdict(name, being_made, None, AtStripe(books.intent), NOW).cancel
+    assert verdict(name, None, None, AtStripe(books.intent), NOW).cancel

@@ -24,7 +24,7 @@ from mandates.store.raw_items import ALTERED_ITEMS_RAISE
 FIRST_BACK_SECONDS = DAY
 """How far back a look begins that was never taken. To begin earlier: `ops charges audit --since`."""
 
-FIRST_SLICE_SECONDS = 600
+FIRST_SLICE_SECONDS = 7_200  # so that a run without news is one request for each list
 MOST_PER_SLICE = 2_000
 """A slice with more items is given up for a shorter one, so that a slice is read in a minute or two."""
 
