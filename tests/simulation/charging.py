@@ -159,12 +159,17 @@ class Charging:
         )
 
     def call_off(self, charge_id: str) -> Task:
+        def done(given: Any) -> None:
+            if given.status == 200 and given.body["status"] not in {"canceled", "processing"}:
+                self._world.fail(f"{charge_id} was called off and is {given.body['status']}")
+
         return self._world.api(
             "cancel_charge",
             "POST",
             "/charges/{charge_id}/cancel",
             path={"charge_id": charge_id},
             caller=service("charges:write"),
+            done=done,
             about=charge_id,
         )
 

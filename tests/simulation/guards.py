@@ -31,6 +31,7 @@ from mandates.store.dynamodb import Transaction, delete, read_rows
 from mandates.store.tables import CheckoutRow, CustomerRow, EntryRow, HeadRow, SessionRow, SubjectRow
 from mandates.webhooks import applying
 from tests.simulation.charge_guards import CHARGE_GUARDS
+from tests.simulation.refund_guards import REFUND_GUARDS
 from tests.simulation.removals import Removal, unconditional
 
 
@@ -247,4 +248,5 @@ GUARDS: Mapping[str, Removal] = {
     ),
     "pause between questions about a session": unconditional(sessions, "update", SessionRow),
     **CHARGE_GUARDS,
+    **REFUND_GUARDS,
 }

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from local.stripe_simulator.resources.disputes import Open
 from mandates.core.charging.calendar import day_of
 from mandates.core.charging.notice import NoticeDetails, new_notice
 from mandates.core.clock import Instant
@@ -48,7 +49,8 @@ NEVER_PROVEN = {"refusal first", "refusal last", "refusal count"}
 
 
 class Charged(Life):
-    """One mandate with a charge that succeeded at its second attempt, one that is open, and a notice."""
+    """One mandate with a charge that succeeded at its second attempt, was refunded in part and disputed, one
+    that is open, and a notice."""
 
     def __init__(self, terms: str = "once a day") -> None:
         self.world = World(5, terms=terms)
@@ -61,6 +63,7 @@ class Charged(Life):
             self.charge(amount=700)
             charging.script()
             charging.settle()
+            self.give_back()
             self.notice()
             self.world.pass_time(2 * 86_400)
             charging.script({"outcome": "processing"})
@@ -70,6 +73,19 @@ class Charged(Life):
     def charge(self, **body: Any) -> None:
         charging = self.world.charging
         self.world.finish(charging.post(charging.order(self.mandate_id, **body)))
+
+    def give_back(self) -> None:
+        """A part of the charge, and the rest is disputed, in vain."""
+        charging = self.world.charging
+        (charge_id,) = self.world.invariants.charges.ids(succeeded=True)
+        self.world.finish(charging.refund(charge_id, "a-part", 300))
+        (intent_id,) = charging.intents("succeeded")
+        charging.dispute(intent_id, Open(amount=400))
+        self.world.drain()
+        (dispute_id,) = charging.undecided("dispute")
+        charging.move_dispute(dispute_id, "won")
+        charging.settle()
+        self.world.drain()
 
     def notice(self) -> None:
         now = Instant(self.world.clock())
@@ -129,6 +145,19 @@ def a_life() -> Charged:
 @pytest.fixture
 def charged() -> Charged:
     return a_life()
+
+
+def test_it_was_refunded_and_disputed(charged: Charged) -> None:
+    """Each is an entry of the chain, which is altered below like the others."""
+    told = "".join(item["facts"]["S"] for key, item in charged.items.items() if kind_of(key) == "entry")
+    for kind in (
+        "refund_requested",
+        "refund_created",
+        "refund_succeeded",
+        "dispute_opened",
+        "dispute_closed",
+    ):
+        assert f'"{kind}"' in told
 
 
 def kind_of(key: tuple[str, ...]) -> str:

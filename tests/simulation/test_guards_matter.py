@@ -14,6 +14,7 @@ from tests.simulation.charge_scenarios import CHARGE_SCENARIOS, OTHER_TERMS
 from tests.simulation.charging import DAILY_LIMIT
 from tests.simulation.guards import GUARDS
 from tests.simulation.invariants import Invariants
+from tests.simulation.refund_guards import REFUND_SCENARIOS
 from tests.simulation.steering import on_to, opened, told, worker_with
 from tests.simulation.tasks import Fault
 from tests.simulation.world import URLS, Violation, World
@@ -408,6 +409,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "whose a return is": another_comes_back,
     "pause between questions about a session": two_return_pages_at_once,
     **CHARGE_SCENARIOS,
+    **REFUND_SCENARIOS,
 }
 
 

@@ -268,7 +268,7 @@ def _given_back(world: World) -> list[Step]:
     steps: list[Step] = []
     if under_way := charges.ids(succeeded=False):
         steps.append((0.7, partial(charging.call_off, random.choice(under_way))))
-        steps.append((0.1, partial(charging.refund, random.choice(under_way), "too soon")))
+        steps.append((0.1, partial(charging.refund, random.choice(under_way), "too-soon")))
     if taken := charges.ids(succeeded=True):
         charge_id, amount = random.choice(taken), random.choice([None, 100, 400, 700, 1_000])
         steps.append((10, partial(charging.refund, charge_id, f"refund-{random.randrange(6)}", amount)))
