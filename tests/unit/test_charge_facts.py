@@ -309,6 +309,16 @@ def test_without_retries_the_first_soft_decline_is_the_last() -> None:
     assert retry_at(of(never, begun(1), failed(1, SOFT))) is None
 
 
+def test_retries_whose_days_have_passed_are_half_a_day_apart() -> None:
+    """After a pause of ten days, a declined card was tried three times in one second."""
+    resumed = 1_001 + 10 * 86_400
+    many = [begun(1), failed(1, SOFT)]
+    for number in (2, 3):
+        again = replace(begun(number), at=resumed + number)
+        many += [again, replace(failed(number, SOFT), at=again.at + 3)]
+        assert retry_at(of(RESERVED, *many)) == again.at + 43_200
+
+
 def test_a_retry_whose_day_has_passed_is_due_at_once() -> None:
     late = replace(failed(1, SOFT), at=1_001 + 5 * 86_400)
     assert retry_at(of(RESERVED, begun(1), late)) == late.at

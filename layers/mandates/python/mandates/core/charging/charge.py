@@ -154,6 +154,10 @@ LATEST_LOOK = 6 * 3600
 
 DAY = 86_400
 
+RETRIES_APART = DAY // 2
+"""Seconds from the begin of an attempt until a retry, at least. Several of the days may have passed while
+charging was paused or a limit was used up; a card must not be tried on all of them at once."""
+
 
 def due_at(facts: ChargeFacts, now: int) -> int | None:
     """When somebody looks at the charge again (epoch seconds); None exactly if it is final and none of its
@@ -194,7 +198,9 @@ def retry_at(facts: ChargeFacts) -> int | None:
     days = retry_days(facts)
     if counted > len(days) or counted >= MOST_ATTEMPTS:
         return None
-    return max(first_attempt_at(facts) + days[counted - 1] * DAY, failed.at)
+    begun = of_attempt(facts, ChargeKind.ATTEMPT_BEGUN, newest)
+    apart = begun.at + RETRIES_APART if begun else 0
+    return max(first_attempt_at(facts) + days[counted - 1] * DAY, apart, failed.at)
 
 
 def retry_days(facts: ChargeFacts) -> list[int]:
