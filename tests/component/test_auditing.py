@@ -7,12 +7,14 @@ import pytest
 
 from mandates.charges import auditing
 from mandates.charges.auditing import Audited, Auditor
+from mandates.core.charging.books import Page, Payout
 from mandates.core.charging.charge import ChargeStatus
 from mandates.core.charging.differences import DifferenceKind
 from mandates.core.charging.disputes import open_disputes
 from mandates.core.charging.facts import ChargeKind
 from mandates.core.charging.refunds import RefundStatus, refunds
 from mandates.gateway.payment_intents import create_params
+from mandates.gateway.payouts import StripePayouts
 from mandates.store.charge_items import ChargeRow
 from mandates.store.charge_rows import charge_key
 from mandates.store.differences import differences_of, open_differences
@@ -90,6 +92,32 @@ def test_a_payout_is_set_on_what_it_paid(till: Till) -> None:
     (movement,) = movements_of(paid)
     automatic = till.world.stripe.core.find("payout", payout)["automatic"]
     assert movement.payout == (payout if automatic else None)
+
+
+def test_a_payout_that_stripe_has_not_completed_is_no_lag(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can do anything about it, so no alarm may go off."""
+    charged(till)
+    till.world.advance_stripe(8 * DAY)
+    assert audit(till).is_complete
+    made = int(stripes_clock()) - HOUR
+    waits = Payout(
+        "po_1",
+        "paid",
+        automatic=True,
+        reconciled=False,
+        created=made,
+        arrival_date=made,
+        amount=1,
+        currency="usd",
+    )
+    monkeypatch.setattr(StripePayouts, "page", lambda *_: Page([waits], False))
+    till.world.advance_stripe(DAY)
+    audited = audit(till)
+    assert (audited.stopped.keys(), audited.lag_seconds) == ({"audit-payouts"}, 0)
+    till.world.advance_stripe(6 * DAY)
+    assert audit(till).is_complete
 
 
 def test_what_was_altered_at_stripe_is_named_until_it_is_put_right(till: Till) -> None:

@@ -51,7 +51,8 @@ class Audited:
     differences were not known before, `recovered` ones were mended at once, and `standing` is how many there
     are at its end; None if they were not counted.
 
-    `lag_seconds` is how far the look that is furthest behind has to go; None if no cursor could be read.
+    `lag_seconds` is how far the look that is furthest behind has to go, without those that wait for Stripe;
+    None if no cursor could be read.
     `stopped` says by look why its list was not read to the end. `failed` are charges that could not be
     examined, and `error` is the first failure.
     """
@@ -153,7 +154,10 @@ class Auditor:
                 behind = end - stop
                 if self.since is None:
                     advance_cursor(look.cursor, stop, (), Instant(self.clock()))
-        except (_Stop, NotReady) as stopped:
+        except NotReady as stopped:
+            self._audited.stopped[look.cursor] = str(stopped)
+            return 0  # that is Stripe's to complete, and it is not waited for without end
+        except _Stop as stopped:
             self._audited.stopped[look.cursor] = str(stopped)
         except Exception as error:
             self._audited.failed_with(look.cursor, error)
