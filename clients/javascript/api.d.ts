@@ -383,8 +383,8 @@ export interface paths {
          * A charge as it is now
          * @description **Who:** the customer whose mandate was charged, or a service with `mandates:read`. **Safe to repeat.**
          *
-         *     Only a service sees `payment_intent_id`, `failure` and `disputes`, and here what Stripe booked: `fee`, `net` and
-         *     `movements`.
+         *     Only a service sees `payment_intent_id`, `failure` and `disputes`. Here it also sees what Stripe booked: `fee`, `net`,
+         *     `balance_currency` and `movements`.
          */
         get: operations["getCharge"];
         put?: never;
@@ -418,15 +418,15 @@ export interface paths {
         get: operations["listRefunds"];
         put?: never;
         /**
-         * Give back all of a charge or a part of it
+         * Refund all of a charge or a part of it
          * @description **Who:** a service with `refunds:write`. A customer is refused, even for their own charge.
          *
          *     **Safe to repeat** with the same `Idempotency-Key` and body: one key is one refund of the charge, for as long as
          *     the charge is kept. 201 means that this request made the refund, 200 that an earlier one did. After 429, a 5xx
          *     or no answer at all, send the same request again **under the same key**. A refusal (409) does not use the key up.
          *
-         *     201 does not say that the money is back: read `status`. The amount is held back at once, so requests at the same
-         *     time never give back more than was taken. The service follows up a pending refund without another request. If
+         *     201 does not say that the customer has the money: read `status`. The amount is held back at once, so concurrent
+         *     requests never refund more than was taken. The service follows up a pending refund without another request. If
          *     it fails, its amount can be refunded again, under another key.
          */
         post: operations["createRefund"];
@@ -452,12 +452,12 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Call off a charge that is not final
+         * Cancel a charge that is not final
          * @description **Who:** a service with `charges:write`. A customer is refused, even for their own charge.
          *
-         *     **Safe to repeat.** From the answer on no attempt begins, and the PaymentIntent is cancelled at Stripe. If an
-         *     attempt is under way, Stripe decides which came first: until then `status` is `processing`. If the money was
-         *     taken, the answer is 409 with `charge_status: succeeded`; refund the charge instead.
+         *     **Safe to repeat.** After a 200 no attempt begins, and the PaymentIntent is cancelled at Stripe. If an attempt is
+         *     under way, Stripe decides which came first; until then `status` is `processing`. If the money was taken, the
+         *     answer is 409 with `charge_status: succeeded`; refund the charge instead.
          */
         post: operations["cancelCharge"];
         delete?: never;
@@ -1045,9 +1045,9 @@ export interface components {
             will_retry_at: string | null;
             /** @description Why no money was taken; null unless `status` is `failed` or `canceled`. */
             end_reason: components["schemas"]["ChargeEndReason"] | null;
-            /** @description What was given back or is on its way, in minor units. */
+            /** @description What was refunded or is on its way, in minor units. */
             refunded: number;
-            /** @description What may still be given back, in minor units; 0 unless the charge succeeded. A refund may be refused all the same, such as while the charge is disputed. */
+            /** @description What is left to refund, in minor units; 0 unless the charge succeeded. A refund may still be refused, for instance while the charge is disputed. */
             refundable: number;
             payment_intent_id?: components["schemas"]["IdOnceKnown"];
             /** @description Why the newest attempt failed, in Stripe's codes; null if it did not, or if the charge succeeded. */
@@ -1058,13 +1058,13 @@ export interface components {
             } | null;
             /** @description Oldest first; empty without any. */
             disputes?: components["schemas"]["Dispute"][];
-            /** @description Only `GET /charges/{charge_id}` tells it, and only a service. What Stripe took for the charge, its refunds and its disputes, in minor units of `balance_currency`. Null until the daily audit has read it, or if Stripe booked in several currencies. */
+            /** @description Only in `GET /charges/{charge_id}`, and only for a service. Stripe's fees for the charge, its refunds and its disputes, in minor units of `balance_currency`. Null until the audit has read them, about a day later, and if Stripe booked in several currencies. */
             fee?: number | null;
-            /** @description As `fee`. What all of it left on the Stripe balance. */
+            /** @description As `fee`. What the charge, its refunds and its disputes changed on the Stripe balance, less the fees. */
             net?: number | null;
             /** @description As `fee`. The currency of the Stripe balance. */
             balance_currency?: string | null;
-            /** @description As `fee`. What was moved on the Stripe balance, oldest first. */
+            /** @description As `fee`. The balance transactions behind it, oldest first. */
             movements?: components["schemas"]["Movement"][];
         };
         RefundRequest: {
@@ -1074,7 +1074,7 @@ export interface components {
              */
             amount?: number | null;
             /**
-             * @description Stripe's words for why; null for none. Stripe may block the payment details of what is called `fraudulent`.
+             * @description Why, in Stripe's words; null for none. Stripe may block payment details that were refunded as `fraudulent`.
              * @default null
              */
             reason?: ("duplicate" | "fraudulent" | "requested_by_customer") | null;
@@ -1092,9 +1092,9 @@ export interface components {
          * @description | reason | meaning | what you do |
          *     |---|---|---|
          *     | `not_succeeded` | The charge took no money. | Cancel it, if it is not final. |
-         *     | `too_late` | The payment is more than 90 days old, and Amazon gives nothing back any more. | Pay it back another way. |
+         *     | `too_late` | The payment is more than 90 days old, and Amazon refunds it no more. | Pay it back another way. |
          *     | `disputed` | The customer disputes the charge, and that is not decided. | Answer the dispute in Stripe's Dashboard. |
-         *     | `nothing_left` | All of it was given back, or is on its way. | Nothing. |
+         *     | `nothing_left` | All of it was refunded, is on its way, or was lost in a dispute. | Nothing. |
          *     | `more_than_left` | The amount is above what is left. | Refund at most `left`. |
          *     | `too_many_refunds` | The charge has had 30 refunds. | Refund the rest in Stripe's Dashboard. |
          * @enum {unknown}
@@ -1127,7 +1127,7 @@ export interface components {
             dispute_id: components["schemas"]["Id"];
             /** @description Stripe's word, such as `needs_response` or `lost`. */
             status: string;
-            /** @description Whether it is not decided. Then refunds are refused. */
+            /** @description True until the dispute is decided. Refunds are refused while it is. */
             open: boolean;
             amount: components["schemas"]["Amount"];
             /** @description ISO 4217. */
