@@ -219,7 +219,7 @@ def verify(stack: LiveStack, mandates: Sequence[str], *, within: float = 60.0) -
 
 
 def wait_until_settled(stack: LiveStack, seconds: float = SETTLED_WITHIN) -> None:
-    """Let the charges that nobody answered be decided. Those that will be tried again in an hour stay."""
+    """Let the charges that nobody answered be decided. Those that will be tried again in a day stay."""
     deadline = time.monotonic() + seconds
     while read_charges(stack).unsettled():
         if time.monotonic() > deadline:
@@ -340,6 +340,7 @@ def told_of_charges(charges: StoredCharges, back_end: BackEnd, chaos: Chaos) -> 
     return [
         ("charges", _counts(charges.statuses)),
         ("charges refused, by reason", _counts(back_end.refused)),
+        ("refunds and cancellations, by answer", _counts(back_end.afterwards)),
         ("workers killed that charge", f"{chaos.charging}"),
     ]
 

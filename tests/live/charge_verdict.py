@@ -14,8 +14,9 @@ from mandates.core.charging.calendar import calendar_period
 from mandates.core.charging.chain import ChargeEntry
 from mandates.core.charging.charge import ChargeStatus, room
 from mandates.core.charging.head import Charge
+from mandates.core.charging.refunds import pending_refunds, refunds, taken
 from mandates.core.ledger import first_broken
-from mandates.core.stripe_events.projection import METADATA_CHARGE, METADATA_OWNER_MARK
+from mandates.core.stripe_events.projection import METADATA_CHARGE, METADATA_OWNER_MARK, METADATA_REFUND
 from mandates.core.terms import Limits
 from mandates.store.charge_items import ChargeEntryRow, ChargeRow, OpenChargeRow, UsageRow
 from mandates.store.charge_rows import charge_of, entry_of
@@ -45,7 +46,11 @@ class StoredCharges:
     def unsettled(self) -> list[str]:
         """Those that the next minutes decide."""
         soon = {ChargeStatus.PENDING, ChargeStatus.PROCESSING}
-        return [charge_id for charge_id, charge in self.charges.items() if charge.status in soon]
+        return [
+            charge_id
+            for charge_id, charge in self.charges.items()
+            if charge.status in soon or pending_refunds(charge.facts)
+        ]
 
 
 def read_charges(stack: LiveStack) -> StoredCharges:
@@ -81,7 +86,13 @@ def judge_charges(stack: LiveStack, answered: Iterable[str], mandates: Stored) -
         for mandate_id, head in mandates.heads.items()
         if head.terms_version in mandates.terms
     }
-    return list(charge_problems(read_charges(stack), answered, intents, limits, time.time()))
+    of_ours = {intent["id"] for intent in intents}
+    refunds = [one for one in stack.stripe_list("refunds") if one["payment_intent"] in of_ours]
+    stored = read_charges(stack)
+    return [
+        *charge_problems(stored, answered, intents, limits, time.time()),
+        *refund_problems(stored, refunds),
+    ]
 
 
 def charge_problems(
@@ -107,13 +118,41 @@ def charge_problems(
         yield from _beyond_limits(stored, mandate_id, by_charge, limits[mandate_id])
 
 
+def refund_problems(stored: StoredCharges, at_stripe: Sequence[Json]) -> Iterator[str]:
+    """Given all refunds of our intents at Stripe."""
+    there: dict[str, dict[str, tuple[str, int]]] = defaultdict(dict)
+    for one in at_stripe:
+        status = _REFUND_STATUS.get(one["status"], "pending")
+        there[one["payment_intent"]][one["id"]] = status, one["amount"]
+    times = Counter(ours for one in at_stripe if (ours := one["metadata"].get(METADATA_REFUND)))
+    yield from (f"{refund_id} was made {n} times" for refund_id, n in times.items() if n > 1)
+    for charge in stored.charges.values():
+        known = refunds(charge.facts)
+        here = {
+            one.stripe_refund_id: (str(one.status), one.amount)
+            for one in known
+            if one.stripe_refund_id is not None
+        }
+        told = there[charge.payment_intent_id or ""]
+        if here != told:
+            yield f"{charge.charge_id} has the refunds {here}, and Stripe {told}"
+        given = sum(amount for status, amount in told.values() if status != "failed")
+        if given > taken(charge.facts):
+            yield f"{charge.charge_id} took {taken(charge.facts)}, and {given} of it were given back"
+
+
+_REFUND_STATUS = {"succeeded": "succeeded", "failed": "failed", "canceled": "failed"}
+
+
 def _of_one(stored: StoredCharges, charge: Charge, now: float) -> Iterator[str]:
     chain = stored.chains[charge.charge_id]
     broken = first_broken(chain, length=charge.entries, head_hash=charge.head_hash)
     if broken is not None:
         yield f"{charge.charge_id}: entry {broken} is the first that does not hold"
     is_open, is_due = charge.charge_id in stored.open, charge.due_at is not None
-    if charge.is_final and (is_open or is_due):
+    if charge.is_final and is_due is not bool(pending_refunds(charge.facts)):
+        yield f"{charge.charge_id} is {charge.status}, and is not due exactly if a refund is pending"
+    if charge.is_settled and (is_open or is_due):
         yield f"{charge.charge_id} is {charge.status}, and still listed as open or due"
     if not charge.is_final and not (is_open and is_due):
         yield f"{charge.charge_id} is {charge.status}, and nobody will look at it again"

@@ -10,9 +10,10 @@ from mandates.core.charging.chain import ChargeEntry
 from mandates.core.charging.charge import ChargeStatus
 from mandates.core.charging.facts import ChargeFact, ChargeKind, charge_fact
 from mandates.core.charging.head import Charge
+from mandates.core.charging.ids import refund_id
 from mandates.core.ledger import PersonalValue
 from mandates.core.terms import Limits
-from tests.live.charge_verdict import OVERDUE_SECONDS, StoredCharges, charge_problems
+from tests.live.charge_verdict import OVERDUE_SECONDS, StoredCharges, charge_problems, refund_problems
 from tests.unit.charging import A_MONTH, utc
 from tests.unit.test_charge_facts import CANCELED, RESERVED, SOFT, begun, failed, told
 from tests.unit.test_charge_outward import added, new_charge
@@ -205,3 +206,55 @@ def test_what_the_next_minutes_decide_is_unsettled(kind: ChargeKind) -> None:
     charge, _ = charge_of("e", [begun(1)], *more)
     assert charge.status in {ChargeStatus.PENDING, ChargeStatus.PROCESSING}
     assert StoredCharges({charge.charge_id: charge}).unsettled() == [charge.charge_id]
+
+
+# ------------------------------------------------------------------------------------------ refunds
+
+
+REFUND_ID = refund_id(PAID.charge_id, "one")
+
+
+def refunded() -> Charge:
+    asked = charge_fact(
+        ChargeKind.REFUND_REQUESTED, AT, "api:create_refund", about=REFUND_ID, amount="300", currency="usd"
+    )
+    made: dict[str, Any] = {"about": REFUND_ID, "refund": "re_1"}
+    created = charge_fact(ChargeKind.REFUND_CREATED, AT, "evt_1", **made, amount="300", currency="usd")
+    return added(PAID, asked, created, charge_fact(ChargeKind.REFUND_SUCCEEDED, AT, "evt_2", **made))[0]
+
+
+def at_stripe(id_: str = "re_1", **changes: Any) -> dict[str, Any]:
+    """The refund as Stripe has it."""
+    made = {"id": id_, "payment_intent": PAID.payment_intent_id, "status": "succeeded", "amount": 300}
+    return {**made, "metadata": {"refund_id": REFUND_ID}, **changes}
+
+
+@pytest.mark.parametrize(
+    ("there", "problem"),
+    [
+        ([at_stripe()], None),
+        ([], "has the refunds {'re_1'"),
+        ([at_stripe(status="failed")], "and Stripe {'re_1': ('failed', 300)}"),
+        ([at_stripe(amount=301)], "and Stripe {'re_1': ('succeeded', 301)}"),
+        ([at_stripe(), at_stripe("re_2", metadata={})], "'re_2'"),
+        ([at_stripe(), at_stripe("re_2")], f"{REFUND_ID} was made 2 times"),
+        ([at_stripe(), at_stripe("re_2", amount=701)], "took 1000, and 1001 of it were given back"),
+    ],
+)
+def test_refunds_are_those_of_stripe(there: list[dict[str, Any]], problem: str | None) -> None:
+    found = list(refund_problems(StoredCharges({PAID.charge_id: refunded()}), there))
+    assert found == [] if problem is None else any(problem in said for said in found)
+
+
+def test_a_pending_refund_is_unsettled_and_due(world: World) -> None:
+    asked = charge_fact(
+        ChargeKind.REFUND_REQUESTED, AT, "api:create_refund", about=REFUND_ID, amount="300", currency="usd"
+    )
+    charge, entry = added(PAID, asked)
+    world.stored.chains[PAID.charge_id].append(entry)
+    world.stored.open.add(PAID.charge_id)
+    world.replace(charge, due_at=int(world.now))
+    assert world.problems() == []
+    assert world.stored.unsettled() == [PAID.charge_id]
+    world.replace(charge, due_at=None)
+    assert any("is not due exactly if a refund is pending" in said for said in world.problems())
