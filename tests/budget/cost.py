@@ -1,4 +1,4 @@
-"""What set-ups, webhooks and charges cost on AWS: calls counted in the real handlers, times the price list.
+"""What set-ups, webhooks, charges and refunds cost on AWS: calls counted in the real handlers, times prices.
 
 The prices can't be read from here; each names the page it is from, to be checked there.
 """
@@ -63,6 +63,9 @@ PRICES: Mapping[str, Price] = {
     "Secrets Manager": Price(0.05, 10_000, "API calls", "https://aws.amazon.com/secrets-manager/pricing/"),
 }
 
+REFUND_DECIDED_AFTER = 61
+"""Seconds; the simulator takes a minute."""
+
 MOST_FOR_A_MILLION_CHARGES = 60.0
 """Dollars, without Stripe's fees."""
 
@@ -85,6 +88,9 @@ ASSUMPTIONS = (
     "A charge is not its mandate's first, and succeeds within its request. Stripe then sends the one event"
     " that the endpoint is subscribed to, `payment_intent.succeeded`. One invocation publishes the charge's"
     " entries: the stream waits for five seconds.",
+    "A refund is pending when its request is answered. Stripe then sends `refund.created` and, once it is"
+    " decided, `refund.updated`. One invocation publishes its entries. Looks at Stripe until then (after a"
+    " minute, then less and less often) are left out.",
     "DynamoDB units are calculated from the items before and after each call, by AWS's rules"
     " (tests/budget/capacity.py): 1 KB for a write (twice in a transaction), 4 KB for a strongly consistent"
     " read, an absent item like a small one, and each index that a write changes. AWS does not document what"
@@ -113,7 +119,12 @@ class Counted:
 
 def model() -> dict[str, Any]:
     """Dollars per million of each, by service, with the units of one."""
-    happens = {"set-ups": _set_up, "webhooks": _one_webhook, "charges": one_charge}
+    happens = {
+        "set-ups": _set_up,
+        "webhooks": _one_webhook,
+        "charges": one_charge,
+        "refunds": _one_refund,
+    }
     counted = {of: counted_of(what) for of, what in happens.items()}
     return {
         of: {
@@ -192,12 +203,42 @@ def one_charge(world: World, meter: Meter) -> None:
     assert world.process(world.queued()) == []
     meter.requests_at_the_api(1 + len(events))
     meter.one_invocation("authorize_request")
+    _publish(world, _entries(made.body["charge_id"]))
+
+
+def _one_refund(world: World, meter: Meter) -> None:
+    """One that Stripe decides on a minute later, and what follows from it. The containers are warm."""
+    begun = world.begun()
+    world.stripe.core.authorize(begun["checkout_session_id"])
+    world.run_webhooks()
+    charge_id = world.charge(begun["mandate_id"]).body["charge_id"]
+    world.run_webhooks()
+    assert world.refund(charge_id, "before", amount=1).status == 201
+    world.stripe.core.advance(REFUND_DECIDED_AFTER)
+    world.run_webhooks()
+    known = len(_entries(charge_id))
+    meter.start_again()
+    made = world.refund(charge_id, "order-2026-11-27-000042", amount=100)
+    assert (made.status, made.body["status"]) == (201, "pending")
+    world.stripe.core.advance(REFUND_DECIDED_AFTER)
+    events = [world.events(kind)[-1] for kind in ("refund.created", "refund.updated")]
+    for event in events:
+        world.deliver(event)
+        assert world.process(world.queued()) == []
+    meter.requests_at_the_api(1 + len(events))
+    meter.one_invocation("authorize_request")
+    _publish(world, _entries(charge_id)[known:])
+
+
+def _entries(charge_id: str) -> list[Any]:
+    items = boto3.client("dynamodb").scan(TableName="charges")["Items"]
+    found = [item for item in items if str(item["record"]["S"]).startswith(f"entry#{charge_id}")]
+    return sorted(found, key=lambda item: str(item["record"]["S"]))
+
+
+def _publish(world: World, entries: list[Any]) -> None:
     boto3.client("events").create_event_bus(Name=BUS)
     world.environment["EVENT_BUS_NAME"] = BUS
-    items = boto3.client("dynamodb").scan(TableName="charges")["Items"]
-    entries = [
-        item for item in items if str(item["record"]["S"]).startswith(f"entry#{made.body['charge_id']}")
-    ]
     assert world.invoke("publish_charges", stream_event(entries)) == {"batchItemFailures": []}
 
 
