@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mandates.core.charging.change import charge_change
 from mandates.core.charging.charge import ChargeStatus, charge_status, due_at, is_settled
 from mandates.core.charging.disputes import (
     StripeDispute,
@@ -17,6 +18,7 @@ from mandates.core.charging.disputes import (
     open_disputes,
 )
 from mandates.core.charging.facts import ChargeFact, ChargeFacts, ChargeKind, charge_fact
+from mandates.core.charging.head import Charge
 from mandates.core.charging.ids import (
     REFUND_ID,
     charge_id,
@@ -45,6 +47,7 @@ from mandates.core.charging.refunds import (
     taken,
 )
 from mandates.core.charging.steps import FollowRefunds, Nothing, next_step
+from mandates.core.clock import Instant
 from mandates.core.facts import merge
 from tests.unit.laws import law
 from tests.unit.test_charge_facts import INTENT, RESERVED, SUCCEEDED, begun, of, told
@@ -204,6 +207,17 @@ def test_a_refund_is_given_up_an_hour_after_anybody_may_have_sent_it() -> None:
     last_sent = 4_000 + KEY_SECONDS - 1
     assert not is_given_up(refund, last_sent + 3_600)
     assert is_given_up(refund, 4_000 + GIVE_UP_SECONDS)
+
+
+def test_a_refund_that_turns_up_takes_back_no_failure_of_another() -> None:
+    given_up = charge_fact(
+        ChargeKind.REFUND_FAILED, 5_000, "api:x", about=refund_id(CHARGE, "a"), reason="not_answered"
+    )
+    charge = Charge(CHARGE, 1, "", {}, None, {}, of(*PAID, requested("a", 600), given_up))
+    turns_up = facts_of_stripe_refund(charge.facts, CHARGE, at_stripe("a", "pending"), 6_000, "evt_1")
+    change = charge_change(charge, turns_up, source="evt_1", now=Instant(6_000))
+    assert change
+    assert (change.refunds_failed, refunded(change.after.facts)) == (0, 600)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))

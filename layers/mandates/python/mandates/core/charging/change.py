@@ -73,8 +73,9 @@ class ChargeChange:
 
     @property
     def refunds_failed(self) -> int:
-        """How many more refunds have failed."""
-        return _failed_refunds(self.after.facts) - _failed_refunds(self.before.facts)
+        """How many more refunds have failed. One that was given up, and that Stripe turns out to have, takes
+        none of them back."""
+        return len(_failed_refunds(self.after.facts) - _failed_refunds(self.before.facts))
 
     @property
     def succeeds(self) -> bool:
@@ -129,8 +130,8 @@ def charge_change(
     )
 
 
-def _failed_refunds(facts: ChargeFacts) -> int:
-    return sum(1 for refund in refunds(facts) if refund.status is RefundStatus.FAILED)
+def _failed_refunds(facts: ChargeFacts) -> set[str]:
+    return {refund.refund_id for refund in refunds(facts) if refund.status is RefundStatus.FAILED}
 
 
 def _more_declines(before: ChargeFacts, after: ChargeFacts) -> dict[str, int]:
