@@ -344,6 +344,13 @@ def test_an_amount_that_was_altered_here_long_after_is_seen_in_what_was_booked(c
         assert differs_from_movements(altered, kept, NOW) is (currency == "usd")  # euros were converted
 
 
+def test_a_fee_about_the_payment_is_no_other_amount() -> None:
+    books = succeeded(1)
+    paid = books.transactions[0]
+    books.transactions.append(replace(paid, transaction_id="txn_fee", type="stripe_fee", amount=-5, net=-5))
+    assert examined(books, {"pi_1": books.charge.charge_id}) == ()
+
+
 def test_a_refund_that_was_just_made_need_not_be_in_stripes_list() -> None:
     books = refunded(succeeded(1), 400, status="pending")
     name, made = books.charge.charge_id, books.refunds[0].created

@@ -219,11 +219,16 @@ def _booked_otherwise(charge: Charge, at_stripe: AtStripe, took: tuple[int, str]
     """The payment on the balance. If it was converted, only what was converted can be compared."""
     for one in at_stripe.booked:
         source = one.source
-        if source is None or source.kind != "charge":
+        if source is None or source.kind != "charge" or one.type not in _PAYMENTS:
             continue
         yield from _compared(charge, (source.amount, source.currency), took, "booked")
         if one.currency == source.currency and one.amount != source.amount:
             yield from _compared(charge, (one.amount, one.currency), took, "booked")
+
+
+_PAYMENTS = frozenset({"charge", "payment"})
+"""A fee or an adjustment about the payment is booked on its own:
+https://docs.stripe.com/reports/balance-transaction-types"""
 
 
 def _once(found: Sequence[Difference]) -> Iterator[Difference]:
