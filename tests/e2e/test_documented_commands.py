@@ -33,9 +33,10 @@ NOTHING_TO_DO = {
     ("tables", "restore"): "encrypted is off",
     ("tables", "check"): "encrypted is off",
     ("charges", "pause"): "charging has been paused since",
+    ("charges", "dismiss"): "differs",
 }
-"""Commands that end with 1 here, and what they say then: no withdrawal has failed, no table is encrypted, and
-two documents pause charging."""
+"""Commands that end with 1 here, and what they say then: no withdrawal has failed, no table is encrypted, no
+charge differs from Stripe's books. Two documents pause charging."""
 
 WAITS_FOR_STRIPE = ("stripe", "rehearse")
 """A minute, for Stripe's books. tests/component/stripe_simulator/test_rehearsal.py does not wait."""
