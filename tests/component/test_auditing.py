@@ -201,6 +201,14 @@ def test_an_orphaned_intent_is_cancelled(till: Till) -> None:
     assert standing() == {}
 
 
+def test_an_intent_of_another_customer_is_left_alone(till: Till) -> None:
+    core = till.world.stripe.core
+    copied = core.double(intent_of(till, charged(till)), succeeded=False)
+    core.change(copied, customer="cus_another")
+    assert later(till).canceled == 0
+    assert core.find("payment_intent", copied)["status"] == "requires_payment_method"
+
+
 def test_an_open_charge_that_stripe_has_decided_is_followed_up_within_a_day(till: Till) -> None:
     till.script(SOFT)
     charge_id = till.reserve()

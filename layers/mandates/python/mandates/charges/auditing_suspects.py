@@ -10,6 +10,7 @@ from mandates.core.charging.books import ListedIntent
 from mandates.core.charging.differences import Difference
 from mandates.core.charging.facts import ChargeFact
 from mandates.core.charging.head import Charge
+from mandates.core.charging.ids import mandate_id_of_charge
 from mandates.core.charging.reports import facts_of_intent
 from mandates.core.clock import Clock, Instant
 from mandates.gateway.client import Gateway
@@ -19,6 +20,7 @@ from mandates.runtime.telemetry import logger
 from mandates.store.batch_reads import charges_of_intents
 from mandates.store.charges import read_charge
 from mandates.store.differences import differences_of, keep_difference, resolve
+from mandates.store.mandates import read_heads
 from mandates.store.movements import keep_movements
 
 SOURCE = "api:audit_charges"
@@ -62,7 +64,7 @@ class Examiner:
             examined.recovered += recovered(charge, at_stripe, self._now)
             charge = self._record(charge, at_stripe)
         said = verdict(suspect.charge_id, charge, owner, at_stripe, self._now)
-        if said.cancel and at_stripe.intent:
+        if said.cancel and at_stripe.intent and _is_of_the_customer(suspect.charge_id, at_stripe.intent):
             if self._cancel(at_stripe.intent):
                 examined.canceled += 1
             else:
@@ -139,3 +141,11 @@ class Examiner:
         for one in known:
             if one.payment_intent_id == intent_id and one.kind not in standing:
                 examined.resolved += resolve(one, now) and one not in examined.recovered
+
+
+def _is_of_the_customer(charge_id: str, intent: ListedIntent) -> bool:
+    """Anybody with access to the Dashboard, and any program with the API key, can copy our metadata to a
+    stranger's intent. That may be a checkout that somebody is about to pay."""
+    mandate_id = mandate_id_of_charge(charge_id)
+    mandate = read_heads([mandate_id]).get(mandate_id)
+    return mandate is not None and intent.customer == mandate.stripe_customer_id
