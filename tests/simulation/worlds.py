@@ -17,7 +17,7 @@ INTENSITIES = (0.0, 0.03, 0.08, 0.15)
 INDEX_LAGS = (0.0, 1.0, 60.0, 1800.0)
 """In seconds. DynamoDB names none that is never exceeded; as a rule it is a fraction of one."""
 
-ERASURES = 0.4
+ERASURES = 0.6
 """The share of worlds in which customers are erased."""
 CHARGING = 0.6
 """The share of worlds that begin with an active mandate, and in which most of what happens is charging."""
