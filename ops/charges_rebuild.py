@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mandates.charges.rebuilding import Done, Rebuilding, Rebuilt
-from mandates.core.charging.books import ListedIntent
+from mandates.core.charging.books import ListedIntent, all_pages
 from mandates.core.charging.rebuilt import named_charges
 from mandates.core.clock import rfc3339
 from mandates.core.errors import MandatesError
@@ -82,13 +82,9 @@ def run_rebuild(stack: Stack, chosen: argparse.Namespace) -> int:
 
 def intents_since(intents: StripePaymentIntents, since: int, now: float) -> Iterator[ListedIntent]:
     """All of the account's, newest first."""
-    after = None
-    while True:
-        page = intents.page(since, int(now) + CLOCKS_DIFFER, after)
-        yield from page.items
-        if not (page.has_more and page.items):
-            return
-        after = page.items[-1].payment_intent_id
+    until = int(now) + CLOCKS_DIFFER
+    for page in all_pages(lambda after: intents.page(since, until, after), lambda one: one.payment_intent_id):
+        yield from page
 
 
 def _rebuilt(rebuilding: Rebuilding, charge_id: str, intents: Sequence[ListedIntent]) -> str:

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from mandates.core.charging.books import CANCELABLE
 from mandates.core.stripe_events.projection import METADATA_OWNER_MARK, METADATA_REFUND
 from mandates.gateway.payment_intents import confirm_params, create_params
 from ops.rehearsal.raw_stripe import Answer, NotTried, RawStripe
 
 INTENTS = "/v1/payment_intents"
 REFUNDS = "/v1/refunds"
-CANCELABLE = frozenset(
-    {"requires_payment_method", "requires_confirmation", "requires_action", "requires_capture"}
-)
 NAMED_NOWHERE = "rehearsal"
 """In place of the ids of a mandate and a charge: these payments belong to none."""
 

@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from mandates.core.charging.charge import (
     FINAL,
     HOLD_ROOM,
-    LATEST_LOOK,
-    SOON,
     ChargeStatus,
     Room,
     RoomChange,
@@ -47,6 +45,7 @@ from mandates.core.charging.ids import (
     mandate_id_of_charge,
 )
 from mandates.core.charging.notice import NoticeKey
+from mandates.core.charging.waits import LATEST_LOOK, SOON
 from mandates.core.facts import NO_FACTS, merge, to_plain
 from mandates.core.ids import is_mandate_id
 from tests.unit.laws import law

@@ -10,7 +10,6 @@ from mandates.core.charging.charge import FINAL, ChargeStatus, charge_status, du
 from mandates.core.charging.error_classes import ErrorClass
 from mandates.core.charging.facts import ChargeFact, ChargeKind, EndReason, Finding, charge_fact
 from mandates.core.charging.steps import (
-    KEY_SECONDS,
     Begin,
     CancelIntent,
     ConfirmAgain,
@@ -24,6 +23,7 @@ from mandates.core.charging.steps import (
     next_step,
     not_before,
 )
+from mandates.core.charging.waits import KEY_SECONDS
 from tests.unit.laws import law
 from tests.unit.test_charge_facts import (
     CANCELED,

@@ -29,7 +29,6 @@ from mandates.core.charging.ids import (
 )
 from mandates.core.charging.refunds import (
     GIVE_UP_SECONDS,
-    KEY_SECONDS,
     MOST_REFUNDS,
     REFUND_SECONDS,
     RefundReason,
@@ -47,6 +46,7 @@ from mandates.core.charging.refunds import (
     taken,
 )
 from mandates.core.charging.steps import FollowRefunds, Nothing, next_step
+from mandates.core.charging.waits import KEY_SECONDS
 from mandates.core.clock import Instant
 from mandates.core.facts import merge
 from tests.unit.laws import law

@@ -16,7 +16,7 @@ from mandates.core.charging.audit import (
     look_at_intents,
     look_at_transactions,
 )
-from mandates.core.charging.books import BalanceTransaction, ListedIntent, Page, Payout
+from mandates.core.charging.books import BalanceTransaction, ListedIntent, Payout, all_pages
 from mandates.core.charging.head import Charge
 from mandates.core.clock import Clock, Instant
 from mandates.gateway.client import Gateway
@@ -90,7 +90,7 @@ class Looks:
 
     def movements(self, start: int, stop: int) -> Iterator[Looked]:
         balance = self.gateway.balance
-        for page in _pages(lambda after: balance.page(start, stop, after), lambda one: one.transaction_id):
+        for page in all_pages(lambda after: balance.page(start, stop, after), lambda one: one.transaction_id):
             yield self._looked_at(page)
 
     def payouts(self, start: int, stop: int) -> Iterator[Looked]:
@@ -98,7 +98,7 @@ class Looks:
         listed = self.gateway.payouts
         found = [
             payout
-            for page in _pages(lambda after: listed.page(start, stop, after), lambda one: one.payout_id)
+            for page in all_pages(lambda after: listed.page(start, stop, after), lambda one: one.payout_id)
             for payout in page
             if payout.automatic and payout.status not in {"failed", "canceled"}
         ]
@@ -111,7 +111,7 @@ class Looks:
                 raise NotReady(f"Stripe has not completed the list of {payout.payout_id}")
             return
         balance, name = self.gateway.balance, payout.payout_id
-        for page in _pages(lambda after: balance.of_payout(name, after), lambda one: one.transaction_id):
+        for page in all_pages(lambda after: balance.of_payout(name, after), lambda one: one.transaction_id):
             yield self._looked_at(page, name)
 
     def _looked_at(self, page: Sequence[BalanceTransaction], payout: str | None = None) -> Looked:
@@ -126,7 +126,9 @@ class Looks:
 
     def intents(self, start: int, stop: int) -> Iterator[Looked]:
         listed = self.gateway.payment_intents
-        for page in _pages(lambda after: listed.page(start, stop, after), lambda one: one.payment_intent_id):
+        for page in all_pages(
+            lambda after: listed.page(start, stop, after), lambda one: one.payment_intent_id
+        ):
             yield self._intents_looked_at(page)
 
     def _intents_looked_at(self, page: Sequence[ListedIntent]) -> Looked:
@@ -174,13 +176,3 @@ def _hour_of(charge_id: str) -> int:
 
 def _charges(owners: Iterable[str | None]) -> dict[str, Charge]:
     return charges_by_id({owner for owner in owners if owner})
-
-
-def _pages[T](page: Callable[[str | None], Page[T]], id_of: Callable[[T], str]) -> Iterator[Sequence[T]]:
-    after = None
-    while True:
-        listed = page(after)
-        yield listed.items
-        if not listed.has_more:
-            return
-        after = id_of(listed.items[-1])

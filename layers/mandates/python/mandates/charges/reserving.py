@@ -15,6 +15,7 @@ from mandates.core.charging.facts import ChargeFact, ChargeKind, charge_fact
 from mandates.core.charging.head import Charge, ChargeDetails, Params
 from mandates.core.charging.ids import charge_id
 from mandates.core.charging.permission import NoticeUsed, Permission
+from mandates.core.charging.waits import MOST_CHARGE_BY_SECONDS
 from mandates.core.clock import Clock, Instant, RandomBytes, rfc3339
 from mandates.core.errors import ChargeRefused, InvalidRequest, KeyReused
 from mandates.core.ledger import keep_beside
@@ -26,8 +27,6 @@ SOURCE = "api:create_charge"
 
 CHARGE_BY_SECONDS = 8 * 86_400
 """How long attempts are made if the business does not say: a week's retries, and a day to spare."""
-
-MOST_CHARGE_BY_SECONDS = 30 * 86_400
 
 CreateParams = Callable[[Mandate, str, ChargeDetails], Params]
 """The exact parameters of the PaymentIntent, by mandate, charge id and what was asked for."""

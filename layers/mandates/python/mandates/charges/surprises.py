@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from mandates.core.changes import stands_on
 from mandates.core.charging.change import ChargeChange
-from mandates.core.charging.facts import ChargeFact, ChargeKind, of_attempt, succeeded_attempt
+from mandates.core.charging.facts import ChargeFact, success_of
 from mandates.core.charging.reports import is_of_other_amount
 from mandates.core.mandate import withdrawn_at
 from mandates.runtime.telemetry import count, logger
@@ -51,7 +51,7 @@ def _surprises(change: ChargeChange) -> Iterator[Surprise]:
 
 def _success(change: ChargeChange) -> ChargeFact:
     facts = change.after.facts
-    success = of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, succeeded_attempt(facts) or 0)
+    success = success_of(facts)
     if success is None:
         raise ValueError("only a success can be a surprise")
     return success

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from mandates.core.charging.books import BalanceTransaction, ListedIntent, Source
 from mandates.core.charging.charge import ChargeStatus
 from mandates.core.charging.disputes import disputes
-from mandates.core.charging.facts import ChargeFacts, ChargeKind, of_attempt, succeeded_attempt
+from mandates.core.charging.facts import ChargeFacts, ChargeKind, success_of
 from mandates.core.charging.head import Charge
 from mandates.core.charging.ids import CHARGE_ID
 from mandates.core.charging.movements import Movement
@@ -217,7 +217,7 @@ def amount_taken(facts: ChargeFacts) -> tuple[int, str]:
 
 def stripe_charge_of(facts: ChargeFacts) -> str | None:
     """Stripe's id of the charge that took the money, if it is known."""
-    success = of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, succeeded_attempt(facts) or 0)
+    success = success_of(facts)
     return min(success.ids.get("charge", ()), default=None) if success else None
 
 
@@ -250,7 +250,7 @@ def _is_of_other_amount(facts: ChargeFacts, movement: Movement) -> bool:
 
 def _settled_by(facts: ChargeFacts, at: int) -> Iterator[str | None]:
     """Stripe's ids of the payment and the refunds that had succeeded by then."""
-    success = of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, succeeded_attempt(facts) or 0)
+    success = success_of(facts)
     if success and success.at <= at:
         yield stripe_charge_of(facts)
     for refund in refunds(facts):

@@ -1,4 +1,4 @@
-"""What differs between a charge and Stripe, both read anew, and what is to be done about it."""
+"""What differs between a charge and Stripe, once both were read again, and what the audit does about it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from mandates.core.charging.audit import (
     refunded_between,
     stripe_charge_of,
 )
-from mandates.core.charging.books import BalanceTransaction, ListedIntent
+from mandates.core.charging.books import CANCELABLE, BalanceTransaction, ListedIntent
 from mandates.core.charging.charge import ChargeStatus
 from mandates.core.charging.differences import Difference, DifferenceKind
 from mandates.core.charging.disputes import StripeDispute, disputes, facts_of_stripe_dispute
-from mandates.core.charging.facts import ChargeFact, ChargeFacts, ChargeKind, of_attempt, succeeded_attempt
+from mandates.core.charging.facts import ChargeFact, ChargeFacts, success_of
 from mandates.core.charging.head import Charge
 from mandates.core.charging.refunds import StripeRefund, facts_of_stripe_refunds, refunds
 
@@ -26,11 +26,6 @@ RECOVERED_AFTER = 86_400
 LISTED_WITHIN = 3_600
 """Seconds after which Stripe's list must have a refund that Stripe has made. Until then the list may lag, or
 the refund was made since it was read."""
-
-_MAY_BE_CANCELED = frozenset(
-    {"requires_payment_method", "requires_confirmation", "requires_action", "requires_capture"}
-)
-"""https://docs.stripe.com/api/payment_intents/cancel"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +109,7 @@ def verdict(
 
 def _of_orphan(charge_id: str, charge: Charge | None, intent: ListedIntent) -> Verdict:
     """No charge has recorded the intent. Whatever it takes, or took, is no charge's."""
-    if intent.status in _MAY_BE_CANCELED:
+    if intent.status in CANCELABLE:
         is_being_made = charge is not None and not charge.is_final and charge.payment_intent_id is None
         return Verdict(cancel=not is_being_made)
     kept = intent.amount_received - (intent.charge.amount_refunded if intent.charge else 0)
@@ -153,7 +148,7 @@ def _of_its_own(charge: Charge, intent: ListedIntent, at_stripe: AtStripe, now: 
         found = _compared(
             charge, (intent.amount, intent.currency), (charge.amount, charge.currency), "asks for"
         )
-        return Verdict(tuple(found), cancel=charge.is_final and intent.status in _MAY_BE_CANCELED)
+        return Verdict(tuple(found), cancel=charge.is_final and intent.status in CANCELABLE)
     return Verdict(tuple(_of_success(charge, intent, at_stripe, now)))
 
 
@@ -177,7 +172,7 @@ def _of_success(charge: Charge, intent: ListedIntent, at_stripe: AtStripe, now: 
         words = f"Stripe gave back {_money(intent.charge.amount_refunded, took[1])}, and here it is {here}"
         yield _difference(charge, DifferenceKind.REFUNDED, words)
     yield from _of_refunds(charge, at_stripe, now)
-    success = of_attempt(charge.facts, ChargeKind.ATTEMPT_SUCCEEDED, succeeded_attempt(charge.facts) or 0)
+    success = success_of(charge.facts)
     if not at_stripe.booked and success and success.at <= now - NOT_BOOKED_AFTER:
         words = f"{intent.payment_intent_id} succeeded, and Stripe has not booked it"
         yield _difference(charge, DifferenceKind.NOT_BOOKED, words)

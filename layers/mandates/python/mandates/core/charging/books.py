@@ -1,9 +1,6 @@
-"""What Stripe's books and lists say, as plain data, for the audit.
+"""What Stripe's books and lists say, as plain data. Amounts are in minor units, times in epoch seconds."""
 
-Amounts are whole minor units, times are in epoch seconds. Nothing here decides.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mandates.core.charging.disputes import StripeDispute
@@ -22,12 +19,30 @@ class Page[T]:
     has_more: bool
 
 
+def all_pages[T](page: Callable[[str | None], Page[T]], id_of: Callable[[T], str]) -> Iterator[Sequence[T]]:
+    """The pages of a list, each read when it is asked for. `page` reads the page after the item with this id;
+    with None, the first."""
+    after = None
+    while True:
+        listed = page(after)
+        yield listed.items
+        if not (listed.has_more and listed.items):
+            return
+        after = id_of(listed.items[-1])
+
+
+CANCELABLE = frozenset(
+    {"requires_payment_method", "requires_confirmation", "requires_action", "requires_capture"}
+)
+"""The statuses in which a PaymentIntent can be cancelled: https://docs.stripe.com/api/payment_intents/cancel"""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The object that caused a movement: a charge, a refund, a dispute, a payout or something else.
+    """The object that caused a balance transaction: a charge, a refund, a dispute, a payout or another.
 
-    `kind` is Stripe's word for the object, and `amount` is in its own `currency`, which need not be the
-    movement's. The other members are those of a charge, refund or dispute; elsewhere they are empty.
+    `kind` is Stripe's word for the object. `amount` is in its own `currency`, which need not be that of the
+    balance transaction. The other members are those of a charge, refund or dispute; elsewhere they are empty.
     `stripe_charge` is the charge itself, or the refunded or disputed one. `amount_refunded` is a charge's,
     and includes refunds that are pending. All but `source_id` is empty if Stripe no longer has the object.
     """
@@ -47,7 +62,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class BalanceTransaction:
-    """A movement of money in the account at Stripe.
+    """An entry in the books of the account at Stripe.
 
     `type` is Stripe's word, of which there are many, and more to come. `amount` and `net` are positive if
     money comes in; `net` is `amount` less `fee`. `currency` is that of the account's balance. If the source
@@ -69,10 +84,12 @@ class BalanceTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Payout:
-    """What Stripe pays to the bank. `status` is Stripe's word: `pending`, `in_transit`, `paid`, `failed` or
-    `canceled`; one that is paid may still fail. `amount` is negative if Stripe collects it.
+    """What Stripe pays to the business's bank. `amount` is negative if Stripe collects it.
 
-    Which movements it pays is known only for an automatic payout, and only once it is `reconciled`.
+    `status` is Stripe's word: `pending`, `in_transit`, `paid`, `failed` or `canceled`. One that
+    is paid may still fail.
+
+    Stripe says which balance transactions it pays only for an automatic payout, once it is `reconciled`.
     https://docs.stripe.com/api/payouts/object
     """
 

@@ -21,6 +21,7 @@ from mandates.core.charging.facts import (
 )
 from mandates.core.charging.notice import NoticeKey
 from mandates.core.charging.refunds import pending_refunds, refunds_due_at
+from mandates.core.charging.waits import DAY, LATEST_LOOK, SOON, pause_since
 
 
 class ChargeStatus(StrEnum):
@@ -149,10 +150,6 @@ def room_change(before: ChargeFacts, after: ChargeFacts) -> RoomChange:
 # --------------------------------------------------------------------------------------------------- due
 
 MINUTE = 60
-SOON = 60
-LATEST_LOOK = 6 * 3600
-
-DAY = 86_400
 
 RETRIES_APART = DAY // 2
 """Seconds from the begin of an attempt until a retry, at least. Several of the days may have passed while
@@ -218,9 +215,7 @@ def first_attempt_at(facts: ChargeFacts) -> int:
 
 
 def _backoff(facts: ChargeFacts, now: int) -> int:
-    """As long as the time since the last news, at least a minute. So pauses double without a counter."""
-    since = max((fact.at for fact in facts.values()), default=now)
-    return min(max(now - since, SOON), LATEST_LOOK)
+    return pause_since(max((fact.at for fact in facts.values()), default=now), now)
 
 
 def _whole_minute(at: int) -> int:

@@ -28,6 +28,7 @@ from mandates.core.charging.facts import (
     ChargeKind,
     charge_fact_from_plain,
     newest_attempt,
+    whole,
 )
 from mandates.core.charging.head import Charge, ChargeDetails
 from mandates.core.charging.ids import mandate_id_of_charge
@@ -36,13 +37,12 @@ from mandates.core.charging.proof import ProvenCharge, StoredCharge, proven_char
 from mandates.core.charging.refund_faults import refund_faults
 from mandates.core.charging.refunds import pending_refunds
 from mandates.core.charging.register_slice import Registered, RegisterSlice, link_of, place_of
+from mandates.core.charging.waits import MOST_CHARGE_BY_SECONDS
 from mandates.core.facts import Kind, merge
 from mandates.core.ledger import GENESIS, Entry, PersonalValue
 from mandates.core.mandate import Status
 from mandates.core.record import Proven
 from mandates.core.terms import FrequencyKind, Terms
-
-MOST_CHARGE_BY_SECONDS = 30 * 86_400
 
 
 def slice_faults(part: RegisterSlice, mandate: Proven) -> list[str]:
@@ -188,7 +188,7 @@ def _of_the_terms(known: ProvenCharge, mandate: Proven) -> Iterator[str]:
         yield "permission: its anchor is not a day on which the set-up succeeded"
     elif reserved.detail.get("window") != _window_key(terms, anchor, reserved.at):
         yield "reserved: its window is not the one of its time"
-    charge_by = _whole(reserved.detail.get("charge_by")) or 0
+    charge_by = whole(reserved.detail.get("charge_by")) or 0
     if not reserved.at < charge_by <= reserved.at + MOST_CHARGE_BY_SECONDS:
         yield "reserved: its charge_by is not within 30 days"
     begun = sorted(_of_kind(known.facts, ChargeKind.ATTEMPT_BEGUN), key=lambda fact: fact.at)
@@ -202,7 +202,7 @@ def _of_the_terms(known: ProvenCharge, mandate: Proven) -> Iterator[str]:
 
 
 def _of_the_amount(reserved: ChargeFact, terms: Terms) -> Iterator[str]:
-    amount = _whole(reserved.detail.get("amount"))
+    amount = whole(reserved.detail.get("amount"))
     if reserved.detail.get("currency") != terms.limits.currency:
         yield "terms: they are in another currency"
     elif amount is None or amount > terms.limits.per_charge or terms.amount not in {None, amount}:
@@ -242,10 +242,6 @@ def _of_kind(facts: ChargeFacts, kind: ChargeKind) -> list[ChargeFact]:
 
 def _name(fact: ChargeFact) -> str:
     return f"attempt {fact.qualifier}" if fact.qualifier else "reserved"
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() else None
 
 
 # ------------------------------------------------------------------------------------------------ notice

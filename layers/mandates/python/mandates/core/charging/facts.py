@@ -186,6 +186,16 @@ def succeeded_attempt(facts: ChargeFacts) -> int | None:
     return min(_of_kind(facts, ChargeKind.ATTEMPT_SUCCEEDED), default=None)
 
 
+def success_of(facts: ChargeFacts) -> ChargeFact | None:
+    """The ATTEMPT_SUCCEEDED that took the money; None if the charge took none."""
+    return of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, succeeded_attempt(facts) or 0)
+
+
+def whole(text: str | None) -> int | None:
+    """The whole number that a detail of a fact is; None if it is anything else."""
+    return int(text) if text and text.isascii() and text.isdecimal() else None
+
+
 def class_of(fact: ChargeFact) -> ErrorClass:
     """The class of an ATTEMPT_FAILED. It is computed, not stored, so a code learnt later counts at once."""
     said = fact.detail
@@ -241,8 +251,7 @@ def is_rebuilt(facts: ChargeFacts) -> bool:
 def intent_of(facts: ChargeFacts) -> str | None:
     """Stripe's id of the charge's intent. After a restore the charge may know two: then it is the one that
     took the money."""
-    attempt = succeeded_attempt(facts)
-    success = of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, attempt) if attempt else None
+    success = success_of(facts)
     took = min(success.ids.get("payment_intent", ()), default=None) if success else None
     return took or the_id(facts, "payment_intent")
 

@@ -15,8 +15,8 @@ from mandates.core.charging.facts import (
     ChargeFacts,
     ChargeKind,
     charge_fact_from_plain,
-    of_attempt,
-    succeeded_attempt,
+    success_of,
+    whole,
 )
 from mandates.core.charging.ids import charge_id_of_refund
 from mandates.core.charging.refunds import RefundReason, refund_reasons
@@ -58,7 +58,7 @@ def _by_qualifier(facts: ChargeFacts, kinds: frozenset[ChargeKind]) -> dict[str,
 
 
 def _of_the_request(known: ChargeFacts, request: ChargeFact) -> Iterator[str]:
-    amount = _whole(request.detail.get("amount"))
+    amount = whole(request.detail.get("amount"))
     if not amount:
         yield "it was requested without an amount"
     elif ChargeKind.RESERVED in known:
@@ -82,8 +82,7 @@ def _of_the_refund(charge_id: str, of_it: ChargeFacts, facts: ChargeFacts) -> It
 def _of_the_dispute(of_it: ChargeFacts, facts: ChargeFacts) -> Iterator[str]:
     if _took_nothing(facts):
         yield "it was opened, and the charge took no money"
-    named, succeeded = all_ids(of_it, "charge"), succeeded_attempt(facts)
-    success = of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, succeeded) if succeeded else None
+    named, success = all_ids(of_it, "charge"), success_of(facts)
     known = success.ids.get("charge", frozenset()) if success else frozenset()
     if named and known and not named & known:
         yield "it is about another of Stripe's charges"
@@ -102,7 +101,3 @@ def _money(fact: ChargeFact) -> tuple[str | None, str | None]:
 def _currency(facts: ChargeFacts) -> str | None:
     reserved = facts.get(ChargeKind.RESERVED)
     return reserved.detail.get("currency") if reserved else None
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() else None

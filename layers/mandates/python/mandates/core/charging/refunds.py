@@ -14,13 +14,13 @@ from mandates.core.charging.facts import (
     ChargeFacts,
     ChargeKind,
     charge_fact,
-    of_attempt,
-    succeeded_attempt,
+    success_of,
 )
 from mandates.core.charging.ids import charge_id_of_refund, refund_id_of_stripe
+from mandates.core.charging.waits import DAY, KEY_SECONDS, pause_since
 from mandates.core.facts import merge
 
-REFUND_SECONDS = 90 * 86_400
+REFUND_SECONDS = 90 * DAY
 """How long after the payment Amazon Pay gives money back."""
 
 MOST_REFUNDS = 30
@@ -106,16 +106,15 @@ def refunds(facts: ChargeFacts) -> list[Refund]:
 def taken(facts: ChargeFacts) -> int:
     """What the charge took, in minor units; 0 if it did not succeed. A success names the amount only if it is
     not the charge's (reports.py)."""
-    attempt = succeeded_attempt(facts)
-    if attempt is None:
+    success = success_of(facts)
+    if success is None:
         return 0
-    success = of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, attempt)
-    other = success.detail.get("amount") if success else None
+    other = success.detail.get("amount")
     return int(other or facts[ChargeKind.RESERVED].detail["amount"])
 
 
 def currency_taken(facts: ChargeFacts) -> str:
-    success = of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, succeeded_attempt(facts) or 0)
+    success = success_of(facts)
     other = success.detail.get("currency") if success else None
     return other or facts[ChargeKind.RESERVED].detail["currency"]
 
@@ -141,8 +140,7 @@ def refund_reasons(facts: ChargeFacts, amount: int | None, now: int) -> list[Ref
 
 
 def _refund_reasons(facts: ChargeFacts, amount: int | None, now: int) -> Iterator[RefundReason]:
-    attempt = succeeded_attempt(facts)
-    success = of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, attempt) if attempt else None
+    success = success_of(facts)
     if success is None:
         yield RefundReason.NOT_SUCCEEDED
         return
@@ -258,16 +256,9 @@ def _refund(refund_id: str, told: dict[str, ChargeFact]) -> Refund:
 
 # -------------------------------------------------------------------------------------------- what is next
 
-KEY_SECONDS = 23 * 3600
-"""How long a refund is sent again under its idempotency key. Stripe keeps keys for at least 24 hours:
-https://docs.stripe.com/api/idempotent_requests"""
-
-GIVE_UP_SECONDS = 24 * 3600
-"""When a refund that Stripe's list lacks has failed: an hour after it was last sent, at least. Another worker
-may just have sent it, and Stripe need not list at once what it has made."""
-
-SOON = 60
-LATEST_LOOK = 6 * 3600
+GIVE_UP_SECONDS = KEY_SECONDS + 3600
+"""How long after its request a refund that Stripe's list lacks has failed. The last hour leaves time for a
+refund that another worker sent last: Stripe need not list it at once."""
 
 
 def pending_refunds(facts: ChargeFacts) -> list[Refund]:
@@ -299,4 +290,4 @@ def refunds_due_at(facts: ChargeFacts, now: int) -> int | None:
     if not pending:
         return None
     newest = max(fact.at for fact in facts.values() if fact.qualifier in pending)
-    return now + min(max(now - newest, SOON), LATEST_LOOK)
+    return now + pause_since(newest, now)

@@ -16,7 +16,7 @@ from mandates.core.charging.facts import (
     charge_fact,
     newest_attempt,
     of_attempt,
-    succeeded_attempt,
+    success_of,
 )
 from mandates.core.funding import Funding
 
@@ -104,8 +104,7 @@ def facts_of_report(known: ChargeFacts, report: Report, attempt: int | None) -> 
 def _is_rebuilt_already(known: ChargeFacts) -> bool:
     """Whether Stripe's list told of the success after a restore. A report that names another attempt, or came
     first, says nothing new: an intent succeeds once."""
-    attempt = succeeded_attempt(known)
-    success = of_attempt(known, ChargeKind.ATTEMPT_SUCCEEDED, attempt) if attempt else None
+    success = success_of(known)
     return success is not None and success.source == REBUILT
 
 

@@ -18,10 +18,7 @@ from mandates.core.charging.facts import (
     of_attempt,
 )
 from mandates.core.charging.refunds import pending_refunds
-
-KEY_SECONDS = 23 * 3600
-"""How long a confirm is repeated under its idempotency key. Stripe keeps keys for at least 24 hours; after
-that the same key is a new request: https://docs.stripe.com/api/idempotent_requests"""
+from mandates.core.charging.waits import KEY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
