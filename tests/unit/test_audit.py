@@ -344,6 +344,21 @@ def test_an_amount_that_was_altered_here_long_after_is_seen_in_what_was_booked(c
         assert differs_from_movements(altered, kept, NOW) is (currency == "usd")  # euros were converted
 
 
+@pytest.mark.parametrize("status", ["pending", "failed"])
+@pytest.mark.parametrize("counted", [0, 400])
+def test_a_refund_that_did_not_succeed_may_count_as_refunded_or_not(status: str, counted: int) -> None:
+    """Stripe does not say which. Anything else is a difference."""
+    books = refunded(refunded(succeeded(1), 100), 400, status=status)
+
+    def named(amount_refunded: int) -> set[DifferenceKind]:
+        listed = replace(books.intent.charge, amount_refunded=amount_refunded)  # type: ignore[type-var]
+        books.intent = replace(books.intent, charge=listed)
+        return {one.kind for one in examined(books, {"pi_1": books.charge.charge_id})}
+
+    assert named(100 + counted) == set()
+    assert named(501) == named(99) == {DifferenceKind.REFUNDED}
+
+
 def test_a_fee_about_the_payment_is_no_other_amount() -> None:
     books = succeeded(1)
     paid = books.transactions[0]

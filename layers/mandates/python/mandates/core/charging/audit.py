@@ -202,12 +202,13 @@ def _refunded_agrees(charge: Charge, amount_refunded: int) -> bool:
 
 
 def refunded_between(facts: ChargeFacts) -> tuple[int, int]:
-    """What Stripe may say was given back: at least what succeeded, at most that and what is pending. Stripe
-    does not document whether `amount_refunded` of a charge counts pending refunds."""
+    """What Stripe may say was given back: at least what succeeded, at most all that it has or may have.
+    Stripe does not document whether `amount_refunded` of a charge counts those that are pending or failed:
+    https://docs.stripe.com/api/charges/object#charge_object-amount_refunded"""
     all_of_it = refunds(facts)
     succeeded = sum(one.amount for one in all_of_it if one.status is RefundStatus.SUCCEEDED)
-    pending = sum(one.amount for one in all_of_it if one.status is RefundStatus.PENDING)
-    return succeeded, succeeded + pending
+    others = [one for one in all_of_it if one.status is not RefundStatus.SUCCEEDED]
+    return succeeded, succeeded + sum(one.amount for one in others if one.counts or one.stripe_refund_id)
 
 
 def amount_taken(facts: ChargeFacts) -> tuple[int, str]:
