@@ -1,4 +1,4 @@
-"""How charges are written for operators."""
+"""How operators name charges, and how charges are printed for them."""
 
 from mandates.core.charging.head import Charge
 from mandates.core.charging.ids import CHARGE_ID

@@ -1,4 +1,4 @@
-"""Charges: what is due, cancel one, pause and resume all charging. Others are in modules beside."""
+"""Commands for charges: show what is due, cancel, pause and resume. The others are in ops/charges_*.py."""
 
 import argparse
 import time
@@ -34,17 +34,19 @@ def add_commands(commands: Any) -> None:
     due = actions.add_parser("due", help="show what is due, or what is open of a mandate")
     which = due.add_mutually_exclusive_group()
     which.add_argument("mandate_id", type=an_id, metavar="MANDATE_ID", nargs="?", help="its open charges")
-    which.add_argument("--all", action="store_true", help="every charge that is not over, due or not")
+    which.add_argument(
+        "--all", action="store_true", help="every charge that has a due time, even in the future"
+    )
     due.add_argument("--limit", type=positive, default=LISTED, metavar="N", help=f"at most N ({LISTED})")
     due.set_defaults(run=run_due)
     charges_shown.add_commands(actions)
-    canceling = actions.add_parser("cancel", help="call off a charge that is not over")
+    canceling = actions.add_parser("cancel", help="cancel a charge that is not final")
     canceling.add_argument("charge_id", type=an_id, metavar="CHARGE_ID")
     canceling.add_argument("--why", required=True, type=short, help="in a few words; it is recorded")
     canceling.set_defaults(run=run_cancel)
     charges_audit.add_commands(actions)
     charges_export.add_commands(actions)
-    pausing = actions.add_parser("pause", help="begin no attempt at any charge from now on")
+    pausing = actions.add_parser("pause", help="stop all attempts from now on")
     pausing.add_argument("--why", required=True, type=short, help="in a few words; it is recorded")
     pausing.set_defaults(run=run_pause)
     resuming = actions.add_parser("resume", help="let attempts begin again")
@@ -75,7 +77,7 @@ def run_due(stack: Stack, chosen: argparse.Namespace) -> int:
 
 
 def shown(charge_ids: Iterable[str]) -> Iterator[str]:
-    """A line for each that is not over, by its head: an index may be late."""
+    """A line for each that has a due time, by its head: an index may be late."""
     for charge_id in charge_ids:
         charge = read_charge(charge_id)
         if charge and charge.due_at is not None:
@@ -91,7 +93,7 @@ def _line(charge: Charge, due_at: int) -> str:
 
 
 def run_cancel(stack: Stack, chosen: argparse.Namespace) -> int:
-    """0 if it is cancelled, or will be unless Stripe decides first; 1 if it is over otherwise."""
+    """0 if it is cancelled, or will be unless Stripe decides first; else 1."""
     stack.use_tables()
     if charge_named(chosen.charge_id) is None:
         complain(f"there is no charge {chosen.charge_id}")

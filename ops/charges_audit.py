@@ -1,4 +1,4 @@
-"""Compare charges with Stripe's books, as audit_charges does every hour; dismiss what can't be put right."""
+"""Compares charges with Stripe's books, as audit_charges does every hour; dismisses differences."""
 
 import argparse
 import time
@@ -14,7 +14,7 @@ from ops.stack import Stack
 from ops.withdrawals import whoever_runs_this
 
 A_WEEK = 7 * 86_400.0
-"""How many seconds a run may take, as good as for ever."""
+"""How many seconds a run may take: in effect, no limit."""
 
 
 def add_commands(actions: Any) -> None:
@@ -23,8 +23,8 @@ def add_commands(actions: Any) -> None:
         "--since",
         metavar="WHEN",
         type=since,
-        help="read from then up to now, such as 3d, 12h or 2026-11-20T00:00Z (default: go on where the last"
-        " run stopped, up to a day ago)",
+        help="read from then up to now, such as 3d, 12h or 2026-11-20T00:00Z (default: continue where the"
+        " last run stopped, up to a day ago)",
     )
     auditing.set_defaults(run=run_audit)
     dismissing = actions.add_parser("dismiss", help="take a charge's differences off the list")
@@ -34,7 +34,7 @@ def add_commands(actions: Any) -> None:
 
 
 def run_audit(stack: Stack, chosen: argparse.Namespace) -> int:
-    """0 if everything was read and nothing differs; else 1, and it says what does."""
+    """0 if everything was read and nothing differs; else 1, and the differences are printed."""
     stack.use_tables()
     audited = Auditor(
         stack.gateway,

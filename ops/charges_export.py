@@ -1,4 +1,4 @@
-"""Charges and what they moved, as CSV for accountants: a row each, then totals by day, currency and payout.
+"""Charges and their balance transactions as CSV for accountants, then totals by day, currency and payout.
 
 All amounts are in minor units. No cell can start a formula, whoever wrote the words in it:
 https://owasp.org/www-community/attacks/CSV_Injection
@@ -55,7 +55,7 @@ def add_commands(actions: Any) -> None:
 
 
 def run_export(stack: Stack, chosen: argparse.Namespace) -> int:
-    """Write the charges made on those days, and whatever they have moved until now. 1 if the file exists."""
+    """Write the charges made on those days, with all their movements until now. 1 if the file exists."""
     stack.use_tables()
     charges = charges_of_days(chosen.first, chosen.last)
     if chosen.file is None:

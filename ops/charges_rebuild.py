@@ -21,13 +21,13 @@ from ops.stack import Stack
 from ops.withdrawals import whoever_runs_this
 
 ABOUT = """\
-Reads the payment intents that Stripe has made since then, and makes the charges here whole: a charge that is
-not here is recorded anew, one that lacks something gets it, and unused intents are cancelled. It takes no
-money, and it can be repeated. Charging has to be paused.
+Reads the payment intents made at Stripe since then, and rebuilds the charges here: a missing charge is
+recorded again, one that lacks something gets it, and unused intents are cancelled. It takes no money, and you
+can repeat it. Charging must be paused.
 """
 
 FAILED = "not done"
-LOOK = "to be looked at"
+LOOK = "for a person to look at"
 
 CLOCKS_DIFFER = 600
 """Seconds by which Stripe's clock and AWS's may differ, at most. What is read twice changes nothing."""
@@ -36,7 +36,7 @@ CLOCKS_DIFFER = 600
 def add_action(actions: Any) -> None:
     rebuilding = actions.add_parser(
         "rebuild",
-        help="after tables were restored: record anew what Stripe has charged since",
+        help="after tables were restored: record again what Stripe has charged since",
         description=ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -34,7 +34,7 @@ def add_commands(actions: Any) -> None:
     listing.add_argument("--status", choices=[str(one) for one in ChargeStatus], help="only those")
     listing.add_argument("--limit", type=positive, default=LISTED, metavar="N", help=f"at most N ({LISTED})")
     listing.set_defaults(run=run_list)
-    showing = actions.add_parser("show", help="show all about one charge")
+    showing = actions.add_parser("show", help="show everything about one charge")
     showing.add_argument("charge_id", type=an_id, metavar="CHARGE_ID")
     showing.set_defaults(run=run_show)
 
@@ -100,14 +100,14 @@ def run_show(stack: Stack, chosen: argparse.Namespace) -> int:
 
 
 def beside(charge: Charge) -> Iterator[str]:
-    """What there is beside the charge's own story."""
+    """Its refunds, disputes, movements and differences, as lines."""
     for refund in refunds(charge.facts):
         by = refund.actor or "somebody at Stripe"
         why = f": {refund.failure}" if refund.failure else ""
         there = refund.stripe_refund_id or "not at Stripe yet"
         yield (
             f"  refund  {refund.refund_id} of {refund.amount} {refund.currency} {refund.status}{why},"
-            f" asked for at {rfc3339(refund.requested_at)} by {by} ({there})"
+            f" requested at {rfc3339(refund.requested_at)} by {by} ({there})"
         )
     for dispute in disputes(charge.facts):
         due = f", evidence due by {rfc3339(dispute.evidence_due_by)}" if dispute.evidence_due_by else ""
@@ -119,7 +119,7 @@ def beside(charge: Charge) -> Iterator[str]:
     for movement in moved:
         yield _movement(movement)
     for currency, total in totals(moved).items():
-        yield f"  in all  {total.amount} {currency}, fee {total.fee}, net {total.net} (minor units)"
+        yield f"  total   {total.amount} {currency}, fee {total.fee}, net {total.net} (minor units)"
     for named in differences_of(charge.charge_id):
         yield _difference(named)
 

@@ -1,6 +1,6 @@
-"""Every hour: compares what Stripe's books said a day ago with the charges here, both ways.
+"""Every hour: compares the charges with Stripe's books as they were a day ago, in both directions.
 
-It records what only Stripe knew, cancels intents that no charge needs, and names what differs.
+It records what only Stripe knew, cancels intents that no charge needs, and names differences.
 """
 
 import os
@@ -35,7 +35,7 @@ stripe = Stripe(configured, per_second=BACKGROUND_PER_SECOND)
 
 @instrumented
 def handler(_event: Any, context: Any) -> None:
-    """Raises what went wrong, after the metrics. The next run goes on where this one stopped."""
+    """Raises what went wrong, after the metrics. The next run continues where this one stopped."""
 
     def time_left() -> float:
         return float(context.get_remaining_time_in_millis()) / 1000

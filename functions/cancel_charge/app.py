@@ -1,4 +1,4 @@
-"""POST /charges/{charge_id}/cancel: call off a charge that is not final."""
+"""POST /charges/{charge_id}/cancel: cancel a charge that is not final."""
 
 import os
 import time

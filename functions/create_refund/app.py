@@ -1,4 +1,4 @@
-"""POST /charges/{charge_id}/refunds: give back all of a charge or a part of it."""
+"""POST /charges/{charge_id}/refunds: refund all of a charge or a part of it."""
 
 import os
 import time
@@ -65,11 +65,11 @@ def refunded(request: Request) -> Response:
 
 
 def sent(ordered: Ordered, gateway: Gateway) -> Refund:
-    """The refund as far as it gets within this request. It is recorded, and the queue goes on with it:
-    whatever goes wrong now is no error. Raises StoreError if nobody can say how it stands."""
+    """The refund as far as it gets within this request. It is recorded, and the queue's consumer continues
+    it, so a failure now is no error of the request. Raises StoreError if the refund can't be read."""
     try:
         charge = follow_refunds(ordered.charge, gateway, time.time, configured.owner_mark).charge
     except (MandatesError, StoreError) as error:
-        logger.warning("the refund goes on later", extra={"error": type(error).__name__})
+        logger.warning("the refund continues later", extra={"error": type(error).__name__})
         charge = read_charge(ordered.charge.charge_id) or ordered.charge
     return find_refund(charge, ordered.refund.refund_id) or ordered.refund

@@ -272,7 +272,7 @@ def test_all_about_a_charge_is_shown(capsys: pytest.CaptureFixture[str]) -> None
         "by the-shop",
         "du_1 about 1000 usd needs_response (fraudulent)",
         "payment  1000 usd, fee 59, net 941, in no automatic payout (txn_1, py_1)",
-        "in all  1000 usd, fee 59, net 941",
+        "total   1000 usd, fee 59, net 941",
         "differs amount since",
     ):
         assert part in shown

@@ -1,4 +1,4 @@
-"""Compares Stripe's books with our charges, both ways, from durable cursors.
+"""Compares Stripe's books with our charges, in both directions, from durable cursors.
 
 Each look (auditing_looks.py) reads a list in slices of time, oldest first. A page's suspects are examined at
 once (auditing_suspects.py). The cursor moves on after each slice. So a run that is stopped anywhere reads one
@@ -22,7 +22,7 @@ from mandates.store.event_cursors import advance_cursor, read_positions
 from mandates.store.raw_items import ALTERED_ITEMS_RAISE
 
 FIRST_BACK_SECONDS = DAY
-"""How far back a look begins that was never taken. To begin earlier: `ops charges audit --since`."""
+"""How far back a look begins the first time. To begin earlier: `ops charges audit --since`."""
 
 FIRST_SLICE_SECONDS = 7_200  # so that a run without news is one request for each list
 MOST_PER_SLICE = 2_000
@@ -47,9 +47,9 @@ class _Stop(Exception):
 
 @dataclass(slots=True)
 class Audited:
-    """What a run did. `ours` and `strangers` count what the lists had, `suspects` what was examined. `new`
-    differences were not known before, `recovered` ones were mended at once, and `standing` is how many there
-    are at its end; None if they were not counted.
+    """What a run did. `ours` and `strangers` count the lists' items, `suspects` what was examined. `new`
+    differences were not known before, `recovered` ones were fixed at once. `standing` is how many are open at
+    the end of the run; None if they were not counted.
 
     `lag_seconds` is how far the look that is furthest behind has to go, without those that wait for Stripe;
     None if no cursor could be read.
@@ -215,7 +215,7 @@ class Auditor:
     # ---------------------------------------------------------------------------------- suspects
 
     def _examine_again(self, until: float) -> None:
-        """Whether what differed still does, beginning with what was seen longest ago."""
+        """Examine the open differences again, beginning with the one that was seen longest ago."""
         for named in sorted(open_differences(), key=lambda one: one.last_seen):
             self._examine(Suspect(named.difference.charge_id, named.difference.payment_intent_id), until)
 

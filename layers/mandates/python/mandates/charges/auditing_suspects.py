@@ -1,4 +1,4 @@
-"""Reads a suspect of the audit anew on both sides, records what only Stripe knew, and keeps what differs."""
+"""Reads a suspect of the audit again on both sides, records what only Stripe knew, keeps what differs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Calls a charge off: nothing more is begun for it, and its intent is cancelled at Stripe.
+"""Cancels a charge: no further attempt begins, and its intent is cancelled at Stripe.
 
 Once an attempt was begun, the end is recorded before Stripe is asked, in a conditional write. So another
 attempt either loses to it, or was begun before it; then Stripe decides whether its confirm or the

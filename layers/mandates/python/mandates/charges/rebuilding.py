@@ -1,8 +1,8 @@
-"""Makes charges whole after the tables were restored to an earlier time, from what Stripe has of them.
+"""Rebuilds charges from what Stripe has of them, after the tables were restored to an earlier time.
 
-No call here takes money: intents are listed, read and cancelled. A charge that is not here any more is
-recorded anew, under its old id, so that a repeat of the request that made it finds it. It is not tried any
-more: nothing shows what permitted it. After a crash, run it again: it goes on from what is recorded.
+No call here takes money: intents are listed, read and cancelled. A charge that is no longer here is
+recorded again under its old id, so that a repeat of the request that made it finds it. It is not tried again:
+nothing shows what permitted it. After a crash, run it again: it continues from what is recorded.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,8 +1,7 @@
-"""Takes a business's request for a refund, and holds its amount back in the same write, before Stripe hears
-of it.
+"""Decides on a business's request for a refund, and holds its amount back before Stripe is asked.
 
-The charge's chain is what the write is conditional on. So of many refunds at once only as many are taken as
-the charge has money for.
+Both happen in one write, which is conditional on the charge's chain. So concurrent refunds never exceed what
+the charge took.
 """
 
 from collections.abc import Sequence
@@ -77,7 +76,7 @@ def find_refund(charge: Charge, refund_id: str) -> Refund | None:
 
 
 def _must_be_the_same(there: Refund, order: RefundOrder) -> None:
-    """After a restore Stripe may have told us of the refund, and nobody of what was asked."""
+    """After a restore Stripe may have told us of the refund, and the digest of the request is lost."""
     if there.request not in {"", order.digest}:
         raise KeyReused("this Idempotency-Key made a refund with another body: send that body, or a new key")
 

@@ -1,9 +1,9 @@
-"""Follows up the refunds of a charge that Stripe has not decided: reads them there, and sends those that
+"""Follows up the refunds of a charge that Stripe has not decided: reads them at Stripe, and sends those that
 Stripe lacks.
 
-Stripe is always asked for the intent's refunds first. One with our id is ours, whoever sent it and whenever:
-a process that crashed, a call that failed or was not answered, or this stack before a restore. So a refund is
-made once, although Stripe forgets idempotency keys.
+The intent's refunds are always listed first. A refund with our id is ours, even if a crashed process, an
+unanswered call or this stack before a restore sent it. So a refund is made once, although Stripe forgets
+idempotency keys.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ from mandates.gateway.refunds import refund_params
 from mandates.runtime.telemetry import count, logger
 
 NOT_ANSWERED = "not_answered"
-"""Why a refund failed that Stripe never had, for all we know. All other reasons are Stripe's words."""
+"""The failure of a refund that Stripe never confirmed and does not list. All others are Stripe's words."""
 
 
 def follow_refunds(charge: Charge, gateway: Gateway, clock: Clock, owner_mark: str) -> Taken:
@@ -61,7 +61,7 @@ class _Following:
         self._owner_mark = owner_mark
 
     def read(self, charge: Charge) -> Charge:
-        """With all that Stripe has of it, refunds from the Dashboard too."""
+        """The charge with all refunds that Stripe lists, including those from the Dashboard."""
         listed = self._refunds.of_intent(intent_id(charge))
         return self._told(charge, lambda known, now: _facts(known, listed, now))
 
@@ -99,7 +99,7 @@ class _Following:
         )
 
     def _failed(self, charge: Charge, refund: Refund, reason: str) -> Charge:
-        """Unless Stripe has told of it meanwhile."""
+        """Record the failure, unless Stripe has reported the refund meanwhile."""
 
         def fails(known: Charge, now: int) -> Sequence[ChargeFact]:
             if not _is_waiting(refund, known):

@@ -29,7 +29,7 @@ class StripeBalance:
     def page(
         self, created_from: int, created_before: int, after: str | None = None
     ) -> Page[BalanceTransaction]:
-        """Movements of every kind, newest first, with what caused them.
+        """Balance transactions of every kind, newest first, with what caused them.
 
         They were created from `created_from` until just before `created_before`, in epoch seconds. `after` is
         the id of the last one of the previous page. https://docs.stripe.com/api/balance_transactions/list
@@ -44,7 +44,7 @@ class StripeBalance:
         )
 
     def of_payout(self, payout_id: str, after: str | None = None) -> Page[BalanceTransaction]:
-        """What an automatic payout paid, and the payout's own movement. Complete once it is reconciled.
+        """What an automatic payout paid, and the payout's own transaction. Complete once it is reconciled.
 
         Raises RequestRejected for a manual payout: nobody can say what it paid.
         https://docs.stripe.com/api/balance_transactions/list#balance_transaction_list-payout
@@ -53,7 +53,7 @@ class StripeBalance:
         return self._page(params | ({"starting_after": after} if after else {}))
 
     def of_source(self, source_id: str) -> list[BalanceTransaction]:
-        """The movements that one charge, refund or dispute caused, newest first."""
+        """The balance transactions of one charge, refund or dispute, newest first."""
         return list(self._page({"source": source_id, "limit": PER_PAGE, "expand": [*_EXPANDED]}).items)
 
     def _page(self, params: Mapping[str, Any]) -> Page[BalanceTransaction]:

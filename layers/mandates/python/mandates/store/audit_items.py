@@ -2,7 +2,7 @@
 
 | partition | sort key | |
 |---|---|---|
-| a mandate's | `movement#chg_…#txn_…` | what a charge moved on the Stripe balance |
+| a mandate's | `movement#chg_…#txn_…` | a balance transaction of a charge |
 | `audit` | `difference#open#chg_…#amount#pi_…` | where Stripe and the charge differ now |
 | `audit` | `difference#resolved#chg_…#amount#pi_…#2026-11-27T…Z` | where they differed, until then |
 | `switch` | `turn#2026-11-27T…Z#paused` | who paused or resumed all charging, and why |
@@ -51,8 +51,8 @@ class MovementRow(Item):
 
 
 class DifferenceRow(Item):
-    """`first_seen`, `last_seen` and `resolved_at` are RFC 3339. `resolved_at` is part of the key, too: so the
-    same difference can come and go again, and all that is open lies together."""
+    """`first_seen`, `last_seen` and `resolved_at` are RFC 3339. The key says whether it is open, so all open
+    ones lie together. `resolved_at` is part of it, so the same difference can come and go again."""
 
     PARTITION = "audit"
     PREFIX = "difference#"

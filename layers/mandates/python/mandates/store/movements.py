@@ -1,6 +1,6 @@
-"""What charges moved on the Stripe balance: an item for each balance transaction, beside the charge's chain.
+"""The charges' balance transactions at Stripe: an item for each, beside the charge's chain.
 
-A movement is written again whenever Stripe tells of it, so a fee that Stripe knows later is filled in.
+A movement is written again whenever Stripe lists it. So a fee that Stripe adds later is filled in.
 """
 
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ def movements_of(charge_id: str) -> list[Movement]:
 
 
 def keep_movements(movements: Iterable[Movement]) -> None:
-    """Write them, or write them anew. Safe to repeat, in any order. Raises StoreError.
+    """Write them, or write them again. Safe to repeat, in any order. Raises StoreError.
 
-    Only the list of a payout tells the payout, so what other lists tell does not remove it.
+    Only a payout's own list names the payout, so the other lists don't remove it.
     """
     attributes = MovementRow.get_attributes()
     for movement in movements:

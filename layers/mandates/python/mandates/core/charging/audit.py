@@ -1,7 +1,7 @@
-"""Compares Stripe's lists with the heads of our charges, in pages. Whatever does not agree is a suspect.
+"""Compares pages of Stripe's lists with the heads of our charges. Whatever does not agree is a suspect.
 
-A list and a head are read at different times, so a suspect need not differ. Whoever audits reads it anew on
-both sides, and audit_verdict.py decides. So a refund that is made in this second is no difference.
+A list and a head are read at different times, so a suspect need not differ. It is read again on both sides,
+and audit_verdict.py decides. So a refund that is made in this second is no difference.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

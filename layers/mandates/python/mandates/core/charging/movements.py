@@ -1,4 +1,4 @@
-"""What a charge moved on the Stripe balance: the payment, its refunds and its disputes, each with its fee.
+"""A charge's balance transactions at Stripe: the payment, its refunds and its disputes, each with its fee.
 
 Movements come from Stripe's books and are not facts: nothing signs them, and no decision is made from them.
 https://docs.stripe.com/api/balance_transactions/object

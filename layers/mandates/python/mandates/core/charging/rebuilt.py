@@ -1,8 +1,8 @@
 """What Stripe has of charges that a restored table lacks, as facts.
 
-After the tables were restored to an earlier time, Stripe knows of charges and payments that they don't. Every
-intent of ours names its charge in its metadata. What Stripe can't tell is not made up: what permitted the
-charge, who asked for it, and the attempts that made no charge at Stripe.
+After the tables were restored to an earlier time, Stripe knows charges and payments that they lack. Every
+intent of ours names its charge in its metadata. What Stripe can't tell stays unknown: what permitted the
+charge, who requested it, and the attempts that made no charge at Stripe.
 """
 
 from collections import defaultdict
@@ -75,8 +75,8 @@ def _charge_named(intent: ListedIntent) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Of the intents of one charge: its `own`; `unused` ones, which are to be cancelled; and `also`, others
-    that took the money too or still may."""
+    """Of the intents of one charge: its `own`; `unused` ones, which must be cancelled; and `also`, others
+    that took the money too, or still may."""
 
     own: ListedIntent
     unused: tuple[ListedIntent, ...]

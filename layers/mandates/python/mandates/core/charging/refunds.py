@@ -21,11 +21,11 @@ from mandates.core.charging.waits import DAY, KEY_SECONDS, pause_since
 from mandates.core.facts import merge
 
 REFUND_SECONDS = 90 * DAY
-"""How long after the payment Amazon Pay gives money back."""
+"""How long after the payment Amazon Pay permits a refund."""
 
 MOST_REFUNDS = 30
-"""Of one charge, through our API: all of a charge's facts are in one item, which holds 400 KB. What Stripe
-tells of further refunds is recorded all the same."""
+"""Of one charge, through our API: all of a charge's facts are in one item, which holds 400 KB. Further
+refunds that Stripe reports are recorded all the same."""
 
 
 class RefundStatus(StrEnum):
@@ -33,7 +33,7 @@ class RefundStatus(StrEnum):
     """Reserved here, or under way at Stripe and Amazon. It may take days."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    """The customer has not got the money, and the amount can be refunded again. A refund may fail after it
+    """The customer does not get the money, and the amount can be refunded again. A refund may fail after it
     succeeded."""
 
 
@@ -157,7 +157,7 @@ def _refund_reasons(facts: ChargeFacts, amount: int | None, now: int) -> Iterato
         yield RefundReason.TOO_MANY_REFUNDS
 
 
-# -------------------------------------------------------------------------------------------- Stripe's word
+# -------------------------------------------------------------------------------------------- from Stripe
 
 _FAILED = frozenset({"failed", "canceled"})
 """Any other status than these and `succeeded` may still become either:
@@ -254,7 +254,7 @@ def _refund(refund_id: str, told: dict[str, ChargeFact]) -> Refund:
     )
 
 
-# -------------------------------------------------------------------------------------------- what is next
+# -------------------------------------------------------------------------------------------- next steps
 
 GIVE_UP_SECONDS = KEY_SECONDS + 3600
 """How long after its request a refund that Stripe's list lacks has failed. The last hour leaves time for a
@@ -267,7 +267,7 @@ def pending_refunds(facts: ChargeFacts) -> list[Refund]:
 
 
 def is_unanswered(refund: Refund) -> bool:
-    """Whether Stripe may not have it: we asked, and have not heard that it does."""
+    """Whether Stripe may lack it: it was requested here, and Stripe has not confirmed it."""
     return refund.status is RefundStatus.PENDING and refund.stripe_refund_id is None
 
 

@@ -1,4 +1,4 @@
-"""What is to be done next about a charge: a pure function of its facts and the time.
+"""The next step of a charge: a pure function of its facts and the time.
 
 Requests, the queue's consumer and releases all ask it, so they go on wherever the last one stopped.
 """
