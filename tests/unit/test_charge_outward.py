@@ -242,6 +242,21 @@ def test_what_is_said_of_a_dispute(
     assert (event.detail["status"], event.detail["refund"]) == ("succeeded", None)
 
 
+def test_a_refund_that_was_given_up_and_turned_up_is_not_told_as_failed() -> None:
+    """The entry may be published late. Whoever heard of the failure then would refund again."""
+    given_up = charge_fact(
+        ChargeKind.REFUND_FAILED, 5_050, "api:advance", about=REFUND, reason="not_answered"
+    )
+    charge = new_charge()
+    for facts in ([RESERVED], TAKEN, [REQUESTED]):
+        charge, _ = added(charge, *facts)
+    charge, entry = added(charge, given_up)
+    assert charge_event(entry, charge).type == "refund.failed"
+    charge, _ = added(charge, ACCEPTED)
+    late = charge_event(entry, charge)
+    assert (late.type, late.detail["refund"]["status"]) == ("charge.changed", "pending")
+
+
 def test_what_an_event_tells_of_a_refund_and_of_a_dispute() -> None:
     made = told_of(TAKEN, [of_refund("requested", reason="duplicate")], [NOT_REFUNDED], [OPENED])
     assert made[-2].detail["refund"] == {

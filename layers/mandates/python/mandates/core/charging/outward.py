@@ -179,7 +179,7 @@ def _type_of_refund(
     if refund is None:
         return None
     kinds = {fact.kind for fact in told if fact.qualifier == refund.refund_id}
-    if ChargeKind.REFUND_FAILED in kinds:
+    if ChargeKind.REFUND_FAILED in kinds and refund.status is RefundStatus.FAILED:
         return ChargeEventType.REFUND_FAILED
     if ChargeKind.REFUND_SUCCEEDED in kinds and refund.status is RefundStatus.SUCCEEDED:
         return ChargeEventType.REFUND_SUCCEEDED
