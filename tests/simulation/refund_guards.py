@@ -75,10 +75,10 @@ REFUND_GUARDS: Mapping[str, Removal] = {
     "refund's idempotency key": _new_key_each_time,
     "end of a refund's key": _sent_for_days,
     "look at Stripe's refunds": lambda patch: patch.setattr(
-        refunding._Following, "read", lambda _, charge: charge
+        refunding.Following, "read", lambda _, charge: charge
     ),
-    "our id in a refund's metadata": lambda patch: patch.setattr(refunds, "_which", _by_stripes_id),
-    "end of a charge that was called off": lambda patch: patch.setattr(
+    "our id in a refund's metadata": lambda patch: patch.setattr(refunds, "our_refund_id", _by_stripes_id),
+    "end of a cancelled charge": lambda patch: patch.setattr(
         canceling, "end_now", lambda charge, *_, **__: charge
     ),
 }
@@ -198,5 +198,5 @@ REFUND_SCENARIOS: Mapping[str, Scenario] = {
     "end of a refund's key": never_sent_for_a_day,
     "look at Stripe's refunds": sent_and_not_heard_of_for_a_day,
     "our id in a refund's metadata": found_at_stripe,
-    "end of a charge that was called off": called_off_between_attempts,
+    "end of a cancelled charge": called_off_between_attempts,
 }

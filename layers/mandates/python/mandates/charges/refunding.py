@@ -41,7 +41,7 @@ def follow_refunds(charge: Charge, gateway: Gateway, clock: Clock, owner_mark: s
     After news it is looked at again when it is due, not before. Raises StripeUnavailable, StripeRefused or
     Busy; what was learnt until then is recorded. A refund that can't be sent keeps no other from being sent.
     """
-    following, entries = _Following(gateway, clock, owner_mark), charge.entries
+    following, entries = Following(gateway, clock, owner_mark), charge.entries
     charge = following.read(charge)
     unavailable: list[StripeUnavailable] = []
     for refund in _waiting(charge):
@@ -54,7 +54,9 @@ def follow_refunds(charge: Charge, gateway: Gateway, clock: Clock, owner_mark: s
     return Taken(charge, again_at=charge.due_at if charge.entries > entries else None)
 
 
-class _Following:
+class Following:
+    """What one look at a charge's refunds does. Each step returns the charge as it is then."""
+
     def __init__(self, gateway: Gateway, clock: Clock, owner_mark: str) -> None:
         self._refunds = gateway.refunds
         self._clock = clock

@@ -169,7 +169,7 @@ def facts_of_stripe_refund(
 ) -> tuple[ChargeFact, ...]:
     """The facts that Stripe's refund adds to those `known` of its charge; empty if they say so already. `at`
     (epoch seconds) is when Stripe said so."""
-    about = _which(known, charge_id, refund)
+    about = our_refund_id(known, charge_id, refund)
     named = refund.stripe_refund_id
     created = charge_fact(
         ChargeKind.REFUND_CREATED,
@@ -206,7 +206,7 @@ def _is_known(known: ChargeFacts, fact: ChargeFact) -> bool:
     return there is not None and fact.ids.get("refund", frozenset()) <= there.ids.get("refund", frozenset())
 
 
-def _which(known: ChargeFacts, charge_id: str, refund: StripeRefund) -> str:
+def our_refund_id(known: ChargeFacts, charge_id: str, refund: StripeRefund) -> str:
     """Our id of the refund. Stripe's own id says it, once we know that: anybody with access to the Dashboard
     can edit its metadata. So of two refunds with one id of ours, only the first is ours: each of them gave
     money back, and the failure of one is not the other's."""
