@@ -1404,7 +1404,7 @@ export interface components {
             end_reason: string | null;
             /** @description The charge took money after its room had been given up. It counts, even above a limit. */
             after_room_was_given_up: boolean;
-            /** @description The charge was recorded anew from what Stripe has of it, after the tables were restored to an earlier time. Nothing shows what permitted it, and `faults` says so. */
+            /** @description The charge was recorded again from what Stripe has of it, after the tables were restored to an earlier time. Nothing shows what permitted it, and `faults` says so. */
             rebuilt: boolean;
             stripe: {
                 payment_intent_id: components["schemas"]["IdOnceKnown"];
