@@ -1,4 +1,7 @@
-"""Charges and their balance transactions as CSV for accountants, then totals by day, currency and payout.
+"""Charges and their movements as CSV for accountants, then totals by day, currency and payout.
+
+A charge is in the export of the day on which it was made, a movement in that of the day on which Stripe
+booked it. So the exports of twelve months add up to that of the year.
 
 All amounts are in minor units. No cell can start a formula, whoever wrote the words in it:
 https://owasp.org/www-community/attacks/CSV_Injection
@@ -9,17 +12,19 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import batched
 from typing import Any, TextIO
 
 from mandates.core.charging.head import Charge
+from mandates.core.charging.ids import mandate_id_of_charge
 from mandates.core.charging.movements import Movement, Total
 from mandates.core.charging.refunds import refunded, taken
 from mandates.core.clock import rfc3339
 from mandates.core.visible import visible
-from mandates.store.movements import movements_of
-from ops.charges_shown import add_days, charges_of_days
+from mandates.store.audit_reads import charges_by_id, movements_created_between
+from ops.charges_shown import add_days, charges_of_days, span
 from ops.printing import complain, say, write
 from ops.stack import Stack
 
@@ -44,22 +49,25 @@ COLUMNS = (
     "payout",
 )
 
+_AT_A_TIME = 100
+
 type Cell = str | int | None
 
 
 def add_commands(actions: Any) -> None:
-    exporting = actions.add_parser("export", help="write charges and their movements as CSV")
+    exporting = actions.add_parser("export", help="write the charges and movements of some days as CSV")
     add_days(exporting)
     exporting.add_argument("--file", metavar="PATH", help="a new file (default: standard output)")
     exporting.set_defaults(run=run_export)
 
 
 def run_export(stack: Stack, chosen: argparse.Namespace) -> int:
-    """Write the charges made on those days, with all their movements until now. 1 if the file exists."""
+    """Write the charges made on those days, and the movements of those days. 1 if the file exists."""
     stack.use_tables()
     charges = charges_of_days(chosen.first, chosen.last)
+    moved = _moved(*span(chosen.first, chosen.last))
     if chosen.file is None:
-        for line in lines(charges):
+        for line in lines(charges, moved):
             write(line, sys.stdout)
         return 0
     try:
@@ -68,29 +76,37 @@ def run_export(stack: Stack, chosen: argparse.Namespace) -> int:
         complain(f"can't make {chosen.file}: {error.strerror}")
         return 1
     with closing(file):
-        rows = _written(charges, file)
+        rows = _written(lines(charges, moved), file)
     say(f"{rows} rows in {chosen.file}")
     return 0
 
 
-def _written(charges: Iterator[Charge], file: TextIO) -> int:
+def _moved(start: int, stop: int) -> Iterator[tuple[Charge | None, Movement]]:
+    """Each movement with its charge, which may have been made long before. A hundred are held at a time."""
+    for some in batched(movements_created_between(start, stop), _AT_A_TIME, strict=False):
+        charges = charges_by_id({movement.charge_id for movement in some})
+        for movement in some:
+            yield charges.get(movement.charge_id), movement
+
+
+def _written(lines_: Iterator[str], file: TextIO) -> int:
     rows = 0
-    for line in lines(charges):
+    for line in lines_:
         file.write(line + "\r\n")
         rows += 1
     return rows
 
 
-def lines(charges: Iterator[Charge]) -> Iterator[str]:
+def lines(charges: Iterable[Charge], moved: Iterable[tuple[Charge | None, Movement]]) -> Iterator[str]:
     """Lines of CSV without their ends, the columns' names first. Only the totals are kept in memory."""
     yield _csv(COLUMNS)
-    found: dict[tuple[str, str, str], Total] = {}
     for charge in charges:
         yield _csv(_of_charge(charge))
-        for movement in movements_of(charge.charge_id):
-            yield _csv(_of_movement(charge, movement))
-            group = (rfc3339(movement.created)[:10], movement.currency, movement.payout or "")
-            found[group] = found.get(group, Total()).plus(movement)
+    found: dict[tuple[str, str, str], Total] = {}
+    for of_charge, movement in moved:
+        yield _csv(_of_movement(of_charge, movement))
+        group = (rfc3339(movement.created)[:10], movement.currency, movement.payout or "")
+        found[group] = found.get(group, Total()).plus(movement)
     for (day, currency, payout), total in sorted(found.items()):
         yield _csv(_total(day, currency, payout, total))
 
@@ -99,7 +115,9 @@ def _of_charge(charge: Charge) -> Sequence[Cell]:
     return _row(
         row="charge",
         time=charge.created_at,
-        **_named(charge),
+        charge_id=charge.charge_id,
+        mandate_id=charge.mandate_id,
+        reference=charge.reference,
         status=charge.status,
         charge_amount_minor=charge.amount,
         charge_currency=charge.currency,
@@ -108,11 +126,13 @@ def _of_charge(charge: Charge) -> Sequence[Cell]:
     )
 
 
-def _of_movement(charge: Charge, movement: Movement) -> Sequence[Cell]:
+def _of_movement(charge: Charge | None, movement: Movement) -> Sequence[Cell]:
     return _row(
         row="movement",
         time=rfc3339(movement.created),
-        **_named(charge),
+        charge_id=movement.charge_id,
+        mandate_id=mandate_id_of_charge(movement.charge_id),
+        reference=charge.reference if charge else None,
         movement=movement.transaction_id,
         type=movement.type,
         amount_minor=movement.amount,
@@ -134,14 +154,6 @@ def _total(day: str, currency: str, payout: str, total: Total) -> Sequence[Cell]
         currency=currency,
         payout=payout,
     )
-
-
-def _named(charge: Charge) -> Mapping[str, Cell]:
-    return {
-        "charge_id": charge.charge_id,
-        "mandate_id": charge.mandate_id,
-        "reference": charge.reference,
-    }
 
 
 def _row(**cells: Cell) -> Sequence[Cell]:

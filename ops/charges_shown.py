@@ -50,16 +50,20 @@ def add_days(parser: argparse.ArgumentParser) -> None:
 
 def charges_of_days(first: date, last: date | None) -> Iterator[Charge]:
     """The charges made on those days (UTC), day by day. A hundred are held at a time."""
-    start = int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp())
-    end = last or datetime.fromtimestamp(time.time(), UTC).date()
-    stop = int(datetime(end.year, end.month, end.day, tzinfo=UTC).timestamp()) + DAY
-    for some in batched(charges_created_between(start, stop), _AT_A_TIME, strict=False):
+    for some in batched(charges_created_between(*span(first, last)), _AT_A_TIME, strict=False):
         charges = charges_by_id(some)
         for charge_id in some:
             if charge_id in charges:
                 yield charges[charge_id]
             else:
                 complain(f"{charge_id} can't be read: it was altered")
+
+
+def span(first: date, last: date | None) -> tuple[int, int]:
+    """From the beginning of the first day until the end of the last (UTC, epoch seconds)."""
+    start = int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp())
+    end = last or datetime.fromtimestamp(time.time(), UTC).date()
+    return start, int(datetime(end.year, end.month, end.day, tzinfo=UTC).timestamp()) + DAY
 
 
 def run_list(stack: Stack, chosen: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 import csv
 import time
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from mandates.core.charging.facts import ChargeKind, EndReason, charge_fact
 from mandates.core.charging.head import Charge
 from mandates.core.charging.ids import charge_id, refund_id
 from mandates.core.charging.movements import Movement
-from mandates.core.clock import Instant
+from mandates.core.clock import Instant, rfc3339
 from mandates.core.ledger import PersonalValue
 from mandates.store.charge_items import ChargeEntryRow
 from mandates.store.charges import read_charge, read_charge_ledger
@@ -33,6 +34,7 @@ from tests.component.test_charge_routes import SOFT, STATUSES
 from tests.component.world import OWNER_MARK, World
 from tests.unit.charging import A_MONTH, terms
 
+DAY = 86_400
 LIMITED = terms(per_period=A_MONTH)
 DISPUTE: dict[str, Any] = {
     "amount": "1000",
@@ -315,28 +317,44 @@ def test_charges_and_movements_are_exported_with_totals(
 ) -> None:
     mandate_id = active_mandate(LIMITED)
     charge, other = a_charge("one", mandate_id), a_charge("two", mandate_id)
-    at = 1_795_780_800
+    at = int(datetime.fromisoformat(charge.created_at).timestamp())
     booked = Movement(charge.charge_id, "txn_1", "payment", "py_1", 1_000, 59, 941, "usd", at, at)
+    months_later = replace(booked, transaction_id="txn_4", amount=-77, fee=0, net=-77, created=at + 80 * DAY)
     keep_movements(
         [
             booked,
             replace(booked, transaction_id="txn_2", amount=-400, fee=0, net=-400, payout="po_1"),
             replace(booked, transaction_id="txn_3", charge_id=other.charge_id, amount=900, net=841),
+            months_later,
         ]
     )
     day = charge.created_at[:10]
-    text = printed(capsys, "charges", "export", "--from", day)
+    text = printed(capsys, "charges", "export", "--from", day, "--to", day)
     rows = list(csv.DictReader(text.splitlines()))
     assert [row["row"] for row in rows].count("charge") == 2
     totals = [row for row in rows if row["row"] == "total"]
     named = [(row["time"], row["currency"], row["payout"]) for row in totals]
-    assert named == [("2026-11-27", "usd", ""), ("2026-11-27", "usd", "po_1")]
+    assert named == [(day, "usd", ""), (day, "usd", "po_1")]
     amounts = [(row["amount_minor"], row["fee_minor"], row["net_minor"]) for row in totals]
     assert amounts == [("1900", "118", "1782"), ("-400", "0", "-400")]
     file = tmp_path / "charges.csv"
-    assert "8 rows" in printed(capsys, "charges", "export", "--from", day, "--file", str(file))
+    to_file = ("charges", "export", "--from", day, "--to", day, "--file", str(file))
+    assert "8 rows" in printed(capsys, *to_file)
     assert list(csv.DictReader(file.read_text(encoding="utf-8").splitlines())) == rows
-    assert "can't make" in printed(capsys, "charges", "export", "--from", day, "--file", str(file), code=1)
+    assert "can't make" in printed(capsys, *to_file, code=1)
+
+
+def test_what_was_moved_later_is_in_the_export_of_its_own_day(capsys: pytest.CaptureFixture[str]) -> None:
+    charge = a_charge("one")
+    at = int(datetime.fromisoformat(charge.created_at).timestamp()) + 80 * DAY
+    keep_movements(
+        [Movement(charge.charge_id, "txn_4", "payment_refund", "pyr_1", -77, 0, -77, "usd", at, at)]
+    )
+    later = rfc3339(at)[:10]
+    text = printed(capsys, "charges", "export", "--from", later, "--to", later)
+    movement, total = csv.DictReader(text.splitlines())
+    assert (movement["reference"], movement["amount_minor"]) == (charge.reference, "-77")
+    assert (total["row"], total["amount_minor"]) == ("total", "-77")
 
 
 # ----------------------------------------------------------------------------------------------- audit

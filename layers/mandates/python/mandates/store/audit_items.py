@@ -12,11 +12,13 @@ from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttrib
 from pynamodb.expressions.condition import Condition
 
 from mandates.core.charging.movements import Movement
+from mandates.store.charge_items import ByCreatedOn, created_on
 from mandates.store.item_formats import Format, Item, Table
 
 
 class MovementRow(Item):
-    """A balance transaction. Amounts are in minor units, times in epoch seconds."""
+    """A balance transaction. Amounts are in minor units, times in epoch seconds. `created_on` is its day
+    (UTC) and a shard, `created_at` its time in RFC 3339: keys of the index."""
 
     PREFIX = "movement#"
 
@@ -37,6 +39,10 @@ class MovementRow(Item):
     available_on = NumberAttribute()
     exchange_rate = UnicodeAttribute(null=True)
     payout = UnicodeAttribute(null=True)
+    created_on = UnicodeAttribute()
+    created_at = UnicodeAttribute()
+
+    by_created_on = ByCreatedOn()
 
     @classmethod
     def of_charge(cls, mandate_id: str, charge_id: str) -> Condition:
@@ -44,6 +50,11 @@ class MovementRow(Item):
             f"{cls.PREFIX}{charge_id}#"
         )
         return movements
+
+    @classmethod
+    def of_day(cls, day: str, shard: str) -> str:
+        """A key of the index. `day` is ISO 8601, in UTC. No charge has such a key."""
+        return f"{cls.PREFIX}{created_on(day, shard)}"
 
     @classmethod
     def key(cls, movement: Movement) -> str:

@@ -58,8 +58,13 @@ class ByNumber(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     register_number = NumberAttribute(range_key=True)
 
 
+def created_on(day: str, shard: str) -> str:
+    """A key of the index by day. `day` is ISO 8601, in UTC."""
+    return f"{day}#{shard}"
+
+
 class ByCreatedOn(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Finds all charges that were made on a day. Its keys never change."""
+    """Finds what was made on a day: charges, and movements under keys of their own. Its keys never change."""
 
     class Meta:
         index_name = "by_created_on"

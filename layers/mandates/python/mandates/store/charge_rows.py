@@ -11,7 +11,7 @@ from mandates.core.charging.ids import mandate_id_of_charge
 from mandates.core.charging.register import Register
 from mandates.core.facts import to_plain
 from mandates.core.ledger import PersonalValue
-from mandates.store.charge_items import ChargeEntryRow, ChargeRow, RegisterRow
+from mandates.store.charge_items import ChargeEntryRow, ChargeRow, RegisterRow, created_on
 from mandates.store.mandates import whole
 
 SHARDS = "abcd"
@@ -24,11 +24,6 @@ def charge_key(charge_id: str) -> tuple[str, str]:
 def shard_of(charge_id: str) -> str:
     """A charge's id ends in a hash, so its last character spreads evenly."""
     return SHARDS[ord(charge_id[-1]) % len(SHARDS)]
-
-
-def created_on(day: str, shard: str) -> str:
-    """A key of the index by day. `day` is ISO 8601, in UTC."""
-    return f"{day}#{shard}"
 
 
 def register_of(row: RegisterRow | None) -> Register:

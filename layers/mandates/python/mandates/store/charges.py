@@ -35,7 +35,6 @@ from mandates.store.charge_rows import (
     SHARDS,
     charge_key,
     charge_of,
-    created_on,
     entry_of,
     entry_values,
     facts_as_stored,
@@ -49,7 +48,6 @@ from mandates.store.dynamodb import (
     RawItem,
     Transaction,
     query,
-    query_page,
     query_raw,
     read_row,
     read_rows,
@@ -65,14 +63,6 @@ class ChargePosition(msgspec.Struct, frozen=True):
     """A place in a mandate's list of charges: after the one with this number in the register."""
 
     number: Annotated[int, msgspec.Meta(ge=1)]
-
-
-class DayPosition(msgspec.Struct, frozen=True):
-    """A place in the list of a day's charges: after this charge of this shard."""
-
-    shard: str
-    created_at: str
-    charge_id: str
 
 
 class DueCharge(msgspec.Struct, frozen=True):
@@ -156,46 +146,6 @@ def page_of_charges(
     charges = [charge_of(rows[record]) for record in records if record in rows]
     more = len(records) == limit and next(found, None) is not None
     return charges, ChargePosition(charges[-1].number) if more and charges else None
-
-
-def charges_created_on(
-    day: date, limit: int, after: DayPosition | None = None
-) -> tuple[list[str], DayPosition | None]:
-    """Ids of up to `limit` charges that were made on a day (UTC), and where to continue (None at the end).
-
-    They come shard by shard, oldest first in each. The index may lack one that was just made.
-    """
-    found: list[str] = []
-    for shard in SHARDS:
-        if after and shard < after.shard:
-            continue
-        items, last = query_page(
-            ChargeRow,
-            ChargeRow.created_on == created_on(day.isoformat(), shard),
-            index=ChargeRow.by_created_on,
-            limit=limit - len(found),
-            after=_place_of_day(day, after) if after and after.shard == shard else None,
-        )
-        found += [item["record"]["S"].removeprefix(ChargeRow.PREFIX) for item in items]
-        if last:
-            last_id = last["record"]["S"].removeprefix(ChargeRow.PREFIX)
-            return found, DayPosition(shard, last["created_at"]["S"], last_id)
-        if len(found) == limit and shard != SHARDS[-1]:
-            following = SHARDS[SHARDS.index(shard) + 1]
-            return found, DayPosition(following, "", "")
-    return found, None
-
-
-def _place_of_day(day: date, after: DayPosition) -> RawItem | None:
-    if not after.charge_id:
-        return None
-    mandate_id, record = charge_key(after.charge_id)
-    return {
-        "mandate_id": {"S": mandate_id},
-        "record": {"S": record},
-        "created_on": {"S": created_on(day.isoformat(), after.shard)},
-        "created_at": {"S": after.created_at},
-    }
 
 
 def due_charges(now: int, limit: int) -> list[DueCharge]:

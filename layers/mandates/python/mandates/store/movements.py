@@ -8,7 +8,9 @@ from dataclasses import asdict
 
 from mandates.core.charging.ids import mandate_id_of_charge
 from mandates.core.charging.movements import Movement
+from mandates.core.clock import Instant
 from mandates.store.audit_items import MovementRow
+from mandates.store.charge_rows import shard_of
 from mandates.store.dynamodb import query, update
 from mandates.store.mandates import whole
 
@@ -29,9 +31,16 @@ def keep_movements(movements: Iterable[Movement]) -> None:
     for movement in movements:
         told = {name: value for name, value in asdict(movement).items() if value is not None}
         told.pop("transaction_id")  # the key ends in it
+        told |= keys_of_day(movement)
         key = (mandate_id_of_charge(movement.charge_id), MovementRow.key(movement))
         actions = [attributes[name].set(value) for name, value in told.items()]
         update(MovementRow, key, [MovementRow.in_its_format(), *actions])
+
+
+def keys_of_day(movement: Movement) -> dict[str, str]:
+    """Where the index by day has the movement."""
+    at = Instant(movement.created).text
+    return {"created_on": MovementRow.of_day(at[:10], shard_of(movement.charge_id)), "created_at": at}
 
 
 def movement_of(row: MovementRow) -> Movement:

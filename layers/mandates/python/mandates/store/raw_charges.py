@@ -25,11 +25,12 @@ from mandates.store.charge_items import (
     RefusalRow,
     RegisterRow,
     UsageRow,
+    created_on,
 )
-from mandates.store.charge_rows import charge_of, created_on, entry_of, facts_as_stored, register_of, shard_of
+from mandates.store.charge_rows import charge_of, entry_of, facts_as_stored, register_of, shard_of
 from mandates.store.dynamodb import RawItem, query_raw
 from mandates.store.item_formats import Item
-from mandates.store.movements import movement_of
+from mandates.store.movements import keys_of_day, movement_of
 from mandates.store.notices import notice_of
 from mandates.store.raw_items import ALTERED_ITEMS_RAISE
 from mandates.store.refusals import refusals_of
@@ -196,6 +197,8 @@ def _movement(_found: _Found, item: RawItem) -> None:
     movement = movement_of(row := _as_written(MovementRow, item))
     if row.record != MovementRow.key(movement):
         raise ValueError("its key is that of another charge")
+    if (row.created_on, row.created_at) != tuple(keys_of_day(movement).values()):
+        raise ValueError("it is listed under another time, or in another shard")
 
 
 def _usage(
