@@ -11,7 +11,6 @@ import argparse
 import csv
 import io
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import batched
@@ -68,7 +67,7 @@ def run_export(stack: Stack, chosen: argparse.Namespace) -> int:
     moved = _moved(*span(chosen.first, chosen.last))
     if chosen.file is None:
         for line in lines(charges, moved):
-            write(line, sys.stdout)
+            write(line)
         return 0
     try:
         file = open(chosen.file, "x", encoding="utf-8", newline="")  # noqa: SIM115 - closed below

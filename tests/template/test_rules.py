@@ -481,6 +481,6 @@ def test_what_the_rules_count_on_is_what_the_functions_say(stack: Stack) -> None
 def test_what_the_api_documents_of_sizes_is_what_the_handlers_take() -> None:
     said = (ROOT / "openapi.yaml").read_text(encoding="utf-8")
     bodies = re.findall(r"description: At most (\d+) KB\.", said)
-    assert len(bodies) == 7
+    assert len(bodies) == 8
     assert {int(kilobytes) * 1024 for kilobytes in bodies} == {MAX_BODY_BYTES}
     assert f"1 to {MAX_ID_LENGTH} printable characters" in said
