@@ -255,7 +255,7 @@ def test_an_intent_of_another_customer_is_no_charge_of_the_mandate(world: World,
     paused()
     found = rebuilt(gateway)[lost["charge_id"]]
     assert (found.done, found.intent.payment_intent_id) == (Done.REBUILT, lost["payment_intent_id"])
-    assert found.for_people == (f"{forged} is of another customer than the mandate: it is left as it is",)
+    assert found.for_people == (f"{forged} is of another customer than the mandate, and is left as it is",)
     assert core.find("payment_intent", forged)["status"] == "requires_payment_method"
     core.change(lost["payment_intent_id"], customer="cus_another")
     go_back(earlier)

@@ -51,8 +51,8 @@ class Audited:
     differences were not known before, `recovered` ones were fixed at once. `standing` is how many are open at
     the end of the run; None if they were not counted.
 
-    `lag_seconds` is how far the look that is furthest behind has to go, without those that wait for Stripe;
-    None if no cursor could be read.
+    `lag_seconds` is how far behind the slowest look is, apart from those that wait for Stripe; None if no
+    cursor could be read.
     `stopped` says by look why its list was not read to the end. `failed` are charges that could not be
     examined, and `error` is the first failure.
     """
@@ -156,7 +156,7 @@ class Auditor:
                     advance_cursor(look.cursor, stop, (), Instant(self.clock()))
         except NotReady as stopped:
             self._audited.stopped[look.cursor] = str(stopped)
-            return 0  # that is Stripe's to complete, and it is not waited for without end
+            return 0  # Stripe has to complete it, and UNRECONCILED_SECONDS limit the wait
         except _Stop as stopped:
             self._audited.stopped[look.cursor] = str(stopped)
         except Exception as error:

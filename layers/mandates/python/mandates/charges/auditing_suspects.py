@@ -48,7 +48,7 @@ class Examiner:
     def examine(self, suspect: Suspect) -> Examined:
         """Safe to repeat, and to run beside whatever else happens to the charge. Raises StripeUnavailable,
         StripeRefused, Busy or StoreError; and one of ALTERED_ITEMS_RAISE for a charge that can't be read: its
-        intent is not an orphan's."""
+        intent must not count as nobody's."""
         examined = Examined()
         charge = read_charge(suspect.charge_id)
         intent_id = suspect.payment_intent_id or (charge.payment_intent_id if charge else None)

@@ -86,7 +86,7 @@ class Rebuilding:
     def rebuild(self, charge_id: str, listed: Sequence[ListedIntent]) -> Rebuilt:
         """Make the charge whole. `listed` are intents whose metadata names it: one at least.
 
-        Charging must be paused. An intent of another customer than the mandate's is left alone: somebody has
+        Charging must be paused. An intent of a customer other than the mandate's is left alone: somebody has
         edited its metadata. Raises StripeUnavailable, StripeRefused, IntentNotCancelable, LedgerUnreadable or
         Busy. It can be repeated: nothing that was done then has to be undone.
         """
@@ -124,7 +124,7 @@ class Rebuilding:
         self, strange: Sequence[ListedIntent], charge_id: str, listed: Sequence[ListedIntent]
     ) -> Rebuilt:
         sentences = tuple(
-            f"{one.payment_intent_id} is of another customer than the mandate: it is left as it is"
+            f"{one.payment_intent_id} is of another customer than the mandate, and is left as it is"
             for one in strange
         )
         others = [one for one in listed if one not in strange]

@@ -25,7 +25,7 @@ RECOVERED_AFTER = 86_400
 
 LISTED_WITHIN = 3_600
 """Seconds after which Stripe's list must have a refund that Stripe has made. Until then the list may lag, or
-the refund was made since it was read."""
+the refund may be newer than the list."""
 
 
 @dataclass(frozen=True, slots=True)

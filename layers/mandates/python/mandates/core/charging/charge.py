@@ -152,8 +152,8 @@ def room_change(before: ChargeFacts, after: ChargeFacts) -> RoomChange:
 MINUTE = 60
 
 RETRIES_APART = DAY // 2
-"""Seconds from the begin of an attempt until a retry, at least. Several of the days may have passed while
-charging was paused or a limit was used up; a card must not be tried on all of them at once."""
+"""The least time from an attempt's begin to its retry, in seconds. Several of the days may have passed while
+charging was paused or a limit was used up, and those retries must not follow at once."""
 
 
 def due_at(facts: ChargeFacts, now: int) -> int | None:
