@@ -39,6 +39,7 @@ def _values(
         "OIDC_ISSUER": aws_url,
         "OIDC_AUDIENCES": "an-audience",
         "OIDC_JWKS_URL": "",
+        "RETRY_DAYS": "1,3,7",
         "STRIPE_API_BASE": aws_url,
         "STRIPE_LIVEMODE": "false",
         "STRIPE_WEBHOOK_SECRETS_ARN": "webhook-secrets",
