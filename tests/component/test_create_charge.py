@@ -31,7 +31,7 @@ def test_a_charge_succeeds_within_the_request(world: World) -> None:
     (intent,) = world.stripe.core.all("payment_intent")
     assert made.body["payment_intent_id"] == intent["id"]
     assert intent["description"] == "Order 42 at Example Shop"
-    assert world.get_charge(made.body["charge_id"]).body == made.body
+    assert made.body.items() <= world.get_charge(made.body["charge_id"]).body.items()
     again = world.charge(mandate_id)
     assert (again.status, again.body) == (200, made.body)
     assert money_taken(world) == [1299]
