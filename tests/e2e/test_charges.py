@@ -147,6 +147,16 @@ def _(shop: Shop, mandates: Mandates) -> Iterator[Case]:
     yield mandates.usual, {"reference": shop.charged(mandates.usual)["reference"]}
 
 
+@reaches(Reason.DISPUTED)
+def _(shop: Shop, mandates: Mandates) -> Iterator[Case]:
+    paid = shop.charged(mandates.usual)
+    opened = shop.live.control(f"payment_intents/{paid['payment_intent_id']}/dispute")
+    until(lambda: "disputed" in shop.check(mandates.usual)["reasons"], seconds=60)
+    yield mandates.usual, {}
+    shop.live.control(f"disputes/{opened['dispute']['id']}/move", status="won")
+    until(lambda: "disputed" not in shop.check(mandates.usual)["reasons"], seconds=60)
+
+
 @reaches(Reason.TOO_MANY_ATTEMPTS)
 def _(shop: Shop, mandates: Mandates) -> Iterator[Case]:
     with shop.payments({"outcome": "declined", "amount": 1112}):
