@@ -191,7 +191,7 @@ MISTAKES: Mapping[str, tuple[Any, str, Callable[..., Any]]] = {
     "a lost dispute takes nothing": (refunds, "lost", lambda _: 0),
     "every report makes another refund": (
         refunds,
-        "_which",
+        "our_refund_id",
         lambda known, charge_id, refund: refund_id_of_stripe(charge_id, refund.stripe_refund_id),
     ),
 }

@@ -28,7 +28,7 @@ from mandates.core.charging.facts import (
     ChargeKind,
     charge_fact_from_plain,
     newest_attempt,
-    whole,
+    whole_number,
 )
 from mandates.core.charging.head import Charge, ChargeDetails
 from mandates.core.charging.ids import mandate_id_of_charge
@@ -188,7 +188,7 @@ def _of_the_terms(known: ProvenCharge, mandate: Proven) -> Iterator[str]:
         yield "permission: its anchor is not a day on which the set-up succeeded"
     elif reserved.detail.get("window") != _window_key(terms, anchor, reserved.at):
         yield "reserved: its window is not the one of its time"
-    charge_by = whole(reserved.detail.get("charge_by")) or 0
+    charge_by = whole_number(reserved.detail.get("charge_by")) or 0
     if not reserved.at < charge_by <= reserved.at + MOST_CHARGE_BY_SECONDS:
         yield "reserved: its charge_by is not within 30 days"
     begun = sorted(_of_kind(known.facts, ChargeKind.ATTEMPT_BEGUN), key=lambda fact: fact.at)
@@ -202,7 +202,7 @@ def _of_the_terms(known: ProvenCharge, mandate: Proven) -> Iterator[str]:
 
 
 def _of_the_amount(reserved: ChargeFact, terms: Terms) -> Iterator[str]:
-    amount = whole(reserved.detail.get("amount"))
+    amount = whole_number(reserved.detail.get("amount"))
     if reserved.detail.get("currency") != terms.limits.currency:
         yield "terms: they are in another currency"
     elif amount is None or amount > terms.limits.per_charge or terms.amount not in {None, amount}:

@@ -7,7 +7,14 @@ A-to-z guarantee (https://docs.stripe.com/payments/amazon-pay#disputed-payments)
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mandates.core.charging.facts import OF_DISPUTES, ChargeFact, ChargeFacts, ChargeKind, charge_fact, whole
+from mandates.core.charging.facts import (
+    OF_DISPUTES,
+    ChargeFact,
+    ChargeFacts,
+    ChargeKind,
+    charge_fact,
+    whole_number,
+)
 
 DECIDED = frozenset({"won", "lost", "warning_closed", "prevented"})
 """The statuses after which nothing is open. A status that Stripe has yet to introduce counts as open."""
@@ -126,10 +133,10 @@ def _dispute(told: list[ChargeFact]) -> Dispute:
     return Dispute(
         dispute_id=newest.qualifier,
         status=said.get("status", ""),
-        amount=whole(said.get("amount", "")) or 0,
+        amount=whole_number(said.get("amount", "")) or 0,
         currency=said.get("currency", ""),
         reason=said.get("reason", ""),
         kind=said.get("type", ""),
         opened_at=min(fact.at for fact in told),
-        evidence_due_by=whole(due_by),
+        evidence_due_by=whole_number(due_by),
     )

@@ -191,7 +191,7 @@ def success_of(facts: ChargeFacts) -> ChargeFact | None:
     return of_attempt(facts, ChargeKind.ATTEMPT_SUCCEEDED, succeeded_attempt(facts) or 0)
 
 
-def whole(text: str | None) -> int | None:
+def whole_number(text: str | None) -> int | None:
     """The whole number that a detail of a fact is; None if it is anything else."""
     return int(text) if text and text.isascii() and text.isdecimal() else None
 

@@ -16,7 +16,7 @@ from mandates.core.charging.facts import (
     ChargeKind,
     charge_fact_from_plain,
     success_of,
-    whole,
+    whole_number,
 )
 from mandates.core.charging.ids import charge_id_of_refund
 from mandates.core.charging.refunds import RefundReason, refund_reasons
@@ -58,7 +58,7 @@ def _by_qualifier(facts: ChargeFacts, kinds: frozenset[ChargeKind]) -> dict[str,
 
 
 def _of_the_request(known: ChargeFacts, request: ChargeFact) -> Iterator[str]:
-    amount = whole(request.detail.get("amount"))
+    amount = whole_number(request.detail.get("amount"))
     if not amount:
         yield "it was requested without an amount"
     elif ChargeKind.RESERVED in known:
