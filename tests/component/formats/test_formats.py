@@ -99,6 +99,7 @@ def today(world: World, kms_signs_digests: None) -> Today:
 
 
 @pytest.mark.moto
+@pytest.mark.timeout(900)  # the journey sends moto thousands of requests
 def test_what_is_written_has_the_form_of_the_last_samples(today: Today) -> None:
     """A difference needs a number of its own, unless no earlier release minds it (docs/versions.md)."""
     now, then = today.written.shapes(), LAST.shapes()
@@ -125,6 +126,7 @@ def test_every_queue_and_every_event_has_a_sample() -> None:
 
 
 @pytest.mark.moto
+@pytest.mark.timeout(900)  # the journey sends moto thousands of requests
 def test_nothing_else_is_written_anywhere(today: Today) -> None:
     """Of what AWS has beside: where something new is kept, its form needs a number, too."""
     others = ("Get", "Batch", "Query", "Describe", "List", "Receive", "Scan", "Create")
