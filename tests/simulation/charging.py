@@ -315,7 +315,10 @@ class Charging:
         for refund_id in self.undecided("refund"):
             self.decide_refund(refund_id, succeeds=world.random.random() < 0.5)
         for dispute_id in self.undecided("dispute"):
-            self.move_dispute(dispute_id, world.random.choice(["won", "lost"]))
+            ends = world.random.choice(["won", "lost"])
+            # An inquiry is closed; it is never won or lost.
+            if not self.move_dispute(dispute_id, ends):
+                self.move_dispute(dispute_id, "warning_closed")
         world.drain()
         for intent_id in self.intents("processing", "requires_action"):
             self.decide(intent_id, succeeds=world.random.random() < 0.5)
