@@ -42,7 +42,9 @@ def add_commands(commands: Any) -> None:
     charges_shown.add_commands(actions)
     canceling = actions.add_parser("cancel", help="cancel a charge that is not final")
     canceling.add_argument("charge_id", type=an_id, metavar="CHARGE_ID")
-    canceling.add_argument("--why", required=True, type=short, help="in a few words; it is recorded")
+    canceling.add_argument(
+        "--why", required=True, type=short, help="in a few words; it is recorded for good, so name nobody"
+    )
     canceling.set_defaults(run=run_cancel)
     charges_audit.add_commands(actions)
     charges_export.add_commands(actions)

@@ -11,7 +11,7 @@ from mandates.charges.rebuilding import Done, Rebuilding, Rebuilt
 from mandates.core.charging.books import ListedIntent, all_pages
 from mandates.core.charging.rebuilt import named_charges
 from mandates.core.clock import rfc3339
-from mandates.core.errors import MandatesError
+from mandates.core.errors import LedgerUnreadable, MandatesError
 from mandates.gateway.payment_intents import IntentNotCancelable, StripePaymentIntents
 from mandates.store.charging_switch import read_pause
 from mandates.store.dynamodb import StoreError
@@ -92,7 +92,8 @@ def _rebuilt(rebuilding: Rebuilding, charge_id: str, intents: Sequence[ListedInt
     try:
         outcome = rebuilding.rebuild(charge_id, intents)
     except (MandatesError, StoreError, IntentNotCancelable) as error:
-        complain(f"{charge_id}: not done, run it again: {error}")
+        again = "" if isinstance(error, LedgerUnreadable) else ", run it again"
+        complain(f"{charge_id}: not done{again}: {error}")
         return FAILED
     if outcome.done is not Done.UNCHANGED or outcome.canceled:
         say(_line(outcome))

@@ -7,12 +7,15 @@ import pytest
 
 from mandates.charges import auditing
 from mandates.charges.auditing import Audited, Auditor
+from mandates.charges.auditing_suspects import Examiner
+from mandates.core.charging.audit import Suspect
 from mandates.core.charging.books import Page, Payout
 from mandates.core.charging.charge import ChargeStatus
 from mandates.core.charging.differences import DifferenceKind
 from mandates.core.charging.disputes import open_disputes
 from mandates.core.charging.facts import ChargeKind
 from mandates.core.charging.refunds import RefundStatus, refunds
+from mandates.gateway.disputes import StripeDisputes
 from mandates.gateway.payment_intents import create_params
 from mandates.gateway.payouts import StripePayouts
 from mandates.store.charge_items import ChargeRow
@@ -260,3 +263,27 @@ def test_from_a_time_of_its_own_it_reads_up_to_now_and_moves_no_cursor(till: Til
     assert movements_of(paid)
     assert said
     assert read_positions(["audit-movements"]) == before
+
+
+def test_what_stripe_tells_while_it_is_read_is_newer_than_what_was_read(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a dispute that is decided in that second stays open here for ever."""
+    charge_id = charged(till)
+    core = till.world.stripe.core
+    dispute = core.dispute(intent_of(till, charge_id))
+    till.world.run_webhooks()
+    core.move_dispute(dispute, "under_review")  # and no webhook comes
+    listed = StripeDisputes.of_intent
+
+    def decided_meanwhile(self: StripeDisputes, intent_id: str) -> Any:
+        found = listed(self, intent_id)
+        till.world.advance_stripe(2)
+        core.move_dispute(dispute, "lost")
+        till.world.run_webhooks()
+        till.world.advance_stripe(2)
+        return found
+
+    monkeypatch.setattr(StripeDisputes, "of_intent", decided_meanwhile)
+    Examiner(till.gateway, stripes_clock).examine(Suspect(charge_id))
+    assert open_disputes(till.read(charge_id).facts) == frozenset()

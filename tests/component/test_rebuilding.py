@@ -15,9 +15,11 @@ from mandates.core.charging.rebuilt import named_charges
 from mandates.core.charging.refunds import refunded as given_back
 from mandates.core.clock import Instant
 from mandates.gateway.client import Gateway
+from mandates.store.charge_items import ChargeRow
+from mandates.store.charge_rows import charge_key
 from mandates.store.charges import commit_charge, read_charge
 from mandates.store.charging_switch import pause, resume
-from mandates.store.dynamodb import StoreError
+from mandates.store.dynamodb import StoreError, delete
 from ops.charges_rebuild import intents_since
 from ops.stack import Stack
 from tests.component.advancing import till_of
@@ -339,3 +341,17 @@ def test_it_runs_only_while_charging_is_paused(world: World, capsys: pytest.Capt
     assert "1 of this stack" in said
     assert "1 rebuilt, 0 completed, 0 unchanged" in said
     assert "Stripe knows no notices" in said
+
+
+def test_a_charge_whose_head_alone_is_gone_is_not_rebuilt(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No restore leaves entries without their head."""
+    mandate_id, _ = active(world)
+    charge_id = world.charge(mandate_id, "order-1", **ordered(1)).body["charge_id"]
+    delete(ChargeRow, charge_key(charge_id))
+    paused()
+    assert main(["charges", "rebuild", "--since", "1d"]) == 1
+    said = capsys.readouterr().err
+    assert f"{charge_id}: not done: its entries are here, and its head is not: the table was altered" in said
+    assert read_charge(charge_id) is None

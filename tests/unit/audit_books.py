@@ -148,9 +148,8 @@ def refunded(one: Booked, amount: int, *, status: str = "succeeded", here: bool 
     if status == "failed":
         _book(one, "payment_failure_refund", amount, refund=told)
     if here:
-        one.charge = add(
-            one.charge, *facts_told(one.charge.charge_id, one.charge.facts, one.at_stripe, at, SOURCE)
-        )
+        at_stripe = replace(one.at_stripe, at=at)
+        one.charge = add(one.charge, *facts_told(one.charge.charge_id, one.charge.facts, at_stripe, SOURCE))
     _amount_refunded_everywhere(one)
     return one
 
@@ -180,9 +179,8 @@ def disputed(one: Booked, *, status: str = "needs_response", here: bool = True) 
     if status == "won":
         _book(one, "adjustment", amount, dispute=told)
     if here:
-        one.charge = add(
-            one.charge, *facts_told(one.charge.charge_id, one.charge.facts, one.at_stripe, at, SOURCE)
-        )
+        at_stripe = replace(one.at_stripe, at=at)
+        one.charge = add(one.charge, *facts_told(one.charge.charge_id, one.charge.facts, at_stripe, SOURCE))
     return one
 
 
@@ -236,7 +234,7 @@ def a_month(charges: int) -> Iterator[Booked]:
 def examined(one: Booked, recorded: Mapping[str, str], now: int = NOW) -> tuple[Difference, ...]:
     """As charges/auditing does with a suspect: record what only Stripe knows, and compare."""
     before = one.charge
-    told = facts_told(before.charge_id, before.facts, one.at_stripe, now, "api:audit_charges")
+    told = facts_told(before.charge_id, before.facts, replace(one.at_stripe, at=now), "api:audit_charges")
     one.charge = add(before, *told)
     said: Verdict = verdict(
         one.charge.charge_id, one.charge, recorded.get(one.intent.payment_intent_id), one.at_stripe, now

@@ -83,6 +83,7 @@ class Examiner:
     def _at_stripe(self, intent_id: str | None) -> AtStripe:
         if intent_id is None:
             return AtStripe(None)
+        at = self._now
         try:
             intent = self.gateway.payment_intents.look(intent_id)
         except ResourceMissing:
@@ -94,7 +95,7 @@ class Examiner:
         sources = [intent.charge.stripe_charge] if intent.charge else []
         sources += [one.stripe_refund_id for one in refunds] + [one.dispute_id for one in disputes]
         booked = [one for source in sources for one in self.gateway.balance.of_source(source)]
-        return AtStripe(intent, refunds, disputes, booked)
+        return AtStripe(intent, refunds, disputes, booked, at)
 
     def _keep_movements(self, charge: Charge, at_stripe: AtStripe) -> None:
         """Stripe may list what it booked under an earlier time than that at which it could be read."""
@@ -103,8 +104,8 @@ class Examiner:
         )
 
     def _record(self, charge: Charge, at_stripe: AtStripe) -> Charge:
-        def says(known: Charge, now: int) -> Sequence[ChargeFact]:
-            return facts_told(known.charge_id, known.facts, at_stripe, now, SOURCE)
+        def says(known: Charge, _now: int) -> Sequence[ChargeFact]:
+            return facts_told(known.charge_id, known.facts, at_stripe, SOURCE)
 
         return record(charge.charge_id, says, source=SOURCE, clock=self.clock, known=charge).charge
 

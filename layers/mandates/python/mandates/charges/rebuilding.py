@@ -35,14 +35,14 @@ from mandates.core.charging.rebuilt import (
 )
 from mandates.core.charging.refunds import StripeRefund, facts_of_stripe_refund
 from mandates.core.clock import Clock, Instant, RandomBytes
-from mandates.core.errors import NotFound
+from mandates.core.errors import LedgerUnreadable, NotFound
 from mandates.core.ledger import keep_beside
 from mandates.core.stripe_events.projection import METADATA_REFERENCE
 from mandates.core.terms import Terms
 from mandates.gateway.client import Gateway
 from mandates.gateway.error_mapping import ResourceMissing
 from mandates.gateway.payment_intents import IntentNotCancelable
-from mandates.store.charges import commit_charge, read_charge
+from mandates.store.charges import commit_charge, read_charge, read_charge_ledger
 from mandates.store.conflicts import until_no_conflict
 from mandates.store.mandates import read_heads
 
@@ -69,8 +69,8 @@ class Rebuilt(msgspec.Struct, frozen=True):
     for_people: tuple[str, ...] = ()
 
 
-type Telling = Callable[[ChargeFacts, int], Sequence[ChargeFact]]
-"""The facts that something adds to those known, as of a time in epoch seconds."""
+type Telling = Callable[[ChargeFacts], Sequence[ChargeFact]]
+"""The facts that something adds to those known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,8 @@ class Rebuilding:
         if strange:
             return self._without(strange, charge_id, listed)
         charge = read_charge(charge_id)
+        if charge is None and read_charge_ledger(charge_id):
+            raise LedgerUnreadable("its entries are here, and its head is not: the table was altered")
         recorded = charge.payment_intent_id if charge else None
         choice = choose(self._with_recorded(listed, recorded), recorded)
         try:
@@ -208,17 +210,18 @@ class Rebuilding:
         return any(changes)
 
     def _returned(self, charge_id: str, own: ListedIntent) -> Iterator[Telling]:
+        at = Instant(self.clock()).seconds
         for refund in reversed(self.gateway.refunds.of_intent(own.payment_intent_id)):
-            yield partial(_told_of_refund, charge_id, refund)
+            yield partial(_told_of_refund, charge_id, refund, at)
         if own.charge and own.charge.disputed:
             for dispute in self.gateway.disputes.of_intent(own.payment_intent_id):
-                yield partial(_told_of_dispute, dispute)
+                yield partial(_told_of_dispute, dispute, at)
 
     def _add(self, charge: Charge, told: Telling) -> bool:
         def attempt() -> bool:
             now = Instant(self.clock())
             known = charge if self.dry_run else read_charge(charge.charge_id) or charge
-            change = charge_change(known, told(known.facts, now.seconds), source=REBUILT, now=now)
+            change = charge_change(known, told(known.facts), source=REBUILT, now=now)
             if change and not self.dry_run:
                 commit_charge(change, now)
             return change is not None
@@ -227,13 +230,13 @@ class Rebuilding:
 
 
 def _told_of_refund(
-    charge_id: str, refund: StripeRefund, known: ChargeFacts, now: int
+    charge_id: str, refund: StripeRefund, at: int, known: ChargeFacts
 ) -> Sequence[ChargeFact]:
-    return facts_of_stripe_refund(known, charge_id, refund, now, REBUILT)
+    return facts_of_stripe_refund(known, charge_id, refund, at, REBUILT)
 
 
-def _told_of_dispute(dispute: StripeDispute, known: ChargeFacts, now: int) -> Sequence[ChargeFact]:
-    return facts_of_stripe_dispute(known, dispute, None, now, REBUILT)
+def _told_of_dispute(dispute: StripeDispute, at: int, known: ChargeFacts) -> Sequence[ChargeFact]:
+    return facts_of_stripe_dispute(known, dispute, None, at, REBUILT)
 
 
 def _of_other_customers(mandate_id: str, listed: Sequence[ListedIntent]) -> list[ListedIntent]:

@@ -31,12 +31,14 @@ the refund may be newer than the list."""
 @dataclass(frozen=True, slots=True)
 class AtStripe:
     """All that Stripe says of an intent, read at one time. `intent` is None if Stripe does not know it.
-    `booked` are the movements of its charge."""
+    `booked` are the movements of its charge. `at` (epoch seconds) is from before it was read: what Stripe
+    tells later is newer."""
 
     intent: ListedIntent | None
     refunds: Sequence[StripeRefund] = ()
     disputes: Sequence[StripeDispute] = ()
     booked: Sequence[BalanceTransaction] = ()
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,12 @@ class Verdict:
 
 
 def facts_told(
-    charge_id: str, known: ChargeFacts, at_stripe: AtStripe, now: int, source: str
+    charge_id: str, known: ChargeFacts, at_stripe: AtStripe, source: str
 ) -> tuple[ChargeFact, ...]:
     """What Stripe says of refunds and disputes and the charge does not know yet."""
-    told = [*facts_of_stripe_refunds(known, charge_id, at_stripe.refunds, now, source)]
+    told = [*facts_of_stripe_refunds(known, charge_id, at_stripe.refunds, at_stripe.at, source)]
     for dispute in at_stripe.disputes:
-        told += facts_of_stripe_dispute(known, dispute, None, now, source)
+        told += facts_of_stripe_dispute(known, dispute, None, at_stripe.at, source)
     return tuple(told)
 
 

@@ -90,7 +90,8 @@ def facts_of_stripe_dispute(
     """The facts that a dispute adds; `known` are those of its charge. Empty if they say so already.
 
     `kind` is what an event tells: DISPUTE_OPENED, DISPUTE_CHANGED or DISPUTE_CLOSED, at its time. It is None
-    for a dispute that was read at `at` (both epoch seconds).
+    for a dispute that was read: then `at` is a time before the read, so that an event about whatever happened
+    since counts as newer. Both are in epoch seconds.
     """
     if kind is not None:
         return (_fact(dispute, kind, at, source),)
