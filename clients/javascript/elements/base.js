@@ -1,0 +1,272 @@
+import { MandatesClient } from '../index.js'
+import { element } from './dom.js'
+import { bestOf, languages, wordsFor } from './strings.js'
+import { sheet } from './style.js'
+
+/** @typedef {import('./strings.js').Strings} Strings */
+/** @typedef {(request: { refresh: boolean }) => Promise<string | null>} GetToken */
+
+/** Nobody is signed in on the page. */
+export class SignedOut extends Error {
+  code = 'signed_out'
+}
+
+/** @param {any} error */
+export const isSignedOut = (error) => error.code === 'signed_out' || error.status === 401
+
+/**
+ * The code by which a failure has words. A failure without one never got an answer.
+ * @param {any} error
+ * @returns {string}
+ */
+export function codeOf(error) {
+  const code = error.code ?? (error instanceof TypeError ? 'unreachable' : 'unknown')
+  return code === 'unreachable' && !navigator.onLine ? 'offline' : String(code)
+}
+
+const ON_WAKING = /** @type {const} */ ([['visibilitychange', document], ['pageshow', window], ['online', window]])
+
+/**
+ * What both elements share: the client from their attributes, the language, the view in a shadow root, the live region.
+ *
+ * A subclass implements `start(signal)`, which shows its first view, and `wake(event)`, which looks again. `signal` is
+ * aborted when the element leaves the page or starts anew.
+ */
+export class AmazonPayElement extends HTMLElement {
+  static observedAttributes = ['api', 'token-url', 'lang']
+
+  /** @type {MandatesClient | undefined} */
+  #client
+  /** @type {MandatesClient | undefined} */
+  #ownClient
+  /** @type {GetToken | undefined} */
+  #getToken
+  /** @type {Record<string, Strings>} */
+  #strings = {}
+  #words = wordsFor('en')
+  #running = new AbortController()
+  #due = false
+  #view = element('section', { part: 'card', class: 'card' })
+  #status = element('p', { part: 'status', class: 'unseen', role: 'status' })
+  #state = ''
+
+  constructor() {
+    super()
+    const root = this.attachShadow({ mode: 'open' })
+    root.adoptedStyleSheets = [sheet]
+    root.append(this.#view, this.#status)
+  }
+
+  /** @returns {MandatesClient} */
+  get client() {
+    if (this.#client) return this.#client
+    this.#ownClient ??= new MandatesClient({
+      api: this.getAttribute('api') ?? '',
+      getToken: async (request) => {
+        const token = await (this.#getToken ?? this.#tokenFromPage)(request)
+        if (!token) throw new SignedOut('Nobody is signed in on this page.')
+        return token
+      },
+    })
+    return this.#ownClient
+  }
+
+  set client(client) {
+    this.#client = client
+    this.restart()
+  }
+
+  get getToken() {
+    return this.#getToken
+  }
+
+  set getToken(getToken) {
+    this.#getToken = getToken
+    this.restart()
+  }
+
+  /** Texts of the page's own, by language tag. */
+  get strings() {
+    return this.#strings
+  }
+
+  set strings(strings) {
+    this.#strings = strings
+    this.restart()
+  }
+
+  /** The name of what is shown now. */
+  get state() {
+    return this.#state
+  }
+
+  /** The languages that the reader wants, best first. */
+  get wanted() {
+    return this.lang ? [this.lang] : navigator.languages
+  }
+
+  /** The language of the words in use. */
+  get locale() {
+    return this.#words.locale
+  }
+
+  /** Uses the words for `locale` from the next view on. */
+  set locale(locale) {
+    this.#words = wordsFor(locale, this.#strings)
+  }
+
+  /** Every language that there are words for. */
+  get languages() {
+    return languages(this.#strings)
+  }
+
+  /** @type {import('./strings.js').Say} */
+  say(key, values) {
+    return this.#words.say(key, values)
+  }
+
+  connectedCallback() {
+    for (const name of /** @type {const} */ (['client', 'getToken', 'strings'])) this.#adopt(name)
+    for (const [name, target] of ON_WAKING) target.addEventListener(name, this.#woken)
+    this.restart()
+  }
+
+  disconnectedCallback() {
+    for (const [name, target] of ON_WAKING) target.removeEventListener(name, this.#woken)
+    this.#running.abort()
+  }
+
+  attributeChangedCallback() {
+    this.#ownClient = undefined
+    this.restart()
+  }
+
+  /** Begins anew once everything that the page sets in one go is set. Without an API to talk to, it waits for one. */
+  restart() {
+    if (this.#due || !this.isConnected) return
+    this.#due = true
+    queueMicrotask(() => {
+      this.#due = false
+      if (this.isConnected && this.#ready) this.run((signal) => this.start(signal))
+    })
+  }
+
+  /**
+   * Ends what runs and runs `work` instead. What it throws is shown, with `work` to be tried again.
+   * @param {(signal: AbortSignal) => Promise<void>} work
+   */
+  run(work) {
+    this.#running.abort()
+    const { signal } = (this.#running = new AbortController())
+    if (!this.#state) this.locale = bestOf(this.wanted, this.languages) ?? 'en'
+    work(signal).catch((error) => {
+      if (!signal.aborted) this.fail(error, () => this.run(work))
+    })
+  }
+
+  /** @param {AbortSignal} _signal @returns {Promise<void>} */
+  async start(_signal) {}
+
+  /** The page is visible, online or back from the browser's cache. @param {Event} _event */
+  wake(_event) {}
+
+  /**
+   * Shows a view in place of the last one. If the reader was inside, the new heading gets the focus, since what they
+   * were at is gone; else the live region reads `announcement` out.
+   * @param {string} state
+   * @param {import('./dom.js').Child[]} children
+   * @param {{ announcement?: string, busy?: boolean }} [options]
+   */
+  show(state, children, { announcement = '', busy = false } = {}) {
+    const inside = Boolean(this.shadowRoot?.activeElement)
+    this.#state = state
+    this.#view.dataset.state = state
+    this.#view.setAttribute('aria-busy', String(busy))
+    for (const part of [this.#view, this.#status]) Object.assign(part, { lang: this.locale, dir: this.#words.dir })
+    this.#view.replaceChildren(...children.filter((child) => child instanceof Node))
+    const heading = this.#view.querySelector('h2')
+    if (heading) this.#view.setAttribute('aria-labelledby', heading.id)
+    else this.#view.removeAttribute('aria-labelledby')
+    if (inside && heading) heading.focus()
+    this.announce(inside && heading ? '' : announcement)
+  }
+
+  /** Has a screen reader say something without moving the focus. @param {string} text */
+  announce(text) {
+    this.#status.textContent = text
+  }
+
+  /** @param {string} text */
+  heading(text) {
+    return element('h2', { id: 'heading', part: 'heading', tabindex: '-1' }, text)
+  }
+
+  /** What went wrong, in words for a customer. @param {any} error */
+  explain(error) {
+    const code = codeOf(error)
+    const words = this.say(`problem_${code}`, { minutes: Math.max(1, Math.ceil((error.retryAfter ?? 60) / 60)) })
+    return words === `problem_${code}` ? this.say('problem_unknown') : words
+  }
+
+  /** @param {any} error @param {() => void} again */
+  fail(error, again) {
+    if (isSignedOut(error)) return this.showSignedOut()
+    this.emit('amazon-pay-problem', { problem: error })
+    const text = this.explain(error)
+    this.show('problem', [
+      this.heading(this.say('problem_heading')),
+      element('p', { part: 'text' }, text),
+      retryable(error) && element('button', { part: 'button', type: 'button', onclick: again }, this.say('try_again')),
+    ], { announcement: text })
+  }
+
+  showSignedOut() {
+    const text = this.say('signed_out')
+    this.show('signed-out', [
+      this.heading(this.say('signed_out_heading')),
+      element('p', { part: 'text' }, text),
+      element('slot', { name: 'signed-out' }),
+    ], { announcement: text })
+  }
+
+  /**
+   * Tells the page. False if the page prevented what follows by itself.
+   * @param {string} name
+   * @param {object} detail
+   * @param {{ cancelable?: boolean }} [options]
+   */
+  emit(name, detail, { cancelable = false } = {}) {
+    return this.dispatchEvent(new CustomEvent(name, { detail, cancelable, bubbles: true, composed: true }))
+  }
+
+  get #ready() {
+    return Boolean(this.#client || (this.hasAttribute('api') && (this.#getToken || this.hasAttribute('token-url'))))
+  }
+
+  /** @type {GetToken} */
+  #tokenFromPage = async () => {
+    const response = await fetch(this.getAttribute('token-url') ?? '', { method: 'POST', cache: 'no-store' })
+    if (response.status === 401) return null
+    if (!response.ok) throw new TypeError(`The page's token URL answered ${response.status}.`)
+    return (await response.json()).token
+  }
+
+  /** @param {Event} event */
+  #woken = (event) => {
+    if (this.#state && document.visibilityState === 'visible' && this.#ready) this.wake(event)
+  }
+
+  /**
+   * A property that was set before the element was defined would hide the accessor of the same name.
+   * @param {'client' | 'getToken' | 'strings'} name
+   */
+  #adopt(name) {
+    if (!Object.hasOwn(this, name)) return
+    const value = this[name]
+    delete this[name]
+    Object.assign(this, { [name]: value })
+  }
+}
+
+/** @param {any} error */
+const retryable = (error) => error.retryable ?? !(error.status >= 400 && error.status < 500)
