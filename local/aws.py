@@ -15,6 +15,8 @@ from local.settings import ARTIFACTS_BUCKET, REGION, Settings
 SCOPES = ("mandates:read", "mandates:write", "charges:write", "refunds:write")
 RESOURCE_SERVER = "mandates-api"
 CUSTOMERS = ("customer", "other_customer")
+SERVICE = "service"
+CALLERS = (*CUSTOMERS, SERVICE)
 _POOL_NAME = "mandates-local"
 _TOKEN_HOURS = 24  # the longest that Cognito allows: a stack stays up for a day's work
 
@@ -41,10 +43,14 @@ class Identity:
 
 def client(settings: Settings, service: str) -> Any:
     """A boto3 client that can reach only the emulator."""
+    return _client_at(settings.aws_url, service)
+
+
+def _client_at(aws_url: str, service: str) -> Any:
     connect: Any = boto3.client  # one function for 400 services: its stubs don't take a plain str
     return connect(
         service,
-        endpoint_url=settings.aws_url,
+        endpoint_url=aws_url,
         region_name=REGION,
         aws_access_key_id="test",
         aws_secret_access_key="test",
@@ -111,32 +117,32 @@ def create_identity(settings: Settings) -> Identity:
     )
 
 
-def sign_in(settings: Settings, identity: Identity, name: str) -> dict[str, str]:
-    """A customer's tokens, as Cognito issues them for a password: AccessToken, IdToken, RefreshToken."""
-    answer = client(settings, "cognito-idp").initiate_auth(
+def token(aws_url: str, identity: Identity, name: str) -> str:
+    """A new access token of `customer`, `other_customer` or `service`."""
+    if name == SERVICE:
+        return _service_token(aws_url, identity)
+    answer = _client_at(aws_url, "cognito-idp").initiate_auth(
         ClientId=identity.customer_client_id,
         AuthFlow="USER_PASSWORD_AUTH",
         AuthParameters={"USERNAME": _username(name), "PASSWORD": identity.password},
     )
-    tokens: dict[str, str] = answer["AuthenticationResult"]
-    return tokens
+    return str(answer["AuthenticationResult"]["AccessToken"])
 
 
-def service_token(settings: Settings, identity: Identity) -> str:
+def tokens(aws_url: str, identity: Identity) -> dict[str, str]:
+    return {name: token(aws_url, identity, name) for name in CALLERS}
+
+
+def _service_token(aws_url: str, identity: Identity) -> str:
     """The business's own token: client credentials, with every scope the client may have."""
     credentials = f"{identity.service_client_id}:{identity.service_client_secret}"
     answer = httpx.post(
-        f"{settings.aws_url}/oauth2/token",
+        f"{aws_url}/oauth2/token",
         data={"grant_type": "client_credentials"},
         headers={"Authorization": "Basic " + base64.b64encode(credentials.encode()).decode()},
         trust_env=False,
     ).raise_for_status()
     return str(answer.json()["access_token"])
-
-
-def tokens(settings: Settings, identity: Identity) -> dict[str, str]:
-    customers = {name: sign_in(settings, identity, name)["AccessToken"] for name in CUSTOMERS}
-    return {**customers, "service": service_token(settings, identity)}
 
 
 def outputs(settings: Settings, stack_name: str) -> dict[str, str]:

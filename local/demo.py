@@ -45,7 +45,7 @@ def walk_through(running: dict[str, Any]) -> dict[str, Any]:
         tell("reads the terms", version=terms["version"], digest=f"{terms['digest'][:12]}…")
         created = customer.become_customer()
         tell("becomes a Stripe customer", **created)
-        session = customer.accept(terms, success_url=f"{shop}/return", cancel_url=f"{shop}/")
+        session = customer.accept(terms, success_url=f"{shop}/amazon-pay", cancel_url=f"{shop}/amazon-pay")
         tell(
             "accepts, and a session is opened",
             **{k: session[k] for k in ("mandate_id", "checkout_session_id")},

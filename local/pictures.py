@@ -31,7 +31,7 @@ def main() -> int:
         take(browser, f"{shop}/", ROOT / "docs/storefront-consent.png", height=1040)
         customer.become_customer()
         session = customer.accept(
-            customer.current_terms(), success_url=f"{shop}/return", cancel_url=f"{shop}/"
+            customer.current_terms(), success_url=f"{shop}/amazon-pay", cancel_url=f"{shop}/amazon-pay"
         )
         back = pay_with_amazon(session["url"])
         customer.mandate_once(session["mandate_id"], "active")

@@ -179,7 +179,7 @@ def _deploy(settings: Settings) -> dict[str, Any]:
         with step("Deploying with SAM"):
             deployment.deploy(settings, template, parameters)
         _remember(settings, deployed=wanted)
-    tokens = aws.tokens(settings, identity)
+    tokens = aws.tokens(settings.aws_url, identity)
     found = aws.outputs(settings, STACK_NAME)
     with step("Publishing the terms, waking the functions"):
         with ThreadPoolExecutor() as pool:
@@ -288,7 +288,7 @@ def _describe(
 
 
 def _state_file(settings: Settings) -> Path:
-    return settings.state / "state.json"
+    return stack_file.state_beside(settings.stack_file)
 
 
 def _state(settings: Settings) -> dict[str, Any]:
@@ -296,7 +296,7 @@ def _state(settings: Settings) -> dict[str, Any]:
 
 
 def _remember(settings: Settings, **values: Any) -> None:
-    """For the next `up` only. stack.json is for everybody else."""
+    """For the next `up`, and for new tokens. stack.json is for everybody else."""
     stack_file.write(_state_file(settings), {**_state(settings), **values})
 
 

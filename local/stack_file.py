@@ -19,3 +19,8 @@ def write(file: Path, content: dict[str, Any]) -> None:
     written.touch(mode=0o600)
     written.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     written.replace(file)
+
+
+def state_beside(file: Path) -> Path:
+    """What this project's own programs remember about the stack of that stack.json."""
+    return file.with_name("state.json")

@@ -1,100 +1,74 @@
-"""Serves the shop's pages and passes /api on to the API, so that a browser sees a single origin.
+"""The example shop: its pages, the API behind the same origin, and the headers of every answer."""
 
-In production the API answers browsers across origins with CORS. The pages would be the same.
-"""
-
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-PAGES = Path(__file__).parent / "pages"
+from local import brand
+from local.settings import ROOT
+from local.storefront import relay
+from local.storefront.rendering import page
+from local.storefront.running import NotReady, RunningStack
+from local.storefront.sessions import Forged
+from local.storefront.shop import Shop
+from local.storefront.tokens import Tokens
 
-# Scripts and styles only from here, nothing inline, no frames. Forms go nowhere: scripts make the requests.
+STATIC = Path(__file__).parent / "static"
+CLIENT = ROOT / "clients" / "javascript"
+
+# Scripts and styles only from here, nothing inline, no frames. Forms lead to no other origin.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_METHODS = ["GET", "POST", "PUT", "DELETE"]
-_PASSED_ON = {
-    "authorization",
-    "content-type",
-    "idempotency-key",
-    "accept",
-    "origin",
-    "user-agent",
-    "stripe-signature",  # `stripe listen` forwards to this address, which stays the same
-}
-_NOT_PASSED_BACK = {"connection", "content-encoding", "content-length", "date", "server", "transfer-encoding"}
+# A foreign name that leads to this machine (DNS rebinding) gets nothing.
+_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 
-def create_app(stack_file: Path) -> Starlette:
-    """`stack_file` is read at each request, since the shop may start before the stack is deployed."""
+def create_app(stack_file: Path, transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
+    """`stack_file` is read at each request, since the shop may start before the stack is deployed.
+    `transport` is the way to the API; tests have one of their own."""
+    running = RunningStack(stack_file)
+    tokens = Tokens(running)
+    http = httpx.AsyncClient(timeout=60.0, trust_env=False, transport=transport)
 
-    def stack() -> dict[str, Any] | None:
-        try:
-            written: dict[str, Any] = json.loads(stack_file.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None
-        return written
-
-    async def sign_in(_: Request) -> Response:
-        """A token of the local customer, instead of a sign-in page. For this machine only."""
-        if (running := stack()) is None:
-            return _not_ready()
-        return JSONResponse(
-            {"customer_id": running["customer_ids"]["customer"], "token": running["tokens"]["customer"]}
-        )
-
-    async def api(request: Request) -> Response:
-        if (running := stack()) is None:
-            return _not_ready()
-        client: httpx.AsyncClient = request.state.http
-        # The path as it was sent: decoding and encoding again could change an id in it.
-        path = request.scope["raw_path"].decode("ascii").removeprefix("/api")
-        query = f"?{request.url.query}" if request.url.query else ""
-        answer = await client.request(
-            request.method,
-            f"{running['api_url']}{path}{query}",
-            headers={name: value for name, value in request.headers.items() if name in _PASSED_ON},
-            content=await request.body(),
-        )
-        headers = {name: value for name, value in answer.headers.items() if name not in _NOT_PASSED_BACK}
-        return Response(answer.content, answer.status_code, headers)
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with http:
+            yield
 
     return Starlette(
         routes=[
-            Route("/", _page("index.html")),
-            Route("/return", _page("return.html")),
-            Route("/sign-in", sign_in, methods=["POST"]),
-            Route("/api/{path:path}", api, methods=_METHODS),
-            Mount("/static", StaticFiles(directory=PAGES / "static")),
+            *Shop(running, tokens).routes(),
+            relay.route(running, http),
+            Mount("/static", StaticFiles(directory=STATIC)),
+            Mount("/brand", StaticFiles(directory=brand.FOLDER)),
+            Mount("/amazon-pay-mandates", StaticFiles(directory=CLIENT)),
         ],
-        middleware=[Middleware(_SecurityHeaders)],
-        lifespan=_with_http_client,
+        middleware=[
+            Middleware(_SecurityHeaders),
+            Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False),
+        ],
+        exception_handlers={NotReady: _not_ready, Forged: _forged, 404: _not_found},
+        lifespan=lifespan,
     )
-
-
-@asynccontextmanager
-async def _with_http_client(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-    async with httpx.AsyncClient(timeout=60.0, trust_env=False) as client:
-        yield {"http": client}
 
 
 class _SecurityHeaders:
@@ -115,14 +89,15 @@ class _SecurityHeaders:
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
-def _page(name: str) -> Any:
-    async def endpoint(_: Request) -> Response:
-        return FileResponse(PAGES / name)
-
-    return endpoint
-
-
-def _not_ready() -> Response:
+def _not_ready(request: Request, _: Exception) -> Response:
+    if not request.url.path.startswith("/api/"):
+        return page(
+            "message.html",
+            status=503,
+            headers={"Retry-After": "5"},
+            title="We open in a moment",
+            text="The shop is being set up on this machine. Please load this page again shortly.",
+        )
     problem = {
         "title": "Service Unavailable",
         "status": 503,
@@ -130,3 +105,21 @@ def _not_ready() -> Response:
         "detail": "Not deployed yet.",
     }
     return JSONResponse(problem, 503, media_type="application/problem+json")
+
+
+def _forged(_: Request, __: Exception) -> Response:
+    return page(
+        "message.html",
+        status=403,
+        title="That page was out of date",
+        text="Nothing has happened. Please go back to the shop and try again.",
+    )
+
+
+def _not_found(_: Request, __: Exception) -> Response:
+    return page(
+        "message.html",
+        status=404,
+        title="There is nothing here",
+        text="The address may be mistyped, or the page has moved.",
+    )

@@ -50,7 +50,7 @@ def test_back_ends_read_the_same_of_charges_in_both_places(table: str) -> None:
 
 def test_the_shop_sends_all_that_a_checkout_takes() -> None:
     """There is no engine to run it in; a member is `name: value`."""
-    shop = (ROOT / "local/storefront/pages/static/consent.js").read_text(encoding="utf-8")
+    shop = (ROOT / "local/storefront/static/consent.js").read_text(encoding="utf-8")
     body = re.search(r"call\('POST', '/checkout-sessions', \{(.*?)\n  \}\)", shop, flags=re.DOTALL)
     assert body
     assert set(re.findall(r"^    (\w+):", body[1], flags=re.MULTILINE)) == CHECKOUT["properties"].keys()
@@ -58,7 +58,7 @@ def test_the_shop_sends_all_that_a_checkout_takes() -> None:
 
 def test_the_return_page_asks_as_front_ends_are_told_to() -> None:
     """docs/front-end.md, 4.: with webhooks lost, and in another tab, this route alone has the answer."""
-    page = (ROOT / "local/storefront/pages/static/return.js").read_text(encoding="utf-8")
+    page = (ROOT / "local/storefront/static/return.js").read_text(encoding="utf-8")
     asked = re.findall(r"call\('GET', `/([\w-]+)/", page)
     assert asked == ["checkout-sessions", "mandates"]  # the second for the ledger, once it is decided
     assert "const address = new URLSearchParams(location.search)" in page

@@ -1,4 +1,4 @@
-import { call, customer, show } from '/static/api.js'
+import { call, show } from '/static/api.js'
 
 const find = (id) => document.getElementById(id)
 const OUTCOMES = {
@@ -85,7 +85,6 @@ async function showOutcome(sessionId) {
   await call('GET', `/mandates/${encodeURIComponent(session.mandate_id)}`).then(showMandate).catch(() => {}) // an extra
 }
 
-customer().then(({ customer_id: id }) => { find('who').textContent = `Signed in as ${id}` }).catch(() => {})
 // Stripe put it there: the page needs nothing that only the tab knows in which it all began.
 const address = new URLSearchParams(location.search)
 const [sessionId, token] = ['checkout_session_id', 'return_token'].map((name) => address.get(name))

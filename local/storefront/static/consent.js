@@ -40,8 +40,8 @@ async function setUp() {
     locale: terms.locale,
     wording_digest: terms.wording_digest,
     accepted: accepted.checked,
-    success_url: `${location.origin}/return`,
-    cancel_url: `${location.origin}/?cancelled=1`,
+    success_url: `${location.origin}/amazon-pay`,
+    cancel_url: `${location.origin}/amazon-pay?cancelled=1`,
   })
   sessionStorage.setItem(session.checkout_session_id, session.url) // to try again there, if Amazon declines
   location.assign(session.url)
@@ -71,7 +71,6 @@ locale.addEventListener('change', () => loadTerms(locale.value).catch((error) =>
 find('cancelled').hidden = !new URLSearchParams(location.search).has('cancelled')
 // Coming back with the browser's button shows the page as it was left, and left it was busy.
 window.addEventListener('pageshow', (event) => { if (event.persisted) location.reload() })
-customer().then(({ customer_id: id }) => { find('who').textContent = `Signed in as ${id}` }).catch(() => {})
 loadTerms(navigator.language).catch((error) => {
   find('sections').replaceChildren()
   show(problem, error.message)

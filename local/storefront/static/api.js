@@ -1,10 +1,13 @@
-// Talks to the API as the signed-in customer. Here the local server hands out the token; a real shop would take it
-// from its own sign-in (any OIDC provider).
+// Talks to the API as the signed-in customer, whose token the shop's server has.
 
 let signedIn
 
 export async function customer() {
-  signedIn ??= fetch('/sign-in', { method: 'POST' }).then(read)
+  signedIn ??= fetch('/token', { method: 'POST' }).then(read).then(({ token }) => {
+    if (!token) throw new Problem(401, { code: 'signed_out', detail: 'Please sign in first.' })
+    const payload = atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'))
+    return { token, customer_id: JSON.parse(payload).sub }
+  })
   return signedIn
 }
 

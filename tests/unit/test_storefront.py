@@ -1,0 +1,185 @@
+"""The example shop's server: who is signed in, whose token a page gets, what is passed on to the API."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local import aws, stack_file
+from local.storefront.running import RunningStack
+from local.storefront.server import create_app
+from local.storefront.tokens import Tokens
+from tests.in_process import browser_of
+
+API = "http://api.example/v1"
+IDENTITY = aws.Identity("https://issuer.example", "", "", "", "", {}, "")
+
+
+def token(name: str, expires: float) -> str:
+    claims = base64.urlsafe_b64encode(json.dumps({"sub": name, "exp": expires}).encode()).decode().rstrip("=")
+    return f"head.{claims}.signature"
+
+
+@pytest.fixture
+def stack_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "stack.json"
+    stack_file.write(file, {"api_url": API, "aws_endpoint_url": "http://aws.example"})
+    stack_file.write(stack_file.state_beside(file), {"identity": IDENTITY.to_dict()})
+    return file
+
+
+@pytest.fixture
+def asked() -> list[httpx.Request]:
+    """What reached the API."""
+    return []
+
+
+@pytest.fixture
+def browser(
+    stack_json: Path, asked: list[httpx.Request], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[httpx.Client]:
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(401, json={"code": "unauthenticated"}, headers={"X-Answered": "yes"})
+
+    issued = iter(range(100))
+    monkeypatch.setattr(aws, "token", lambda url, identity, name: token(f"{name}-{next(issued)}", 4e9))
+    app = create_app(stack_json, httpx.MockTransport(answer))
+    with browser_of(app, "http://127.0.0.1:4000") as client:
+        yield client
+
+
+def form(page: str) -> dict[str, str]:
+    """The hidden fields of the page's last form."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+
+
+def sign_in(browser: httpx.Client, customer: str, to: str = "/") -> httpx.Response:
+    page = browser.get("/sign-in", params={"to": to}).text
+    return browser.post("/sign-in", data={**form(page), "customer": customer})
+
+
+def subject(answer: httpx.Response) -> str:
+    payload = answer.json()["token"].split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(payload + "=="))["sub"])
+
+
+def test_a_page_gets_the_token_of_whoever_is_signed_in(browser: httpx.Client) -> None:
+    assert browser.post("/token").json() == {"token": None}
+    assert sign_in(browser, "customer").headers["Location"] == "/"
+    assert subject(browser.post("/token")) == "customer-0"
+    assert subject(browser.post("/token")) == "customer-0"
+    assert subject(browser.post("/token", json={"refresh": True})) == "customer-1"
+    assert "Mara Lindqvist" in browser.get("/").text
+    browser.post("/sign-out", data=form(browser.get("/").text))
+    assert browser.post("/token").json() == {"token": None}
+    sign_in(browser, "other_customer")
+    assert subject(browser.post("/token")) == "other_customer-2"
+
+
+def test_nobody_signs_in_as_the_business(browser: httpx.Client) -> None:
+    sign_in(browser, "service")
+    assert browser.post("/token").json() == {"token": None}
+
+
+def test_a_session_is_out_of_reach_of_scripts_and_of_whoever_knew_it_before(browser: httpx.Client) -> None:
+    cookie = browser.get("/sign-in").headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    before = dict(browser.cookies)
+    sign_in(browser, "customer")
+    browser.cookies.update(before)
+    assert browser.post("/token").json() == {"token": None}
+
+
+@pytest.mark.parametrize("csrf_token", ["", "0" * 43])
+def test_a_form_of_another_page_changes_nothing(browser: httpx.Client, csrf_token: str) -> None:
+    sign_in(browser, "customer")
+    assert browser.post("/sign-out", data={"csrf_token": csrf_token}).status_code == 403
+    assert (
+        browser.post("/sign-in", data={"csrf_token": csrf_token, "customer": "other_customer"}).status_code
+        == 403
+    )
+    assert subject(browser.post("/token")) == "customer-0"
+
+
+def test_a_page_of_another_port_gets_no_token(browser: httpx.Client) -> None:
+    """Another port of this machine is the same site, so the cookie comes along."""
+    sign_in(browser, "customer")
+    refused = browser.post("/token", headers={"Sec-Fetch-Site": "same-site"})
+    assert (refused.status_code, refused.json()) == (403, {"token": None})
+
+
+@pytest.mark.parametrize("to", ["https://evil.example/", "//evil.example", "/\\evil.example", "/nowhere"])
+def test_signing_in_leads_nowhere_else(browser: httpx.Client, to: str) -> None:
+    assert sign_in(browser, "customer", to).headers["Location"] == "/"
+    assert sign_in(browser, "customer", "/account").headers["Location"] == "/account"
+
+
+def test_a_foreign_name_for_this_machine_gets_nothing(browser: httpx.Client) -> None:
+    assert browser.get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_what_is_asked_of_the_api_arrives_as_sent(browser: httpx.Client, asked: list[httpx.Request]) -> None:
+    sign_in(browser, "customer")
+    headers = {"Authorization": "Bearer theirs", "Idempotency-Key": "order-1", "X-Other": "no"}
+    answer = browser.post("/api/customers/auth0%7C1?limit=1", headers=headers, content=b"{}")
+    (request,) = asked
+    assert str(request.url) == f"{API}/customers/auth0%7C1?limit=1"
+    assert request.content == b"{}"
+    assert request.headers["Authorization"] == "Bearer theirs"
+    assert request.headers["Idempotency-Key"] == "order-1"
+    assert {"cookie", "x-other"}.isdisjoint(request.headers)
+    assert (answer.status_code, answer.json(), answer.headers["X-Answered"]) == (
+        401,
+        {"code": "unauthenticated"},
+        "yes",
+    )
+
+
+def test_before_the_stack_is_deployed_everything_says_so(stack_json: Path, browser: httpx.Client) -> None:
+    stack_json.unlink()
+    assert browser.get("/api/terms/current").json()["code"] == "not_ready"
+    sign_in(browser, "customer")
+    assert browser.post("/token").status_code == 503
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/sign-in", "/nowhere", "/static/shop.css", "/brand/tokens.css", "/api/x"]
+)
+def test_every_answer_has_a_strict_policy_and_tells_nobody_its_address(
+    browser: httpx.Client, path: str
+) -> None:
+    headers = browser.get(path).headers
+    assert headers["Content-Security-Policy"].startswith("default-src 'none';")
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_token_is_replaced_before_it_expires_and_when_the_stack_is_another(stack_json: Path) -> None:
+    issued: list[str] = []
+    now = [1000.0]
+
+    def issue(url: str, identity: aws.Identity, name: str) -> str:
+        issued.append(f"{url} {identity.issuer} {name}")
+        return token(name, now[0] + 3600)
+
+    tokens = Tokens(RunningStack(stack_json), issue, lambda: now[0])
+    first = tokens.of("service")
+    now[0] += 3299
+    assert tokens.of("service") == first
+    now[0] += 2
+    assert tokens.of("service") != first
+    other = {**IDENTITY.to_dict(), "issuer": "https://other.example"}
+    stack_file.write(stack_file.state_beside(stack_json), {"identity": other})
+    tokens.of("service")
+    assert issued == [
+        "http://aws.example https://issuer.example service",
+        "http://aws.example https://issuer.example service",
+        "http://aws.example https://other.example service",
+    ]
