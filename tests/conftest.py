@@ -2,15 +2,20 @@
 
 import os
 import zoneinfo
+from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+from tests.live.shared import StackJson, one_stack
 
 # Powertools reads it when telemetry is first imported, which a test module may do before any fixture runs.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "test")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 zoneinfo.reset_tzpath(to=())  # the zones that functions have (PYTHONTZPATH in template.yaml)
 
+_ON_THE_SHARED_STACK = ("tests/browser/", "tests/e2e/")
 _STACKS_OF_THEIR_OWN = ("tests/e2e/test_local_stack.py", "tests/e2e/test_webhook_endpoint.py")
 
 
@@ -22,8 +27,8 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        if file.startswith("tests/e2e/") and file not in _STACKS_OF_THEIR_OWN:
-            return "tests/e2e"
+        if file.startswith(_ON_THE_SHARED_STACK) and file not in _STACKS_OF_THEIR_OWN:
+            return "the shared stack"
         return file
 
 
@@ -36,3 +41,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: what needs the stack waits more than it works."""
     return (os.process_cpu_count() or 1) + 1
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackJson]:
+    """The stack.json of the run's one stack."""
+    with one_stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which browser really started, and for how many tests."""
+    browsers = Counter(
+        str(value)
+        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+        if report.when == "call"
+        for name, value in report.user_properties
+        if name == "browser"
+    )
+    for browser, tests in browsers.items():
+        terminalreporter.write_line(f"{browser} was driven by {tests} tests")

@@ -17,7 +17,7 @@ import pytest
 from local.demo import charge_them
 from mandates.core.charging.reasons import Reason
 from tests.e2e.charging import Shop
-from tests.e2e.conftest import StackJson
+from tests.live.shared import StackJson
 from tests.live.stack import LiveStack, until
 
 Json = dict[str, Any]

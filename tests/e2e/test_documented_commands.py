@@ -21,8 +21,8 @@ from local import environment
 from local.journey import Business, Customer, consent_to, pay_with_amazon
 from local.settings import ROOT
 from mandates.core.charging.ids import charge_id
-from tests.e2e.conftest import StackJson
 from tests.live.chaos import impossible_events
+from tests.live.shared import StackJson
 from tests.live.stack import LiveStack, until
 from tests.live.verdict import read
 from tests.unit.test_docs import COMMANDS, arguments_of

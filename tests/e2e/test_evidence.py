@@ -6,7 +6,7 @@ import httpx
 
 from local.journey import Customer
 from ops.__main__ import main
-from tests.e2e.conftest import StackJson
+from tests.live.shared import StackJson
 
 
 def test_evidence_verifies_and_its_pdf_arrives_as_bytes(

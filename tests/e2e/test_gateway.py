@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.e2e.conftest import StackJson
+from tests.live.shared import StackJson
 from tests.live.stack import LiveStack
 
 BURST = 50

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from local.journey import Customer, DidNotWork, consent_to, pay_with_amazon
-from tests.e2e.conftest import StackJson
+from tests.live.shared import StackJson
 
 WARM_SECONDS = 5.0
 """From authorising to `active`, with workers running."""

@@ -15,8 +15,8 @@ import pytest
 from local import environment
 from local.processes import is_listening
 from local.settings import ROOT, Settings
-from tests.e2e.conftest import environment_of, local
 from tests.live.chaos import good_events, queue_poison, verify, wait_until_quiet
+from tests.live.shared import environment_of, local
 from tests.live.shoppers import Shopper, Shopping, sign_up
 from tests.live.stack import LiveStack, until
 from tests.live.verdict import read

@@ -9,7 +9,7 @@ import pytest
 from local import sam_local
 from local.deployment import run_sam
 from local.settings import Settings
-from tests.e2e.conftest import StackJson
+from tests.live.shared import StackJson
 
 
 @pytest.fixture

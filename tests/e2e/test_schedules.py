@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 
 from local.settings import Settings
-from tests.e2e.conftest import StackJson, local
+from tests.live.shared import StackJson, local
 from tests.live.stack import LiveStack, until
 from tests.template.stack import raw
 

@@ -5,9 +5,9 @@ import re
 
 import httpx
 
-from tests.e2e.conftest import StackJson
 from tests.e2e.test_journey import signature
 from tests.live.chaos import good_events
+from tests.live.shared import StackJson
 
 
 def sign_in(stack: StackJson, http: httpx.Client, customer: str) -> str:

@@ -1,0 +1,83 @@
+"""Tests in a browser, on the run's one stack.
+
+Without Chromium they are skipped. With REQUIRE_BROWSER=1 they fail instead.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import chromium
+from tests.browser.reader import Reader
+from tests.browser.watch import Watch
+from tests.live.shared import StackJson
+
+PATIENCE_MS = 15_000
+"""How long a page may take for one step. Steps take far less; a busy machine takes its time."""
+
+Browse = Callable[..., Page]
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.stack)
+
+
+# Of the package, not the session: while Playwright runs, tests that start a loop of their own can't.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    executable = chromium.find()
+    if executable is None:
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail(chromium.NOT_FOUND)
+        pytest.skip(f"{chromium.NOT_FOUND} REQUIRE_BROWSER=1 fails instead.")
+    with chromium.started(executable) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _counted(browser: Browser, request: pytest.FixtureRequest) -> None:
+    """For the run's summary."""
+    request.node.user_properties.append(("browser", f"{browser.browser_type.name} {browser.version}"))
+
+
+@pytest.fixture
+def watch(browser: Browser, stack: StackJson) -> Iterator[Watch]:
+    """Fails the test in the end if a page did what it may not. A test says beforehand what it provokes."""
+    watch = Watch(stack["storefront_url"], stack["stripe_url"])
+    yield watch
+    complaints = watch.complaints()
+    assert complaints == [], "\n".join(complaints)
+
+
+@pytest.fixture
+def browse(browser: Browser, watch: Watch, stack: StackJson) -> Iterator[Browse]:
+    """Open a page as a reader with a browser of their own: `browse(locale="de-DE", width=PHONE)`.
+
+    What a reader brings is in `Reader`. Addresses without a host are the shop's.
+    """
+    with ExitStack() as contexts:
+
+        def browse(**reader: Any) -> Page:
+            context = Reader(**reader).context(browser, base_url=stack["storefront_url"])
+            contexts.callback(context.close)
+            context.set_default_timeout(PATIENCE_MS)
+            watch.follow(context)
+            return context.new_page()
+
+        yield browse
+
+
+@pytest.fixture
+def page(browse: Browse) -> Page:
+    """Of an English reader at a desk."""
+    return browse()
