@@ -93,7 +93,7 @@ check: $(READY) $(PACKAGES) ## run what CI runs: style, types, the template and 
 	$(BIN)/mypy $(CODE)
 	$(BIN)/pytest -n auto
 
-types: $(READY) $(PACKAGES) ## regenerate clients/javascript/api.d.ts from openapi.yaml
+types: $(READY) $(PACKAGES) ## regenerate api.d.ts and types/ in clients/javascript
 	@$(BIN)/python -m tests.contract.typescript
 
 bench: $(READY) ## measure starts, handlers and costs against their targets; writes docs/performance.md

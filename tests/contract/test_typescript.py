@@ -1,14 +1,26 @@
-"""The types that front ends generate from openapi.yaml say what the contract says."""
+"""The types generated from openapi.yaml say what the contract says, and the client's code keeps to them."""
 
+import json
 import re
 from pathlib import Path
 
-import pytest
 import yaml
 
-from tests.contract.typescript import CLIENT, CONTRACT, TYPES, generate, node
+from local.settings import ROOT
+from tests.contract.typescript import (
+    CLIENT,
+    COMPILER,
+    CONTRACT,
+    DECLARATIONS,
+    TYPES,
+    declare,
+    generate,
+    node,
+    npm,
+)
 
 USES = CLIENT / "test" / "every-route.ts"
+USES_OF_CLIENT = CLIENT / "test" / "uses-client.ts"
 
 
 def test_the_committed_types_are_those_of_the_contract(tmp_path: Path) -> None:
@@ -16,7 +28,17 @@ def test_the_committed_types_are_those_of_the_contract(tmp_path: Path) -> None:
     assert TYPES.read_text() == (tmp_path / "api.d.ts").read_text(), "write them anew: make types"
 
 
-def compiled(uses: Path) -> list[str]:
+def contents(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_client_keeps_to_the_types_and_its_committed_declarations_are_its_own(tmp_path: Path) -> None:
+    """The compiler checks the code, strictly, when it writes the declarations."""
+    declare(tmp_path)
+    assert contents(DECLARATIONS) == contents(tmp_path), "write them anew: make types"
+
+
+def compiled(*uses: Path) -> list[str]:
     options = [
         "--noEmit",
         "--strict",
@@ -27,11 +49,11 @@ def compiled(uses: Path) -> list[str]:
         "--module",
         "nodenext",
     ]
-    return node("node_modules/typescript/bin/tsc", *options, uses).stdout.splitlines()
+    return node(COMPILER, *options, *uses).stdout.splitlines()
 
 
-def test_a_use_of_every_route_compiles() -> None:
-    assert compiled(USES) == []
+def test_uses_of_every_route_and_of_the_client_compile() -> None:
+    assert compiled(USES, USES_OF_CLIENT) == []
 
 
 def test_every_route_is_used() -> None:
@@ -42,16 +64,50 @@ def test_every_route_is_used() -> None:
     assert set(re.findall(r'<"([^"]+)", "(\w+)">', USES.read_text())) == routes
 
 
-@pytest.mark.parametrize(
-    ("member", "spoilt"),
-    [("code", "cod"), ("ledger", "ledgers"), ("wording_digest", "wording"), ("next_cursor", "cursor")],
-)
-def test_a_member_that_is_not_there_is_noticed(member: str, spoilt: str, tmp_path: Path) -> None:
-    text = USES.read_text()
-    assert f".{member}" in text
-    copy = tmp_path / USES.name
-    copy.write_text(text.replace(f".{member}", f".{spoilt}", 1).replace("../api.d.ts", str(TYPES)))
-    assert any(f"'{spoilt}'" in line for line in compiled(copy))
+def test_wrong_uses_are_noticed() -> None:
+    """Copies beside the originals: one imports the package that it is in."""
+    spoilt = {
+        USES: [
+            (".code", ".cod"),
+            (".ledger", ".ledgers"),
+            (".wording_digest", ".wording"),
+            (".next_cursor", ".cursor"),
+        ],
+        USES_OF_CLIENT: [
+            ("    accepted: true,\n", ""),
+            (", { idempotencyKey: 'order-42' })", ")"),
+            ("problem.left", "problem.rest"),
+            ("mandate.label", "mandate.name"),
+        ],
+    }
+    copies = [use.with_stem(f"spoilt-{use.stem}") for use in spoilt]
+    try:
+        for (use, changes), copy in zip(spoilt.items(), copies, strict=True):
+            text = use.read_text()
+            for right, wrong in changes:
+                assert right in text
+                text = text.replace(right, wrong, 1)
+            copy.write_text(text)
+        errors = "\n".join(compiled(*copies))
+    finally:
+        for copy in copies:
+            copy.unlink(missing_ok=True)
+    noticed = ["'cod'", "'ledgers'", "'wording'", "'cursor'", "'accepted'", "Expected 3", "'rest'", "'name'"]
+    assert [word for word in noticed if word not in errors] == [], errors
+
+
+def test_npm_publishes_the_code_its_types_the_licence_and_nothing_else() -> None:
+    (packed,) = json.loads(npm("pack", "--dry-run", "--json").stdout)
+    published = {file["path"] for file in packed["files"]}
+    wanted = {"package.json", "README.md", "LICENSE"}
+    for pattern in ("*.js", "*.d.ts", "elements/*", "types/**/*.d.ts"):
+        wanted |= {str(path.relative_to(CLIENT)) for path in CLIENT.glob(pattern)}
+    assert published == wanted
+    package = json.loads((CLIENT / "package.json").read_text())
+    assert package.keys().isdisjoint({"private", "dependencies", "peerDependencies", "scripts"})
+    entries = [file for entry in package["exports"].values() for file in entry.values()]
+    assert {str(Path(file)) for file in entries} <= published
+    assert (CLIENT / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 def test_no_schema_has_members_beside_a_reference() -> None:

@@ -1,0 +1,90 @@
+/**
+ * The code by which a failure has words. A failure without one never got an answer.
+ * @param {any} error
+ * @returns {string}
+ */
+export function codeOf(error: any): string;
+/** @typedef {import('./strings.js').Strings} Strings */
+/** @typedef {(request: { refresh: boolean }) => Promise<string | null>} GetToken */
+/** Nobody is signed in on the page. */
+export class SignedOut extends Error {
+    code: string;
+}
+export function isSignedOut(error: any): boolean;
+/**
+ * What both elements share: the client from their attributes, the language, the view in a shadow root, the live region.
+ *
+ * A subclass implements `start(signal)`, which shows its first view, and `wake(event)`, which looks again. `signal` is
+ * aborted when the element leaves the page or starts anew.
+ */
+export class AmazonPayElement extends HTMLElement {
+    static observedAttributes: string[];
+    set client(client: MandatesClient);
+    /** @returns {MandatesClient} */
+    get client(): MandatesClient;
+    set getToken(getToken: GetToken | undefined);
+    get getToken(): GetToken | undefined;
+    set strings(strings: Record<string, import("./strings.js").Strings>);
+    /** Texts of the page's own, by language tag. */
+    get strings(): Record<string, import("./strings.js").Strings>;
+    /** The name of what is shown now. */
+    get state(): string;
+    /** The languages that the reader wants, best first. */
+    get wanted(): readonly string[];
+    /** Uses the words for `locale` from the next view on. */
+    set locale(locale: string);
+    /** The language of the words in use. */
+    get locale(): string;
+    /** Every language that there are words for. */
+    get languages(): string[];
+    say(key: string, values?: Record<string, string | number>): string;
+    connectedCallback(): void;
+    disconnectedCallback(): void;
+    attributeChangedCallback(): void;
+    /** Begins anew once everything that the page sets in one go is set. Without an API to talk to, it waits for one. */
+    restart(): void;
+    /**
+     * Ends what runs and runs `work` instead. What it throws is shown, with `work` to be tried again.
+     * @param {(signal: AbortSignal) => Promise<void>} work
+     */
+    run(work: (signal: AbortSignal) => Promise<void>): void;
+    /** @param {AbortSignal} _signal @returns {Promise<void>} */
+    start(_signal: AbortSignal): Promise<void>;
+    /** The page is visible, online or back from the browser's cache. @param {Event} _event */
+    wake(_event: Event): void;
+    /**
+     * Shows a view in place of the last one. If the reader was inside, the new heading gets the focus, since what they
+     * were at is gone; else the live region reads `announcement` out.
+     * @param {string} state
+     * @param {import('./dom.js').Child[]} children
+     * @param {{ announcement?: string, busy?: boolean }} [options]
+     */
+    show(state: string, children: import("./dom.js").Child[], { announcement, busy }?: {
+        announcement?: string;
+        busy?: boolean;
+    }): void;
+    /** Has a screen reader say something without moving the focus. @param {string} text */
+    announce(text: string): void;
+    /** @param {string} text */
+    heading(text: string): HTMLHeadingElement;
+    /** What went wrong, in words for a customer. @param {any} error */
+    explain(error: any): string;
+    /** @param {any} error @param {() => void} again */
+    fail(error: any, again: () => void): void;
+    showSignedOut(): void;
+    /**
+     * Tells the page. False if the page prevented what follows by itself.
+     * @param {string} name
+     * @param {object} detail
+     * @param {{ cancelable?: boolean }} [options]
+     */
+    emit(name: string, detail: object, { cancelable }?: {
+        cancelable?: boolean;
+    }): boolean;
+    #private;
+}
+export type Strings = import("./strings.js").Strings;
+export type GetToken = (request: {
+    refresh: boolean;
+}) => Promise<string | null>;
+import { MandatesClient } from '../index.js';

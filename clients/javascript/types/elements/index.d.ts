@@ -1,0 +1,3 @@
+export { registerStrings } from "./strings.js";
+export { AmazonPaySetup };
+import { AmazonPaySetup } from './setup.js';

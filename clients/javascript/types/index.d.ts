@@ -1,0 +1,3 @@
+export { CustomerClient } from "./client.js";
+export { Problem } from "./problem.js";
+export { MandatesClient } from "./service.js";

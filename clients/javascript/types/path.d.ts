@@ -1,0 +1,1 @@
+export function at(parts: TemplateStringsArray, ...ids: string[]): string;

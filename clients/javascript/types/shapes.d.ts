@@ -1,0 +1,134 @@
+import type { components } from '#api';
+import type { Problem } from './problem.js';
+type Schemas = components['schemas'];
+export type Terms = Schemas['Terms'];
+export type CustomerRequest = Schemas['CustomerRequest'];
+export type CustomerSaved = Schemas['CustomerSaved'];
+export type Customer = Schemas['Customer'];
+export type CheckoutRequest = Schemas['CheckoutRequest'];
+export type CheckoutOpened = Schemas['CheckoutOpened'];
+export type CheckoutStatus = Schemas['CheckoutStatus'];
+export type Mandate = Schemas['Mandate'];
+export type MandateList = Schemas['MandateList'];
+export type MandateStatus = Schemas['MandateStatus'];
+export type MandateWithLedger = Schemas['MandateWithLedger'];
+export type RevokeRequest = Schemas['RevokeRequest'];
+/** A service without `mandates:read` gets only the id and the status. */
+export type Revoked = Mandate | Schemas['MandateStatusOnly'];
+export type Charge = Schemas['Charge'];
+export type ChargeList = Schemas['ChargeList'];
+export type ChargeRequest = Schemas['ChargeRequest'];
+export type ChargeCheckRequest = Schemas['ChargeCheckRequest'];
+export type ChargeDecision = Schemas['ChargeDecision'];
+export type ChargeStatus = Schemas['ChargeStatus'];
+export type ChargeReason = Schemas['ChargeReason'];
+export type Refund = Schemas['Refund'];
+export type RefundList = Schemas['RefundList'];
+export type RefundReason = Schemas['RefundReason'];
+export type RefundRequest = Schemas['RefundRequest'];
+export type Notice = Schemas['Notice'];
+export type NoticeList = Schemas['NoticeList'];
+export type NoticeRequest = Schemas['NoticeRequest'];
+export type EvidencePack = Schemas['EvidencePack'];
+export type EvidenceKeys = Schemas['EvidenceKeys'];
+export type ProblemCode = Schemas['ProblemCode'];
+export interface Options {
+    signal?: AbortSignal;
+}
+export interface Page extends Options {
+    /** The most items on one page: 1 to 100. */
+    limit?: number;
+    /** `next_cursor` of the page before. */
+    cursor?: string | null;
+}
+export interface Query extends Page {
+    created_on?: string;
+    status?: string;
+}
+export interface WithKey extends Options {
+    /** A key of your own for each charge or refund, such as the id of the invoice. */
+    idempotencyKey: string;
+}
+/** `refresh`: the token before is not accepted any more. Nobody signed in: null. */
+export type GetToken = (asked: {
+    refresh: boolean;
+}) => Promise<string | null> | string | null;
+export interface ClientOptions extends Partial<Surroundings> {
+    /** The API's address with its stage, such as `https://api.shop.example/v1`. */
+    api: string;
+    /** Gives the access token. It is kept in memory until it expires or the API refuses it. */
+    getToken: GetToken;
+}
+/** What a test replaces. */
+export interface Surroundings {
+    fetch: typeof globalThis.fetch;
+    /** Milliseconds since 1970. */
+    now: () => number;
+    /** Resolves after `ms`, or as soon as `signal` aborts. */
+    sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+    /** At least 0, less than 1. */
+    random: () => number;
+}
+export interface CheckoutToOpen {
+    /** The terms exactly as they were shown. */
+    terms: Pick<Terms, 'version' | 'digest' | 'locale' | 'wording_digest'>;
+    /** True once the customer has opted in, and never before. */
+    accepted: boolean;
+    success_url: string;
+    cancel_url: string;
+    /** Saved if there is no Stripe customer yet. */
+    customer?: Pick<CustomerRequest, 'email' | 'name'>;
+}
+export interface Outcome {
+    outcome: 'active' | 'declined' | 'expired' | 'revoked' | 'timed_out';
+    /** The latest answer; null if there was none. */
+    session: CheckoutStatus | null;
+    /** `timed_out`: what kept the API from answering; null if it answered, and the session is still pending. */
+    problem: Problem | null;
+}
+export interface Waiting extends Omit<Surroundings, 'fetch'>, Options {
+    ask: () => Promise<CheckoutStatus>;
+    timeout?: number;
+    returned?: boolean;
+    page?: Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>> & {
+        document?: EventTarget & {
+            visibilityState: string;
+        };
+    };
+}
+export interface Request extends Options {
+    /** GET, unless it is given. */
+    method?: 'GET' | 'PUT' | 'POST';
+    path: string;
+    query?: Record<string, string | number | null | undefined>;
+    body?: unknown;
+    /** The Idempotency-Key. */
+    key?: string;
+    /** Whether a POST is harmless to repeat without a key. */
+    idempotent?: boolean;
+    /** Needs no token. */
+    open?: boolean;
+    tries?: number;
+    cache?: RequestCache;
+}
+export interface Answer {
+    body: any;
+    text: string;
+}
+export type Code = ProblemCode | 'unreachable' | 'not_the_api';
+type Told = 'code' | 'status' | 'detail' | 'reasons' | 'field' | 'request_id';
+/** What the API tells with some codes only. */
+export type ProblemMembers = Partial<Omit<Schemas['Problem'], Told>>;
+export type ProblemInit = ProblemMembers & {
+    code: Code;
+    detail: string;
+    status?: number | null;
+    reasons?: Schemas['Problem']['reasons'];
+    field?: Schemas['Problem']['field'] | null;
+    request_id?: string | null;
+    retryAfter?: number | null;
+};
+export interface ErrorWithMembers {
+    new (message?: string, options?: ErrorOptions): Error & ProblemMembers;
+}
+export {};

@@ -1,0 +1,17 @@
+/** Sends requests to the API, with the token. Repeats them only where nothing can be done twice by it. */
+export class Transport {
+    /** @param {string} api @param {Token} token @param {Surroundings} surroundings */
+    constructor(api: string, token: Token, surroundings: Surroundings);
+    /**
+     * A POST is repeated only if it has a key of its own or is `idempotent`.
+     *
+     * @param {Request} request
+     * @returns {Promise<Answer>}
+     */
+    send(request: Request): Promise<Answer>;
+    #private;
+}
+import type { Request } from './shapes.js';
+import type { Answer } from './shapes.js';
+import type { Token } from './token.js';
+import type { Surroundings } from './shapes.js';
