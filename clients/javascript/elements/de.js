@@ -44,7 +44,7 @@ export const de = {
   withdrawn_elsewhere: 'Die Erlaubnis für {account} wurde inzwischen an anderer Stelle widerrufen.',
 
   account: 'Amazon Pay',
-  account_seen: 'Amazon Pay · {brand} •••• {last4}',
+  account_seen: 'Amazon Pay · {brand} ••••\u00a0{last4}',
   account_heard: 'Amazon Pay, {brand} mit den Endziffern {last4}',
   card: 'Karte',
   permission: '{business} darf dieses Konto {when} belasten: jeweils {amount}.',

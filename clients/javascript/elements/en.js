@@ -41,7 +41,7 @@ export const en = {
   withdrawn_elsewhere: 'Meanwhile, the permission for {account} was withdrawn elsewhere.',
 
   account: 'Amazon Pay',
-  account_seen: 'Amazon Pay · {brand} •••• {last4}',
+  account_seen: 'Amazon Pay · {brand} ••••\u00a0{last4}',
   account_heard: 'Amazon Pay, {brand} ending in {last4}',
   card: 'Card',
   permission: '{business} may charge this account {when}: {amount} each time.',

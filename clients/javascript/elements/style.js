@@ -67,6 +67,41 @@ select {
 .problem { color: var(--alarm); font-weight: 500 }
 .good { color: var(--good) }
 
+.account { padding-block-start: 1.25em; border-block-start: 1px solid var(--line) }
+.account > * + *, .payments > * + *, details > * + * { margin-block-start: .75em }
+h3 { font-size: 1.125em; font-weight: 600; line-height: 1.35 }
+h3 + .quiet { margin-block-start: 0 }
+h4 { margin: 0; font-size: 1em; font-weight: 600 }
+.plain { list-style: none }
+.account > .plain li { padding-inline-start: 1em; border-inline-start: 2px solid var(--line) }
+.spending { display: grid; gap: .375em; font-variant-numeric: tabular-nums }
+meter {
+  appearance: none; display: block; width: 100%; height: .5em;
+  overflow: hidden; border: 0; border-radius: 1em; background: var(--line);
+}
+meter::-webkit-meter-inner-element { display: block; height: 100% }
+meter::-webkit-meter-bar { position: static; height: 100%; border: 0; border-radius: 0; background: none }
+meter::-webkit-meter-optimum-value { background: var(--accent) }
+meter::-moz-meter-bar { background: var(--accent) }
+.payment {
+  display: grid; grid-template-columns: 1fr auto; column-gap: 1em;
+  padding-block: .625em; border-block-start: 1px solid var(--line);
+}
+.payment > .quiet { grid-column: 1 / -1 }
+[data-status=retrying] .outcome, [data-status=needs_customer] .outcome, [data-status=failed] .outcome { color: var(--alarm) }
+.amount { font-variant-numeric: tabular-nums; text-align: end }
+summary { min-height: 2.75em; padding-block: .625em; font-weight: 600; cursor: pointer }
+
+dialog {
+  width: min(32em, 100vi - 2em); max-height: calc(100vb - 2em); padding: clamp(1em, 5vi, 2em);
+  border: 1px solid var(--line); border-radius: var(--radius); background: var(--surface); color: inherit;
+}
+dialog::backdrop { background: rgb(0 0 0 / .5) }
+dialog > * + *, .consequences > * + * { margin-block-start: 1em }
+dialog > :empty { display: none }
+.answers { display: flex; flex-wrap: wrap; gap: .75em }
+.answers > * { flex: 1 1 8em }
+
 @media (prefers-reduced-motion: no-preference) {
   button { transition: background-color .15s }
 }

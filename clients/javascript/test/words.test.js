@@ -171,12 +171,12 @@ test('a period has the days of the consent\'s calendar and not the reader\'s', (
 test('an account has the name of its card once it is known', () => {
   assert.equal(account(null, english).seen, 'Amazon Pay')
   assert.deepEqual(account({ brand: 'Visa', last4: '4242' }, english), {
-    seen: 'Amazon Pay · Visa •••• 4242',
+    seen: 'Amazon Pay · Visa ••••\u00a04242',
     heard: 'Amazon Pay, Visa ending in 4242',
   })
   assert.equal(account({ brand: 'american_express', last4: '0005' }, german).seen,
-    'Amazon Pay · American Express •••• 0005')
-  assert.equal(account({ brand: 'unknown', last4: '0005' }, german).seen, 'Amazon Pay · Karte •••• 0005')
+    'Amazon Pay · American Express ••••\u00a00005')
+  assert.equal(account({ brand: 'unknown', last4: '0005' }, german).seen, 'Amazon Pay · Karte ••••\u00a00005')
 })
 
 const PAID = { status: 'succeeded', amount: 1299, currency: 'usd', end_reason: null, will_retry_at: null }
