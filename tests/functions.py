@@ -144,13 +144,15 @@ FUNCTIONS: Mapping[str, Function] = {
     ),
     "ReadMandates": Function(
         clients=("dynamodb",),
-        must_not_load=STRIPE | JWT | {"zoneinfo"},
+        must_not_load=STRIPE | JWT,
         longest_start=2.0,
         may={
             MANDATES: {READ, QUERY},
             "${MandatesTable.Arn}/index/by_customer": {QUERY},
             SUBJECTS: {READ},
             CUSTOMERS: {READ},
+            CHARGES: {READ},
+            TERMS: {READ},
         },
         routes={
             "GET /customers/{customer_id}": TOKEN,

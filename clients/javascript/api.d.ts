@@ -720,53 +720,11 @@ export interface components {
             digest: components["schemas"]["Digest"];
             business_name: string;
             default_locale: components["schemas"]["Locale"];
-            frequency: {
-                /** @enum {unknown} */
-                kind: "one_time" | "unscheduled";
-            } | {
-                /** @constant */
-                kind: "recurring";
-                interval: components["schemas"]["Period"];
-                every: number;
-            };
-            amount: {
-                /** @constant */
-                kind: "variable";
-            } | {
-                /** @constant */
-                kind: "fixed";
-                amount: components["schemas"]["Amount"];
-            };
-            /** @description Limits that no charge exceeds. Both dates are included. */
-            limits: {
-                /**
-                 * @description ISO 4217.
-                 * @enum {unknown}
-                 */
-                currency: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
-                per_charge: components["schemas"]["Amount"];
-                /** @description The limit for all charges of a calendar period together. */
-                per_period?: {
-                    amount: components["schemas"]["Amount"];
-                    period: components["schemas"]["Period"];
-                    /**
-                     * @description An IANA name.
-                     * @example America/New_York
-                     */
-                    time_zone: string;
-                };
-                first_date?: components["schemas"]["Date"];
-                last_date?: components["schemas"]["Date"];
-            };
-            /** @description How long before a charge of a varying amount the customer is notified. */
-            notice?: {
-                hours: number;
-            };
-            /**
-             * @description The IANA name of the zone whose calendar counts. Without it, that is the zone of `limits.per_period`, or UTC.
-             * @example America/New_York
-             */
-            time_zone?: string;
+            frequency: components["schemas"]["Frequency"];
+            amount: components["schemas"]["AgreedAmount"];
+            limits: components["schemas"]["Limits"];
+            notice?: components["schemas"]["NoticePromise"];
+            time_zone?: components["schemas"]["TimeZone"];
             /** @description The language of `text` and `sections`. Send it back with the consent. */
             locale: components["schemas"]["Locale"];
             /** @description The digest of what is shown: of the RFC 8785 form of `{"version": …, "locale": …, "sections": …}`. Send it back with the consent. */
@@ -784,6 +742,53 @@ export interface components {
             /** @description All available languages. */
             locales: components["schemas"]["Locale"][];
         };
+        Frequency: {
+            /** @enum {unknown} */
+            kind: "one_time" | "unscheduled";
+        } | {
+            /** @constant */
+            kind: "recurring";
+            interval: components["schemas"]["Period"];
+            every: number;
+        };
+        AgreedAmount: {
+            /** @constant */
+            kind: "variable";
+        } | {
+            /** @constant */
+            kind: "fixed";
+            amount: components["schemas"]["Amount"];
+        };
+        /** @description Limits that no charge exceeds. Both dates are included. */
+        Limits: {
+            /**
+             * @description ISO 4217.
+             * @enum {unknown}
+             */
+            currency: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
+            per_charge: components["schemas"]["Amount"];
+            /** @description The limit for all charges of a calendar period together. */
+            per_period?: {
+                amount: components["schemas"]["Amount"];
+                period: components["schemas"]["Period"];
+                /**
+                 * @description An IANA name.
+                 * @example America/New_York
+                 */
+                time_zone: string;
+            };
+            first_date?: components["schemas"]["Date"];
+            last_date?: components["schemas"]["Date"];
+        };
+        /** @description How long before a charge of a varying amount the customer is notified. */
+        NoticePromise: {
+            hours: number;
+        };
+        /**
+         * @description The IANA name of the zone whose calendar counts. Without it, that is the zone of `limits.per_period`, or UTC.
+         * @example America/New_York
+         */
+        TimeZone: string;
         Section: string;
         CustomerRequest: {
             /** @description If left out, it stays as it is; null is refused. */
@@ -856,12 +861,14 @@ export interface components {
             mandates: components["schemas"]["Mandate"][];
             next_cursor: components["schemas"]["NextCursor"];
         };
-        Mandate: components["schemas"]["MandateMembers"];
+        Mandate: components["schemas"]["MandateMembers"] & components["schemas"]["AgreementMembers"];
+        /** @description A mandate without `permission` and `spending`. */
+        BareMandate: components["schemas"]["MandateMembers"];
         MandateStatusOnly: {
             mandate_id: components["schemas"]["Id"];
             status: components["schemas"]["MandateStatus"];
         };
-        MandateWithLedger: components["schemas"]["MandateMembers"] & {
+        MandateWithLedger: components["schemas"]["MandateMembers"] & components["schemas"]["AgreementMembers"] & {
             /**
              * @description The status in the last entry. Rely on `status` instead: it is ahead of this while a withdrawal of the
              *     payment method or the Stripe customer is not in the ledger yet. If this is `revoked` and `status` is
@@ -892,6 +899,40 @@ export interface components {
             /** @description Stripe's own mandate. An active mandate need not have one. */
             stripe_mandate_id: components["schemas"]["IdOnceKnown"];
             returned: components["schemas"]["Returned"];
+        };
+        AgreementMembers: {
+            /**
+             * @description The values of the terms that govern the mandate, which need not be the current ones. Null if those terms
+             *     can't be read or are not what the customer agreed to; then nothing is charged either.
+             */
+            permission: components["schemas"]["Permission"] | null;
+            /**
+             * @description What the mandate's charges hold of the current calendar period. Null if the permission does not limit
+             *     periods, or is null.
+             */
+            spending: components["schemas"]["Spending"] | null;
+        };
+        /** @description What the customer agreed to, as values. Every charge is checked against them. */
+        Permission: {
+            business_name: string;
+            frequency: components["schemas"]["Frequency"];
+            amount: components["schemas"]["AgreedAmount"];
+            limits: components["schemas"]["Limits"];
+            notice?: components["schemas"]["NoticePromise"];
+            time_zone?: components["schemas"]["TimeZone"];
+        };
+        Spending: {
+            /**
+             * @description The currency that was agreed, which is that of `used` and `left`.
+             * @enum {unknown}
+             */
+            currency: "aud" | "chf" | "dkk" | "eur" | "gbp" | "hkd" | "jpy" | "nok" | "nzd" | "sek" | "usd" | "zar";
+            /** @description What charges hold: those that succeeded, refunded or not, and those that are not final. It can exceed the limit, because a charge that succeeds after it was given up counts anyway. */
+            used: number;
+            /** @description What is left of `limits.per_period.amount`. */
+            left: number;
+            /** @description The calendar period that contains the present, in the consent's time zone. */
+            period: components["schemas"]["Span"];
         };
         /**
          * @description When somebody first came back from Stripe's page, as reported by
@@ -2373,7 +2414,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Mandate"];
+                    "application/json": components["schemas"]["BareMandate"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -2488,7 +2529,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Mandate"] | components["schemas"]["MandateStatusOnly"];
+                    "application/json": components["schemas"]["BareMandate"] | components["schemas"]["MandateStatusOnly"];
                 };
             };
             400: components["responses"]["BadRequest"];

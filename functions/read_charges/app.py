@@ -20,9 +20,9 @@ from mandates.api.ownership import mandate_for, mandate_for_service
 from mandates.api.refund_views import refund_view
 from mandates.api.requests import Request, api
 from mandates.api.responses import Response
+from mandates.charges.agreements import agreed_terms
 from mandates.charges.reserving import check
 from mandates.charges.rules import rules_of
-from mandates.charges.standing import agreed_terms
 from mandates.core.charging.refunds import refunds
 from mandates.core.errors import NotFound
 from mandates.runtime import settings

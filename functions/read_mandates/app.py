@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -11,8 +12,10 @@ from mandates.api.cursors import from_cursor, page_size, to_cursor
 from mandates.api.ownership import ledger_status, mandate_for
 from mandates.api.requests import Request, api
 from mandates.api.responses import Response
-from mandates.api.views import ledger_view, mandate_view
+from mandates.api.views import agreement_view, ledger_view, mandate_view
+from mandates.charges.agreements import agreements
 from mandates.core.errors import NotFound
+from mandates.core.mandate import Mandate, Status
 from mandates.ledger.contributing import statuses
 from mandates.runtime import settings
 from mandates.runtime.addresses import normalised_origins
@@ -23,9 +26,11 @@ from mandates.store.mandates import LedgerPosition, Position, last_entry, page_o
 
 class Settings(msgspec.Struct, frozen=True):
     allowed_origins: frozenset[str]
+    charges_table: str
     customers_table: str
     mandates_table: str
     stripe_subjects_table: str
+    terms_table: str
 
 
 configured = settings.read_settings(Settings, os.environ)
@@ -50,7 +55,7 @@ def one_mandate(request: Request, caller: Caller) -> Response:
     return Response(
         200,
         {
-            **mandate_view(mandate, status),
+            **shown([mandate], {mandate.mandate_id: status})[0],
             "ledger_status": ledger_status(mandate, status, last_entry(mandate)),
             "ledger": ledger_view(entries),
             "next_cursor": to_cursor(position) if position else None,
@@ -63,14 +68,22 @@ def mandates_of_customer(request: Request, caller: Caller) -> Response:
     caller.must_reach(customer_id, Scope.MANDATES_READ)
     after = from_cursor(request.query.get("cursor"), Position)
     mandates, position = page_of_mandates(customer_id, page_size(request.query), after)
-    known = statuses(mandates)
     return Response(
         200,
         {
-            "mandates": [mandate_view(one, known[one.mandate_id]) for one in mandates],
+            "mandates": shown(mandates, statuses(mandates)),
             "next_cursor": to_cursor(position) if position else None,
         },
     )
+
+
+def shown(mandates: Sequence[Mandate], known: Mapping[str, Status]) -> list[dict[str, Any]]:
+    """With the permission, and what is used of it now. `known` are their statuses by id."""
+    agreed = agreements(mandates, int(time.time()))
+    return [
+        {**mandate_view(one, known[one.mandate_id]), **agreement_view(agreed.get(one.mandate_id))}
+        for one in mandates
+    ]
 
 
 def one_customer(request: Request, caller: Caller) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mandates.charges import standing
+from mandates.charges import agreements, standing
 from mandates.charges.noticing import NoticeSent, record_notice
 from mandates.charges.recording import record
 from mandates.core.charging.calendar import day_of, end_of_day
@@ -66,7 +66,7 @@ def charge_of_id(charge_id: str) -> Charge:
 @pytest.fixture
 def promised(till: Till, monkeypatch: pytest.MonkeyPatch) -> Notice:
     """The terms promise an hour's notice, and there is one for tomorrow."""
-    real: Callable[[str, str], Terms] = standing.agreed_terms
+    real: Callable[[str, str], Terms] = agreements.agreed_terms
     monkeypatch.setattr(
         standing,
         "agreed_terms",

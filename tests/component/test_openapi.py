@@ -1167,7 +1167,7 @@ def test_the_words_are_those_of_the_code() -> None:
     for name in ("ChargeStatus", "ChargeReason", "RefundStatus", "RefundReason"):
         rows = re.findall(r"^\| `(\w+)` \|", schemas[name]["description"], re.MULTILINE)
         assert rows == schemas[name]["enum"]
-    assert schemas["Terms"]["properties"]["limits"]["properties"]["currency"]["enum"] == sorted(CURRENCIES)
+    assert schemas["Limits"]["properties"]["currency"]["enum"] == sorted(CURRENCIES)
 
 
 # -------------------------------------------------------------------------------------- the gateway

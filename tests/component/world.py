@@ -29,7 +29,7 @@ from functions.ship_fonts import ship
 from local.journey import consent_to
 from local.stripe_simulator import FaultPlan, RunningSimulator
 from mandates.api.views import terms_view
-from mandates.charges.standing import agreed_terms
+from mandates.charges.agreements import agreed_terms
 from mandates.core.clock import Instant
 from mandates.core.terms import Terms
 from mandates.store import tables

@@ -29,7 +29,7 @@ from local.stripe_simulator.faults import (
     ServerError,
     TimeoutAfterEffect,
 )
-from mandates.charges.standing import agreed_terms
+from mandates.charges.agreements import agreed_terms
 from mandates.gateway import access
 from mandates.gateway.client import Gateway
 from mandates.runtime import aws, deadline, telemetry

@@ -70,6 +70,10 @@ export async function everyRoute(): Promise<string[]> {
   const cursor: string | null = mandate.next_cursor;
   const last: string | undefined = mandate.ledger.at(-1)?.hash;
   const isActive: boolean = session.status === "active" || revoked.status === "active";
+  const most: number | undefined = mandate.permission?.limits.per_period?.amount;
+  const left: number | undefined = listed.mandates[0]?.spending?.left;
+  // @ts-expect-error: the answer to a return does not say what was permitted
+  const permitted = back.permission;
   // @ts-expect-error: no mandate is ever "paused"
   const isPaused = mandate.status === "paused";
   // @ts-expect-error: currencies are in lower case
@@ -95,7 +99,7 @@ export async function everyRoute(): Promise<string[]> {
     decision.reasons.includes("too_frequent") ? (decision.earliest ?? "never") : "",
     pack.signature.value,
     keys.keys[0]?.fingerprint ?? "",
-    String([received.received, cursor, last, isActive, isPaused, pdf]),
+    String([received.received, cursor, last, isActive, isPaused, pdf, most, left, permitted]),
   ];
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mandates.api.refund_views import dispute_view
-from mandates.core.charging.calendar import Span
+from mandates.api.views import span_view, time_view
 from mandates.core.charging.charge import ChargeStatus, end_reason
 from mandates.core.charging.decision import Decision
 from mandates.core.charging.disputes import disputes
@@ -104,14 +104,10 @@ def decision_view(decision: Decision, *, currency: str) -> dict[str, Any]:
         "reasons": [str(reason) for reason in decision.reasons],
         "left": decision.left,
         "currency": currency,
-        "earliest": _time(decision.earliest),
-        "period": _span_view(decision.period),
-        "window": _span_view(decision.window),
+        "earliest": time_view(decision.earliest),
+        "period": span_view(decision.period) if decision.period else None,
+        "window": span_view(decision.window) if decision.window else None,
     }
-
-
-def _span_view(span: Span | None) -> dict[str, str | None] | None:
-    return None if span is None else {"start": _time(span.start), "end": _time(span.end)}
 
 
 def _will_retry_at(charge: Charge) -> str | None:
@@ -123,7 +119,3 @@ def _will_retry_at(charge: Charge) -> str | None:
     ):
         return None
     return rfc3339(charge.due_at)
-
-
-def _time(instant: int | None) -> str | None:
-    return None if instant is None else rfc3339(instant)

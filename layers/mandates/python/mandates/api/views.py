@@ -11,8 +11,13 @@ from mandates.core.ledger import Entry
 from mandates.core.mandate import Mandate, Status
 from mandates.core.return_tokens import returns
 
-if TYPE_CHECKING:  # terms import time zones, which load slowly and which no other view needs
+if TYPE_CHECKING:  # they import time zones, which load slowly and which most functions don't need
+    from mandates.core.charging.calendar import Span
+    from mandates.core.charging.spending import Agreement
     from mandates.core.terms import Terms
+
+_VALUES = ("business_name", "frequency", "amount", "limits", "notice", "time_zone")
+"""The parts of a terms document against which a charge is checked, and the name of who charges."""
 
 
 def mandate_view(mandate: Mandate, status: Status) -> dict[str, Any]:
@@ -33,9 +38,36 @@ def mandate_view(mandate: Mandate, status: Status) -> dict[str, Any]:
     }
 
 
+def agreement_view(agreed: "Agreement | None") -> dict[str, Any]:
+    """What `mandate_view` lacks: the values of the terms that govern the mandate, and what is used of the
+    current period."""
+    if agreed is None:
+        return {"permission": None, "spending": None}
+    document, spending = agreed.terms.to_plain(), agreed.spending
+    return {
+        "permission": {name: document[name] for name in _VALUES if name in document},
+        "spending": None
+        if spending is None
+        else {
+            "currency": spending.currency,
+            "used": spending.used,
+            "left": spending.left,
+            "period": span_view(spending.period),
+        },
+    }
+
+
+def span_view(span: "Span") -> dict[str, str | None]:
+    return {"start": time_view(span.start), "end": time_view(span.end)}
+
+
+def time_view(instant: int | None) -> str | None:
+    return None if instant is None else rfc3339(instant)
+
+
 def returned_view(mandate: Mandate) -> dict[str, str | None]:
     """When somebody came back from Stripe's page, by whom. Only an indication (core/return_tokens.py)."""
-    return {str(by): None if at is None else rfc3339(at) for by, at in returns(mandate.facts).items()}
+    return {str(by): time_view(at) for by, at in returns(mandate.facts).items()}
 
 
 def label(mandate: Mandate) -> str | None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from datetime import date
-from functools import lru_cache
 
 import msgspec
 
+from mandates.charges.agreements import agreed_terms
 from mandates.core.canonical import digest
 from mandates.core.changes import Subject, stands_on
 from mandates.core.charging.calendar import Span, calendar_period, day_of, day_period, window
@@ -16,7 +16,7 @@ from mandates.core.charging.head import Charge
 from mandates.core.charging.notice import Notice
 from mandates.core.charging.reasons import Reason
 from mandates.core.charging.register import Register
-from mandates.core.errors import LedgerUnreadable, NotFound
+from mandates.core.errors import NotFound
 from mandates.core.facts import Kind
 from mandates.core.mandate import Mandate, status
 from mandates.core.return_tokens import By, returns
@@ -24,7 +24,6 @@ from mandates.core.terms import Terms
 from mandates.store.charges import Guard
 from mandates.store.charging_reads import Basics, Used, read_basics, read_used
 from mandates.store.notices import notices_from
-from mandates.store.published_terms import read_terms
 
 
 class Situation(msgspec.Struct, frozen=True):
@@ -71,7 +70,7 @@ def situation_of(
     rules: ChargeRules,
 ) -> Situation:
     """Read strongly consistently. `reference` is in the business's words, if it has to be free or the
-    charge's own. Raises NotFound; or LedgerUnreadable if the terms are not those that were agreed to."""
+    charge's own. Raises NotFound, and what `agreed_terms` raises."""
     basics = read_basics(mandate_id, charge_id, reference)
     mandate = basics.mandate
     if mandate is None:
@@ -110,15 +109,6 @@ def situation_of(
         subjects=used.subjects,
         now=now,
     )
-
-
-@lru_cache(maxsize=64)
-def agreed_terms(version: str, digest: str) -> Terms:
-    """Published terms never change, so a container reads each version once."""
-    published = read_terms(version)
-    if published is None or published.terms.digest != digest:
-        raise LedgerUnreadable(f"the terms {version} are not those that the customer agreed to")
-    return published.terms
 
 
 def _activation_day(activated_at: int | None, terms: Terms) -> date | None:

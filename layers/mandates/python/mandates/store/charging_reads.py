@@ -1,4 +1,4 @@
-"""Reads what a decision about a charge is made from, in two requests."""
+"""Reads what a decision about a charge is made from, in two requests; and what is used of many mandates."""
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -14,8 +14,8 @@ from mandates.core.mandate import Mandate
 from mandates.store.charge_items import ChargeRow, NoticeRow, RegisterRow, SwitchRow, UsageRow
 from mandates.store.charge_rows import charge_of, register_of
 from mandates.store.charging_switch import SWITCH, ChargingPause, pause_of
-from mandates.store.dynamodb import read_kinds
-from mandates.store.mandates import mandate_of, subject_of
+from mandates.store.dynamodb import read_kinds, read_rows
+from mandates.store.mandates import mandate_of, subject_of, whole
 from mandates.store.tables import HeadRow, SubjectRow
 
 
@@ -117,6 +117,15 @@ def read_used(
             case UsageRow(record=record) if _others(row, charge_id):
                 taken.add(record.removeprefix(UsageRow.WINDOW))
     return Used(used, frozenset(taken), declines, tuple(known.values()), others, notice_shared)
+
+
+def read_periods(wanted: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """What charges hold of one period of each mandate, in minor units by mandate id; unused ones are missing.
+
+    `wanted`: mandate ids, each with the key of the period. Read strongly consistently.
+    """
+    rows = read_rows(UsageRow, ((mandate_id, f"{UsageRow.PERIOD}{key}") for mandate_id, key in wanted))
+    return {row.mandate_id: whole(row.used or 0) for row in rows}
 
 
 def _others(row: UsageRow | NoticeRow, charge_id: str | None) -> set[str]:
