@@ -1,127 +1,91 @@
 import { element } from './dom.js'
 import { account, chargeInWords, day, days, money, permissionInWords, refundInWords, zoneOf } from './words.js'
 
-/**
- * @typedef {import('./words.js').Reader} Reader
- * @typedef {import('../api.d.ts').components['schemas']} Api
- *
- * @typedef {object} Account
- * @property {Api['Mandate']} mandate
- * @property {Api['Charge'][]} [charges] newest first; not read yet without
- * @property {Map<string, Api['Refund'][]>} refunds by the id of their charge
- * @property {string | null} cursor where older charges begin; null if these are all
- *
- * @typedef {object} Actions
- * @property {(account: Account) => void} withdraw
- * @property {(account: Account) => void} showMore
- */
+/** @import { Child } from './dom.js' */
+/** @import { Account, Actions, Charge, InWords, Mandate, Reader, Refund, View } from './shapes.js' */
 
-/**
- * An account in use: the permission, what is used of it, its payments, and the way to end it.
- * @param {Account} shown
- * @param {Reader} reader
- * @param {Actions} actions
- */
-export function activeAccount(shown, reader, actions) {
-  const { mandate } = shown
-  return element('article', { part: 'section', class: 'account', 'aria-labelledby': `name-${mandate.mandate_id}` },
-    name(mandate, reader),
-    element('p', { class: 'quiet' }, agreed(mandate, reader)),
-    ...permission(mandate, reader),
-    spending(mandate, reader),
-    element('button', {
-      part: 'secondary', class: 'secondary', type: 'button', id: `withdraw-${mandate.mandate_id}`,
-      'aria-describedby': `name-${mandate.mandate_id}`, onclick: () => actions.withdraw(shown),
-    }, reader.say('withdraw')),
+/** The permission, what is used of it, the way to end it, and the payments. @type {View} */
+export const activeAccount = (shown, reader, actions) =>
+  article(shown.mandate, agreed(shown.mandate, reader), reader,
+    ...permission(shown.mandate, reader),
+    spending(shown.mandate, reader),
+    button('withdraw', shown.mandate, reader.say('withdraw'), () => actions.withdraw(shown)),
     payments(shown, reader, actions))
-}
 
-/**
- * An account that ended. Its payments come when they are asked for.
- * @param {Account} shown
- * @param {Reader} reader
- * @param {Actions} actions
- */
-export function endedAccount(shown, reader, actions) {
-  const { mandate } = shown
-  const ended = `${reader.say(`mandate_${mandate.status}`)} · ${agreed(mandate, reader)}`
-  return element('article', { part: 'section', class: 'account', 'aria-labelledby': `name-${mandate.mandate_id}` },
-    name(mandate, reader),
-    element('p', { class: 'quiet' }, ended),
-    mandate.payment_method_id && (shown.charges ? payments(shown, reader, actions) : more(shown, reader, actions)))
-}
+/** An account that ended. Its payments come when they are asked for. @type {View} */
+export const endedAccount = (shown, reader, actions) =>
+  article(shown.mandate, `${reader.say(`mandate_${shown.mandate.status}`)} · ${agreed(shown.mandate, reader)}`, reader,
+    shown.mandate.payment_method_id && (shown.charges ? payments : more)(shown, reader, actions))
 
-/** @param {Api['Mandate']} mandate @param {Reader} reader */
-export const nameOf = (mandate, reader) => account(mandate.funding, reader).heard
-
-/** @param {Api['Mandate']} mandate @param {Reader} reader */
-export const businessOf = ({ permission }, { say }) => permission?.business_name ?? say('business')
-
-/** @param {Api['Mandate']} mandate @param {Reader} reader */
-function name({ mandate_id, funding }, reader) {
+/** @param {Mandate} mandate @param {string} about @param {Reader} reader @param {...Child} children */
+function article({ mandate_id, funding }, about, reader, ...children) {
   const { seen, heard } = account(funding, reader)
-  return element('h3', { id: `name-${mandate_id}`, 'aria-label': heard }, seen)
+  const id = `name-${mandate_id}`
+  return element('article', { part: 'section', class: 'account', 'aria-labelledby': id },
+    element('h3', { id, 'aria-label': heard }, seen),
+    element('p', { class: 'quiet' }, about),
+    ...children)
 }
 
-/** @param {Api['Mandate']} mandate @param {Reader} reader */
+/** @param {string} act @param {Mandate} mandate @param {string} text @param {() => void} onclick */
+const button = (act, { mandate_id }, text, onclick) => element('button', {
+  part: 'secondary', class: 'secondary', type: 'button', id: `${act}-${mandate_id}`,
+  'aria-describedby': `name-${mandate_id}`, onclick,
+}, text)
+
+/** @type {InWords<Mandate>} */
 const agreed = ({ created_at }, reader) => reader.say('agreed_on', { date: day(created_at, reader) })
 
-/** @param {Api['Mandate']} mandate @param {Reader} reader */
-function permission({ permission: agreedTo }, reader) {
-  if (!agreedTo) return [element('p', { part: 'text' }, reader.say('permission_unknown'))]
-  const [first, ...others] = permissionInWords(agreedTo, reader)
+/** @param {Mandate} mandate @param {Reader} reader */
+function permission({ permission }, reader) {
+  const [first, ...others] = permission ? permissionInWords(permission, reader) : [reader.say('permission_unknown')]
   return [
     element('p', { part: 'text' }, first),
-    others.length > 0 && element('ul', { part: 'list', class: 'plain' },
-      ...others.map((sentence) => element('li', {}, sentence))),
+    others.length > 0 && list(others.map((sentence) => element('li', {}, sentence))),
   ]
 }
 
-/** @param {Api['Mandate']} mandate @param {Reader} reader */
-function spending({ spending: spent, permission: agreedTo }, reader) {
-  const limit = agreedTo?.limits.per_period?.amount
-  if (!spent || !agreedTo || !limit) return null
-  const inCurrency = (/** @type {number} */ minor) => money(minor, spent.currency, reader)
-  const words = reader.say('spending',
-    { used: inCurrency(spent.used), limit: inCurrency(limit), left: inCurrency(spent.left) })
-  const dates = days(spent.period, zoneOf(agreedTo), reader)
+/** @param {HTMLLIElement[]} items */
+const list = (items) => element('ul', { part: 'list', class: 'plain', role: 'list' }, ...items)
+
+/** @param {Mandate} mandate @param {Reader} reader */
+function spending({ spending, permission }, reader) {
+  const max = permission?.limits.per_period?.amount
+  if (!spending || !permission || !max) return null
+  const { used, left, currency, period } = spending
+  const [usedUp, limit, leftOver] = [used, max, left].map((minor) => money(minor, currency, reader))
+  const words = reader.say('spending', { used: usedUp, limit, left: leftOver })
+  const inDays = days(period, zoneOf(permission), reader)
   return element('div', { class: 'spending' },
     element('p', {}, words),
     element('meter', {
-      part: 'meter', max: limit, value: spent.used, 'aria-label': reader.say('spending_meter', { days: dates }),
-      'aria-valuetext': words,
+      part: 'meter', max, value: used, 'aria-valuetext': words,
+      'aria-label': reader.say('spending_meter', { days: inDays }),
     }),
-    element('p', { class: 'quiet' }, dates))
+    element('p', { class: 'quiet' }, inDays))
 }
 
-/** @param {Account} shown @param {Reader} reader @param {Actions} actions */
+/** @type {View} */
 function payments(shown, reader, actions) {
-  const { charges = [], refunds, mandate } = shown
+  const { charges = [], refunds, mandate, cursor } = shown
   return element('div', { class: 'payments' },
     element('h4', { id: `payments-${mandate.mandate_id}`, tabindex: '-1' }, reader.say('payments')),
-    charges.length === 0
-      ? element('p', { class: 'quiet' }, reader.say('payments_none'))
-      : element('ul', { part: 'list', class: 'plain' },
-        ...charges.map((charge) => payment(charge, refunds.get(charge.charge_id) ?? [], reader))),
-    shown.cursor && more(shown, reader, actions))
+    charges.length > 0
+      ? list(charges.map((charge) => payment(charge, refunds.get(charge.charge_id) ?? [], reader)))
+      : element('p', { class: 'quiet' }, reader.say('payments_none')),
+    cursor && more(shown, reader, actions))
 }
 
-/** @param {Api['Charge']} charge @param {Api['Refund'][]} refunds @param {Reader} reader */
-function payment(charge, refunds, reader) {
-  return element('li', { class: 'payment', id: charge.charge_id, tabindex: '-1', 'data-status': charge.status },
-    element('span', { class: 'what' }, charge.description ?? charge.reference ?? ''),
+/** @param {Charge} charge @param {Refund[]} refunds @param {Reader} reader */
+const payment = (charge, refunds, reader) =>
+  element('li', { class: 'payment', id: charge.charge_id, tabindex: '-1', 'data-status': charge.status },
+    element('span', {}, charge.description ?? charge.reference ?? ''),
     element('span', { class: 'amount' }, money(charge.amount, charge.currency, reader)),
     element('span', { class: 'quiet' },
-      element('time', { datetime: charge.created_at }, day(charge.created_at, reader)),
-      ' · ', element('span', { class: 'outcome' }, chargeInWords(charge, refunds, reader))),
+      `${day(charge.created_at, reader)} · `,
+      element('span', { class: 'outcome' }, chargeInWords(charge, refunds, reader))),
     ...refunds.map((refund) => element('span', { class: 'quiet' }, refundInWords(refund, reader))))
-}
 
-/** @param {Account} shown @param {Reader} reader @param {Actions} actions */
-function more(shown, reader, actions) {
-  const { mandate_id } = shown.mandate
-  return element('button', {
-    part: 'secondary', class: 'secondary', type: 'button', id: `more-${mandate_id}`,
-    'aria-describedby': `name-${mandate_id}`, onclick: () => actions.showMore(shown),
-  }, reader.say(shown.charges ? 'payments_more' : 'payments_show'))
-}
+/** @type {View} */
+const more = (shown, reader, { showMore }) =>
+  button('more', shown.mandate, reader.say(shown.charges ? 'payments_more' : 'payments_show'), () => showMore(shown))

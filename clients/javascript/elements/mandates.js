@@ -1,36 +1,27 @@
-import { activeAccount, businessOf, endedAccount, nameOf } from './account-view.js'
+import { activeAccount, endedAccount } from './account-view.js'
 import { AmazonPayElement, isSignedOut } from './base.js'
 import { element } from './dom.js'
 import { withdrawalDialog } from './withdrawal.js'
-import { day } from './words.js'
+import { account, day } from './words.js'
 
-/**
- * @typedef {import('./account-view.js').Account} Account
- * @typedef {import('./account-view.js').Api} Api
- */
+/** @import { Account, Actions, Mandate } from './shapes.js' */
 
-/** How many payments are shown at first, and how many come with each "show more". */
-const AT_FIRST = 5
-const MORE = 10
-/** Most that the API gives at once. */
+/** Payments shown at first, and how many come with each "show more". */
+const [AT_FIRST, MORE] = [5, 10]
+/** The most that the API gives at once. */
 const PAGE = 100
 
-/**
- * `<amazon-pay-mandates>`: the customer's saved accounts, what each permits and was charged, and the way to withdraw.
- *
- * What is shown is read again whenever the reader comes back to the page.
- */
+/** `<amazon-pay-mandates>`: the saved accounts, what each permits and was charged, and the way to withdraw. */
 export class AmazonPayMandates extends AmazonPayElement {
   /** @type {Account[]} */
   #accounts = []
-  /** Mandates that this element withdrew: the list may still be seconds behind. @type {Set<string>} */
+  /** Withdrawn here: the API's list may be seconds behind. @type {Set<string>} */
   #withdrawn = new Set()
-  /** When the accounts were read, if reading them again failed. @type {{ time: string, problem: string } | null} */
-  #stale = null
+  /** Set while what is shown could not be read again. @type {{ time: string, problem: string } | undefined} */
+  #stale
   #readAt = new Date()
   #endedIsOpen = false
   #isWithdrawing = false
-  /** What was shown last, so that an unchanged view is left alone. */
   #shown = ''
 
   /** @override @param {AbortSignal} signal */
@@ -44,12 +35,12 @@ export class AmazonPayMandates extends AmazonPayElement {
     await this.#read(signal)
   }
 
-  /** @override @param {Event} event */
+  /** A page from the browser's cache may show somebody else's accounts: it begins anew. @override @param {Event} event */
   wake(event) {
-    const isFromCache = /** @type {Partial<PageTransitionEvent>} */ (event).persisted
-    if (this.#isWithdrawing || (event.type === 'pageshow' && !isFromCache)) return
+    const { persisted } = /** @type {PageTransitionEvent} */ (event)
+    if (this.#isWithdrawing || (event.type === 'pageshow' && !persisted)) return
     this.client.forgetToken()
-    if (isFromCache || !this.#isShowing) this.restart()
+    if (persisted || !this.#isShowing) this.restart()
     else this.run(this.#readAgain)
   }
 
@@ -69,32 +60,48 @@ export class AmazonPayMandates extends AmazonPayElement {
 
   /** @param {AbortSignal} signal @param {string} [message] */
   async #read(signal, message) {
-    const before = new Map(this.#accounts.map((account) => [account.mandate.mandate_id, account]))
-    const accounts = []
-    for await (const mandate of this.client.allMandates({ signal })) accounts.push(this.#asKnown(mandate))
-    const read = await Promise.all(accounts.map(async (mandate) => {
-      const { charges } = before.get(mandate.mandate_id) ?? {}
-      const isWanted = mandate.status === 'active' || charges
-      return { mandate, ...(isWanted ? await this.#charges(mandate, charges?.length ?? 0, signal) : NOTHING_YET) }
-    }))
+    const before = new Map(this.#accounts.map((known) => [known.mandate.mandate_id, known]))
+    const reading = []
+    for await (const mandate of this.client.allMandates({ signal })) {
+      reading.push(this.#account(/** @type {Mandate} */ (mandate), before, signal))
+    }
+    const accounts = await Promise.all(reading)
     if (signal.aborted) return
-    this.#accounts = read
-    this.#stale = null
+    this.#accounts = accounts
+    this.#stale = undefined
     this.#readAt = new Date()
-    this.#render(message ?? this.#goneMeanwhile([...before.values()]))
+    this.#render(message ?? this.#goneMeanwhile(before))
+  }
+
+  /**
+   * @param {Mandate} mandate
+   * @param {Map<string, Account>} before
+   * @param {AbortSignal} signal
+   * @returns {Promise<Account>}
+   */
+  async #account(mandate, before, signal) {
+    if (this.#withdrawn.has(mandate.mandate_id)) mandate = { ...mandate, status: 'revoked' }
+    const { charges } = before.get(mandate.mandate_id) ?? {}
+    if (mandate.status !== 'active' && !charges) return { mandate, refunds: new Map(), cursor: null }
+    const limit = Math.min(Math.max(charges?.length ?? 0, AT_FIRST), PAGE)
+    return { mandate, ...await this.#page(mandate, { limit, signal }) }
+  }
+
+  /** @param {Mandate} mandate @param {{ limit: number, cursor?: string | null, signal: AbortSignal }} page */
+  async #page({ mandate_id }, { signal, ...page }) {
+    const { charges, next_cursor: cursor } = await this.client.charges(mandate_id, { signal, ...page })
+    const refunded = charges.filter((charge) => charge.refunded > 0)
+    const answers = await Promise.all(refunded.map(({ charge_id }) => this.client.refunds(charge_id, { signal })))
+    return { charges, cursor, refunds: new Map(answers.map(({ refunds }, at) => [refunded[at].charge_id, refunds])) }
   }
 
   /** @param {AbortSignal} signal */
-  #readAgain = (signal) => this.#keeping(signal, () => this.#read(signal))
+  #readAgain = (signal) => this.#keeping(signal, this.#read(signal))
 
-  /**
-   * If `reading` fails, keeps what is shown and says how old it is.
-   * @param {AbortSignal} signal
-   * @param {() => Promise<void>} reading
-   */
+  /** If `reading` fails, what is shown stays. @param {AbortSignal} signal @param {Promise<void>} reading */
   async #keeping(signal, reading) {
     try {
-      await reading()
+      await reading
     } catch (problem) {
       if (signal.aborted || isSignedOut(problem)) throw problem
       this.emit('amazon-pay-problem', { problem })
@@ -104,73 +111,53 @@ export class AmazonPayMandates extends AmazonPayElement {
     }
   }
 
-  /** @param {Api['Mandate']} mandate @returns {Api['Mandate']} */
-  #asKnown(mandate) {
-    return this.#withdrawn.has(mandate.mandate_id) ? { ...mandate, status: 'revoked' } : mandate
-  }
-
-  /** @param {Api['Mandate']} mandate @param {number} shown how many were shown @param {AbortSignal} signal */
-  async #charges({ mandate_id }, shown, signal) {
-    const limit = Math.min(Math.max(shown, AT_FIRST), PAGE)
-    return this.#page(mandate_id, { limit, signal })
-  }
-
-  /** @param {string} mandateId @param {{ limit: number, cursor?: string | null, signal?: AbortSignal }} page */
-  async #page(mandateId, page) {
-    const { charges, next_cursor: cursor } = await this.client.charges(mandateId, page)
-    const refunded = charges.filter((charge) => charge.refunded > 0)
-    const refunds = await Promise.all(refunded.map(async ({ charge_id }) => {
-      const answer = await this.client.refunds(charge_id, { signal: page.signal })
-      return /** @type {const} */ ([charge_id, answer.refunds])
-    }))
-    return { charges, cursor, refunds: new Map(refunds) }
-  }
-
-  /** @param {Account[]} before */
+  /** @param {Map<string, Account>} before */
   #goneMeanwhile(before) {
-    const active = new Set(this.#in('active').map(({ mandate }) => mandate.mandate_id))
-    const gone = before.find(({ mandate }) => mandate.status === 'active' && !active.has(mandate.mandate_id))
-    return gone ? this.say('withdrawn_elsewhere', { account: nameOf(gone.mandate, this.#reader) }) : ''
+    for (const { mandate } of this.#accounts) if (mandate.status === 'active') before.delete(mandate.mandate_id)
+    const gone = [...before.values()].find(({ mandate }) => mandate.status === 'active')
+    return gone && this.say('withdrawn_elsewhere', this.#namesOf(gone.mandate))
   }
 
   // ---------------------------------------------------------------------------------------------- showing
 
-  /** @param {...Api['MandateStatus']} statuses */
+  /** @param {Mandate} mandate */
+  #namesOf({ permission, funding }) {
+    return {
+      business: permission?.business_name ?? this.say('business'),
+      account: account(funding, this.#reader).heard,
+    }
+  }
+
+  /** @param {...Mandate['status']} statuses */
   #in(...statuses) {
     return this.#accounts.filter(({ mandate }) => statuses.includes(mandate.status))
   }
 
-  /** @param {string} [message] */
-  #render(message = '') {
+  /** Leaves the view alone if nothing changed. @param {string} [message] */
+  #render(message) {
+    const accounts = this.#accounts.map((known) => [known, ...known.refunds])
+    const now = JSON.stringify([this.locale, accounts, this.#stale, message])
+    if (this.#isShowing && now === this.#shown) return
+    this.#shown = now
     const active = this.#in('active')
-    const key = JSON.stringify([this.locale, this.#accounts, [...this.#accounts.map(({ refunds }) => [...refunds])],
-      this.#stale, message])
-    if (this.#isShowing && key === this.#shown) return
-    this.#shown = key
-    if (!active.some(({ mandate }) => mandate.mandate_id === this.#dialog?.dataset.mandate)) this.#dialog?.close()
-    const actions = { withdraw: this.#ask, showMore: this.#showMore }
+    if (!active.some(({ mandate }) => mandate.mandate_id === this.#dialog?.id)) this.#dialog?.close()
+    const actions = { withdraw: this.#askToWithdraw, showMore: this.#showMore }
     this.show(active.length > 0 ? 'accounts' : 'empty', [
       this.heading(this.say('accounts_heading')),
-      message && element('p', { part: 'status', class: 'notice good', tabindex: '-1' }, message),
+      message && element('p', { part: 'status', class: 'notice', tabindex: '-1' }, message),
       this.#stale && this.#staleness(this.#stale),
-      ...active.map((account) => activeAccount(account, this.#reader, actions)),
+      ...active.map((each) => activeAccount(each, this.#reader, actions)),
       active.length === 0 && this.#nothingSaved(),
       this.#ended(actions),
-    ], { announcement: message || (this.#stale ? this.say('accounts_stale', this.#stale) : ''), focus: this.#focused })
-  }
-
-  /** The id of what has the focus. */
-  get #focused() {
-    return this.shadowRoot?.activeElement?.id
+    ], { announcement: message ?? (this.#stale && this.say('accounts_stale', this.#stale)) })
   }
 
   /** @param {{ time: string, problem: string }} stale */
   #staleness(stale) {
-    return element('div', { class: 'stale' },
+    return element('div', { class: 'notice' },
       element('p', { part: 'problem', class: 'problem' }, this.say('accounts_stale', stale)),
       element('button', {
-        part: 'secondary', class: 'secondary', type: 'button', id: 'again',
-        onclick: () => this.run(this.#readAgain),
+        part: 'secondary', class: 'secondary', type: 'button', id: 'again', onclick: () => this.run(this.#readAgain),
       }, this.say('try_again')))
   }
 
@@ -182,33 +169,15 @@ export class AmazonPayMandates extends AmazonPayElement {
     return element('div', {}, element('p', { part: 'text' }, words), element('slot', { name: 'empty' }))
   }
 
-  /** @param {import('./account-view.js').Actions} actions */
+  /** @param {Actions} actions */
   #ended(actions) {
     const ended = this.#in('revoked', 'expired')
-    if (ended.length === 0) return null
     const details = element('details', {
       open: this.#endedIsOpen, ontoggle: () => { this.#endedIsOpen = details.open },
     },
     element('summary', { id: 'ended' }, this.say('accounts_ended', { count: ended.length })),
-    ...ended.map((account) => endedAccount(account, this.#reader, actions)))
-    return details
-  }
-
-  // ---------------------------------------------------------------------------------------------- acting
-
-  /** @param {Account} account */
-  #showMore = (account) => this.run((signal) => this.#keeping(signal, () => this.#readMore(account, signal)))
-
-  /** @param {Account} account @param {AbortSignal} signal */
-  async #readMore(account, signal) {
-    const { mandate, charges = [], refunds, cursor } = account
-    const page = await this.#page(mandate.mandate_id, { limit: account.charges ? MORE : AT_FIRST, cursor, signal })
-    if (signal.aborted) return
-    account.charges = [...charges, ...page.charges]
-    account.refunds = new Map([...refunds, ...page.refunds])
-    account.cursor = page.cursor
-    this.#render()
-    this.#focus(page.charges[0]?.charge_id ?? `payments-${mandate.mandate_id}`)
+    ...ended.map((each) => endedAccount(each, this.#reader, actions)))
+    return ended.length > 0 && details
   }
 
   /** @param {string} id */
@@ -216,41 +185,51 @@ export class AmazonPayMandates extends AmazonPayElement {
     this.shadowRoot?.getElementById(id)?.focus()
   }
 
-  /** @param {Account} account */
-  #ask = (account) => {
-    const dialog = withdrawalDialog(account, this.#reader, () => this.#withdraw(account, dialog))
-    dialog.dataset.mandate = account.mandate.mandate_id
-    dialog.addEventListener('close', () => this.#focus(`withdraw-${account.mandate.mandate_id}`))
+  // ---------------------------------------------------------------------------------------------- acting
+
+  /** @param {Account} known */
+  #showMore = (known) => this.run((signal) => this.#keeping(signal, this.#readMore(known, signal)))
+
+  /** @param {Account} known @param {AbortSignal} signal */
+  async #readMore(known, signal) {
+    const { mandate, charges = [], refunds, cursor } = known
+    const page = await this.#page(mandate, { limit: known.charges ? MORE : AT_FIRST, cursor, signal })
+    if (signal.aborted) return
+    known.charges = [...charges, ...page.charges]
+    known.refunds = new Map([...refunds, ...page.refunds])
+    known.cursor = page.cursor
+    this.#render()
+    this.#focus(page.charges[0]?.charge_id ?? `payments-${mandate.mandate_id}`)
+  }
+
+  /** @param {Account} known */
+  #askToWithdraw = (known) => {
+    const { mandate } = known
+    const dialog = withdrawalDialog(known, this.#reader, this.#namesOf(mandate), () => this.#withdraw(mandate))
+    dialog.id = mandate.mandate_id
+    dialog.addEventListener('close', () => this.#focus(`withdraw-${mandate.mandate_id}`))
     this.shadowRoot?.append(dialog)
     dialog.showModal()
   }
 
-  /** @param {Account} account @param {HTMLDialogElement} dialog */
-  async #withdraw({ mandate }, dialog) {
+  /** A 404 means that the mandate was erased, or that somebody else is signed in by now. @param {Mandate} mandate */
+  async #withdraw(mandate) {
     const { mandate_id } = mandate
-    const names = { business: businessOf(mandate, this.#reader), account: nameOf(mandate, this.#reader) }
+    this.#isWithdrawing = true
     try {
-      this.#isWithdrawing = true
       await this.client.revoke(mandate_id)
-    } catch (problem) {
-      if (!isGone(problem) && !isSignedOut(problem)) {
+    } catch (/** @type {any} */ problem) {
+      if (problem.status !== 404 && !isSignedOut(problem)) {
         this.emit('amazon-pay-problem', { problem })
         throw problem
       }
-      dialog.close()
-      return this.run(this.#readAgain)
+      return this.restart()
     } finally {
       this.#isWithdrawing = false
     }
     this.#withdrawn.add(mandate_id)
-    dialog.close()
+    this.#dialog?.close()
     this.emit('amazon-pay-withdrawn', { mandate_id })
-    if (this.isConnected) this.run((signal) => this.#read(signal, this.say('withdrawn', names)))
+    if (this.isConnected) this.run((signal) => this.#read(signal, this.say('withdrawn', this.#namesOf(mandate))))
   }
 }
-
-/** Erased meanwhile, or another customer has signed in. @param {any} problem */
-const isGone = (problem) => problem.status === 404
-
-/** Charges that nobody has asked for. */
-const NOTHING_YET = { refunds: new Map(), cursor: null }

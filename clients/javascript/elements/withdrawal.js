@@ -1,72 +1,60 @@
-import { businessOf, nameOf } from './account-view.js'
 import { element } from './dom.js'
 import { money } from './words.js'
 
-/**
- * @typedef {import('./account-view.js').Account} Account
- * @typedef {import('./words.js').Reader} Reader
- */
-
-/** No attempt is made any more at the others, but Amazon may still confirm these. */
-const UNDER_WAY = ['pending', 'processing']
+/** @import { Account, Reader } from './shapes.js' */
 
 /**
- * The question before a withdrawal, as a modal dialog. It stays open until it is answered, and after a failure it says
- * what went wrong. The safe answer has the focus.
+ * The question before a withdrawal, as a modal dialog with the focus on the safe answer. After a failure it stays open
+ * and says what went wrong.
  *
  * @param {Account} account
- * @param {Reader & { explain: (error: any) => string }} reader
- * @param {() => Promise<void>} withdraw closes the dialog if it succeeds
+ * @param {Reader & { explain: (problem: any) => string }} reader
+ * @param {Record<string, string>} names the `business` and the `account`
+ * @param {() => Promise<void>} withdraw closes the dialog once it succeeded
  */
-export function withdrawalDialog({ mandate, charges = [] }, reader, withdraw) {
+export function withdrawalDialog({ charges = [] }, reader, names, withdraw) {
   const { say } = reader
-  const underWay = charges.filter(({ status }) => UNDER_WAY.includes(status))
-  const names = { business: businessOf(mandate, reader), account: nameOf(mandate, reader) }
   const problem = element('p', { part: 'problem', class: 'problem', role: 'alert' })
   const keep = element('button', {
     part: 'secondary', class: 'secondary', type: 'button', autofocus: true, onclick: () => dialog.close(),
   }, say('withdraw_keep'))
-  const confirm = element('button', { part: 'danger', class: 'danger', type: 'button', onclick: () => answer() },
-    say('withdraw_confirm'))
+  const confirm = element('button', {
+    part: 'danger', class: 'danger', type: 'button', onclick: () => answer(),
+  }, say('withdraw_confirm'))
   const dialog = element('dialog', {
-    part: 'dialog', lang: reader.locale, 'aria-labelledby': 'withdraw-heading',
-    'aria-describedby': 'withdraw-consequences', onclose: () => dialog.remove(),
+    part: 'dialog', lang: reader.locale, 'aria-labelledby': 'ask', 'aria-describedby': 'consequences',
+    onclose: () => dialog.remove(),
   },
-  element('h2', { id: 'withdraw-heading', part: 'heading' }, say('withdraw_heading')),
-  element('div', { id: 'withdraw-consequences', class: 'consequences' },
+  element('h2', { id: 'ask', part: 'heading' }, say('withdraw_heading')),
+  element('div', { id: 'consequences' },
     element('p', {}, say('withdraw_ends', names)),
     element('p', {}, say('withdraw_stays')),
-    underWay.length > 0 && element('p', {}, say('withdraw_under_way', { payments: listed(underWay, reader) }))),
+    underWay(charges, reader)),
   problem,
   element('div', { class: 'answers' }, keep, confirm))
-  let isBusy = false
-
-  /** @param {boolean} busy */
-  const setBusy = (busy) => {
-    isBusy = busy
-    confirm.setAttribute('aria-disabled', String(busy))
-    confirm.textContent = say(busy ? 'withdraw_busy' : 'withdraw_confirm')
-  }
 
   const answer = async () => {
-    if (isBusy) return
-    setBusy(true)
+    if (confirm.ariaDisabled === 'true') return
+    setBusy('true', 'withdraw_busy')
     problem.textContent = ''
-    try {
-      await withdraw()
-    } catch (error) {
-      problem.textContent = reader.explain(error)
-    } finally {
-      setBusy(false)
-    }
+    await withdraw().catch((error) => { problem.textContent = reader.explain(error) })
+    setBusy('false', 'withdraw_confirm')
+  }
+
+  /** @param {string} busy @param {string} words */
+  const setBusy = (busy, words) => {
+    confirm.ariaDisabled = busy
+    confirm.textContent = say(words)
   }
 
   return dialog
 }
 
-/** @param {import('./account-view.js').Api['Charge'][]} charges @param {Reader} reader */
-function listed(charges, reader) {
-  const each = charges.map(({ description, amount, currency }) =>
-    `${money(amount, currency, reader)}${description ? ` (${description})` : ''}`)
-  return new Intl.ListFormat(reader.locale, { type: 'conjunction' }).format(each)
+/** Amazon may still confirm these. @param {Account['charges']} charges @param {Reader} reader */
+function underWay(charges = [], reader) {
+  const payments = charges.filter(({ status }) => status === 'pending' || status === 'processing')
+    .map(({ amount, currency, description }) =>
+      money(amount, currency, reader) + (description ? ` (${description})` : ''))
+  const listed = new Intl.ListFormat(reader.locale).format(payments)
+  return listed && element('p', {}, reader.say('withdraw_under_way', { payments: listed }))
 }

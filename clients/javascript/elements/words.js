@@ -1,205 +1,110 @@
-/**
- * What a permission, a charge, a refund and a period are in words. Nothing here reads the page.
- *
- * Plurals come from `Intl.NumberFormat` with `style: 'unit'`, so strings need no plural forms.
- *
- * @typedef {import('../api.d.ts').components['schemas']} Api
- * @typedef {'day' | 'week' | 'month' | 'year'} Period
- * @typedef {object} Permission What `permission` of a mandate has, in the API's own words.
- * @property {string} business_name
- * @property {{ kind: string, interval?: Period, every?: number }} frequency
- * @property {{ kind: string, amount?: number }} amount in minor units of `limits.currency`
- * @property {{ currency: string, per_charge: number, first_date?: string, last_date?: string,
- *   per_period?: { amount: number, period: Period, time_zone: string } }} limits
- * @property {{ hours: number }} [notice]
- * @property {string} [time_zone] IANA
- * @typedef {{ start: string, end: string | null }} Span from `start` on, before `end`
- *
- * @typedef {object} Reader Whoever reads the words.
- * @property {(key: string, values?: Record<string, string>) => string} say a text of `en.js`, in their language
- * @property {string} locale for numbers and dates
- * @property {string} [zone] the reader's own time zone (IANA); the browser's without
- */
+/** @import { Charge, InWords, Mandate, Permission, Reader, Refund, Span } from './shapes.js' */
 
-/**
- * @param {number} minor in minor units: 1299 is $12.99, and ¥1,299
- * @param {string} currency ISO 4217
- * @param {Reader} reader
- */
+// What a permission, a charge and a refund are in words. Plurals are those of Intl's units, so no text has plural forms.
+
+/** 1299 is $12.99, and ¥1,299. @param {number} minor @param {string} currency @param {Reader} reader */
 export function money(minor, currency, { locale }) {
   const format = new Intl.NumberFormat(locale, { style: 'currency', currency })
-  const { maximumFractionDigits = 0 } = format.resolvedOptions()
-  return format.format(minor / 10 ** maximumFractionDigits)
+  return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 0))
 }
 
-/**
- * The day of an instant, in the reader's own zone.
- * @param {string} instant
- * @param {Reader} reader
- */
-export function day(instant, { locale, zone }) {
-  return new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: zone }).format(new Date(instant))
+/** The day of an instant, where the reader is. @type {InWords<string>} */
+export const day = (instant, { locale, zone }) => dates(locale, zone).format(new Date(instant))
+
+/** The days of a span in the consent's zone. @param {Span} span @param {string} zone @param {Reader} reader */
+export const days = ({ start, end }, zone, { locale }) =>
+  dates(locale, zone).formatRange(new Date(start), new Date(end ? Date.parse(end) - 1 : start))
+
+/** @param {string} locale @param {string} [timeZone] */
+const dates = (locale, timeZone) => new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone })
+
+/** The zone whose calendar counts (`Terms` in openapi.yaml). @param {Permission} permission */
+export const zoneOf = ({ time_zone, limits }) => time_zone ?? limits.per_period?.time_zone ?? 'UTC'
+
+/** An account's name to see, and to hear. @param {Mandate['funding']} card @param {Reader} reader */
+export function account(card, { say }) {
+  if (!card) return { seen: say('account'), heard: say('account') }
+  const named = { brand: brandName(card.brand) || say('card'), last4: card.last4 }
+  return { seen: say('account_seen', named), heard: say('account_heard', named) }
 }
 
-/**
- * A date without a time, such as `2026-11-27`, in no zone at all.
- * @param {string} date
- * @param {Reader} reader
- */
-export function calendarDate(date, { locale }) {
-  return new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(`${date}T00:00Z`))
-}
-
-/**
- * The days of a span, as the consent's calendar has them.
- * @param {Span} span
- * @param {string} zone the consent's
- * @param {Reader} reader
- */
-export function days({ start, end }, zone, reader) {
-  const format = new Intl.DateTimeFormat(reader.locale, { dateStyle: 'long', timeZone: zone })
-  const first = new Date(start)
-  return end ? format.formatRange(first, new Date(Date.parse(end) - 1)) : format.format(first)
-}
-
-/**
- * The zone whose calendar counts, as the API's `Terms` say.
- * @param {Permission} permission
- */
-export function zoneOf({ time_zone, limits }) {
-  return time_zone ?? limits.per_period?.time_zone ?? 'UTC'
-}
-
-/**
- * `Amazon Pay · Visa •••• 4242` to see and `Amazon Pay, Visa ending in 4242` to hear; without a card just `Amazon Pay`.
- * @param {{ brand: string, last4: string } | null} funding
- * @param {Reader} reader
- */
-export function account(funding, { say }) {
-  if (!funding) return { seen: say('account'), heard: say('account') }
-  const card = { brand: brandName(funding.brand) || say('card'), last4: funding.last4 }
-  return { seen: say('account_seen', card), heard: say('account_heard', card) }
-}
-
-/**
- * Stripe calls some brands by a code, such as `american_express`.
- * @param {string} brand
- */
+/** Stripe calls some brands by a code, such as `american_express`. @param {string} brand */
 function brandName(brand) {
   if (brand.toLowerCase() === 'unknown') return ''
   if (brand !== brand.toLowerCase()) return brand
   return brand.replaceAll('_', ' ').replace(/\b[a-z]/g, (letter) => letter.toUpperCase())
 }
 
-/**
- * What the customer permitted: the most important sentence first.
- * @param {Permission} permission
- * @param {Reader} reader
- */
-export function permissionInWords(permission, reader) {
-  return [
-    whatMayBeCharged(permission, reader),
-    limitOfPeriod(permission, reader),
-    datesAgreed(permission, reader),
-    noticePromised(permission, reader),
-    zoneIfForeign(permission, reader),
-  ].filter((sentence) => sentence !== '')
-}
+/** Sentences, the most important one first. @param {Permission} permission @param {Reader} reader */
+export const permissionInWords = (permission, reader) =>
+  [mayCharge, limit, datesAgreed, notice, foreignZone].map((inWords) => inWords(permission, reader)).filter(Boolean)
 
-/** @param {Permission} permission @param {Reader} reader */
-function whatMayBeCharged({ business_name, frequency, amount, limits }, reader) {
+/** @type {InWords<Permission>} */
+function mayCharge({ business_name: business, frequency, amount: agreed, limits }, reader) {
   const { say } = reader
-  const figure = amount.kind === 'fixed' && amount.amount
-    ? money(amount.amount, limits.currency, reader)
-    : say('up_to', { amount: money(limits.per_charge, limits.currency, reader) })
-  if (frequency.kind === 'one_time') return say('permission_once', { business: business_name, amount: figure })
-  return say('permission', { business: business_name, when: howOften(frequency, reader), amount: figure })
+  const figure = money(agreed.amount ?? limits.per_charge, limits.currency, reader)
+  const amount = agreed.kind === 'fixed' ? figure : say('up_to', { amount: figure })
+  return frequency.kind === 'one_time'
+    ? say('permission_once', { business, amount })
+    : say('permission', { business, amount, when: howOften(frequency, reader) })
 }
 
-/** @param {Permission['frequency']} frequency @param {Reader} reader */
+/** @type {InWords<Permission['frequency']>} */
 function howOften({ interval, every = 1 }, reader) {
   if (!interval) return reader.say('unscheduled')
   return every === 1 ? reader.say(`every_${interval}`) : reader.say('every', { time: count(every, interval, reader) })
 }
 
-/** @param {Permission} permission @param {Reader} reader */
-function limitOfPeriod({ limits }, reader) {
-  const limit = limits.per_period
-  return limit ? reader.say(`limit_${limit.period}`, { amount: money(limit.amount, limits.currency, reader) }) : ''
+/** @type {InWords<Permission>} */
+function limit({ limits: { currency, per_period: limit } }, reader) {
+  return limit ? reader.say(`limit_${limit.period}`, { amount: money(limit.amount, currency, reader) }) : ''
 }
 
-/** @param {Permission} permission @param {Reader} reader */
-function datesAgreed({ limits }, reader) {
-  const first = limits.first_date ? calendarDate(limits.first_date, reader) : ''
-  const last = limits.last_date ? calendarDate(limits.last_date, reader) : ''
-  if (first && last) return reader.say('dates', { first, last })
-  if (first) return reader.say('dates_from', { first })
-  return last ? reader.say('dates_until', { last }) : ''
+/** Dates have no zone: they are formatted as they are read. @type {InWords<Permission>} */
+function datesAgreed({ limits: { first_date, last_date } }, { say, locale }) {
+  const [first, last] = [first_date, last_date].map((date) => date ? dates(locale, 'UTC').format(new Date(date)) : '')
+  if (first && last) return say('dates', { first, last })
+  if (first) return say('dates_from', { first })
+  return last ? say('dates_until', { last }) : ''
 }
 
-/**
- * Notice is promised of varying amounts only (docs/charging.md, Notices).
- * @param {Permission} permission @param {Reader} reader
- */
-function noticePromised({ amount, notice }, reader) {
+/** Terms promise notice of varying amounts only (docs/charging.md, Notices). @type {InWords<Permission>} */
+function notice({ amount, notice }, reader) {
   if (!notice || amount.kind === 'fixed') return ''
   const { hours } = notice
   const time = hours > 24 && hours % 24 === 0 ? count(hours / 24, 'day', reader) : count(hours, 'hour', reader)
   return reader.say('notice', { time })
 }
 
-/**
- * Only where a calendar counts, and only if it is not the reader's own.
- * @param {Permission} permission @param {Reader} reader
- */
-function zoneIfForeign(permission, reader) {
+/** Where a calendar counts that is not the reader's own. @type {InWords<Permission>} */
+function foreignZone(permission, { say, locale, zone: own }) {
   const { frequency, limits } = permission
-  const counts = frequency.kind === 'recurring' || limits.per_period || limits.first_date || limits.last_date
-  const zone = zoneName(zoneOf(permission), reader.locale)
-  return counts && zone !== zoneName(reader.zone, reader.locale) ? reader.say('time_zone', { zone }) : ''
+  const counts = frequency.interval || limits.per_period || limits.first_date || limits.last_date
+  const zone = zoneName(locale, zoneOf(permission))
+  return counts && zone !== zoneName(locale, own) ? say('time_zone', { zone }) : ''
 }
 
-/**
- * `Eastern Time`, the whole year round. UTC has no such name, only a full one.
- * @param {string | undefined} timeZone @param {string} locale
- */
-function zoneName(timeZone, locale) {
-  /** @param {'longGeneric' | 'long'} timeZoneName */
-  const name = (timeZoneName) => new Intl.DateTimeFormat(locale, { timeZone, timeZoneName })
-    .formatToParts().find(({ type }) => type === 'timeZoneName')?.value ?? ''
-  const generic = name('longGeneric')
-  return generic.startsWith('GMT') ? name('long') : generic
+/** `Eastern Time`, all year; UTC only has a full name. @param {string} locale @param {string} [timeZone] */
+function zoneName(locale, timeZone) {
+  const [generic, full] = /** @type {const} */ (['longGeneric', 'long']).map((timeZoneName) =>
+    new Intl.DateTimeFormat(locale, { timeZone, timeZoneName }).formatToParts()
+      .find(({ type }) => type === 'timeZoneName')?.value)
+  return generic && !generic.startsWith('GMT') ? generic : full ?? ''
 }
 
-/** @param {number} number @param {Period | 'hour'} unit @param {Reader} reader */
-function count(number, unit, { locale }) {
-  return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(number)
-}
+/** @param {number} number @param {string} unit @param {Reader} reader */
+const count = (number, unit, { locale }) =>
+  new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(number)
 
-/**
- * How a charge stands.
- * @param {Api['Charge']} charge
- * @param {Api['Refund'][]} refunds
- * @param {Reader} reader
- */
-export function chargeInWords(charge, refunds, reader) {
+/** How a charge stands. @param {Charge} charge @param {Refund[]} refunds @param {Reader} reader */
+export function chargeInWords({ status, amount, end_reason, will_retry_at }, refunds, reader) {
   const { say } = reader
-  if (charge.end_reason) return say(`ended_${charge.end_reason}`)
-  const date = charge.will_retry_at ? day(charge.will_retry_at, reader) : ''
-  return say(`charge_${charge.status === 'succeeded' ? refundedState(charge, refunds) : charge.status}`, { date })
-}
-
-/** @param {Api['Charge']} charge @param {Api['Refund'][]} refunds */
-function refundedState({ amount }, refunds) {
+  if (end_reason) return say(`ended_${end_reason}`)
   const given = refunds.reduce((sum, refund) => sum + (refund.status === 'succeeded' ? refund.amount : 0), 0)
-  if (given === 0) return 'succeeded'
-  return given < amount ? 'refunded_in_part' : 'refunded_in_full'
+  if (given > 0) return say(given < amount ? 'charge_refunded_in_part' : 'charge_refunded_in_full')
+  return say(`charge_${status}`, { date: will_retry_at ? day(will_retry_at, reader) : '' })
 }
 
-/**
- * @param {Api['Refund']} refund
- * @param {Reader} reader
- */
-export function refundInWords({ status, amount, currency, requested_at }, reader) {
-  return reader.say(`refund_${status}`, { amount: money(amount, currency, reader), date: day(requested_at, reader) })
-}
+/** @type {InWords<Refund>} */
+export const refundInWords = ({ status, amount, currency, requested_at }, reader) =>
+  reader.say(`refund_${status}`, { amount: money(amount, currency, reader), date: day(requested_at, reader) })

@@ -1,3 +1,4 @@
 export { registerStrings } from "./strings.js";
-export { AmazonPaySetup };
+import { AmazonPayMandates } from './mandates.js';
 import { AmazonPaySetup } from './setup.js';
+export { AmazonPayMandates, AmazonPaySetup };
