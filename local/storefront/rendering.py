@@ -6,6 +6,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from local.storefront import words
 from local.storefront.sessions import CSRF_FIELD, Session
 
 _TEMPLATES = Environment(
@@ -15,7 +16,8 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.globals |= {"csrf_field": CSRF_FIELD}
+_TEMPLATES.globals |= {"csrf_field": CSRF_FIELD, "money": words.money}
+_TEMPLATES.filters |= {"day": words.day}
 
 
 def page(

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from local import brand
 from local.settings import ROOT
 from local.storefront import relay
+from local.storefront.api import Api
 from local.storefront.rendering import page
 from local.storefront.running import NotReady, RunningStack
 from local.storefront.sessions import Forged
@@ -38,6 +39,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_SOON = {"Retry-After": "5"}
 # A foreign name that leads to this machine (DNS rebinding) gets nothing.
 _HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
@@ -56,7 +58,7 @@ def create_app(stack_file: Path, transport: httpx.AsyncBaseTransport | None = No
 
     return Starlette(
         routes=[
-            *Shop(running, tokens).routes(),
+            *Shop(running, tokens, Api(running, tokens, http)).routes(),
             relay.route(running, http),
             Mount("/static", StaticFiles(directory=STATIC)),
             Mount("/brand", StaticFiles(directory=brand.FOLDER)),
@@ -66,7 +68,12 @@ def create_app(stack_file: Path, transport: httpx.AsyncBaseTransport | None = No
             Middleware(_SecurityHeaders),
             Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False),
         ],
-        exception_handlers={NotReady: _not_ready, Forged: _forged, 404: _not_found},
+        exception_handlers={
+            NotReady: _not_ready,
+            httpx.HTTPError: _unreachable,
+            Forged: _forged,
+            404: _not_found,
+        },
         lifespan=lifespan,
     )
 
@@ -90,21 +97,32 @@ class _SecurityHeaders:
 
 
 def _not_ready(request: Request, _: Exception) -> Response:
-    if not request.url.path.startswith("/api/"):
-        return page(
-            "message.html",
-            status=503,
-            headers={"Retry-After": "5"},
-            title="We open in a moment",
-            text="The shop is being set up on this machine. Please load this page again shortly.",
-        )
-    problem = {
-        "title": "Service Unavailable",
-        "status": 503,
-        "code": "not_ready",
-        "detail": "Not deployed yet.",
-    }
-    return JSONResponse(problem, 503, media_type="application/problem+json")
+    if request.url.path.startswith("/api/"):
+        return _problem("not_ready", "Not deployed yet.")
+    return page(
+        "message.html",
+        status=503,
+        headers=_SOON,
+        title="We open in a moment",
+        text="The shop is being set up on this machine. Please load this page again shortly.",
+    )
+
+
+def _unreachable(request: Request, _: Exception) -> Response:
+    if request.url.path.startswith("/api/"):
+        return _problem("unreachable", "The stack on this machine does not answer: make up")
+    return page(
+        "message.html",
+        status=503,
+        headers=_SOON,
+        title="We can't do that right now",
+        text="Nothing was charged. Please try again in a moment.",
+    )
+
+
+def _problem(code: str, detail: str) -> Response:
+    problem = {"title": "Service Unavailable", "status": 503, "code": code, "detail": detail}
+    return JSONResponse(problem, 503, _SOON, media_type="application/problem+json")
 
 
 def _forged(_: Request, __: Exception) -> Response:

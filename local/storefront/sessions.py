@@ -26,9 +26,10 @@ class Forged(Exception):
 
 @dataclass
 class Session:
-    """One browser. `customer` is who is signed in there, if anybody."""
+    """One browser. `customer` is signed in there, if anybody is. `ordering`: they began an order."""
 
     customer: str | None = None
+    ordering: bool = False
     csrf_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
 
 

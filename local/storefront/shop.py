@@ -1,18 +1,26 @@
-"""The shop's pages for its customers: the product, signing in, Amazon Pay, their account."""
+"""The shop's pages for its customers: the product, signing in, Amazon Pay, orders, their account."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote, urlsplit
 
+import httpx
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from local.storefront.api import Api
+from local.storefront.ordering import Ordering, is_settled
+from local.storefront.orders import Order, Orders, is_number, new_number
 from local.storefront.rendering import page
-from local.storefront.running import RunningStack
+from local.storefront.running import NotReady, RunningStack
 from local.storefront.sessions import Session, Sessions, form_of, is_from_here
 from local.storefront.tokens import Tokens
+from local.storefront.words import said_of
 
 
 @dataclass(frozen=True)
@@ -23,20 +31,35 @@ class Shopper:
     email: str
 
 
+@dataclass(frozen=True)
+class Product:
+    """`amount` is in minor units, with tax and shipping."""
+
+    name: str
+    item: str
+    amount: int
+    currency: str
+
+
 SHOPPERS: Mapping[str, Shopper] = {
     "customer": Shopper("Mara Lindqvist", "mara@example.com"),
     "other_customer": Shopper("Jonas Okafor", "jonas@example.com"),
 }
 """By their names in stack.json."""
 
+PRODUCT = Product("Morning Blend", "Morning Blend, two bags", 2400, "usd")
+
 # Where signing in may lead: a fixed list, so that no link can make it lead elsewhere.
-_AFTER_SIGN_IN = {"/", "/amazon-pay", "/account"}
+_AFTER_SIGN_IN = {"/", "/order", "/amazon-pay", "/account"}
 
 
 class Shop:
-    def __init__(self, running: RunningStack, tokens: Tokens) -> None:
+    def __init__(self, running: RunningStack, tokens: Tokens, api: Api) -> None:
         self._running = running
         self._tokens = tokens
+        self._api = api
+        self._ordering = Ordering(api)
+        self._orders = Orders()
         self._sessions = Sessions("shop")
 
     def routes(self) -> list[Route]:
@@ -46,25 +69,28 @@ class Shop:
             Route("/sign-in", self.sign_in, methods=["POST"]),
             Route("/sign-out", self.sign_out, methods=["POST"]),
             Route("/token", self.token, methods=["POST"]),
+            Route("/order", self.review),
+            Route("/orders", self.place_order, methods=["POST"]),
+            Route("/orders/{number}", self.order),
             Route("/amazon-pay", self.amazon_pay),
             Route("/account", self.account),
+            Route("/account/record", self.record),
         ]
 
     async def product(self, request: Request) -> Response:
-        return self._page(request, "product.html")
+        return self._page(request, "product.html", number=new_number(), mandate=await self._mandate(request))
 
     async def sign_in_page(self, request: Request) -> Response:
-        wanted = request.query_params.get("to", "/")
-        return self._page(
-            request, "sign_in.html", shoppers=SHOPPERS, to=wanted if wanted in _AFTER_SIGN_IN else "/"
-        )
+        wanted = _safe(request.query_params.get("to", "/"))
+        return self._page(request, "sign_in.html", shoppers=SHOPPERS, to=wanted)
 
     async def sign_in(self, request: Request) -> Response:
-        form = await form_of(request, self._sessions.of(request))
-        wanted, who = form.get("to", "/"), form.get("customer", "")
-        response = RedirectResponse(wanted if wanted in _AFTER_SIGN_IN else "/", 303)
-        if who in SHOPPERS:
-            self._sessions.begin(request, response, Session(customer=who))
+        session = self._sessions.of(request)
+        form = await form_of(request, session)
+        response = RedirectResponse(_safe(form.get("to", "/")), 303)
+        if session and form.get("customer") in SHOPPERS:
+            known = Session(customer=form["customer"], ordering=session.ordering)
+            self._sessions.begin(request, response, known)
         return response
 
     async def sign_out(self, request: Request) -> Response:
@@ -87,17 +113,88 @@ class Shop:
         token = await run_in_threadpool(self._tokens.of, session.customer, fresh=fresh)
         return JSONResponse({"token": token})
 
+    async def review(self, request: Request) -> Response:
+        """The order before it is placed, for those who had to sign in or save Amazon Pay first."""
+        if self._shopper(request) is None:
+            return RedirectResponse("/sign-in?to=/order", 303)
+        mandate = await self._mandate(request)
+        if mandate is None:
+            return RedirectResponse("/amazon-pay", 303)
+        return self._page(request, "review.html", number=new_number(), mandate=mandate)
+
+    async def place_order(self, request: Request) -> Response:
+        """The same form sent twice is one order: its number comes with the form."""
+        session = self._sessions.of(request)
+        form = await form_of(request, session)
+        assert session  # form_of refuses a form without one
+        if session.customer is None:
+            session.ordering = True
+            return RedirectResponse("/sign-in?to=/order", 303)
+        number = form.get("number", "")
+        if not is_number(number):
+            number = new_number()
+        if self._orders.get(number, session.customer) is None:
+            mandate = await self._ordering.active_mandate(self._customer_id(session.customer))
+            if mandate is None:
+                session.ordering = True
+                return RedirectResponse("/amazon-pay", 303)
+            order = self._orders.add(_order(number, session.customer, mandate["mandate_id"]))
+            if order.customer != session.customer:
+                raise HTTPException(404)
+            session.ordering = False
+            await self._ordering.charge(order)
+        return RedirectResponse(f"/orders/{number}", 303)
+
+    async def order(self, request: Request) -> Response:
+        session = self._sessions.of(request)
+        order = self._orders.get(request.path_params["number"], session.customer if session else None)
+        if order is None:
+            raise HTTPException(404)
+        await self._ordering.follow(order)
+        return self._page(request, "order.html", order=order, said=said_of(order), settled=is_settled(order))
+
     async def amazon_pay(self, request: Request) -> Response:
         """Sets up Amazon Pay; Stripe sends the customer back to here, too."""
+        session = self._sessions.of(request)
         returned = "checkout_session_id" in request.query_params
         if not returned and self._shopper(request) is None:
             return RedirectResponse("/sign-in?to=/amazon-pay", 303)
-        return self._page(request, "return.html" if returned else "amazon_pay.html")
+        here = quote(f"/amazon-pay?{request.url.query}" if returned else "/amazon-pay", safe="/")
+        return self._page(request, "amazon_pay.html", here=here, ordering=bool(session and session.ordering))
 
     async def account(self, request: Request) -> Response:
-        if self._shopper(request) is None:
+        session = self._sessions.of(request)
+        if session is None or session.customer is None:
             return RedirectResponse("/sign-in?to=/account", 303)
-        return self._page(request, "account.html")
+        orders = self._orders.of(session.customer)
+        for order in orders[:10]:
+            if not is_settled(order):
+                await self._ordering.follow(order)
+        return self._page(request, "account.html", orders=[(order, said_of(order)) for order in orders])
+
+    async def record(self, request: Request) -> Response:
+        """The ids and the ledgers behind the account: what is on record, for those who want to know."""
+        session = self._sessions.of(request)
+        if session is None or session.customer is None:
+            return RedirectResponse("/sign-in?to=/account", 303)
+        customer_id = self._customer_id(session.customer)
+        path = f"/customers/{quote(customer_id, safe='')}/mandates"
+        listed = await self._api.read(f"{path}?limit=10")
+        mandates = [await self._api.read(f"/mandates/{one['mandate_id']}") for one in listed["mandates"]]
+        return self._page(request, "record.html", customer_id=customer_id, mandates=mandates)
+
+    async def _mandate(self, request: Request) -> dict[str, Any] | None:
+        """With which the visitor's next order is paid. A page is shown without it if nobody can tell now."""
+        session = self._sessions.of(request)
+        if session is None or session.customer is None:
+            return None
+        try:
+            return await self._ordering.active_mandate(self._customer_id(session.customer))
+        except (httpx.HTTPError, NotReady):
+            return None
+
+    def _customer_id(self, customer: str) -> str:
+        return str(self._running.described()["customer_ids"][customer])
 
     def _shopper(self, request: Request) -> Shopper | None:
         session = self._sessions.of(request)
@@ -107,10 +204,30 @@ class Shop:
         """Every page has a form to sign in or out, so every browser gets a session."""
         session = self._sessions.of(request)
         known = session or Session()
-        response = page(template, known, shopper=self._shopper(request), **values)
+        response = page(template, known, shopper=self._shopper(request), product=PRODUCT, **values)
         if session is None:
             self._sessions.begin(request, response, known)
         return response
+
+
+def _order(number: str, customer: str, mandate_id: str) -> Order:
+    return Order(
+        number=number,
+        customer=customer,
+        mandate_id=mandate_id,
+        item=PRODUCT.item,
+        amount=PRODUCT.amount,
+        currency=PRODUCT.currency,
+        placed_at=datetime.now(UTC),
+    )
+
+
+def _safe(wanted: str) -> str:
+    """A page of ours with whatever query, or the first page."""
+    parts = urlsplit(wanted)
+    if parts.scheme or parts.netloc or parts.path not in _AFTER_SIGN_IN or not wanted.startswith(parts.path):
+        return "/"
+    return wanted
 
 
 async def _asks_for_another(request: Request) -> bool:

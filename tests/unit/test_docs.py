@@ -48,26 +48,30 @@ def test_back_ends_read_the_same_of_charges_in_both_places(table: str) -> None:
     assert contract[table]["description"].strip() in guide
 
 
-def test_the_shop_sends_all_that_a_checkout_takes() -> None:
-    """There is no engine to run it in; a member is `name: value`."""
-    shop = (ROOT / "local/storefront/static/consent.js").read_text(encoding="utf-8")
-    body = re.search(r"call\('POST', '/checkout-sessions', \{(.*?)\n  \}\)", shop, flags=re.DOTALL)
+def test_the_client_sends_all_that_a_checkout_takes() -> None:
+    client = (ROOT / "clients/javascript/client.js").read_text(encoding="utf-8")
+    opens = client.partition("async openCheckout(")[2].partition("\n  }\n")[0]
+    body = re.search(r"const body = \{(.*?)\}", opens)
     assert body
-    assert set(re.findall(r"^    (\w+):", body[1], flags=re.MULTILINE)) == CHECKOUT["properties"].keys()
+    assert {name.strip() for name in body[1].split(",")} == CHECKOUT["properties"].keys()
 
 
-def test_the_return_page_asks_as_front_ends_are_told_to() -> None:
+def test_the_client_reports_a_return_and_asks_as_front_ends_are_told_to() -> None:
     """docs/front-end.md, 4.: with webhooks lost, and in another tab, this route alone has the answer."""
-    page = (ROOT / "local/storefront/static/return.js").read_text(encoding="utf-8")
-    asked = re.findall(r"call\('GET', `/([\w-]+)/", page)
-    assert asked == ["checkout-sessions", "mandates"]  # the second for the ledger, once it is decided
-    assert "const address = new URLSearchParams(location.search)" in page
-    assert "['checkout_session_id', 'return_token'].map((name) => address.get(name))" in page
-    assert re.search(r"call\('POST', path, \{ return_token: token \}\)", page)
-    assert "`/checkout-sessions/${encodeURIComponent(sessionId)}/return`" in page
-    assert "history.replaceState" in page  # the token leaves the address
-    assert "session.last_failure" in page
-    assert page.count("sessionStorage") == 1  # Stripe's page to try again on; the shop leads there, too
+    client = (ROOT / "clients/javascript/client.js").read_text(encoding="utf-8")
+    returns = client.partition("async recordReturn(")[2].partition("\n  }\n")[0]
+    assert "at`/checkout-sessions/${sessionId}/return`" in returns
+    assert "body: { return_token: returnToken }" in returns
+    waits = client.partition("async waitForOutcome(")[2].partition("\n  }\n")[0]
+    assert "at`/checkout-sessions/${sessionId}`" in waits
+
+
+def test_the_shops_own_scripts_leave_the_api_to_the_client() -> None:
+    scripts = sorted((ROOT / "local/storefront/static").glob("*.js"))
+    assert scripts
+    for script in scripts:
+        text = script.read_text(encoding="utf-8")
+        assert not re.search(r"/api|/token|Authorization|innerHTML|sessionStorage", text), script.name
 
 
 def test_what_forwards_stripes_webhooks_is_one_command_everywhere() -> None:

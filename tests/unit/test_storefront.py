@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,9 @@ def token(name: str, expires: float) -> str:
 @pytest.fixture
 def stack_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "stack.json"
-    stack_file.write(file, {"api_url": API, "aws_endpoint_url": "http://aws.example"})
+    customers = {name: f"{name}-id" for name in aws.CUSTOMERS}
+    described = {"api_url": API, "aws_endpoint_url": "http://aws.example", "customer_ids": customers}
+    stack_file.write(file, described)
     stack_file.write(stack_file.state_beside(file), {"identity": IDENTITY.to_dict()})
     return file
 
@@ -46,8 +49,13 @@ def browser(
         asked.append(request)
         return httpx.Response(401, json={"code": "unauthenticated"}, headers={"X-Answered": "yes"})
 
-    issued = iter(range(100))
-    monkeypatch.setattr(aws, "token", lambda url, identity, name: token(f"{name}-{next(issued)}", 4e9))
+    issued = Counter[str]()
+
+    def issue(_: str, __: aws.Identity, name: str) -> str:
+        issued[name] += 1
+        return token(f"{name}-{issued[name]}", 4e9)
+
+    monkeypatch.setattr(aws, "token", issue)
     app = create_app(stack_json, httpx.MockTransport(answer))
     with browser_of(app, "http://127.0.0.1:4000") as client:
         yield client
@@ -71,14 +79,14 @@ def subject(answer: httpx.Response) -> str:
 def test_a_page_gets_the_token_of_whoever_is_signed_in(browser: httpx.Client) -> None:
     assert browser.post("/token").json() == {"token": None}
     assert sign_in(browser, "customer").headers["Location"] == "/"
-    assert subject(browser.post("/token")) == "customer-0"
-    assert subject(browser.post("/token")) == "customer-0"
-    assert subject(browser.post("/token", json={"refresh": True})) == "customer-1"
+    assert subject(browser.post("/token")) == "customer-1"
+    assert subject(browser.post("/token")) == "customer-1"
+    assert subject(browser.post("/token", json={"refresh": True})) == "customer-2"
     assert "Mara Lindqvist" in browser.get("/").text
-    browser.post("/sign-out", data=form(browser.get("/").text))
+    browser.post("/sign-out", data=form(browser.get("/account").text))
     assert browser.post("/token").json() == {"token": None}
     sign_in(browser, "other_customer")
-    assert subject(browser.post("/token")) == "other_customer-2"
+    assert subject(browser.post("/token")) == "other_customer-1"
 
 
 def test_nobody_signs_in_as_the_business(browser: httpx.Client) -> None:
@@ -104,7 +112,7 @@ def test_a_form_of_another_page_changes_nothing(browser: httpx.Client, csrf_toke
         browser.post("/sign-in", data={"csrf_token": csrf_token, "customer": "other_customer"}).status_code
         == 403
     )
-    assert subject(browser.post("/token")) == "customer-0"
+    assert subject(browser.post("/token")) == "customer-1"
 
 
 def test_a_page_of_another_port_gets_no_token(browser: httpx.Client) -> None:
