@@ -63,7 +63,7 @@ export class AmazonPayMandates extends AmazonPayElement {
     const before = new Map(this.#accounts.map((known) => [known.mandate.mandate_id, known]))
     const reading = []
     for await (const mandate of this.client.allMandates({ signal })) {
-      reading.push(this.#account(/** @type {Mandate} */ (mandate), before, signal))
+      reading.push(this.#account(mandate, before, signal))
     }
     const accounts = await Promise.all(reading)
     if (signal.aborted) return

@@ -1,4 +1,4 @@
-/** @import { Charge, InWords, Mandate, Permission, Reader, Refund, Span } from './shapes.js' */
+/** @import { Charge, Frequency, InWords, Mandate, Permission, Reader, Refund, Span } from './shapes.js' */
 
 // What a permission, a charge and a refund are in words. Plurals are those of Intl's units, so no text has plural forms.
 
@@ -12,8 +12,10 @@ export function money(minor, currency, { locale }) {
 export const day = (instant, { locale, zone }) => dates(locale, zone).format(new Date(instant))
 
 /** The days of a span in the consent's zone. @param {Span} span @param {string} zone @param {Reader} reader */
-export const days = ({ start, end }, zone, { locale }) =>
-  dates(locale, zone).formatRange(new Date(start), new Date(end ? Date.parse(end) - 1 : start))
+export function days({ start, end }, zone, { locale }) {
+  const first = new Date(start ?? 0)
+  return dates(locale, zone).formatRange(first, end ? new Date(Date.parse(end) - 1) : first)
+}
 
 /** @param {string} locale @param {string} [timeZone] */
 const dates = (locale, timeZone) => new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone })
@@ -42,16 +44,19 @@ export const permissionInWords = (permission, reader) =>
 /** @type {InWords<Permission>} */
 function mayCharge({ business_name: business, frequency, amount: agreed, limits }, reader) {
   const { say } = reader
-  const figure = money(agreed.amount ?? limits.per_charge, limits.currency, reader)
-  const amount = agreed.kind === 'fixed' ? figure : say('up_to', { amount: figure })
+  const inCurrency = (/** @type {number} */ minor) => money(minor, limits.currency, reader)
+  const amount = agreed.kind === 'fixed'
+    ? inCurrency(agreed.amount)
+    : say('up_to', { amount: inCurrency(limits.per_charge) })
   return frequency.kind === 'one_time'
     ? say('permission_once', { business, amount })
     : say('permission', { business, amount, when: howOften(frequency, reader) })
 }
 
-/** @type {InWords<Permission['frequency']>} */
-function howOften({ interval, every = 1 }, reader) {
-  if (!interval) return reader.say('unscheduled')
+/** @type {InWords<Frequency>} */
+function howOften(frequency, reader) {
+  if (frequency.kind !== 'recurring') return reader.say('unscheduled')
+  const { interval, every } = frequency
   return every === 1 ? reader.say(`every_${interval}`) : reader.say('every', { time: count(every, interval, reader) })
 }
 
@@ -79,7 +84,7 @@ function notice({ amount, notice }, reader) {
 /** Where a calendar counts that is not the reader's own. @type {InWords<Permission>} */
 function foreignZone(permission, { say, locale, zone: own }) {
   const { frequency, limits } = permission
-  const counts = frequency.interval || limits.per_period || limits.first_date || limits.last_date
+  const counts = frequency.kind === 'recurring' || limits.per_period || limits.first_date || limits.last_date
   const zone = zoneName(locale, zoneOf(permission))
   return counts && zone !== zoneName(locale, own) ? say('time_zone', { zone }) : ''
 }
