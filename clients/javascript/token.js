@@ -20,7 +20,6 @@ export class Token {
 
   /** @returns {Promise<string>} */
   async current() {
-    if (this.#coming) return this.#coming
     if (this.#token === undefined) return this.#renewed(false)
     const expires = claims(this.#token)?.exp
     const isOver = typeof expires === 'number' && expires * 1000 - MARGIN_MS <= this.#now()
