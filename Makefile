@@ -1,6 +1,6 @@
 # `make` lists the targets. Everything except `deploy` works without an AWS or Stripe account, Docker or Node.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down logs sam-local test soak load rehearse-restore types bench check build deploy deploy-built lock \
+.PHONY: help setup demo up down logs sam-local test soak load rehearse-restore types docs bench check build deploy deploy-built lock \
   upgrade audit package release propose-upgrade
 
 # Use the locked SAM, uv and Python, whatever else is installed.
@@ -76,7 +76,7 @@ test: $(READY) $(PACKAGES) ## run every test; those that need a stack start it
 soak: $(READY) ## run what takes too long for `make test`, two hours in all: WORLDS, FIRST_SEED, SOAK_MANDATES
 	$(BIN)/python -m tests.simulation.soak --worlds $(WORLDS) --first $(FIRST_SEED)
 	SOAK=1 $(BIN)/pytest -s tests/simulation/test_every_call.py tests/simulation/test_exhaustive_core.py \
-	  tests/simulation/test_any_order.py tests/unit/test_evidence_pack.py
+	  tests/simulation/test_any_order.py tests/unit/test_evidence_pack.py tests/e2e/test_contract.py
 	DYNAMODB=moto $(BIN)/pytest tests/component
 	$(BIN)/python -m tests.live.chaos --mandates $(SOAK_MANDATES)
 
@@ -95,6 +95,9 @@ check: $(READY) $(PACKAGES) ## run what CI runs: style, types, the template and 
 
 types: $(READY) $(PACKAGES) ## regenerate api.d.ts and types/ in clients/javascript
 	@$(BIN)/python -m tests.contract.typescript
+
+docs: $(READY) $(PACKAGES) ## write openapi.yaml as one page to read: dist/api.html
+	@$(BIN)/python -m tests.contract.api_page dist/api.html
 
 bench: $(READY) ## measure starts, handlers and costs against their targets; writes docs/performance.md
 	$(BIN)/python -m tests.budget.bench

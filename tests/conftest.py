@@ -1,6 +1,7 @@
 """For all tests: the environment they are imported in, and how they are shared out among processes."""
 
 import os
+import secrets
 import zoneinfo
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from tests.live.shared import StackJson, one_stack
 # Powertools reads it when telemetry is first imported, which a test module may do before any fixture runs.
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "test")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
+# Drawn here, so that all processes of a run have the same one.
+os.environ.setdefault("CONTRACT_SEED", str(secrets.randbelow(2**32)))
 zoneinfo.reset_tzpath(to=())  # the zones that functions have (PYTHONTZPATH in template.yaml)
 
 _ON_THE_SHARED_STACK = ("tests/browser/", "tests/e2e/")
@@ -30,6 +33,10 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
         if file.startswith(_ON_THE_SHARED_STACK) and file not in _STACKS_OF_THEIR_OWN:
             return "the shared stack"
         return file
+
+
+def pytest_report_header() -> str:
+    return f"tests/e2e/test_contract.py: CONTRACT_SEED={os.environ['CONTRACT_SEED']}"
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -27,8 +27,11 @@ class Settings(StripeAccess, frozen=True, kw_only=True):
 
 
 # Stripe's own limits: https://docs.stripe.com/api/customers/create. "$(?!\n)" is the end in Python and in
-# JavaScript; a bare "$" lets Python take a newline after it.
-Email = Annotated[str, msgspec.Meta(min_length=3, max_length=512, pattern=r"^[^\s@]+@[^\s@]+$(?!\n)")]
+# JavaScript; a bare "$" lets Python take a newline after it. White space is spelled out: "\s" is not the
+# same in both.
+_PART = r"[^\x09-\x0d\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000@]+"
+_EMAIL = rf"^{_PART}@{_PART}$(?!\n)"
+Email = Annotated[str, msgspec.Meta(min_length=3, max_length=512, pattern=_EMAIL)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 StripeCustomerId = Annotated[str, msgspec.Meta(max_length=255, pattern=r"^cus_[A-Za-z0-9_]+$(?!\n)")]
 

@@ -82,17 +82,21 @@ class LiveStack:
 
     def post_webhook(self, event: Json) -> httpx.Response:
         """Send an event as Stripe does, signed now."""
-        payload = json.dumps(event)
-        timestamp = int(time.time())
-        key = self.described["webhook_secret"].encode()
-        digest = hmac.new(key, f"{timestamp}.{payload}".encode(), hashlib.sha256).hexdigest()
+        payload = json.dumps(event).encode()
         headers = {
             "Content-Type": "application/json; charset=utf-8",
-            "Stripe-Signature": f"t={timestamp},v1={digest}",
+            "Stripe-Signature": self.signature_of(payload),
         }
         return self.http.post(
             f"{self.described['api_url']}/webhooks/stripe", content=payload, headers=headers
         )
+
+    def signature_of(self, payload: bytes) -> str:
+        """The header's value that Stripe would send with it now."""
+        timestamp = int(time.time())
+        key = self.described["webhook_secret"].encode()
+        digest = hmac.new(key, b"%d.%b" % (timestamp, payload), hashlib.sha256).hexdigest()
+        return f"t={timestamp},v1={digest}"
 
     # --------------------------------------------------------------------------------- the simulator
 
