@@ -1,27 +1,22 @@
-import { MandatesClient } from '../index.js'
+import { CustomerClient } from '../client.js'
 import { element } from './dom.js'
 import { bestOf, languages, wordsFor } from './strings.js'
 import { sheet } from './style.js'
 
-/** @typedef {import('./strings.js').Strings} Strings */
-/** @typedef {(request: { refresh: boolean }) => Promise<string | null>} GetToken */
+/** @import { GetToken } from '../shapes.js' */
+/** @import { Child } from './dom.js' */
+/** @import { Strings } from './strings.js' */
 
-/** Nobody is signed in on the page. */
-export class SignedOut extends Error {
-  code = 'signed_out'
-}
-
-/** @param {any} error */
-export const isSignedOut = (error) => error.code === 'signed_out' || error.status === 401
+/** Nobody is signed in, or the API takes no token of theirs any more. @param {any} error */
+export const isSignedOut = (error) => error.status === 401
 
 /**
- * The code by which a failure has words. A failure without one never got an answer.
+ * The code by which a failure has words.
  * @param {any} error
  * @returns {string}
  */
 export function codeOf(error) {
-  const code = error.code ?? (error instanceof TypeError ? 'unreachable' : 'unknown')
-  return code === 'unreachable' && !navigator.onLine ? 'offline' : String(code)
+  return error.code === 'unreachable' && !navigator.onLine ? 'offline' : String(error.code)
 }
 
 const ON_WAKING = /** @type {const} */ ([['visibilitychange', document], ['pageshow', window], ['online', window]])
@@ -35,9 +30,9 @@ const ON_WAKING = /** @type {const} */ ([['visibilitychange', document], ['pages
 export class AmazonPayElement extends HTMLElement {
   static observedAttributes = ['api', 'token-url', 'lang']
 
-  /** @type {MandatesClient | undefined} */
+  /** @type {CustomerClient | undefined} */
   #client
-  /** @type {MandatesClient | undefined} */
+  /** @type {CustomerClient | undefined} */
   #ownClient
   /** @type {GetToken | undefined} */
   #getToken
@@ -46,7 +41,7 @@ export class AmazonPayElement extends HTMLElement {
   #words = wordsFor('en')
   #running = new AbortController()
   #due = false
-  #view = element('section', { part: 'card', class: 'card' })
+  #view = element('section', { part: 'card', class: 'card', tabindex: '-1' })
   #status = element('p', { part: 'status', class: 'unseen', role: 'status' })
   #state = ''
 
@@ -57,16 +52,12 @@ export class AmazonPayElement extends HTMLElement {
     root.append(this.#view, this.#status)
   }
 
-  /** @returns {MandatesClient} */
+  /** @returns {CustomerClient} */
   get client() {
     if (this.#client) return this.#client
-    this.#ownClient ??= new MandatesClient({
+    this.#ownClient ??= new CustomerClient({
       api: this.getAttribute('api') ?? '',
-      getToken: async (request) => {
-        const token = await (this.#getToken ?? this.#tokenFromPage)(request)
-        if (!token) throw new SignedOut('Nobody is signed in on this page.')
-        return token
-      },
+      getToken: (request) => this.#getToken ? this.#getToken(request) : this.#tokenFromPage(request),
     })
     return this.#ownClient
   }
@@ -171,24 +162,32 @@ export class AmazonPayElement extends HTMLElement {
   wake(_event) {}
 
   /**
-   * Shows a view in place of the last one. If the reader was inside, the new heading gets the focus, since what they
-   * were at is gone; else the live region reads `announcement` out.
+   * Shows a view in place of the last one. If the reader was inside, the focus goes to the element with the id `focus`,
+   * else to a notice, else to the new heading, since what they were at is gone. If they were not, the live region reads
+   * `announcement` out.
    * @param {string} state
-   * @param {import('./dom.js').Child[]} children
-   * @param {{ announcement?: string, busy?: boolean }} [options]
+   * @param {Child[]} children
+   * @param {{ announcement?: string, busy?: boolean, focus?: string }} [options]
    */
-  show(state, children, { announcement = '', busy = false } = {}) {
+  show(state, children, { announcement = '', busy = false, focus = '' } = {}) {
     const inside = Boolean(this.shadowRoot?.activeElement)
-    this.#state = state
-    this.#view.dataset.state = state
-    this.#view.setAttribute('aria-busy', String(busy))
+    this.remark(state, busy)
     for (const part of [this.#view, this.#status]) Object.assign(part, { lang: this.locale, dir: this.#words.dir })
     this.#view.replaceChildren(...children.filter((child) => child instanceof Node))
     const heading = this.#view.querySelector('h2')
     if (heading) this.#view.setAttribute('aria-labelledby', heading.id)
     else this.#view.removeAttribute('aria-labelledby')
-    if (inside && heading) heading.focus()
-    this.announce(inside && heading ? '' : announcement)
+    const kept = this.shadowRoot?.getElementById(focus)
+    const first = this.#view.querySelector('.notice') ?? heading
+    if (inside) /** @type {HTMLElement} */ (kept ?? first ?? this.#view).focus()
+    this.announce(inside && first && !kept ? '' : announcement)
+  }
+
+  /** Names the state anew without touching the view. @param {string} state @param {boolean} busy */
+  remark(state, busy) {
+    this.#state = state
+    this.#view.dataset.state = state
+    this.#view.setAttribute('aria-busy', String(busy))
   }
 
   /** Has a screen reader say something without moving the focus. @param {string} text */
@@ -211,16 +210,18 @@ export class AmazonPayElement extends HTMLElement {
   /** @param {any} error @param {() => void} again */
   fail(error, again) {
     if (isSignedOut(error)) return this.showSignedOut()
+    if (!error.code) reportError(error)
     this.emit('amazon-pay-problem', { problem: error })
     const text = this.explain(error)
     this.show('problem', [
       this.heading(this.say('problem_heading')),
       element('p', { part: 'text' }, text),
-      retryable(error) && element('button', { part: 'button', type: 'button', onclick: again }, this.say('try_again')),
+      (error.retryable ?? true) && element('button', { part: 'button', type: 'button', onclick: again }, this.say('try_again')),
     ], { announcement: text })
   }
 
   showSignedOut() {
+    if (this.state === 'signed-out') return
     const text = this.say('signed_out')
     this.show('signed-out', [
       this.heading(this.say('signed_out_heading')),
@@ -243,9 +244,14 @@ export class AmazonPayElement extends HTMLElement {
     return Boolean(this.#client || (this.hasAttribute('api') && (this.#getToken || this.hasAttribute('token-url'))))
   }
 
-  /** @type {GetToken} */
-  #tokenFromPage = async () => {
-    const response = await fetch(this.getAttribute('token-url') ?? '', { method: 'POST', cache: 'no-store' })
+  /** @param {{ refresh: boolean }} request */
+  async #tokenFromPage(request) {
+    const response = await fetch(this.getAttribute('token-url') ?? '', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(request),
+      cache: 'no-store',
+    })
     if (response.status === 401) return null
     if (!response.ok) throw new TypeError(`The page's token URL answered ${response.status}.`)
     return (await response.json()).token
@@ -267,6 +273,3 @@ export class AmazonPayElement extends HTMLElement {
     Object.assign(this, { [name]: value })
   }
 }
-
-/** @param {any} error */
-const retryable = (error) => error.retryable ?? !(error.status >= 400 && error.status < 500)

@@ -1,16 +1,97 @@
-const OURS = 'Das ist im Moment nicht möglich. Der Fehler liegt bei uns. Bitte versuchen Sie es später noch einmal oder '
-  + 'wenden Sie sich an uns.'
-const AGAIN = 'Das hat gerade nicht funktioniert. Bitte versuchen Sie es noch einmal.'
+const OURS = 'Das ist im Moment nicht möglich. Der Fehler liegt bei uns, nicht bei Ihnen. Bitte versuchen Sie es später '
+  + 'noch einmal oder wenden Sie sich an uns.'
+const SOON = 'Das hat gerade nicht funktioniert. Bitte versuchen Sie es gleich noch einmal.'
+const GONE = 'Das ist in Ihrem Konto nicht zu finden.'
 
+/** Every text of the elements in German. */
 export const de = {
   try_again: 'Noch einmal versuchen',
   signed_out_heading: 'Bitte melden Sie sich an',
-  signed_out: 'Melden Sie sich an, um Amazon Pay in Ihrem Konto zu sehen oder zu speichern.',
+  signed_out: 'Melden Sie sich zuerst an. Dann können Sie Amazon Pay hier sehen und speichern.',
+
+  setup_heading: 'Amazon Pay für spätere Zahlungen speichern',
+  setup_lead: 'Mit Ihrer Erlaubnis kann {business} Ihr Amazon-Pay-Konto später belasten, ohne Sie jedes Mal zu fragen. '
+    + 'Folgendem stimmen Sie zu:',
+  section_permission: 'Erlaubnis',
+  section_frequency: 'Wie oft',
+  section_timing: 'Wann',
+  section_amount: 'Wie viel',
+  section_cancellation: 'Wie Sie es beenden',
+  language: 'Sprache',
+  agree: 'Ich habe diese Bedingungen gelesen und stimme ihnen zu.',
+  must_agree: 'Bitte setzen Sie das Häkchen, wenn Sie zustimmen. Ohne Ihre Zustimmung geht es nicht weiter.',
+  continue: 'Weiter zu Amazon Pay',
+  next: 'Als Nächstes melden Sie sich auf einer Seite unseres Zahlungsdienstleisters Stripe bei Amazon an. Danach kommen '
+    + 'Sie hierher zurück. Das Speichern kostet nichts.',
+  version: 'Bedingungen, Fassung {version}',
+  loading: 'Die Bedingungen werden geladen …',
+  opening: 'Amazon Pay wird geöffnet …',
+
+  came_back: 'Sie sind zurückgekehrt, ohne abzuschließen. Amazon Pay ist noch nicht gespeichert.',
+  earlier_terms: 'Sie haben Amazon Pay unter früheren Bedingungen gespeichert. Dies sind die aktuellen.',
+  changed: 'Die Bedingungen haben sich geändert, seit Sie diese Seite geöffnet haben. Bitte lesen Sie, was neu ist, und '
+    + 'stimmen Sie erneut zu, wenn Sie möchten.',
+  changed_values: 'Es gibt eine neue Fassung der Bedingungen. Der Text in dieser Sprache ist gleich geblieben. Bitte '
+    + 'stimmen Sie erneut zu, wenn Sie möchten.',
+  new: 'Neu',
+
+  already_heading: 'Amazon Pay ist gespeichert',
+  already: 'Sie haben den aktuellen Bedingungen zugestimmt. Es ist nichts weiter zu tun.',
+  waiting_heading: 'Einen Moment …',
+  waiting: 'Wir warten auf die Bestätigung von Amazon Pay. Das dauert meist nur wenige Sekunden.',
+  active_heading: 'Amazon Pay ist gespeichert',
+  active: 'Spätere Zahlungen werden Ihrem Amazon-Pay-Konto belastet, so wie Sie zugestimmt haben. Sie können diese '
+    + 'Erlaubnis jederzeit widerrufen.',
+  declined_heading: 'Amazon Pay hat nicht bestätigt',
+  declined: 'Es wurde nichts gespeichert und nichts abgebucht. Sie können es noch einmal versuchen, auf Wunsch mit einer '
+    + 'anderen Zahlungsart.',
+  try_at_amazon: 'Noch einmal mit Amazon Pay versuchen',
+  expired_heading: 'Amazon Pay wurde nicht gespeichert',
+  expired: 'Die Seite zum Bestätigen ist nicht mehr geöffnet. Es wurde nichts abgebucht. Sie können neu beginnen.',
+  revoked_heading: 'Die Erlaubnis wurde widerrufen',
+  revoked: 'Auf dieser Grundlage wird nichts Neues mehr abgebucht.',
+  late_heading: 'Das dauert länger als üblich',
+  late: 'Sie können diese Seite schließen. Ihr Konto wird gespeichert, sobald Amazon Pay bestätigt.',
+  check_again: 'Noch einmal prüfen',
+  another_heading: 'Das wurde nicht in Ihrem Konto begonnen',
+  another: 'Es wurde in einem anderen Konto begonnen als dem, in dem Sie angemeldet sind. Wenn Sie bei Amazon Pay '
+    + 'bestätigt haben, wenden Sie sich bitte an uns.',
+  start_again: 'Neu beginnen',
+  start_here: 'Amazon Pay in diesem Konto speichern',
 
   problem_heading: 'Zurzeit nicht verfügbar',
-  problem_unknown: AGAIN,
-  problem_internal_error: AGAIN,
+  problem_access_denied: OURS,
+  problem_bad_request: OURS,
+  problem_busy: SOON,
+  problem_consent_required: 'Bitte setzen Sie das Häkchen, wenn Sie zustimmen. Ohne Ihre Zustimmung geht es nicht weiter.',
+  problem_customer_already_linked: OURS,
+  problem_customer_required: OURS,
+  problem_insufficient_scope: OURS,
+  problem_internal_error: SOON,
+  problem_invalid_request: OURS,
   problem_no_terms: OURS,
+  problem_not_found: GONE,
+  problem_not_the_api: OURS,
+  problem_offline: 'Sie sind offline. Es geht weiter, sobald Sie wieder verbunden sind.',
+  problem_redirect_not_allowed: OURS,
+  problem_redirect_refused_by_stripe: OURS,
+  problem_request_blocked: 'Aus Ihrem Netz kamen zu viele Anfragen. Bitte warten Sie einige Minuten und versuchen Sie es '
+    + 'noch einmal.',
+  problem_request_too_large: OURS,
+  problem_stripe_customer_unknown: OURS,
+  problem_stripe_refused: OURS,
+  problem_stripe_unavailable: 'Unser Zahlungsdienstleister antwortet gerade nicht. Bitte versuchen Sie es gleich noch '
+    + 'einmal.',
+  problem_terms_changed: 'Die Bedingungen haben sich geändert. Bitte lesen Sie sie noch einmal.',
+  problem_too_many_checkouts: 'Sie haben zu oft begonnen. In {minutes} Min. können Sie es wieder versuchen.',
+  problem_too_many_requests: SOON,
+  problem_unauthenticated: 'Bitte melden Sie sich noch einmal an.',
+  problem_unknown: SOON,
+  problem_unknown_at_stripe: OURS,
+  problem_unreachable: 'Wir sind im Moment nicht erreichbar. Bitte prüfen Sie Ihre Verbindung und versuchen Sie es noch '
+    + 'einmal.',
+  problem_unsupported_media_type: OURS,
+  problem_wrong_return_token: OURS,
 
   accounts_heading: 'Ihr gespeichertes Amazon Pay',
   accounts_loading: 'Wird geladen …',

@@ -1,15 +1,91 @@
-const OURS = 'This does not work at the moment. The fault is ours, not yours. Please try again later or contact us.'
-const AGAIN = 'This did not work just now. Please try again.'
+const OURS = 'This does not work at the moment. The fault is ours, not yours. Please try again later, or contact us.'
+const SOON = 'This did not work just now. Please try again in a moment.'
+const GONE = 'This could not be found in your account.'
 
+/** Every text of the elements in English. */
 export const en = {
   try_again: 'Try again',
   signed_out_heading: 'Please sign in',
-  signed_out: 'Sign in to see or save Amazon Pay in your account.',
+  signed_out: 'Sign in first. Then you can see and save Amazon Pay here.',
+
+  setup_heading: 'Save Amazon Pay for later payments',
+  setup_lead: 'With your permission, {business} can charge your Amazon Pay account later, without asking you each time. '
+    + 'This is what you agree to:',
+  section_permission: 'Permission',
+  section_frequency: 'How often',
+  section_timing: 'When',
+  section_amount: 'How much',
+  section_cancellation: 'How to end it',
+  language: 'Language',
+  agree: 'I have read these terms and I agree to them.',
+  must_agree: 'Please tick the box if you agree. We cannot continue without it.',
+  continue: 'Continue to Amazon Pay',
+  next: 'Next, you sign in to Amazon on a page of Stripe, our payment provider. Then you come back here. '
+    + 'Saving your account costs nothing.',
+  version: 'Terms version {version}',
+  loading: 'Loading the terms…',
+  opening: 'Opening Amazon Pay…',
+
+  came_back: 'You came back without finishing. Amazon Pay is not saved yet.',
+  earlier_terms: 'You saved Amazon Pay under earlier terms. These are the current terms.',
+  changed: 'The terms have changed since you opened this page. Please read what is new, and agree again if you want to.',
+  changed_values: 'There is a new version of the terms. Its text in this language is the same. Please agree again if you '
+    + 'want to.',
+  new: 'New',
+
+  already_heading: 'Amazon Pay is saved',
+  already: 'You have agreed to the current terms. There is nothing left to do.',
+  waiting_heading: 'One moment…',
+  waiting: 'We are waiting for Amazon Pay to confirm. This usually takes a few seconds.',
+  active_heading: 'Amazon Pay is saved',
+  active: 'Later payments are charged to your Amazon Pay account, as you agreed. You can withdraw this permission at any '
+    + 'time.',
+  declined_heading: 'Amazon Pay did not confirm',
+  declined: 'Nothing was saved and nothing was charged. You can try again, with another payment method if you like.',
+  try_at_amazon: 'Try again with Amazon Pay',
+  expired_heading: 'Amazon Pay was not saved',
+  expired: 'The page to confirm it is no longer open. Nothing was charged. You can start again.',
+  revoked_heading: 'The permission was withdrawn',
+  revoked: 'No new payments will be charged under it.',
+  late_heading: 'This is taking longer than usual',
+  late: 'You can close this page. Your account is saved as soon as Amazon Pay confirms.',
+  check_again: 'Check again',
+  another_heading: 'This was not started in your account',
+  another: 'It was started in a different account from the one you are signed in to. If you confirmed it at Amazon Pay, '
+    + 'please contact us.',
+  start_again: 'Start again',
+  start_here: 'Save Amazon Pay in this account',
 
   problem_heading: 'Not available right now',
-  problem_unknown: AGAIN,
-  problem_internal_error: AGAIN,
+  problem_access_denied: OURS,
+  problem_bad_request: OURS,
+  problem_busy: SOON,
+  problem_consent_required: 'Please tick the box if you agree. We cannot continue without it.',
+  problem_customer_already_linked: OURS,
+  problem_customer_required: OURS,
+  problem_insufficient_scope: OURS,
+  problem_internal_error: SOON,
+  problem_invalid_request: OURS,
   problem_no_terms: OURS,
+  problem_not_found: GONE,
+  problem_not_the_api: OURS,
+  problem_offline: 'You are offline. We continue as soon as you are connected again.',
+  problem_redirect_not_allowed: OURS,
+  problem_redirect_refused_by_stripe: OURS,
+  problem_request_blocked: 'There were too many requests from your network. Please wait a few minutes and try again.',
+  problem_request_too_large: OURS,
+  problem_stripe_customer_unknown: OURS,
+  problem_stripe_refused: OURS,
+  problem_stripe_unavailable: 'Our payment provider does not answer just now. Please try again in a moment.',
+  problem_terms_changed: 'The terms have changed. Please read them again.',
+  problem_too_many_checkouts: 'You have started this too often. You can start again in {minutes} min.',
+  problem_too_many_requests: SOON,
+  problem_unauthenticated: 'Please sign in again.',
+  problem_unknown: SOON,
+  problem_unknown_at_stripe: OURS,
+  problem_unreachable: 'We cannot be reached at the moment. Please check your connection and try again.',
+  problem_unsupported_media_type: OURS,
+  problem_wrong_return_token: OURS,
 
   accounts_heading: 'Your saved Amazon Pay',
   accounts_loading: 'Loading …',

@@ -1,14 +1,345 @@
-import { AmazonPayElement } from './base.js'
+import { AmazonPayElement, codeOf, isSignedOut } from './base.js'
 import { element } from './dom.js'
+import { accountLine, plainView, skeleton, termsView } from './setup-views.js'
+import { bestOf } from './strings.js'
+import { forget, recall, remember, returned } from './visit.js'
 
-/** `<amazon-pay-setup>`: shows the terms, takes the customer's consent and leads to Amazon Pay and back. */
+/** @import { CheckoutStatus, Mandate, Terms } from '../shapes.js' */
+/** @import { Notice } from './setup-views.js' */
+
+/** If the browser has not left by then, the customer stopped it, or the network did: they may click again. */
+const GONE_AFTER_MS = 10_000
+
+/** States in which nothing is under way. What they show may have changed in another tab. */
+const AT_REST = ['terms', 'already', 'signed-out', 'problem', 'active', 'declined', 'expired', 'revoked', 'late', 'another']
+const OUTCOMES = ['active', 'declined', 'expired', 'revoked', 'late']
+
+/**
+ * `<amazon-pay-setup>`: shows the terms, takes the customer's consent, leads to Amazon Pay and, on the page to which
+ * Stripe sends the customer back, shows the outcome.
+ */
 export class AmazonPaySetup extends AmazonPayElement {
+  /** @type {Terms | undefined} */
+  #terms
+  /** The languages to ask for, once the customer has chosen. @type {string[] | undefined} */
+  #chosen
+
   /** @override @param {AbortSignal} signal */
   async start(signal) {
-    this.show('loading', [], { busy: true })
-    const terms = await this.client.terms({ locale: this.wanted[0] ?? 'en' })
-    if (signal.aborted) return
+    this.show('loading', skeleton(), { announcement: this.say('loading'), busy: true })
+    const { sessionId, returnToken } = returned()
+    await (sessionId ? this.#showReturn(sessionId, returnToken, signal) : this.#offer(signal))
+  }
+
+  /** @override @param {Event} event */
+  wake(event) {
+    if (event.type === 'pageshow') {
+      if (/** @type {PageTransitionEvent} */ (event).persisted) this.restart()
+    } else if (AT_REST.includes(this.state)) {
+      this.run((signal) => this.#lookAgain(signal))
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------- the terms
+
+  /** @param {AbortSignal} signal */
+  async #offer(signal) {
+    const [terms, { mandates }] = await Promise.all([
+      this.#read({ signal }),
+      this.client.mandates({ limit: 100, signal }),
+    ])
+    signal.throwIfAborted()
+    const active = mandates.filter(({ status }) => status === 'active')
+    const current = active.find((mandate) => isUnder(mandate, terms))
+    if (current) return this.#showAlready(terms, current)
+    const cameBack = mandates.some((one) => one.status === 'pending' && recall(one.checkout_session_id))
+    const text = cameBack ? this.#in(terms, 'came_back') : active.length > 0 ? this.#in(terms, 'earlier_terms') : ''
+    this.#showTerms(terms, text ? { text } : null)
+  }
+
+  /**
+   * The terms in the language that the reader likes best, of those that there are words for: everything around the
+   * consent is in the language of the terms.
+   * @param {{ signal: AbortSignal, fresh?: boolean }} options
+   */
+  async #read({ signal, fresh = false }) {
+    const wanted = this.#chosen ?? [...this.wanted]
+    const terms = await this.client.terms({ locale: wanted[0], fresh, signal })
+    const locales = this.#spoken(terms)
+    const best = bestOf(wanted, locales) ?? bestOf([terms.locale], locales) ?? locales[0]
+    return best && best !== terms.locale ? this.client.terms({ locale: best, fresh, signal }) : terms
+  }
+
+  /** @param {Terms} terms */
+  #spoken(terms) {
+    return terms.locales.filter((locale) => bestOf([locale], this.languages))
+  }
+
+  /** @param {Terms} terms @param {string} key */
+  #in(terms, key) {
     this.locale = terms.locale
-    this.show('terms', [element('p', { part: 'text' }, terms.text)])
+    return this.say(key)
+  }
+
+  /** @param {Terms} terms @param {Notice | null} notice */
+  #showTerms(terms, notice) {
+    this.#terms = terms
+    this.locale = terms.locale
+    this.show('terms', termsView(this, {
+      terms,
+      notice,
+      locales: this.#spoken(terms),
+      onSubmit: (event) => {
+        event.preventDefault()
+        this.#submit()
+      },
+      onTick: () => this.#ticked(),
+      onLanguage: (event) => this.#changeLanguage(/** @type {HTMLSelectElement} */ (event.target)),
+    }), { announcement: notice?.text ?? '' })
+  }
+
+  /** @param {Terms} terms @param {Mandate} mandate */
+  #showAlready(terms, { funding }) {
+    this.#terms = terms
+    this.locale = terms.locale
+    const view = plainView(this, 'already', accountLine(this, funding), element('slot', { name: 'already' }))
+    this.show('already', view, { announcement: this.say('already_heading') })
+  }
+
+  /** The terms that are new under a reader's eyes: what is new on top, and nothing agreed to. @param {Terms} terms */
+  #showChanged(terms) {
+    const before = /** @type {Record<string, string>} */ (this.#terms?.sections ?? {})
+    const sections = Object.entries(terms.sections).filter(([name, text]) => before[name] !== text).map(([name]) => name)
+    const text = this.#in(terms, sections.length > 0 ? 'changed' : 'changed_values')
+    this.#showTerms(terms, { text, sections })
+  }
+
+  /** @param {HTMLSelectElement} select */
+  #changeLanguage(select) {
+    const before = this.#chosen
+    this.#chosen = [select.value]
+    this.run(async (signal) => {
+      try {
+        const terms = await this.#read({ signal })
+        this.#showTerms(terms, null)
+        this.#find('select')?.focus()
+      } catch (error) {
+        if (signal.aborted) throw error
+        this.#chosen = before
+        select.value = this.#terms?.locale ?? select.value
+        this.#complain(this.explain(error))
+      }
+    })
+  }
+
+  // ------------------------------------------------------------------------------------------------ the consent
+
+  #submit() {
+    if (this.state === 'opening') return
+    const box = this.#find('input')
+    if (box?.checked) return this.run((signal) => this.#open(signal))
+    this.#complain(this.say('must_agree'))
+    box?.setAttribute('aria-invalid', 'true')
+    box?.focus()
+  }
+
+  #ticked() {
+    this.#complain('')
+    this.#find('input')?.removeAttribute('aria-invalid')
+    if (this.state === 'opening') this.run(async () => this.#setBusy(false)) // no longer agreed
+  }
+
+  /** @param {AbortSignal} signal */
+  async #open(signal) {
+    this.#complain('')
+    this.#setBusy(true)
+    try {
+      const opened = await this.#openOnceOnline(signal)
+      signal.throwIfAborted()
+      remember(opened)
+      const { mandate_id, checkout_session_id, url } = opened
+      const detail = { mandate_id, checkout_session_id, url }
+      if (this.emit('amazon-pay-opening', detail, { cancelable: true })) location.assign(url)
+      setTimeout(() => signal.aborted || this.#setBusy(false), GONE_AFTER_MS)
+    } catch (error) {
+      if (signal.aborted) throw error
+      await this.#notOpened(error, signal)
+    }
+  }
+
+  /** @param {AbortSignal} signal */
+  async #openOnceOnline(signal) {
+    const page = location.origin + location.pathname
+    const [email, name] = ['email', 'name'].map((attribute) => this.getAttribute(attribute) ?? undefined)
+    const request = {
+      terms: /** @type {Terms} */ (this.#terms),
+      accepted: true,
+      success_url: this.#address('success-url') ?? page,
+      cancel_url: this.#address('cancel-url') ?? page,
+      customer: { ...(email && { email }), ...(name && { name }) },
+    }
+    for (;;) {
+      try {
+        return await this.client.openCheckout(request, { signal })
+      } catch (error) {
+        if (codeOf(error) !== 'offline') throw error
+        this.#complain(this.explain(error))
+        await online(signal)
+        this.#complain('')
+      }
+    }
+  }
+
+  /** @param {any} error @param {AbortSignal} signal */
+  async #notOpened(error, signal) {
+    if (isSignedOut(error)) throw error
+    this.emit('amazon-pay-problem', { problem: error })
+    if (error.code === 'terms_changed') {
+      this.#showChanged(await this.#read({ signal, fresh: true })) // a cached answer may be what was just refused
+    } else {
+      this.#setBusy(false)
+      this.#complain(this.explain(error))
+    }
+  }
+
+  // ----------------------------------------------------------------------------------------------- the way back
+
+  /** @param {string} sessionId @param {string | null} returnToken @param {AbortSignal} signal */
+  async #showReturn(sessionId, returnToken, signal) {
+    this.show('waiting', plainView(this, 'waiting'), { announcement: this.say('waiting'), busy: true })
+    if (returnToken) this.#record(sessionId, returnToken, signal) // what is shown does not wait for it
+    try {
+      const { outcome, session, problem } = await this.client.waitForOutcome(sessionId, { returned: true, signal })
+      if (outcome === 'timed_out' && problem) throw problem
+      this.#showOutcome(outcome === 'timed_out' ? 'late' : outcome, session)
+    } catch (error) {
+      this.#ownOrThrow(error)
+    }
+  }
+
+  /** @param {string} sessionId @param {string} returnToken @param {AbortSignal} signal */
+  async #record(sessionId, returnToken, signal) {
+    const refusal = await this.client.recordReturn(sessionId, returnToken, { signal }).then(() => null, (error) => error)
+    if (refusal && (signal.aborted || refusal.retryable || isSignedOut(refusal))) return // the next visit posts it
+    forget('return_token')
+  }
+
+  /** @param {string} outcome @param {CheckoutStatus | null} session */
+  #showOutcome(outcome, session) {
+    this.show(outcome, plainView(this, outcome, ...this.#afterOutcome(outcome, session)), {
+      announcement: `${this.say(`${outcome}_heading`)}. ${this.say(outcome)}`,
+    })
+    const detail = { outcome: outcome === 'late' ? 'timed_out' : outcome, mandate_id: session?.mandate_id ?? null }
+    this.emit('amazon-pay-outcome', detail)
+  }
+
+  /** What the customer can do then. @param {string} outcome @param {CheckoutStatus | null} session */
+  #afterOutcome(outcome, session) {
+    const url = recall(session?.checkout_session_id)
+    if (outcome === 'active') {
+      const links = element('slot', { name: 'active' }, element('slot', { name: 'already' }))
+      return [accountLine(this, session?.funding ?? null), links]
+    }
+    if (outcome === 'late') return [this.#button('check_again', () => this.restart())]
+    if (outcome === 'declined' && url) {
+      return [element('a', { part: 'button', class: 'button', href: url }, this.say('try_at_amazon'))]
+    }
+    return [this.#button('start_again', () => this.#startAgain())]
+  }
+
+  /** Another customer's session is not found. @param {any} error */
+  #ownOrThrow(error) {
+    if (error.status !== 404) throw error
+    this.emit('amazon-pay-problem', { problem: error })
+    this.show('another', plainView(this, 'another', this.#button('start_here', () => this.#startAgain())), {
+      announcement: this.say('another_heading'),
+    })
+  }
+
+  #startAgain() {
+    forget('checkout_session_id', 'return_token')
+    this.restart()
+  }
+
+  // --------------------------------------------------------------------------------------------- looking again
+
+  /** What is shown stands unless something else is known to be true now. @param {AbortSignal} signal */
+  async #lookAgain(signal) {
+    this.client.forgetToken() // somebody else may be signed in by now
+    const { sessionId, returnToken } = returned()
+    try {
+      if (!sessionId) await this.#offerAgain(signal)
+      else if (OUTCOMES.includes(this.state)) await this.#sessionAgain(sessionId, signal)
+      else await this.#showReturn(sessionId, returnToken, signal)
+    } catch (error) {
+      if (isSignedOut(error)) throw error
+    }
+  }
+
+  /** @param {AbortSignal} signal */
+  async #offerAgain(signal) {
+    if (!['terms', 'already'].includes(this.state) || !this.#terms) return this.#offer(signal)
+    const [terms, { mandates }] = await Promise.all([
+      this.#read({ signal }),
+      this.client.mandates({ limit: 100, signal }),
+    ])
+    signal.throwIfAborted()
+    const current = mandates.find((mandate) => mandate.status === 'active' && isUnder(mandate, terms))
+    if (current && this.state !== 'already') this.#showAlready(terms, current)
+    if (current) return
+    if (this.state === 'already') this.#showTerms(terms, null)
+    else if (!isSame(terms, this.#terms)) this.#showChanged(terms)
+  }
+
+  /** @param {string} sessionId @param {AbortSignal} signal */
+  async #sessionAgain(sessionId, signal) {
+    const session = await this.client.checkout(sessionId, { signal })
+    const outcome = session.status === 'pending' ? session.last_failure && 'declined' : session.status
+    if (outcome && outcome !== this.state) this.#showOutcome(outcome, session)
+  }
+
+  // ---------------------------------------------------------------------------------------------- small parts
+
+  /** @param {string} key @param {() => void} onclick */
+  #button(key, onclick) {
+    return element('button', { part: 'button', type: 'button', onclick }, this.say(key))
+  }
+
+  /** @template {keyof HTMLElementTagNameMap} Name @param {Name} name */
+  #find(name) {
+    return this.shadowRoot?.querySelector(name)
+  }
+
+  /** The button keeps the focus, so it is not `disabled`. @param {boolean} busy */
+  #setBusy(busy) {
+    this.remark(busy ? 'opening' : 'terms', busy)
+    const button = this.#find('button')
+    button?.setAttribute('aria-disabled', String(busy))
+    if (button) button.textContent = this.say(busy ? 'opening' : 'continue')
+    this.announce(busy ? this.say('opening') : '')
+  }
+
+  /** @param {string} text */
+  #complain(text) {
+    const problem = this.shadowRoot?.getElementById('problem')
+    if (problem) problem.textContent = text
+  }
+
+  /** @param {string} attribute */
+  #address(attribute) {
+    const given = this.getAttribute(attribute)
+    return given ? new URL(given, location.href).href : undefined
   }
 }
+
+/** @param {Mandate} mandate @param {Terms} terms */
+const isUnder = (mandate, terms) => mandate.terms_version === terms.version && mandate.terms_digest === terms.digest
+
+/** @param {Terms} one @param {Terms} other */
+const isSame = (one, other) => one.digest === other.digest && one.wording_digest === other.wording_digest
+
+/** @param {AbortSignal} signal @returns {Promise<void>} */
+const online = (signal) => new Promise((resolve, reject) => {
+  addEventListener('online', () => resolve(), { once: true, signal })
+  signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+})

@@ -1,15 +1,9 @@
 /**
- * The code by which a failure has words. A failure without one never got an answer.
+ * The code by which a failure has words.
  * @param {any} error
  * @returns {string}
  */
 export function codeOf(error: any): string;
-/** @typedef {import('./strings.js').Strings} Strings */
-/** @typedef {(request: { refresh: boolean }) => Promise<string | null>} GetToken */
-/** Nobody is signed in on the page. */
-export class SignedOut extends Error {
-    code: string;
-}
 export function isSignedOut(error: any): boolean;
 /**
  * What both elements share: the client from their attributes, the language, the view in a shadow root, the live region.
@@ -19,14 +13,14 @@ export function isSignedOut(error: any): boolean;
  */
 export class AmazonPayElement extends HTMLElement {
     static observedAttributes: string[];
-    set client(client: MandatesClient);
-    /** @returns {MandatesClient} */
-    get client(): MandatesClient;
+    set client(client: CustomerClient);
+    /** @returns {CustomerClient} */
+    get client(): CustomerClient;
     set getToken(getToken: GetToken | undefined);
     get getToken(): GetToken | undefined;
-    set strings(strings: Record<string, import("./strings.js").Strings>);
+    set strings(strings: Record<string, Strings>);
     /** Texts of the page's own, by language tag. */
-    get strings(): Record<string, import("./strings.js").Strings>;
+    get strings(): Record<string, Strings>;
     /** The name of what is shown now. */
     get state(): string;
     /** The languages that the reader wants, best first. */
@@ -53,16 +47,20 @@ export class AmazonPayElement extends HTMLElement {
     /** The page is visible, online or back from the browser's cache. @param {Event} _event */
     wake(_event: Event): void;
     /**
-     * Shows a view in place of the last one. If the reader was inside, the new heading gets the focus, since what they
-     * were at is gone; else the live region reads `announcement` out.
+     * Shows a view in place of the last one. If the reader was inside, the focus goes to the element with the id `focus`,
+     * else to a notice, else to the new heading, since what they were at is gone. If they were not, the live region reads
+     * `announcement` out.
      * @param {string} state
-     * @param {import('./dom.js').Child[]} children
-     * @param {{ announcement?: string, busy?: boolean }} [options]
+     * @param {Child[]} children
+     * @param {{ announcement?: string, busy?: boolean, focus?: string }} [options]
      */
-    show(state: string, children: import("./dom.js").Child[], { announcement, busy }?: {
+    show(state: string, children: Child[], { announcement, busy, focus }?: {
         announcement?: string;
         busy?: boolean;
+        focus?: string;
     }): void;
+    /** Names the state anew without touching the view. @param {string} state @param {boolean} busy */
+    remark(state: string, busy: boolean): void;
     /** Has a screen reader say something without moving the focus. @param {string} text */
     announce(text: string): void;
     /** @param {string} text */
@@ -83,8 +81,7 @@ export class AmazonPayElement extends HTMLElement {
     }): boolean;
     #private;
 }
-export type Strings = import("./strings.js").Strings;
-export type GetToken = (request: {
-    refresh: boolean;
-}) => Promise<string | null>;
-import { MandatesClient } from '../index.js';
+import { CustomerClient } from '../client.js';
+import type { GetToken } from '../shapes.js';
+import type { Strings } from './strings.js';
+import type { Child } from './dom.js';

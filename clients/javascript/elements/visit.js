@@ -1,0 +1,34 @@
+/** What the page's address and this tab remember of a visit to Stripe's page. */
+
+const KEY = 'amazon-pay:'
+
+/** What Stripe put into the address: the page needs nothing that only the tab knows in which it all began. */
+export function returned() {
+  const query = new URLSearchParams(location.search)
+  return { sessionId: query.get('checkout_session_id'), returnToken: query.get('return_token') }
+}
+
+/** Takes members out of the address, which may be bookmarked, shared or logged. @param {...string} names */
+export function forget(...names) {
+  const address = new URL(location.href)
+  for (const name of names) address.searchParams.delete(name)
+  history.replaceState(history.state, '', address)
+}
+
+/** Keeps the address of Stripe's page, to try again there. @param {{ checkout_session_id: string, url: string }} opened */
+export function remember({ checkout_session_id: id, url }) {
+  try {
+    sessionStorage.setItem(KEY + id, url)
+  } catch {
+    // The browser keeps nothing for this page. Trying again then begins at the terms.
+  }
+}
+
+/** @param {string | null | undefined} sessionId @returns {string | null} */
+export function recall(sessionId) {
+  try {
+    return sessionStorage.getItem(KEY + sessionId)
+  } catch {
+    return null
+  }
+}
