@@ -114,7 +114,10 @@ def _start(settings: Settings, processes: Processes) -> None:
         processes.start("stripe", [*python, *listen], settings.stripe_port, clean)
     listen = ["local.storefront", "--host", HOST, "--port", str(settings.storefront_port)]
     stack = ["--stack", str(settings.stack_file)]
-    processes.start("storefront", [*python, *listen, *stack], settings.storefront_port, clean)
+    asks_stripe = (
+        {"STRIPE_SECRET_KEY": settings.stripe_key} if settings.stripe_key else {}
+    )  # the console does
+    processes.start("storefront", [*python, *listen, *stack], settings.storefront_port, clean | asks_stripe)
 
     # Building needs none of them, so it runs while they start, in the main thread, which Ctrl-C reaches.
     with step("Starting AWS and Stripe on this machine, and building with SAM"), ThreadPoolExecutor() as pool:

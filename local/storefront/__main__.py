@@ -5,6 +5,7 @@ from pathlib import Path
 
 import uvicorn
 
+from local.settings import PLACEHOLDER_STRIPE_KEY, Settings
 from local.storefront.server import create_app
 
 
@@ -14,7 +15,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--stack", type=Path, required=True, help="the stack.json of the running stack")
     options = parser.parse_args()
-    uvicorn.run(create_app(options.stack), host=options.host, port=options.port, log_level="warning")
+    stripe_key = Settings.from_environment().stripe_key or PLACEHOLDER_STRIPE_KEY
+    app = create_app(options.stack, stripe_key=stripe_key)
+    uvicorn.run(app, host=options.host, port=options.port, log_level="warning")
 
 
 if __name__ == "__main__":

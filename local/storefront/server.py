@@ -15,9 +15,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local import brand
-from local.settings import ROOT
+from local.settings import PLACEHOLDER_STRIPE_KEY, ROOT
 from local.storefront import relay
 from local.storefront.api import Api
+from local.storefront.console.routes import Console
 from local.storefront.rendering import page
 from local.storefront.running import NotReady, RunningStack
 from local.storefront.sessions import Forged
@@ -44,9 +45,15 @@ _SOON = {"Retry-After": "5"}
 _HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 
-def create_app(stack_file: Path, transport: httpx.AsyncBaseTransport | None = None) -> Starlette:
+def create_app(
+    stack_file: Path,
+    transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    stripe_key: str = PLACEHOLDER_STRIPE_KEY,
+) -> Starlette:
     """`stack_file` is read at each request, since the shop may start before the stack is deployed.
-    `transport` is the way to the API; tests have one of their own."""
+    `transport` is the way to the API and to Stripe; tests have one of their own. The console asks Stripe with
+    `stripe_key`."""
     running = RunningStack(stack_file)
     tokens = Tokens(running)
     http = httpx.AsyncClient(timeout=60.0, trust_env=False, transport=transport)
@@ -59,6 +66,7 @@ def create_app(stack_file: Path, transport: httpx.AsyncBaseTransport | None = No
     return Starlette(
         routes=[
             *Shop(running, tokens, Api(running, tokens, http)).routes(),
+            Console(running, tokens, http, stripe_key).mount(),
             relay.route(running, http),
             Mount("/static", StaticFiles(directory=STATIC)),
             Mount("/brand", StaticFiles(directory=brand.FOLDER)),

@@ -9,6 +9,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -26,16 +27,22 @@ class Forged(Exception):
 
 @dataclass
 class Session:
-    """One browser. `customer` is signed in there, if anybody is. `ordering`: they began an order."""
+    """One browser. `customer` is signed in there, if anybody is. `ordering`: they began an order. `merchant`: the
+    merchant is signed in to the console."""
 
     customer: str | None = None
     ordering: bool = False
+    merchant: bool = False
     csrf_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
 
 
 class Sessions:
-    def __init__(self, cookie: str) -> None:
+    """The sessions behind one cookie, which the browser sends to `path` and below."""
+
+    def __init__(self, cookie: str, *, path: str = "/", same_site: Literal["lax", "strict"] = "lax") -> None:
         self._cookie = cookie
+        self._path = path
+        self._same_site = same_site
         self._sessions: OrderedDict[str, Session] = OrderedDict()
 
     def of(self, request: Request) -> Session | None:
@@ -48,11 +55,13 @@ class Sessions:
         self._sessions[identifier] = session
         while len(self._sessions) > _MOST_SESSIONS:
             self._sessions.popitem(last=False)
-        response.set_cookie(self._name(request), identifier, httponly=True, samesite="lax")
+        response.set_cookie(
+            self._name(request), identifier, path=self._path, httponly=True, samesite=self._same_site
+        )
 
     def end(self, request: Request, response: Response) -> None:
         self._forget(request)
-        response.delete_cookie(self._name(request), httponly=True, samesite="lax")
+        response.delete_cookie(self._name(request), path=self._path, httponly=True, samesite=self._same_site)
 
     def _forget(self, request: Request) -> None:
         self._sessions.pop(request.cookies.get(self._name(request), ""), None)
