@@ -27,8 +27,8 @@ class Forged(Exception):
 
 @dataclass
 class Session:
-    """One browser. `customer` is signed in there, if anybody is. `ordering`: they began an order. `merchant`: the
-    merchant is signed in to the console."""
+    """One browser. `customer` is signed in there, if anybody is. `ordering`: they began an order. `merchant`:
+    the merchant is signed in, to the console."""
 
     customer: str | None = None
     ordering: bool = False
