@@ -1,6 +1,7 @@
 import { activeAccount, endedAccount } from './account-view.js'
 import { AmazonPayElement, isSignedOut } from './base.js'
 import { element } from './dom.js'
+import { bestOf } from './strings.js'
 import { withdrawalDialog } from './withdrawal.js'
 import { account, day } from './words.js'
 
@@ -28,6 +29,7 @@ export class AmazonPayMandates extends AmazonPayElement {
   async start(signal) {
     this.#dialog?.close()
     this.#accounts = []
+    this.locale = this.wanted.find((tag) => bestOf([tag], this.languages)) ?? 'en'
     this.show('loading', [
       this.heading(this.say('accounts_heading')),
       element('p', { class: 'quiet' }, this.say('accounts_loading')),
@@ -137,7 +139,7 @@ export class AmazonPayMandates extends AmazonPayElement {
   #render(message) {
     const accounts = this.#accounts.map((known) => [known, ...known.refunds])
     const now = JSON.stringify([this.locale, accounts, this.#stale, message])
-    if (this.#isShowing && now === this.#shown) return
+    if (this.#isShowing && now === this.#shown && !this.#stale) return
     this.#shown = now
     const active = this.#in('active')
     if (!active.some(({ mandate }) => mandate.mandate_id === this.#dialog?.id)) this.#dialog?.close()
@@ -149,7 +151,10 @@ export class AmazonPayMandates extends AmazonPayElement {
       ...active.map((each) => activeAccount(each, this.#reader, actions)),
       active.length === 0 && this.#nothingSaved(),
       this.#ended(actions),
-    ], { announcement: message ?? (this.#stale && this.say('accounts_stale', this.#stale)) })
+    ], {
+      announcement: message ?? (this.#stale && this.say('accounts_stale', this.#stale)),
+      focus: this.shadowRoot?.activeElement?.id,
+    })
   }
 
   /** @param {{ time: string, problem: string }} stale */

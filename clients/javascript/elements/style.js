@@ -45,6 +45,7 @@ button, .button {
   border: 1px solid transparent; border-radius: var(--_radius);
   background: var(--_accent); color: var(--_on-accent);
   font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer;
+  max-width: 100%; overflow-wrap: anywhere;
 }
 button:hover { background: color-mix(in srgb, var(--_accent) 88%, var(--_ink)) }
 button[aria-disabled=true] { opacity: .7; cursor: progress }
@@ -120,10 +121,11 @@ meter::-webkit-meter-bar { position: static; height: 100%; border: 0; border-rad
 meter::-webkit-meter-optimum-value { background: var(--_accent) }
 meter::-moz-meter-bar { background: var(--_accent) }
 .payment {
-  display: grid; grid-template-columns: 1fr auto; column-gap: 1em;
-  padding-block: .625em; border-block-start: 1px solid var(--_line);
+  display: flex; flex-wrap: wrap; justify-content: space-between; column-gap: 1em;
+  padding-block: .625em; border-block-start: 1px solid var(--_line); overflow-wrap: anywhere;
 }
-.payment > .quiet { grid-column: 1 / -1 }
+.payment > :first-child { flex: 1 1 8em }
+.payment > .quiet { flex: 1 0 100% }
 [data-status=retrying] .outcome, [data-status=needs_customer] .outcome, [data-status=failed] .outcome { color: var(--_alarm) }
 .amount { font-variant-numeric: tabular-nums; text-align: end }
 summary { min-height: 2.75em; padding-block: .625em; font-weight: 600; cursor: pointer }
