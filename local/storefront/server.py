@@ -38,7 +38,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
+    # Not `no-store`: browsers would not restore such a page when somebody goes back to it.
+    "Cache-Control": "private, no-cache",
 }
 _SOON = {"Retry-After": "5"}
 # A foreign name that leads to this machine (DNS rebinding) gets nothing.

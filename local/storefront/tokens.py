@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from local import aws
 from local.aws import Identity
@@ -45,7 +46,17 @@ class Tokens:
 
 
 def expiry(token: str) -> float:
-    """When the token expires, in seconds of Unix time. Not verified: the issuer has just given it to us."""
+    """When the token expires, in seconds of Unix time."""
+    return float(_claims(token)["exp"])
+
+
+def subject(token: str) -> str:
+    """Whose token it is: the API's customer id."""
+    return str(_claims(token)["sub"])
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """Not verified: the issuer has just given the token to us."""
     payload = token.split(".")[1]
-    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return float(claims["exp"])
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims

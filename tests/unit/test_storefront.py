@@ -89,6 +89,15 @@ def test_a_page_gets_the_token_of_whoever_is_signed_in(browser: httpx.Client) ->
     assert subject(browser.post("/token")) == "other_customer-1"
 
 
+def test_customers_of_tests_sign_in_too_and_a_token_is_kept_nowhere(browser: httpx.Client) -> None:
+    sign_in(browser, "shopper-0123456789ab")
+    answer = browser.post("/token")
+    assert subject(answer) == "shopper-0123456789ab-1"
+    assert answer.headers["Cache-Control"] == "no-store"
+    sign_in(browser, "shopper-service")
+    assert subject(browser.post("/token")) == "shopper-0123456789ab-1"
+
+
 def test_nobody_signs_in_as_the_business(browser: httpx.Client) -> None:
     sign_in(browser, "service")
     assert browser.post("/token").json() == {"token": None}
@@ -166,7 +175,7 @@ def test_every_answer_has_a_strict_policy_and_tells_nobody_its_address(
     assert headers["Content-Security-Policy"].startswith("default-src 'none';")
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert headers["Referrer-Policy"] == "no-referrer"
-    assert headers["Cache-Control"] == "no-store"
+    assert headers["Cache-Control"] == "private, no-cache"
 
 
 def test_a_token_is_replaced_before_it_expires_and_when_the_stack_is_another(stack_json: Path) -> None:

@@ -23,6 +23,8 @@ export class AmazonPaySetup extends AmazonPayElement {
   #terms
   /** The languages to ask for, once the customer has chosen. @type {string[] | undefined} */
   #chosen
+  /** Whether the customer has no permission yet, and so is probably unknown to the API. */
+  #isNew = false
 
   /** @override @param {AbortSignal} signal */
   async start(signal) {
@@ -49,6 +51,7 @@ export class AmazonPaySetup extends AmazonPayElement {
       this.client.mandates({ limit: 100, signal }),
     ])
     signal.throwIfAborted()
+    this.#isNew = mandates.length === 0
     const active = mandates.filter(({ status }) => status === 'active')
     const current = active.find((mandate) => isUnder(mandate, terms))
     if (current) return this.#showAlready(terms, current)
@@ -180,6 +183,8 @@ export class AmazonPaySetup extends AmazonPayElement {
     }
     for (;;) {
       try {
+        // Else opening would be refused first, for want of a customer.
+        if (this.#isNew) await this.client.saveCustomer(request.customer, { signal })
         return await this.client.openCheckout(request, { signal })
       } catch (error) {
         if (codeOf(error) !== 'offline') throw error
@@ -284,6 +289,7 @@ export class AmazonPaySetup extends AmazonPayElement {
       this.client.mandates({ limit: 100, signal }),
     ])
     signal.throwIfAborted()
+    this.#isNew = mandates.length === 0
     const current = mandates.find((mandate) => mandate.status === 'active' && isUnder(mandate, terms))
     if (current && this.state !== 'already') this.#showAlready(terms, current)
     if (current) return
