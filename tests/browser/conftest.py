@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import chromium
+from local.journey import Business
+from tests.browser import chromium, people
+from tests.browser.people import Person
 from tests.browser.reader import Reader
 from tests.browser.watch import Watch
 from tests.live.shared import StackJson
+from tests.live.stack import LiveStack
 
 PATIENCE_MS = 15_000
 """How long a page may take for one step. Steps take far less; a busy machine takes its time."""
@@ -81,3 +84,38 @@ def browse(browser: Browser, watch: Watch, stack: StackJson) -> Iterator[Browse]
 def page(browse: Browse) -> Page:
     """Of an English reader at a desk."""
     return browse()
+
+
+@pytest.fixture
+def live(stack: StackJson) -> Iterator[LiveStack]:
+    running = LiveStack(stack)
+    yield running
+    running.control("faults")
+    running.close()
+
+
+@pytest.fixture
+def business(stack: StackJson) -> Iterator[Business]:
+    caller = Business(stack["api_url"], stack["tokens"]["service"])
+    yield caller
+    caller.close()
+
+
+@pytest.fixture
+def customer(live: LiveStack) -> Iterator[Person]:
+    """Signed up for this test alone."""
+    person = people.sign_up(live)
+    yield person
+    person.api.close()
+
+
+@pytest.fixture
+def shopping(browse: Browse, customer: Person) -> Browse:
+    """As `browse`, and the customer is signed in at the shop."""
+
+    def shopping(**reader: Any) -> Page:
+        page = browse(**reader)
+        people.sign_in(page.context, customer)
+        return page
+
+    return shopping
