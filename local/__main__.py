@@ -6,7 +6,7 @@ import sys
 
 import httpx
 
-from local import demo, environment, interruptions, logs, sam_local, schedules, stack
+from local import aws, demo, environment, interruptions, logs, sam_local, schedules, stack
 from local.deployment import CommandFailed
 from local.processes import NotStarted, NotStopped, Processes
 from local.progress import say
@@ -36,11 +36,17 @@ def main() -> int:
         "demo": _demo,
     }
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("command", choices=[*commands, "sam"])
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of `sam local`, e.g. start-api")
+    parser.add_argument("command", choices=[*commands, "token", "sam"])
+    parser.add_argument(
+        "arguments",
+        nargs=argparse.REMAINDER,
+        help=f"of `sam local`, e.g. start-api; whose token: {', '.join(aws.CALLERS)}",
+    )
     chosen = parser.parse_args()
-    if bool(chosen.arguments) != (chosen.command == "sam"):
-        parser.error("`sam` needs the arguments of `sam local`; the other commands take none")
+    if bool(chosen.arguments) != (chosen.command in {"token", "sam"}):
+        parser.error("`sam` needs the arguments of `sam local`, `token` a name; the other commands take none")
+    if chosen.command == "token" and chosen.arguments not in [[name] for name in aws.CALLERS]:
+        parser.error(f"`token` needs one of {', '.join(aws.CALLERS)}")
     settings = Settings.from_environment()
     # From here on, this process doesn't know of any AWS account either.
     cleaned = environment.clean()
@@ -50,6 +56,8 @@ def main() -> int:
     try:
         if chosen.command == "sam":
             return sam_local.main(settings, chosen.arguments)
+        if chosen.command == "token":
+            return _token(settings, chosen.arguments[0])
         return commands[chosen.command](settings)
     except FAILURES as error:
         say(f"\n{error or repr(error)}")
@@ -117,6 +125,16 @@ def _run_schedules(settings: Settings) -> int:
         return 1
     for name in schedules.run_now(settings):
         say(f"  ✓ {name}")
+    return 0
+
+
+def _token(settings: Settings, name: str) -> int:
+    """Print a fresh access token and nothing else, so that a shell can take it into a variable."""
+    token = stack.token(settings, name)
+    if token is None:
+        print("The stack is down: make up", file=sys.stderr)
+        return 1
+    print(token)
     return 0
 
 

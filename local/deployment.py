@@ -108,12 +108,11 @@ def _zip(folder: Path) -> Path:
 
 def parameters(settings: Settings, **chosen: str) -> dict[str, str]:
     """The template's parameters on one machine. `chosen` are those that exist only once the emulator runs."""
-    loopback = settings.storefront_url.replace("127.0.0.1", "localhost")
     simulator = {} if settings.uses_real_stripe else {"StripeApiBase": settings.stripe_url}
     return {
         "Stage": "local",
         "Architecture": "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64",
-        "AllowedOrigins": f"{settings.storefront_url},{loopback}",
+        "AllowedOrigins": ",".join(settings.allowed_origins),
         "StripeLivemode": "false",
         # Stripe itself can't reach this machine.
         "RegisterWebhookEndpoint": "false" if settings.uses_real_stripe else "true",

@@ -1,11 +1,14 @@
 """Where the local stack lives and listens, and its environment variables. No other module reads those."""
 
 import os
+import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from mandates.runtime.addresses import ORIGIN, normalised_origins
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -18,7 +21,10 @@ PLACEHOLDER_STRIPE_KEY = "sk_test_placeholder"
 
 @dataclass(frozen=True)
 class Settings:
-    """With a `stripe_key` the stack uses the real Stripe in test mode, without it the simulator."""
+    """With a `stripe_key` the stack uses the real Stripe in test mode, without it the simulator.
+
+    `origins` are those of further front ends, beside the shop.
+    """
 
     state: Path
     aws_port: int
@@ -26,6 +32,7 @@ class Settings:
     storefront_port: int
     stripe_key: str | None = None
     stripe_webhook_secret: str | None = None
+    origins: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -36,13 +43,20 @@ class Settings:
             storefront_port=_port(environment, "MANDATES_STOREFRONT_PORT", 4000),
             stripe_key=environment.get("STRIPE_SECRET_KEY") or None,
             stripe_webhook_secret=environment.get("STRIPE_WEBHOOK_SECRET") or None,
+            origins=_origins(environment, "MANDATES_ORIGINS"),
         )
 
     @classmethod
-    def apart(cls, state: Path) -> Self:
+    def apart(cls, state: Path, origins: Sequence[str] = ()) -> Self:
         """A stack beside any other: its own state, free ports, and always the simulator."""
         aws, stripe, storefront = free_ports(3)
-        return cls(state=state.resolve(), aws_port=aws, stripe_port=stripe, storefront_port=storefront)
+        return cls(
+            state=state.resolve(),
+            aws_port=aws,
+            stripe_port=stripe,
+            storefront_port=storefront,
+            origins=tuple(origins),
+        )
 
     @property
     def aws_url(self) -> str:
@@ -55,6 +69,12 @@ class Settings:
     @property
     def storefront_url(self) -> str:
         return f"http://{HOST}:{self.storefront_port}"
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Of all front ends: the shop under both of its names, and the further ones."""
+        loopback = self.storefront_url.replace(HOST, "localhost")
+        return tuple(dict.fromkeys((self.storefront_url, loopback, *self.origins)))
 
     @property
     def stack_file(self) -> Path:
@@ -83,3 +103,14 @@ def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     if not (value.isdecimal() and 0 < int(value) < 65536):
         raise SystemExit(f"{name} is {value!r}: it must be a port number")
     return int(value)
+
+
+def _origins(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    origins = tuple(filter(None, map(str.strip, environment.get(name, "").split(","))))
+    for origin in origins:
+        if not re.fullmatch(ORIGIN, origin):
+            raise SystemExit(
+                f"{name} has {origin!r}: it must be an origin as browsers send it, without a path, "
+                "such as http://localhost:5173 or https://shop.example"
+            )
+    return tuple(sorted(normalised_origins(frozenset(origins))))

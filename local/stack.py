@@ -83,6 +83,14 @@ def read(settings: Settings) -> dict[str, Any] | None:
     return stack_file.read(settings.stack_file)
 
 
+def token(settings: Settings, name: str) -> str | None:
+    """A new access token, as `aws.token` gives it, or None if the stack is not running."""
+    if (running := read(settings)) is None:
+        return None
+    identity = aws.Identity.from_dict(_state(settings)["identity"])
+    return aws.token(running["aws_endpoint_url"], identity, name)
+
+
 def _is_running(settings: Settings, processes: Processes) -> bool:
     """Whether the stack is deployed and all of it runs, with the Stripe that is asked for."""
     wanted = {"aws", "storefront"} if settings.uses_real_stripe else {"aws", "storefront", "stripe"}
@@ -213,7 +221,8 @@ def _get(url: str, **headers: str) -> httpx.Response:
 def _parameters(settings: Settings, identity: aws.Identity, stripe_key_arn: str) -> dict[str, str]:
     return deployment.parameters(
         settings,
-        CorsOrigin=settings.storefront_url,
+        # API Gateway's own answers can name one origin or all of them.
+        CorsOrigin="*" if settings.origins else settings.storefront_url,
         OwnerMark=owner_mark(settings),
         StripeApiKeySecretArn=stripe_key_arn,
         OidcIssuer=identity.issuer,
@@ -272,6 +281,7 @@ def _describe(
         "stripe_url": simulator or "https://api.stripe.com",
         "stripe_control_url": simulator and f"{simulator}/_control",
         "storefront_url": settings.storefront_url,
+        "allowed_origins": settings.allowed_origins,
         "webhook_secret": aws.webhook_secret(settings, found["StripeWebhookSecretsArn"]),
         "issuer": identity.issuer,
         "tokens": tokens,

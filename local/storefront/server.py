@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,13 +29,7 @@ from local.storefront.tokens import Tokens
 STATIC = Path(__file__).parent / "static"
 CLIENT = ROOT / "clients" / "javascript"
 
-# Scripts and styles only from here, nothing inline, no frames. Forms lead to no other origin.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 _HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -46,15 +41,26 @@ _SOON = {"Retry-After": "5"}
 _HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 
+def content_security_policy(api: str) -> str:
+    """Scripts and styles only from here, nothing inline, no frames. Forms lead to no other origin."""
+    elsewhere = urlsplit(api)
+    connect = f"'self' {elsewhere.scheme}://{elsewhere.netloc}" if elsewhere.netloc else "'self'"
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src {connect}; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
 def create_app(
     stack_file: Path,
     transport: httpx.AsyncBaseTransport | None = None,
     *,
     stripe_key: str = PLACEHOLDER_STRIPE_KEY,
+    api: str = "/api",
 ) -> Starlette:
     """`stack_file` is read at each request, since the shop may start before the stack is deployed.
     `transport` is the way to the API and to Stripe; tests have one of their own. The console asks Stripe with
-    `stripe_key`."""
+    `stripe_key`. Browsers find the API at `api`."""
     running = RunningStack(stack_file)
     tokens = Tokens(running)
     http = httpx.AsyncClient(timeout=60.0, trust_env=False, transport=transport)
@@ -66,7 +72,7 @@ def create_app(
 
     return Starlette(
         routes=[
-            *Shop(running, tokens, Api(running, tokens, http)).routes(),
+            *Shop(running, tokens, Api(running, tokens, http), api).routes(),
             Console(running, tokens, http, stripe_key).mount(),
             relay.route(running, http),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -74,7 +80,7 @@ def create_app(
             Mount("/amazon-pay-mandates", StaticFiles(directory=CLIENT)),
         ],
         middleware=[
-            Middleware(_SecurityHeaders),
+            Middleware(_SecurityHeaders, content_security_policy=content_security_policy(api)),
             Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False),
         ],
         exception_handlers={
@@ -88,8 +94,9 @@ def create_app(
 
 
 class _SecurityHeaders:
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, content_security_policy: str) -> None:
         self._app = app
+        self._headers = {"Content-Security-Policy": content_security_policy, **_HEADERS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
@@ -97,7 +104,7 @@ class _SecurityHeaders:
                 present = {name.lower() for name, _ in message["headers"]}
                 message["headers"] += [
                     (name.encode(), value.encode())
-                    for name, value in _HEADERS.items()
+                    for name, value in self._headers.items()
                     if name.lower().encode() not in present
                 ]
             await send(message)
@@ -105,9 +112,7 @@ class _SecurityHeaders:
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
-def _not_ready(request: Request, _: Exception) -> Response:
-    if request.url.path.startswith("/api/"):
-        return _problem("not_ready", "Not deployed yet.")
+def _not_ready(_: Request, __: Exception) -> Response:
     return page(
         "message.html",
         status=503,
@@ -117,9 +122,7 @@ def _not_ready(request: Request, _: Exception) -> Response:
     )
 
 
-def _unreachable(request: Request, _: Exception) -> Response:
-    if request.url.path.startswith("/api/"):
-        return _problem("unreachable", "The stack on this machine does not answer: make up")
+def _unreachable(_: Request, __: Exception) -> Response:
     return page(
         "message.html",
         status=503,
@@ -127,11 +130,6 @@ def _unreachable(request: Request, _: Exception) -> Response:
         title="We can't do that right now",
         text="Nothing was charged. Please try again in a moment.",
     )
-
-
-def _problem(code: str, detail: str) -> Response:
-    problem = {"title": "Service Unavailable", "status": 503, "code": code, "detail": detail}
-    return JSONResponse(problem, 503, _SOON, media_type="application/problem+json")
 
 
 def _forged(_: Request, __: Exception) -> Response:

@@ -59,10 +59,11 @@ _AFTER_SIGN_IN = {"/", "/order", "/amazon-pay", "/account"}
 
 
 class Shop:
-    def __init__(self, running: RunningStack, tokens: Tokens, api: Api) -> None:
+    def __init__(self, running: RunningStack, tokens: Tokens, api: Api, browsers_api: str) -> None:
         self._running = running
         self._tokens = tokens
         self._api = api
+        self._browsers_api = browsers_api
         self._ordering = Ordering(api)
         self._orders = Orders()
         self._sessions = Sessions("shop")
@@ -210,7 +211,8 @@ class Shop:
         """Every page has a form to sign in or out, so every browser gets a session."""
         session = self._sessions.of(request)
         known = session or Session()
-        response = page(template, known, shopper=self._shopper(request), product=PRODUCT, **values)
+        values |= {"shopper": self._shopper(request), "product": PRODUCT, "api": self._browsers_api}
+        response = page(template, known, **values)
         if session is None:
             self._sessions.begin(request, response, known)
         return response

@@ -35,14 +35,14 @@ def test_refusals_are_problem_documents_a_browser_can_read(
     answer = http.request(method, stack["api_url"] + path, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == refusal
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.headers["Access-Control-Allow-Origin"] == stack["storefront_url"]
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"  # the stack has several front ends
 
 
 def test_a_preflight_needs_no_token(stack: StackJson, http: httpx.Client) -> None:
     asked = {"Origin": stack["storefront_url"], "Access-Control-Request-Method": "POST"}
     answer = http.options(f"{stack['api_url']}/checkout-sessions", headers=asked)
     assert answer.status_code == 200
-    assert answer.headers["Access-Control-Allow-Origin"] == stack["storefront_url"]
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Idempotency-Key" in answer.headers["Access-Control-Allow-Headers"]
 
 

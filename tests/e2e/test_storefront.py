@@ -1,10 +1,14 @@
 """The shop: its pages, and the API behind the same origin."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import httpx
 
+from local.settings import ROOT
 from tests.e2e.test_journey import signature
 from tests.live.chaos import good_events
 from tests.live.shared import StackJson
@@ -53,3 +57,20 @@ def test_stripes_webhooks_arrive_through_the_shop(stack: StackJson, http: httpx.
             headers={"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": signed},
         )
         assert answer.status_code == status, answer.text
+
+
+def test_a_fresh_token_is_printed_alone(stack: StackJson, http: httpx.Client) -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "local", "token", "service"],
+        cwd=ROOT,
+        env={**os.environ, "MANDATES_STATE_DIR": stack["state_dir"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.removesuffix("\n")
+    assert printed != stack["tokens"]["service"]
+    me = stack["customer_ids"]["customer"]
+    asked = http.get(
+        f"{stack['api_url']}/customers/{me}/mandates", headers={"Authorization": f"Bearer {printed}"}
+    )
+    assert asked.status_code == 200, asked.text

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from local.settings import ROOT, Settings
+from local.settings import ROOT, Settings, free_ports
 
 StackJson = dict[str, Any]
 
@@ -23,7 +23,7 @@ def one_stack(state: Path) -> Iterator[StackJson]:
     if running := os.environ.get("MANDATES_E2E_STACK"):
         yield json.loads(Path(running).read_text())
         return
-    settings = Settings.apart(state)
+    settings = Settings.apart(state, origins=[f"http://localhost:{free_ports(1)[0]}"])
     try:
         local("up", settings)
         yield json.loads(settings.stack_file.read_text())
@@ -54,4 +54,5 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "MANDATES_AWS_PORT": str(settings.aws_port),
         "MANDATES_STRIPE_PORT": str(settings.stripe_port),
         "MANDATES_STOREFRONT_PORT": str(settings.storefront_port),
+        "MANDATES_ORIGINS": ",".join(settings.origins),
     }

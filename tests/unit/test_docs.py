@@ -237,6 +237,8 @@ KNOWN_SORTS = {
     ".venv/bin/sam": "needs Docker: tests/e2e/test_sam_local.py, as far as it can be tried without",
     ".venv/bin/python -m local sam": "the same",
     ".venv/bin/python -m local run-schedules": "tests/e2e/test_schedules.py",
+    ".venv/bin/python -m local token": "tests/e2e/test_storefront.py",
+    "the shop's pages elsewhere": "tests/browser/test_other_origin.py",
     "rehearsal": "tests/unit/test_live_upgrade.py, as far as it can be tried in seconds",
     "shell": "what holds them together",
 }
@@ -257,6 +259,8 @@ def sort_of(words: list[str]) -> str:
         return "ops"
     if words[1:3] == ["-m", "tests.live.upgrade"]:
         return "rehearsal"
+    if words[1:3] == ["-m", "local.storefront"]:
+        return "the shop's pages elsewhere"
     if words[1:3] == ["-m", "local"]:
         return " ".join(words[:4])
     return words[0]

@@ -29,7 +29,12 @@ def token(name: str, expires: float) -> str:
 def stack_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "stack.json"
     customers = {name: f"{name}-id" for name in aws.CUSTOMERS}
-    described = {"api_url": API, "aws_endpoint_url": "http://aws.example", "customer_ids": customers}
+    described = {
+        "api_url": API,
+        "aws_endpoint_url": "http://aws.example",
+        "customer_ids": customers,
+        "allowed_origins": ["http://127.0.0.1:4000", "http://localhost:5173"],
+    }
     stack_file.write(file, described)
     stack_file.write(stack_file.state_beside(file), {"identity": IDENTITY.to_dict()})
     return file
@@ -200,3 +205,54 @@ def test_a_token_is_replaced_before_it_expires_and_when_the_stack_is_another(sta
         "http://aws.example https://issuer.example service",
         "http://aws.example https://other.example service",
     ]
+
+
+def preflight(browser: httpx.Client, origin: str) -> httpx.Response:
+    headers = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+    return browser.options("/api/customers/a%20b", headers=headers)
+
+
+def test_the_api_itself_answers_a_preflight_of_an_allowed_origin(
+    browser: httpx.Client, asked: list[httpx.Request]
+) -> None:
+    """It has the headers that the template declares."""
+    assert preflight(browser, "http://localhost:5173").headers["X-Answered"] == "yes"
+    (request,) = asked
+    assert (request.method, str(request.url)) == ("OPTIONS", f"{API}/customers/a%20b")
+    assert request.headers["Origin"] == "http://localhost:5173"
+    assert request.headers["Access-Control-Request-Method"] == "PUT"
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:5174", "http://localhost", "https://localhost:5173", "null"]
+)
+def test_a_foreign_origin_is_told_how_to_be_allowed(
+    browser: httpx.Client, asked: list[httpx.Request], origin: str
+) -> None:
+    refused = preflight(browser, origin)
+    assert (refused.status_code, refused.json()["code"]) == (403, "origin_not_allowed")
+    assert f"MANDATES_ORIGINS={origin} make up" in refused.json()["detail"]
+    assert "Access-Control-Allow-Origin" not in refused.headers
+    assert not asked
+
+
+@pytest.mark.parametrize(
+    ("origin", "readable"), [("http://localhost:5173", True), ("http://evil.example", False)]
+)
+def test_an_api_that_is_down_says_so_where_it_may(stack_json: Path, origin: str, readable: bool) -> None:
+    def down(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    with browser_of(create_app(stack_json, httpx.MockTransport(down)), "http://127.0.0.1:4000") as browser:
+        answer = browser.get("/api/terms/current", headers={"Origin": origin})
+    assert (answer.status_code, answer.json()["code"]) == (503, "unreachable")
+    assert (answer.headers.get("Access-Control-Allow-Origin") == origin) is readable
+
+
+def test_pages_on_another_origin_may_call_the_api_and_nothing_else(stack_json: Path) -> None:
+    app = create_app(stack_json, api="http://127.0.0.1:4000/api")
+    with browser_of(app, "http://localhost:5173") as browser:
+        policy = browser.get("/").headers["Content-Security-Policy"]
+        sign_in(browser, "customer")
+        assert 'api="http://127.0.0.1:4000/api"' in browser.get("/amazon-pay").text
+    assert "connect-src 'self' http://127.0.0.1:4000;" in policy
