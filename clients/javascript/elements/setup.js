@@ -242,8 +242,8 @@ export class AmazonPaySetup extends AmazonPayElement {
   #afterOutcome(outcome, session) {
     const url = recall(session?.checkout_session_id)
     if (outcome === 'active') {
-      const links = element('slot', { name: 'active' }, element('slot', { name: 'already' }))
-      return [accountLine(this, session?.funding ?? null), links]
+      const name = this.querySelector('[slot=active]') ? 'active' : 'already'
+      return [accountLine(this, session?.funding ?? null), element('slot', { name })]
     }
     if (outcome === 'late') return [this.#button('check_again', () => this.restart())]
     if (outcome === 'declined' && url) {
@@ -299,7 +299,8 @@ export class AmazonPaySetup extends AmazonPayElement {
 
   /** @param {string} sessionId @param {AbortSignal} signal */
   async #sessionAgain(sessionId, signal) {
-    const session = await this.client.checkout(sessionId, { signal })
+    const session = await this.client.checkout(sessionId, { signal }).catch((error) => this.#ownOrThrow(error))
+    if (!session) return
     const outcome = session.status === 'pending' ? session.last_failure && 'declined' : session.status
     if (outcome && outcome !== this.state) this.#showOutcome(outcome, session)
   }

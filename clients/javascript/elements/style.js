@@ -22,6 +22,8 @@ sheet.replaceSync(`
 }
 :host([hidden]), [hidden] { display: none }
 *, ::before, ::after { box-sizing: border-box }
+slot { display: block }
+slot:not(:has-slotted) { display: none }
 h2, h3, p, dl, dd, ul, ol, fieldset { margin: 0; padding: 0; border: 0 }
 
 .card {
