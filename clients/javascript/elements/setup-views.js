@@ -26,7 +26,7 @@ export function skeleton() {
   return [element('div', { class: 'bones', 'aria-hidden': 'true' },
     ...lines('title', 'wide', 'half'),
     ...['a', 'b', 'c', 'd', 'e'].map(() => element('div', { class: 'promise' }, ...lines('short', 'block'))),
-    ...lines('wide', 'action'))]
+    ...lines('action', 'action', 'wide', 'half'))]
 }
 
 /** @param {AmazonPayElement} host @param {TermsForm} form @returns {Child[]} */

@@ -34,6 +34,7 @@ h2, h3, p, dl, dd, ul, ol, fieldset { margin: 0; padding: 0; border: 0 }
 }
 .card > * + *, form > * + * { margin-block-start: 1em }
 h2 { font-size: 1.375em; font-weight: 600; line-height: 1.25; text-wrap: balance }
+p, dd { text-wrap: pretty }
 h2:focus { outline: none }
 .quiet { color: var(--_quiet); font-size: .875em }
 .unseen {
@@ -50,7 +51,7 @@ button, .button {
   max-width: 100%; overflow-wrap: anywhere;
 }
 button:hover { background: color-mix(in srgb, var(--_accent) 88%, var(--_ink)) }
-button[aria-disabled=true] { opacity: .7; cursor: progress }
+button[aria-disabled=true] { opacity: .85; cursor: progress }
 .secondary { border-color: var(--_quiet); background: none; color: var(--_ink) }
 .secondary:hover { background: color-mix(in srgb, var(--_ink) 6%, transparent) }
 .danger { background: var(--_alarm); color: var(--_surface) }
@@ -81,6 +82,7 @@ dt { font-weight: 600 }
 }
 @container (min-width: 32em) {
   .promise { display: grid; grid-template-columns: 9em 1fr; gap: 1em }
+  .bones .block { height: 4.25em }
 }
 .choice {
   display: flex; gap: .75em; align-items: flex-start;
@@ -101,8 +103,11 @@ form > .problem:empty { margin: 0 }
 .waiting { height: 2px; overflow: hidden; background: var(--_line) }
 .waiting::after { content: ''; display: block; width: 30%; height: 100%; background: var(--_accent) }
 .bones .bone { display: block; height: 1em; margin-block: .25em; border-radius: 2px; background: var(--_line) }
-.bones .title { width: 70%; height: 1.5em; margin-block-end: 1em }
-.bones .half { width: 50% } .bones .short { width: 5em } .bones .block { height: 2.75em } .bones .action { width: 12em; height: 2.75em; margin-block-start: 1.5em }
+.bones .title { width: 70%; height: 1.5em; margin-block-end: 1.25em }
+.bones .half { width: 50%; margin-block-end: 1.25em }
+.bones .short { width: 5em }
+.bones .block { height: 5.5em }
+.bones .action { height: 2.75em; margin-block: 1em }
 .problem { color: var(--_alarm); font-weight: 500 }
 .good { color: var(--_good) }
 
