@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 
 import httpx
 
@@ -11,6 +12,7 @@ from local.deployment import CommandFailed
 from local.processes import NotStarted, NotStopped, Processes
 from local.progress import say
 from local.settings import Settings
+from local.trigger import command as trigger
 from mandates.core.visible import visible_lines
 from ops.printing import finish
 
@@ -20,6 +22,7 @@ FAILURES = (
     NotStopped,
     demo.DidNotWork,
     schedules.RunFailed,
+    trigger.NotTriggered,
     httpx.HTTPError,
 )
 """Their messages are for people."""
@@ -35,16 +38,18 @@ def main() -> int:
         "run-schedules": _run_schedules,
         "demo": _demo,
     }
+    with_arguments = {"sam": sam_local.main, "token": _token, "trigger": trigger.main}
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("command", choices=[*commands, "token", "sam"])
+    parser.add_argument("command", choices=[*commands, *with_arguments])
     parser.add_argument(
         "arguments",
         nargs=argparse.REMAINDER,
-        help=f"of `sam local`, e.g. start-api; whose token: {', '.join(aws.CALLERS)}",
+        help="of `sam local`, e.g. start-api; whose token: "
+        f"{', '.join(aws.CALLERS)}; of `trigger`, e.g. authorize (`trigger --help` lists all)",
     )
     chosen = parser.parse_args()
-    if bool(chosen.arguments) != (chosen.command in {"token", "sam"}):
-        parser.error("`sam` needs the arguments of `sam local`, `token` a name; the other commands take none")
+    if bool(chosen.arguments) != (chosen.command in with_arguments):
+        parser.error("`sam`, `token` and `trigger` need arguments; the other commands take none")
     if chosen.command == "token" and chosen.arguments not in [[name] for name in aws.CALLERS]:
         parser.error(f"`token` needs one of {', '.join(aws.CALLERS)}")
     settings = Settings.from_environment()
@@ -54,10 +59,8 @@ def main() -> int:
     os.environ.update(cleaned)
     interruptions.all_like_ctrl_c()
     try:
-        if chosen.command == "sam":
-            return sam_local.main(settings, chosen.arguments)
-        if chosen.command == "token":
-            return _token(settings, chosen.arguments[0])
+        if chosen.command in with_arguments:
+            return with_arguments[chosen.command](settings, chosen.arguments)
         return commands[chosen.command](settings)
     except FAILURES as error:
         say(f"\n{error or repr(error)}")
@@ -128,9 +131,9 @@ def _run_schedules(settings: Settings) -> int:
     return 0
 
 
-def _token(settings: Settings, name: str) -> int:
+def _token(settings: Settings, arguments: Sequence[str]) -> int:
     """Print a fresh access token and nothing else, so that a shell can take it into a variable."""
-    token = stack.token(settings, name)
+    token = stack.token(settings, arguments[0])
     if token is None:
         print("The stack is down: make up", file=sys.stderr)
         return 1

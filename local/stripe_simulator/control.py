@@ -8,6 +8,7 @@
     POST /_control/webhooks/flush                   {"timeout": 10}
     POST /_control/clock/advance                    {"seconds": 3600}
     POST /_control/reset                            {"keep_webhook_endpoints": false}
+    GET  /_control/objects/{kind}                   all of a kind (its `object`), newest first
     GET  /_control/events                           every event with its deliveries
     GET  /_control/requests                         every API request, without its key
     GET  /_control/faults                           the plan in force
@@ -77,6 +78,7 @@ class Control:
             _post("/webhooks/flush", Flush, self.flush),
             _post("/clock/advance", Advance, self.advance),
             _post("/reset", Reset, self.reset),
+            Route("/objects/{kind}", self.objects, methods=["GET"]),
             Route("/events", self.events, methods=["GET"]),
             Route("/requests", self.requests, methods=["GET"]),
             Route("/faults", self.faults, methods=["GET"]),
@@ -116,6 +118,9 @@ class Control:
     async def reset(self, _: str, body: Reset) -> Any:
         self._simulator.reset(keep_webhook_endpoints=body.keep_webhook_endpoints)
         return {}
+
+    async def objects(self, request: Request) -> Response:
+        return JSONResponse({"objects": self._simulator.all(request.path_params["kind"])[::-1]})
 
     async def events(self, _: Request) -> Response:
         return JSONResponse({"events": self._simulator.events()})

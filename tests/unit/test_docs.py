@@ -12,6 +12,7 @@ import yaml
 
 from local.settings import Settings
 from local.stack import listening_command
+from local.trigger.command import parser as trigger_command
 from mandates.core.stripe_events.projection import HANDLED_TYPES
 from mandates.gateway.client import API_VERSION
 from ops.__main__ import command_line
@@ -239,6 +240,7 @@ KNOWN_SORTS = {
     ".venv/bin/python -m local run-schedules": "tests/e2e/test_schedules.py",
     ".venv/bin/python -m local token": "tests/e2e/test_storefront.py",
     "the shop's pages elsewhere": "tests/browser/test_other_origin.py",
+    ".venv/bin/python -m local trigger": "parsed below",
     "rehearsal": "tests/unit/test_live_upgrade.py, as far as it can be tried in seconds",
     "shell": "what holds them together",
 }
@@ -325,6 +327,13 @@ def test_operators_commands_are_ones_that_exist(document: str, command: str) -> 
     with pytest.raises(SystemExit) as end:
         command_line().parse_args(arguments)
     assert end.value.code == 0, document
+
+
+def test_triggers_are_ones_that_exist() -> None:
+    triggers = [words[4:] for words in shell_commands() if words[1:4] == ["-m", "local", "trigger"]]
+    assert len(triggers) > 10
+    for arguments in triggers:
+        trigger_command().parse_args(arguments)  # else it exits
 
 
 def test_operators_commands_are_found_wherever_they_are_written() -> None:
