@@ -146,7 +146,7 @@ def test_german_readers_with_large_text_on_a_narrow_screen(opened: Opened, schem
     page.get_by_role("button", name="Erlaubnis widerrufen").first.click()
     dialog = page.get_by_role("dialog", name="Erlaubnis widerrufen?")
     expect(dialog).to_contain_text(
-        "Example Shop kann Amazon Pay, Visa mit den Endziffern 4242 dann nicht mehr belasten"
+        "die Erlaubnis von Example Shop, Amazon Pay, Visa mit den Endziffern 4242 zu belasten"
     )
     expect(dialog).to_contain_text(
         "Wird bereits bestätigt und kann daher noch bezahlt werden: 12,99\u00a0$ (Coffee c1)."
@@ -177,9 +177,7 @@ def test_withdrawing_with_the_keyboard_alone(opened: Opened) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    said = page.get_by_text(
-        "Withdrawn. Example Shop can no longer charge Amazon Pay, Visa ending in 4242."
-    ).first
+    said = page.get_by_text("Your permission for Amazon Pay, Visa ending in 4242 is withdrawn.").first
     expect(said).to_be_focused()
     expect(page.get_by_text("Ended (1)")).to_be_visible()
     expect(withdraw).to_have_count(0)
@@ -194,7 +192,7 @@ def test_a_list_that_is_behind_brings_no_withdrawn_account_back(opened: Opened) 
     page.get_by_role("dialog").get_by_role("button", name=CONFIRM).click()
     expect(page.get_by_text("Ended (1)")).to_be_visible()
     come_back(page)
-    expect(page.get_by_text("Withdrawn.", exact=False).filter(visible=True)).to_have_count(0)
+    expect(page.get_by_text("is withdrawn.").filter(visible=True)).to_have_count(0)
     expect(page.get_by_role("button", name=WITHDRAW)).to_have_count(0)
 
 

@@ -113,15 +113,16 @@ export const de = {
   mandate_revoked: 'Widerrufen',
   withdraw: 'Erlaubnis widerrufen',
   withdraw_heading: 'Erlaubnis widerrufen?',
-  withdraw_ends: '{business} kann {account} dann nicht mehr belasten, sofort und endgültig. Sie können Amazon Pay '
-    + 'jederzeit erneut speichern.',
+  withdraw_ends: 'Damit endet die Erlaubnis von {business}, {account} zu belasten, sofort und endgültig. '
+    + 'Sie können Amazon Pay jederzeit erneut speichern.',
   withdraw_stays: 'Was bezahlt ist, bleibt bezahlt, und Erstattungen kommen weiterhin an. Ihr Konto bei Amazon bleibt, '
     + 'wie es ist.',
+  withdraw_others: 'Was hier sonst gespeichert ist, bleibt und kann weiterhin belastet werden.',
   withdraw_under_way: 'Wird bereits bestätigt und kann daher noch bezahlt werden: {payments}.',
   withdraw_keep: 'Behalten',
   withdraw_confirm: 'Widerrufen',
   withdraw_busy: 'Wird widerrufen …',
-  withdrawn: 'Widerrufen. {business} kann {account} nicht mehr belasten.',
+  withdrawn: 'Ihre Erlaubnis für {account} ist widerrufen.',
   withdrawn_elsewhere: 'Die Erlaubnis für {account} wurde inzwischen an anderer Stelle widerrufen.',
 
   account: 'Amazon Pay',

@@ -106,14 +106,15 @@ export const en = {
   mandate_revoked: 'Withdrawn',
   withdraw: 'Withdraw permission',
   withdraw_heading: 'Withdraw your permission?',
-  withdraw_ends: '{business} can then no longer charge {account}, at once and for good. You can save Amazon Pay again '
-    + 'at any time.',
+  withdraw_ends: 'This ends the permission of {business} to charge {account}, at once and for good. '
+    + 'You can save Amazon Pay again at any time.',
   withdraw_stays: 'What is paid stays paid, and refunds still reach you. Your account with Amazon is not affected.',
+  withdraw_others: 'What else is saved here stays, and can still be charged.',
   withdraw_under_way: 'Already being confirmed, so it may still be paid: {payments}.',
   withdraw_keep: 'Keep it',
   withdraw_confirm: 'Withdraw',
   withdraw_busy: 'Withdrawing …',
-  withdrawn: 'Withdrawn. {business} can no longer charge {account}.',
+  withdrawn: 'Your permission for {account} is withdrawn.',
   withdrawn_elsewhere: 'Meanwhile, the permission for {account} was withdrawn elsewhere.',
 
   account: 'Amazon Pay',

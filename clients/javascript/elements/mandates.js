@@ -210,7 +210,8 @@ export class AmazonPayMandates extends AmazonPayElement {
   /** @param {Account} known */
   #askToWithdraw = (known) => {
     const { mandate } = known
-    const dialog = withdrawalDialog(known, this.#reader, this.#namesOf(mandate), () => this.#withdraw(mandate))
+    const about = { ...this.#namesOf(mandate), isOnly: this.#in('active').length === 1 }
+    const dialog = withdrawalDialog(known, this.#reader, about, () => this.#withdraw(mandate))
     dialog.id = mandate.mandate_id
     dialog.addEventListener('close', () => this.#focus(`withdraw-${mandate.mandate_id}`))
     this.shadowRoot?.append(dialog)
@@ -235,6 +236,10 @@ export class AmazonPayMandates extends AmazonPayElement {
     this.#withdrawn.add(mandate_id)
     this.#dialog?.close()
     this.emit('amazon-pay-withdrawn', { mandate_id })
-    if (this.isConnected) this.run((signal) => this.#read(signal, this.say('withdrawn', this.#namesOf(mandate))))
+    if (!this.isConnected) return
+    for (const known of this.#accounts) if (known.mandate.mandate_id === mandate_id) known.mandate.status = 'revoked'
+    const message = this.say('withdrawn', this.#namesOf(mandate))
+    this.#render(message)
+    this.run((signal) => this.#keeping(signal, this.#read(signal, message)))
   }
 }

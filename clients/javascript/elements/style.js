@@ -48,7 +48,7 @@ button, .button {
   border: 1px solid transparent; border-radius: var(--_radius);
   background: var(--_accent); color: var(--_on-accent);
   font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer;
-  max-width: 100%; overflow-wrap: anywhere;
+  max-width: 100%;
 }
 button:hover { background: color-mix(in srgb, var(--_accent) 88%, var(--_ink)) }
 button[aria-disabled=true] { opacity: .85; cursor: progress }

@@ -9,10 +9,10 @@ import { money } from './words.js'
  *
  * @param {Account} account
  * @param {Reader & { explain: (problem: any) => string }} reader
- * @param {Record<string, string>} names the `business` and the `account`
+ * @param {{ business: string, account: string, isOnly: boolean }} about `isOnly`: nothing else can be charged
  * @param {() => Promise<void>} withdraw closes the dialog once it succeeded
  */
-export function withdrawalDialog({ charges = [] }, reader, names, withdraw) {
+export function withdrawalDialog({ charges = [] }, reader, { isOnly, ...names }, withdraw) {
   const { say } = reader
   const problem = element('p', { part: 'problem', class: 'problem', role: 'alert' })
   const keep = element('button', {
@@ -26,9 +26,10 @@ export function withdrawalDialog({ charges = [] }, reader, names, withdraw) {
     onclose: () => dialog.remove(),
   },
   element('h2', { id: 'ask', part: 'heading' }, say('withdraw_heading')),
-  element('div', { id: 'consequences' },
+  element('div', { id: 'consequences', class: 'consequences' },
     element('p', {}, say('withdraw_ends', names)),
     element('p', {}, say('withdraw_stays')),
+    !isOnly && element('p', {}, say('withdraw_others')),
     underWay(charges, reader)),
   problem,
   element('div', { class: 'answers' }, keep, confirm))

@@ -95,6 +95,7 @@ export namespace de {
     export let withdraw_heading: string;
     export let withdraw_ends: string;
     export let withdraw_stays: string;
+    export let withdraw_others: string;
     export let withdraw_under_way: string;
     export let withdraw_keep: string;
     export let withdraw_confirm: string;

@@ -5,11 +5,15 @@
  *
  * @param {Account} account
  * @param {Reader & { explain: (problem: any) => string }} reader
- * @param {Record<string, string>} names the `business` and the `account`
+ * @param {{ business: string, account: string, isOnly: boolean }} about `isOnly`: nothing else can be charged
  * @param {() => Promise<void>} withdraw closes the dialog once it succeeded
  */
 export function withdrawalDialog({ charges }: Account, reader: Reader & {
     explain: (problem: any) => string;
-}, names: Record<string, string>, withdraw: () => Promise<void>): HTMLDialogElement;
+}, { isOnly, ...names }: {
+    business: string;
+    account: string;
+    isOnly: boolean;
+}, withdraw: () => Promise<void>): HTMLDialogElement;
 import type { Account } from './shapes.js';
 import type { Reader } from './shapes.js';
