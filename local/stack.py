@@ -119,7 +119,8 @@ def _start(settings: Settings, processes: Processes) -> None:
     _start_emulator(settings, processes)
     if not settings.uses_real_stripe:
         listen = ["local.stripe_simulator", "--host", HOST, "--port", str(settings.stripe_port)]
-        processes.start("stripe", [*python, *listen], settings.stripe_port, clean)
+        named = ["--business-name", "Example Shop"]  # as in terms/example.yaml
+        processes.start("stripe", [*python, *listen, *named], settings.stripe_port, clean)
     listen = ["local.storefront", "--host", HOST, "--port", str(settings.storefront_port)]
     stack = ["--stack", str(settings.stack_file)]
     asks_stripe = (

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from local.storefront.orders import Order, Payment
 from mandates.core.currencies import EXPONENTS
 
+_ZONE = ZoneInfo("America/New_York")  # of terms/example.yaml
 _SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}
 
 
@@ -117,9 +119,9 @@ def money(amount: int, currency: str) -> str:
 
 
 def day(moment: datetime | str) -> str:
-    """1 December 2026."""
-    when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return f"{when.day} {when:%B %Y}"
+    """December 1, 2026, where the shop is."""
+    when = (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).astimezone(_ZONE)
+    return f"{when:%B} {when.day}, {when.year}"
 
 
 def _of_charge(charge: dict[str, Any]) -> Said:

@@ -10,11 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from local import brand
 
 from .control import Control, refused
 from .dispatcher import Dispatcher
 from .errors import StripeError
+from .hosted_page.rendering import STATIC
 from .hosted_page.routes import HostedPage
 from .simulator import Simulator
 
@@ -45,6 +49,8 @@ def create_app(simulator: Simulator) -> Starlette:
         routes=[
             Route("/v1/{rest:path}", api, methods=["GET", "POST", "DELETE", "PUT", "PATCH"]),
             Mount("/_control", control),
+            Mount("/brand", StaticFiles(directory=brand.FOLDER)),
+            Mount("/c/static", StaticFiles(directory=STATIC)),
             *page.routes(),
         ],
         exception_handlers={StripeError: page.not_found, HTTPException: page.not_found},

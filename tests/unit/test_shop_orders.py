@@ -153,7 +153,7 @@ def test_a_refusal_says_why_and_charges_nothing(signed_in: httpx.Client, api: Ap
     assert heading(page) == "We did not charge this order"
     assert "above what is left of the most that you allow" in page.text
     assert "in dispute" in page.text
-    assert "1 December 2026" in page.text
+    assert "December 1, 2026" in page.text
     assert len(api.sent) == 1
     assert 'data-settled="yes"' in page.text
 
@@ -233,7 +233,7 @@ def test_there_are_words_for_all_that_can_happen() -> None:
     [
         (
             {"status": "retrying", "will_retry_at": "2026-11-28T10:00:00Z"},
-            "We try again on 28 November 2026.",
+            "We try again on November 28, 2026.",
         ),
         (
             {"status": "failed", "end_reason": "declined"},
