@@ -68,6 +68,15 @@ class Customer(_Caller):
         path = f"/checkout-sessions/{given['checkout_session_id'][0]}/return"
         return self._answer(self._http.post(path, json={"return_token": given["return_token"][0]}))
 
+    def mandates(self) -> list[dict[str, Any]]:
+        """The newest hundred."""
+        path = f"/customers/{self.customer_id}/mandates"
+        listed: list[dict[str, Any]] = self._answer(self._http.get(path, params={"limit": 100}))["mandates"]
+        return listed
+
+    def withdraw(self, mandate_id: str) -> dict[str, Any]:
+        return self._answer(self._http.post(f"/mandates/{mandate_id}/revoke", json={}))
+
     def mandate(self, mandate_id: str) -> dict[str, Any]:
         return self._answer(self._http.get(f"/mandates/{mandate_id}"))
 

@@ -1,68 +1,115 @@
-"""README's pictures of the storefront, taken with Chromium: `python -m local.pictures`, after `make up`."""
+"""README's pictures, taken with Chromium: `python -m local.pictures`, after `make up`."""
 
-import os
 import shutil
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from local import stack
-from local.journey import Customer, DidNotWork, pay_with_amazon
+from local.journey import Customer
 from local.progress import say
 from local.settings import ROOT, Settings
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-SETTLED_MS = 10_000
-"""Virtual time: the page's own pauses pass at once, and requests are waited for."""
+PHONE = (390, 844)
+DESK = (1040, 800)
+PATIENCE_MS = 30_000
 
 
 def main() -> int:
     running = stack.read(Settings.from_environment())
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not running or not browser:
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not running or not executable:
         say("This needs the stack of `make up`, and Chromium.")
         return 1
-    shop = running["storefront_url"]
     customer = Customer(
         running["api_url"], running["tokens"]["customer"], running["customer_ids"]["customer"]
     )
     try:
-        take(browser, f"{shop}/", ROOT / "docs/storefront-consent.png", height=1040)
-        customer.become_customer()
-        session = customer.accept(
-            customer.current_terms(), success_url=f"{shop}/amazon-pay", cancel_url=f"{shop}/amazon-pay"
-        )
-        back = pay_with_amazon(session["url"])
-        customer.mandate_once(session["mandate_id"], "active")
-        take(browser, back, ROOT / "docs/storefront-active.png", height=1040)
+        withdraw_all(customer)
     finally:
         customer.close()
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox refuses to run as root, as in a container.
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        shop = running["storefront_url"]
+        with visitor(browser, shop, PHONE) as page:
+            sign_in(page)
+            save_amazon_pay(page)
+            order(page)
+            order(page)
+        with visitor(browser, shop, DESK) as page:
+            sign_in(page)
+            page.goto("/account")
+            page.get_by_role("button", name="Withdraw").first.wait_for()
+            take(page, "account")
+        with visitor(browser, shop, DESK) as page:
+            look_from_the_console(page, running["customer_ids"]["customer"])
+        browser.close()
     return 0
 
 
-def take(browser: str, address: str, picture: Path, *, height: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="mandates-browser-") as profile:
-        options = [
-            "--headless",
-            "--no-sandbox",  # Chromium's own refuses to run as root, as in a container
-            f"--user-data-dir={profile}",
-            "--hide-scrollbars",
-            f"--window-size=800,{height}",
-            f"--virtual-time-budget={SETTLED_MS}",
-            f"--screenshot={picture}",
-        ]
-        environment = {**os.environ, "LANGUAGE": "en_GB", "TZ": "UTC"}
-        taken = subprocess.run(
-            [browser, *options, address],
-            check=False,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-    if taken.returncode:
-        raise DidNotWork(taken.stderr)
+def withdraw_all(customer: Customer) -> None:
+    """Otherwise the shop would say that Amazon Pay is saved, instead of showing the terms."""
+    for mandate in customer.mandates():
+        if mandate["status"] == "active":
+            customer.withdraw(mandate["mandate_id"])
+
+
+@contextmanager
+def visitor(browser: Browser, shop: str, size: tuple[int, int]) -> Iterator[Page]:
+    context = browser.new_context(
+        base_url=shop,
+        viewport={"width": size[0], "height": size[1]},
+        device_scale_factor=1.5,
+        locale="en-US",
+        timezone_id="America/New_York",
+        color_scheme="light",
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    yield context.new_page()
+    context.close()
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/sign-in?to=/amazon-pay")
+    page.get_by_role("button", name="Mara Lindqvist").click()
+
+
+def save_amazon_pay(page: Page) -> None:
+    """From the terms to an active mandate, with a picture of the consent."""
+    consent = page.get_by_role("checkbox")
+    consent.wait_for()
+    take(page, "consent", whole=True)
+    consent.check()
+    page.get_by_role("button", name="Continue to Amazon Pay").click()
+    page.get_by_test_id("continue").click()
+    page.get_by_test_id("authorize").click()
+    page.get_by_role("link", name="Go to the shop").click()
+
+
+def order(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Order").click()
+    page.get_by_role("heading", name="Thank you, it is paid").wait_for()
+
+
+def look_from_the_console(page: Page, customer_id: str) -> None:
+    page.goto("/console/sign-in")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("searchbox").fill(customer_id)
+    page.get_by_role("searchbox").press("Enter")
+    page.locator("a[href^='/console/mandates/mdt_']").first.click()
+    take(page, "console")
+
+
+def take(page: Page, name: str, *, whole: bool = False) -> None:
+    picture = ROOT / "docs" / f"picture-{name}.png"
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=picture, full_page=whole)
     say(f"  {picture.relative_to(ROOT)}: {picture.stat().st_size} bytes")
 
 

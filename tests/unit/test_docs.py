@@ -97,6 +97,14 @@ def test_readme_shows_what_the_demo_prints() -> None:
     assert [step for step in started if f'"{step}' not in stack] == []
 
 
+def test_readme_shows_the_pictures_that_are_taken() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    taking = (ROOT / "local/pictures.py").read_text(encoding="utf-8")
+    shown = re.findall(r'<img src="docs/picture-(\w+)\.png" alt="[^"]+">', readme)
+    assert sorted(shown) == sorted(re.findall(r'\btake\(page, "(\w+)"', taking))
+    assert {path.stem for path in (ROOT / "docs").glob("*.png")} == {f"picture-{name}" for name in shown}
+
+
 def test_readme_says_what_a_million_set_ups_cost() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     measured = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
