@@ -274,11 +274,13 @@ def test_coming_back_leaves_the_reader_where_they_were(opened: Opened) -> None:
 
 def test_another_customer_never_sees_the_first_ones_accounts(opened: Opened) -> None:
     page, api = opened(mandate("m1"))
+    page.evaluate("window.restored = true")
     page.goto("/elsewhere")
     api.customer, api.held = "customer-2", {"mandates": []}
     go_back(page)
     expect(page.get_by_text("Loading …")).to_be_visible()
     expect(page.get_by_text("4242")).to_have_count(0)
+    assert page.evaluate("window.restored"), "the page came from the browser's cache"
 
 
 def test_who_signed_out_sees_no_accounts(opened: Opened) -> None:
@@ -302,6 +304,20 @@ def test_two_elements_inside_a_form_send_nothing(opened: Opened) -> None:
     page.get_by_role("button", name=WITHDRAW).last.click()
     page.get_by_role("dialog").get_by_role("button", name=KEEP).click()
     assert page.url.endswith("/made-up")
+
+
+def test_rules_for_everything_on_the_page_don_t_reach_inside(opened: Opened) -> None:
+    page, _ = opened(mandate("m1"))
+    page.evaluate("""() => {
+      const hostile = new CSSStyleSheet()
+      hostile.replaceSync(`* { color: hotpink !important; text-transform: uppercase; white-space: nowrap }
+                           button, article, h2 { display: none !important }`)
+      document.adoptedStyleSheets = [hostile]
+    }""")
+    expect(page.get_by_role("button", name=WITHDRAW)).to_be_visible()
+    expect(article(page)).to_have_css("text-transform", "none")
+    expect(article(page)).to_have_css("white-space", "normal")
+    expect(article(page)).to_have_css("color", "rgb(27, 30, 34)")
 
 
 def test_made_by_script_moved_and_changed_late(opened: Opened) -> None:

@@ -1,4 +1,9 @@
-/** The look of both elements. Light or dark follows the page's own `color-scheme`. Sizes follow its font size. */
+/**
+ * The look of both elements. Light or dark follows the page's own `color-scheme`. Sizes follow its font size.
+ *
+ * `.card` and `dialog` take back what a page's rules for everything hand down, but not the spacing of letters and words:
+ * some readers need more of it.
+ */
 export const sheet = new CSSStyleSheet()
 
 sheet.replaceSync(`
@@ -26,6 +31,10 @@ slot { display: block }
 slot:not(:has-slotted) { display: none }
 h2, h3, p, dl, dd, ul, ol, fieldset { margin: 0; padding: 0; border: 0 }
 
+.card, dialog {
+  color: var(--_ink); font-style: normal; font-weight: 400; text-align: start; text-indent: 0; text-transform: none;
+  white-space: normal; cursor: auto;
+}
 .card {
   padding: clamp(1em, 5cqi, 2em);
   border: 1px solid var(--_line);
@@ -115,6 +124,8 @@ form > .problem:empty { margin: 0 }
 .account > * + *, .payments > * + *, details > * + * { margin-block-start: .75em }
 h3 { font-size: 1.125em; font-weight: 600; line-height: 1.35 }
 h3 + .quiet { margin-block-start: 0 }
+.account > .payments { margin-block-start: 1.5em }
+.notice > .secondary { margin-block-start: .75em }
 h4 { margin: 0; font-size: 1em; font-weight: 600 }
 .plain { list-style: none }
 .account > .plain li { padding-inline-start: 1em; border-inline-start: 2px solid var(--_line) }
@@ -155,6 +166,7 @@ dialog > :empty { display: none }
 @keyframes along { from { translate: -100% } to { translate: 340% } }
 @keyframes breathe { 50% { opacity: .5 } }
 @media (forced-colors: active) {
+  meter { border: 1px solid }
   .waiting::after, .bone { forced-color-adjust: none; background: GrayText }
   button[aria-disabled=true] { color: GrayText; border-color: GrayText }
 }
