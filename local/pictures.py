@@ -63,7 +63,7 @@ def visitor(browser: Browser, shop: str, size: tuple[int, int]) -> Iterator[Page
     context = browser.new_context(
         base_url=shop,
         viewport={"width": size[0], "height": size[1]},
-        device_scale_factor=1.5,
+        device_scale_factor=1,
         locale="en-US",
         timezone_id="America/New_York",
         color_scheme="light",
