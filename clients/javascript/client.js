@@ -90,7 +90,7 @@ export class CustomerClient {
    * @param {string} sessionId
    * @param {string} returnToken `return_token` in the address
    * @param {Shapes.Options} [options]
-   * @returns {Promise<Shapes.Mandate>}
+   * @returns {Promise<Shapes.ReturnRecorded>}
    */
   async recordReturn(sessionId, returnToken, options) {
     const path = at`/checkout-sessions/${sessionId}/return`

@@ -1,39 +1,50 @@
 // The names that the client's JSDoc uses. What the API sends and takes comes from api.d.ts.
-import type { components } from '#api'
+import type { components, operations } from '#api'
 import type { Problem } from './problem.js'
 
 type Schemas = components['schemas']
+type Json<Message> = Message extends { content: { 'application/json': infer Body } } ? Body : never
 
-export type Terms = Schemas['Terms']
-export type CustomerRequest = Schemas['CustomerRequest']
-export type CustomerSaved = Schemas['CustomerSaved']
-export type Customer = Schemas['Customer']
-export type CheckoutRequest = Schemas['CheckoutRequest']
-export type CheckoutOpened = Schemas['CheckoutOpened']
-export type CheckoutStatus = Schemas['CheckoutStatus']
-export type Mandate = Schemas['Mandate']
-export type MandateList = Schemas['MandateList']
+/** The JSON body that an operation takes. */
+export type Sent<Name extends keyof operations> =
+  operations[Name] extends { requestBody?: infer Message } ? Json<NonNullable<Message>> : never
+
+/** The JSON that an operation answers when it succeeds. */
+export type Answered<Name extends keyof operations> = operations[Name] extends { responses: infer Responses }
+  ? { [Status in keyof Responses]: Status extends 200 | 201 ? Json<Responses[Status]> : never }[keyof Responses]
+  : never
+
+export type Terms = Answered<'getCurrentTerms'>
+export type CustomerRequest = Sent<'putCustomer'>
+export type CustomerSaved = Answered<'putCustomer'>
+export type Customer = Answered<'getCustomer'>
+export type CheckoutRequest = Sent<'createCheckoutSession'>
+export type CheckoutOpened = Answered<'createCheckoutSession'>
+export type CheckoutStatus = Answered<'getCheckoutSession'>
+export type ReturnRecorded = Answered<'recordReturn'>
+export type MandateList = Answered<'listMandates'>
+export type Mandate = MandateList['mandates'][number]
 export type MandateStatus = Schemas['MandateStatus']
-export type MandateWithLedger = Schemas['MandateWithLedger']
-export type RevokeRequest = Schemas['RevokeRequest']
+export type MandateWithLedger = Answered<'getMandate'>
+export type RevokeRequest = Sent<'revokeMandate'>
 /** A service without `mandates:read` gets only the id and the status. */
-export type Revoked = Mandate | Schemas['MandateStatusOnly']
-export type Charge = Schemas['Charge']
-export type ChargeList = Schemas['ChargeList']
-export type ChargeRequest = Schemas['ChargeRequest']
-export type ChargeCheckRequest = Schemas['ChargeCheckRequest']
-export type ChargeDecision = Schemas['ChargeDecision']
+export type Revoked = Answered<'revokeMandate'>
+export type ChargeList = Answered<'listCharges'>
+export type Charge = Answered<'getCharge'>
+export type ChargeRequest = Sent<'createCharge'>
+export type ChargeCheckRequest = Sent<'checkCharge'>
+export type ChargeDecision = Answered<'checkCharge'>
 export type ChargeStatus = Schemas['ChargeStatus']
 export type ChargeReason = Schemas['ChargeReason']
-export type Refund = Schemas['Refund']
-export type RefundList = Schemas['RefundList']
+export type RefundList = Answered<'listRefunds'>
+export type RefundRequest = Sent<'createRefund'>
+export type Refund = Answered<'createRefund'>
 export type RefundReason = Schemas['RefundReason']
-export type RefundRequest = Schemas['RefundRequest']
-export type Notice = Schemas['Notice']
-export type NoticeList = Schemas['NoticeList']
-export type NoticeRequest = Schemas['NoticeRequest']
-export type EvidencePack = Schemas['EvidencePack']
-export type EvidenceKeys = Schemas['EvidenceKeys']
+export type NoticeList = Answered<'listNotices'>
+export type NoticeRequest = Sent<'recordNotice'>
+export type Notice = Answered<'recordNotice'>
+export type EvidencePack = Answered<'getEvidence'>
+export type EvidenceKeys = Answered<'getEvidenceKeys'>
 export type ProblemCode = Schemas['ProblemCode']
 
 export interface Options {

@@ -9,12 +9,14 @@ import yaml
 from local.settings import ROOT
 from tests.contract.typescript import (
     CLIENT,
-    COMPILER,
     CONTRACT,
     DECLARATIONS,
+    EVENTS,
     TYPES,
+    compiled,
     declare,
     generate,
+    generate_events,
     node,
     npm,
 )
@@ -28,6 +30,11 @@ def test_the_committed_types_are_those_of_the_contract(tmp_path: Path) -> None:
     assert TYPES.read_text() == (tmp_path / "api.d.ts").read_text(), "write them anew: make types"
 
 
+def test_the_committed_types_of_the_events_are_those_of_their_schemas(tmp_path: Path) -> None:
+    generate_events(tmp_path / "events.d.ts")
+    assert EVENTS.read_text() == (tmp_path / "events.d.ts").read_text(), "write them anew: make types"
+
+
 def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
@@ -36,20 +43,6 @@ def test_the_client_keeps_to_the_types_and_its_committed_declarations_are_its_ow
     """The compiler checks the code, strictly, when it writes the declarations."""
     declare(tmp_path)
     assert contents(DECLARATIONS) == contents(tmp_path), "write them anew: make types"
-
-
-def compiled(*uses: Path) -> list[str]:
-    options = [
-        "--noEmit",
-        "--strict",
-        "--skipLibCheck",
-        "false",
-        "--lib",
-        "es2023,dom",
-        "--module",
-        "nodenext",
-    ]
-    return node(COMPILER, *options, *uses).stdout.splitlines()
 
 
 def test_uses_of_every_route_and_of_the_client_compile() -> None:
@@ -100,7 +93,7 @@ def test_npm_publishes_the_code_its_types_the_licence_and_nothing_else() -> None
     (packed,) = json.loads(npm("pack", "--dry-run", "--json").stdout)
     published = {file["path"] for file in packed["files"]}
     wanted = {"package.json", "README.md", "LICENSE"}
-    for pattern in ("*.js", "*.d.ts", "elements/*", "types/**/*.d.ts"):
+    for pattern in ("*.js", "*.d.ts", "elements/*.js", "types/**/*.d.ts"):
         wanted |= {str(path.relative_to(CLIENT)) for path in CLIENT.glob(pattern)}
     assert published == wanted
     package = json.loads((CLIENT / "package.json").read_text())

@@ -45,9 +45,9 @@ export class CustomerClient {
      * @param {string} sessionId
      * @param {string} returnToken `return_token` in the address
      * @param {Shapes.Options} [options]
-     * @returns {Promise<Shapes.Mandate>}
+     * @returns {Promise<Shapes.ReturnRecorded>}
      */
-    recordReturn(sessionId: string, returnToken: string, options?: Shapes.Options): Promise<Shapes.Mandate>;
+    recordReturn(sessionId: string, returnToken: string, options?: Shapes.Options): Promise<Shapes.ReturnRecorded>;
     /**
      * Wait until the account is saved, or it is certain that it won't be.
      *
