@@ -102,12 +102,11 @@ def as_markdown(rows: Iterable[tuple[str, ...]]) -> str:
 
 def written_anew(page: str) -> str:
     for head, rows in tables().items():
-        pattern = rf"(^\| {head} \|.*\n\|[-|]+\|\n)(?:\|.*\n)*"
-        page, times = re.subn(
-            pattern, lambda m, rows=rows: m[1] + as_markdown(rows), page, flags=re.MULTILINE
-        )
-        if times != 1:
-            raise ValueError(f"{times} tables begin with | {head} |")
+        found = re.findall(rf"^\| {head} \|.*\n\|[-|]+\|\n(?:\|.*\n)*", page, flags=re.MULTILINE)
+        if len(found) != 1:
+            raise ValueError(f"{len(found)} tables begin with | {head} |")
+        kept = found[0].splitlines(keepends=True)[:2]
+        page = page.replace(found[0], "".join(kept) + as_markdown(rows))
     return page
 
 
