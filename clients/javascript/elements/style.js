@@ -23,7 +23,7 @@ sheet.replaceSync(`
   font-family: var(--amazon-pay-font, inherit);
   line-height: 1.5;
   text-align: start;
-  overflow-wrap: break-word;
+  overflow-wrap: anywhere;
 }
 :host([hidden]), [hidden] { display: none }
 *, ::before, ::after { box-sizing: border-box }
@@ -72,8 +72,9 @@ select {
   border: 1px solid var(--_quiet); border-radius: var(--_radius);
   background: var(--_surface); color: inherit; font: inherit;
 }
+header > *, .choice > span { min-width: 0 }
 header { display: flex; flex-wrap: wrap; gap: .5em 1em; align-items: center; justify-content: space-between }
-.language { display: flex; gap: .5em; align-items: center }
+.language { display: flex; flex-wrap: wrap; gap: .25em .5em; align-items: center }
 .promises { border-block: 1px solid var(--_line) }
 .promise { padding-block: .75em }
 .promise + .promise { border-block-start: 1px solid var(--_line) }
@@ -88,6 +89,10 @@ dt { font-weight: 600 }
 .notice .promise:last-child { padding-block-end: 0 }
 @container (max-width: 28em) {
   .main { width: 100% }
+}
+@container (max-width: 20em) {
+  h2, p, dd, label { hyphens: auto }
+  .bones .block { height: 8.5em }
 }
 @container (min-width: 32em) {
   .promise { display: grid; grid-template-columns: 9em 1fr; gap: 1em }
