@@ -1,5 +1,6 @@
 """The API as far as <amazon-pay-setup> asks it, answered in the browser: any state at once."""
 
+import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -56,7 +57,7 @@ class FakeCheckout(FakeApi):
         elif asked == "GET /terms/current":
             route.fulfill(json=self.current(parse_qs(parts.query)["locale"][0]))
         elif asked == "POST /checkout-sessions":
-            self.sent.append(route.request.post_data_json)
+            self.sent.append(json.loads(route.request.post_data or ""))
             route.fulfill(json={"mandate_id": "m1", "checkout_session_id": SESSION, "url": "/elsewhere"})
         elif parts.path == f"/api/checkout-sessions/{SESSION}":
             route.fulfill(json={"mandate_id": "m1", "checkout_session_id": SESSION, "funding": None}

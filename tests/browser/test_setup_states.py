@@ -92,6 +92,26 @@ def test_a_decline_leads_to_the_same_page_again(opened: Opened) -> None:
     expect(heading(page, "is saved")).to_be_visible()
 
 
+def test_what_became_of_it_is_known_without_the_return_address(opened: Opened) -> None:
+    page, api = opened()
+    agree(page)
+    page.wait_for_url("**/elsewhere")
+    api.mandates = [mandate("m1", **api.is_under_the_terms(), status="pending")]
+    page.goto("/made-up")
+    expect(page.get_by_text("You came back without finishing").first).to_be_visible()
+    api.session["last_failure"] = "payment_method_provider_decline"
+    page.goto("/made-up")
+    expect(page.get_by_text("Nothing was saved and nothing was charged").first).to_be_visible()
+    api.session["last_failure"] = None
+    page.goto(RETURNED)
+    expect(heading(page, "One moment")).to_be_visible()
+    page.goto("/made-up")  # before it is confirmed
+    expect(heading(page, "One moment")).to_be_visible()
+    api.session["status"] = "active"
+    come_back(page)
+    expect(heading(page, "is saved")).to_be_visible()
+
+
 def test_what_takes_too_long_may_be_left_or_checked_again(opened: Opened) -> None:
     page, api = opened("/elsewhere")
     page.clock.install()

@@ -25,6 +25,8 @@ export class AmazonPaySetup extends AmazonPayElement {
   #chosen
   /** Whether the customer has no permission yet, and so is probably unknown to the API. */
   #isNew = false
+  /** The customer chose to begin anew, whatever became of what they had begun. */
+  #isAnew = false
 
   /** @override @param {AbortSignal} signal */
   async start(signal) {
@@ -55,9 +57,20 @@ export class AmazonPaySetup extends AmazonPayElement {
     const active = mandates.filter(({ status }) => status === 'active')
     const current = active.find((mandate) => isUnder(mandate, terms))
     if (current) return this.#showAlready(terms, current)
-    const cameBack = mandates.some((one) => one.status === 'pending' && recall(one.checkout_session_id))
-    const text = cameBack ? this.#in(terms, 'came_back') : active.length > 0 ? this.#in(terms, 'earlier_terms') : ''
-    this.#showTerms(terms, text ? { text } : null)
+    const begun = this.#isAnew ? undefined : mandates.find(isUnderWay)
+    const session = begun?.checkout_session_id && await this.#asItIs(begun.checkout_session_id, signal)
+    if (session && session.status === 'active') return this.#showOutcome('active', session)
+    if (session && hasReturned(session)) return this.#showReturn(String(session.checkout_session_id), null, signal)
+    const key = knownBefore(session || null, active)
+    this.#showTerms(terms, key ? { text: this.#in(terms, key) } : null)
+  }
+
+  /** Null if it can't be told: the terms can be shown all the same. @param {string} sessionId @param {AbortSignal} signal */
+  async #asItIs(sessionId, signal) {
+    return this.client.checkout(sessionId, { signal }).catch((error) => {
+      if (signal.aborted || isSignedOut(error)) throw error
+      return null
+    })
   }
 
   /**
@@ -159,8 +172,9 @@ export class AmazonPaySetup extends AmazonPayElement {
     try {
       const opened = await this.#openOnceOnline(signal)
       signal.throwIfAborted()
-      remember(opened)
       const { mandate_id, checkout_session_id, url } = opened
+      remember(checkout_session_id, url)
+      this.#isAnew = false
       const detail = { mandate_id, checkout_session_id, url }
       if (this.emit('amazon-pay-opening', detail, { cancelable: true })) location.assign(url)
       setTimeout(() => signal.aborted || this.#setBusy(false), GONE_AFTER_MS)
@@ -212,6 +226,7 @@ export class AmazonPaySetup extends AmazonPayElement {
   /** @param {string} sessionId @param {string | null} returnToken @param {AbortSignal} signal */
   async #showReturn(sessionId, returnToken, signal) {
     this.show('waiting', plainView(this, 'waiting'), { announcement: this.say('waiting'), busy: true })
+    remember(`${sessionId}:returned`, 'yes')
     if (returnToken) this.#record(sessionId, returnToken, signal) // what is shown does not wait for it
     try {
       const { outcome, session, problem } = await this.client.waitForOutcome(sessionId, { returned: true, signal })
@@ -263,6 +278,7 @@ export class AmazonPaySetup extends AmazonPayElement {
 
   #startAgain() {
     forget('checkout_session_id', 'return_token')
+    this.#isAnew = true
     this.restart()
   }
 
@@ -338,6 +354,19 @@ export class AmazonPaySetup extends AmazonPayElement {
     return given ? new URL(given, location.href).href : undefined
   }
 }
+
+/** Stripe sends customers back only once they have authorised. @param {Mandate | CheckoutStatus} one */
+const hasReturned = ({ status, returned: by, checkout_session_id: id }) => (
+  status === 'pending' && Boolean(by?.customer || recall(`${id}:returned`)))
+
+/** What a customer should know before they read the terms. @param {CheckoutStatus | null} session @param {Mandate[]} active */
+const knownBefore = (session, active) => {
+  if (session?.status === 'pending') return session.last_failure ? 'declined' : 'came_back'
+  return active.length > 0 ? 'earlier_terms' : null
+}
+
+/** Begun in this tab, or finished at Stripe by the customer and not confirmed yet. @param {Mandate} one */
+const isUnderWay = (one) => one.status === 'pending' && Boolean(recall(one.checkout_session_id) || hasReturned(one))
 
 /** @param {Mandate} mandate @param {Terms} terms */
 const isUnder = (mandate, terms) => mandate.terms_version === terms.version && mandate.terms_digest === terms.digest

@@ -15,19 +15,23 @@ export function forget(...names) {
   history.replaceState(history.state, '', address)
 }
 
-/** Keeps the address of Stripe's page, to try again there. @param {{ checkout_session_id: string, url: string }} opened */
-export function remember({ checkout_session_id: id, url }) {
+/**
+ * Keeps a value for as long as this tab: the address of Stripe's page, by session, to try again there.
+ * @param {string} key
+ * @param {string} value
+ */
+export function remember(key, value) {
   try {
-    sessionStorage.setItem(KEY + id, url)
+    sessionStorage.setItem(KEY + key, value)
   } catch {
     // The browser keeps nothing for this page. Trying again then begins at the terms.
   }
 }
 
-/** @param {string | null | undefined} sessionId @returns {string | null} */
-export function recall(sessionId) {
+/** @param {string | null | undefined} key @returns {string | null} */
+export function recall(key) {
   try {
-    return sessionStorage.getItem(KEY + sessionId)
+    return sessionStorage.getItem(KEY + key)
   } catch {
     return null
   }

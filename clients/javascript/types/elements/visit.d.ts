@@ -5,10 +5,11 @@ export function returned(): {
 };
 /** Takes members out of the address, which may be bookmarked, shared or logged. @param {...string} names */
 export function forget(...names: string[]): void;
-/** Keeps the address of Stripe's page, to try again there. @param {{ checkout_session_id: string, url: string }} opened */
-export function remember({ checkout_session_id: id, url }: {
-    checkout_session_id: string;
-    url: string;
-}): void;
-/** @param {string | null | undefined} sessionId @returns {string | null} */
-export function recall(sessionId: string | null | undefined): string | null;
+/**
+ * Keeps a value for as long as this tab: the address of Stripe's page, by session, to try again there.
+ * @param {string} key
+ * @param {string} value
+ */
+export function remember(key: string, value: string): void;
+/** @param {string | null | undefined} key @returns {string | null} */
+export function recall(key: string | null | undefined): string | null;
