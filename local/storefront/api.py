@@ -25,11 +25,15 @@ class Api:
         *,
         json: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
+        accept: str = "application/json",
     ) -> httpx.Response:
         """Whatever the answer is. A refused token is replaced once. Raises httpx.HTTPError, NotReady."""
-        answer = await self._send(method, path, json, idempotency_key, fresh=False)
+        headers = {"Accept": accept}
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
+        answer = await self._send(method, path, json, headers, fresh=False)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            answer = await self._send(method, path, json, idempotency_key, fresh=True)
+            answer = await self._send(method, path, json, headers, fresh=True)
         return answer
 
     async def read(self, path: str) -> dict[str, Any]:
@@ -53,13 +57,14 @@ class Api:
         method: str,
         path: str,
         json: Mapping[str, Any] | None,
-        idempotency_key: str | None,
+        headers: Mapping[str, str],
         *,
         fresh: bool,
     ) -> httpx.Response:
         token = await run_in_threadpool(self._tokens.of, aws.SERVICE, fresh=fresh)
-        headers = {"Authorization": f"Bearer {token}"}
-        if idempotency_key:
-            headers["Idempotency-Key"] = idempotency_key
-        url = f"{self._running.described()['api_url']}{path}"
-        return await self._http.request(method, url, json=json, headers=headers)
+        return await self._http.request(
+            method,
+            f"{self._running.described()['api_url']}{path}",
+            json=json,
+            headers={**headers, "Authorization": f"Bearer {token}"},
+        )

@@ -20,6 +20,7 @@ from local.settings import PLACEHOLDER_STRIPE_KEY, ROOT
 from local.storefront import relay
 from local.storefront.api import Api
 from local.storefront.console.routes import Console
+from local.storefront.console.stripe import Stripe
 from local.storefront.rendering import page
 from local.storefront.running import NotReady, RunningStack
 from local.storefront.sessions import Forged
@@ -70,10 +71,11 @@ def create_app(
         async with http:
             yield
 
+    calls = Api(running, tokens, http)
     return Starlette(
         routes=[
-            *Shop(running, tokens, Api(running, tokens, http), api).routes(),
-            Console(running, tokens, http, stripe_key).mount(),
+            *Shop(running, tokens, calls, api).routes(),
+            Console(running, calls, Stripe(http, stripe_key)).mount(),
             relay.route(running, http),
             Mount("/static", StaticFiles(directory=STATIC)),
             Mount("/brand", StaticFiles(directory=brand.FOLDER)),

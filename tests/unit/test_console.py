@@ -12,9 +12,11 @@ import pytest
 from starlette.routing import Mount, Route
 
 from local import aws, stack_file
+from local.storefront.api import Api
 from local.storefront.console import words
 from local.storefront.console.rendering import CONTENT_SECURITY_POLICY
 from local.storefront.console.routes import Console
+from local.storefront.console.stripe import Stripe
 from local.storefront.running import RunningStack
 from local.storefront.server import create_app
 from local.storefront.tokens import Tokens
@@ -169,7 +171,8 @@ def routes(method: str) -> list[str]:
     """The console's own addresses, with ids in them."""
     http = httpx.AsyncClient()
     running = RunningStack(Path("none"))
-    mounted = Console(running, Tokens(running), http, "sk_test_x").mount().routes
+    calls = Api(running, Tokens(running), http)
+    mounted = Console(running, calls, Stripe(http, "sk_test_x")).mount().routes
     assert {type(one) for one in mounted} == {Route, Mount}
     paths = [one.path for one in mounted if isinstance(one, Route) and method in (one.methods or ())]
     ids = {"{mandate}": MANDATE, "{charge}": CHARGE, "{customer:path}": "auth0%7C1"}

@@ -1,23 +1,19 @@
-"""The API as the console calls it: with the service token, which stays in this process."""
+"""The API as the console calls it: an answer that is not a success is a problem, with its code."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
+
+from local.storefront import api as business
 
 type Json = dict[str, Any]
 
 _TRIES = 3
 _LONGEST_WAIT = 4.0  # seconds; a person waits for the page
 _NOT_NOW = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
-
-
-class Token(Protocol):
-    """The service token. `fresh`: the last one was refused."""
-
-    async def __call__(self, *, fresh: bool = False) -> str: ...
 
 
 class ApiProblem(Exception):
@@ -38,22 +34,13 @@ class ApiProblem(Exception):
 
 
 class Api:
-    """`base_url` is the stack's own address, not the storefront's.
-
-    A 429 or 503 is repeated, as the API asks for. A repeat has the same Idempotency-Key, or is safe by its
-    nature.
-    """
+    """Calls with the business's token. A 429 or 503 is repeated, as the API asks for: a repeat has the same
+    Idempotency-Key, or is safe by its nature."""
 
     def __init__(
-        self,
-        http: httpx.AsyncClient,
-        base_url: str,
-        token: Token,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        self, calls: business.Api, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
-        self._http = http
-        self._base_url = base_url
-        self._token = token
+        self._calls = calls
         self._sleep = sleep
 
     async def get(self, path: str, **query: str | int | None) -> Json:
@@ -63,35 +50,25 @@ class Api:
 
     async def post(self, path: str, body: Json, *, key: str | None = None) -> tuple[int, Json]:
         """The status, 200 or 201, and the answer. Raises ApiProblem."""
-        headers = {"Idempotency-Key": key} if key else {}
-        answer = await self._ask("POST", path, json=body, headers=headers)
+        answer = await self._ask("POST", path, json=body, idempotency_key=key)
         return answer.status_code, _json(answer)
 
     async def file(self, path: str, media_type: str) -> bytes:
         """Raises ApiProblem."""
-        answer = await self._ask("GET", path, headers={"Accept": media_type})
+        answer = await self._ask("GET", path, accept=media_type)
         return answer.content
 
-    async def _ask(
-        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **more: Any
-    ) -> httpx.Response:
-        fresh = False
+    async def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         for left in reversed(range(_TRIES)):
-            authorization = {"Authorization": f"Bearer {await self._token(fresh=fresh)}"}
             try:
-                answer = await self._http.request(
-                    method, self._base_url + path, headers={**(headers or {}), **authorization}, **more
-                )
+                answer = await self._calls.call(method, path, **more)
             except httpx.HTTPError:
                 raise ApiProblem("unreachable", 0) from None  # its text has the address and is of no use here
             if answer.is_success:
                 return answer
-            if left and answer.status_code == httpx.codes.UNAUTHORIZED and not fresh:
-                fresh = True
-            elif left and answer.status_code in _NOT_NOW:
-                await self._sleep(min(_seconds(answer.headers.get("Retry-After")), _LONGEST_WAIT))
-            else:
+            if not left or answer.status_code not in _NOT_NOW:
                 raise _problem(answer)
+            await self._sleep(min(_seconds(answer.headers.get("Retry-After")), _LONGEST_WAIT))
         raise AssertionError("the last try returns or raises")
 
 

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -15,7 +14,6 @@ from local.storefront.console.rendering import HEADERS, page
 from local.storefront.console.stripe import Stripe
 from local.storefront.running import NotReady, RunningStack
 from local.storefront.sessions import Forged, Session, Sessions, form_of
-from local.storefront.tokens import Tokens
 
 PATH = "/console"
 
@@ -39,24 +37,13 @@ type Handler = Callable[[Call], Awaitable[Response]]
 
 
 class Desk:
-    """What the pages work with. `key` is Stripe's."""
+    """What the pages work with."""
 
-    def __init__(
-        self, running: RunningStack, tokens: Tokens, sessions: Sessions, http: httpx.AsyncClient, key: str
-    ) -> None:
+    def __init__(self, running: RunningStack, sessions: Sessions, api: Api, stripe: Stripe) -> None:
         self.running = running
         self.sessions = sessions
-        self.stripe = Stripe(http, key)
-        self._tokens = tokens
-        self._http = http
-
-    @property
-    def api(self) -> Api:
-        """Raises NotReady."""
-        return Api(self._http, self.running.described()["api_url"], self._token)
-
-    async def _token(self, *, fresh: bool = False) -> str:
-        return await run_in_threadpool(self._tokens.of, "service", fresh=fresh)
+        self.api = api
+        self.stripe = stripe
 
     def reads(self, path: str, handler: Handler) -> Route:
         return Route(path, self._for_merchants(handler), methods=["GET"])

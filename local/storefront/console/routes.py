@@ -2,33 +2,32 @@
 
 from pathlib import Path
 
-import httpx
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from local.storefront import api as business
+from local.storefront.console.api import Api
 from local.storefront.console.calls import PATH, Call, Desk, forged, see_other
 from local.storefront.console.charging import Charging
 from local.storefront.console.finding import Finding
 from local.storefront.console.looking import Looking
 from local.storefront.console.rendering import page
+from local.storefront.console.stripe import Stripe
 from local.storefront.console.taking_back import TakingBack
 from local.storefront.running import RunningStack
 from local.storefront.sessions import Forged, Session, Sessions, form_of
-from local.storefront.tokens import Tokens
 
 STATIC = Path(__file__).parent / "static"
 
 
 class Console:
-    """`stripe_key` is the stack's test key."""
+    """`calls` reaches the API with the business's own token."""
 
-    def __init__(
-        self, running: RunningStack, tokens: Tokens, http: httpx.AsyncClient, stripe_key: str
-    ) -> None:
+    def __init__(self, running: RunningStack, calls: business.Api, stripe: Stripe) -> None:
         self._sessions = Sessions("console", path=PATH, same_site="strict")
-        self._desk = Desk(running, tokens, self._sessions, http, stripe_key)
+        self._desk = Desk(running, self._sessions, Api(calls), stripe)
 
     def mount(self) -> Mount:
         return Mount(
