@@ -42,7 +42,8 @@ h2, h3, p, dl, dd, ul, ol, fieldset { margin: 0; padding: 0; border: 0 }
   background: var(--_surface);
 }
 .card > * + *, form > * + * { margin-block-start: 1em }
-h2 { font-size: 1.375em; font-weight: 600; line-height: 1.25; text-wrap: balance }
+.card > slot { display: block }
+h2 { overflow-wrap: anywhere; font-size: 1.375em; font-weight: 600; line-height: 1.25; text-wrap: balance }
 p, dd { text-wrap: pretty }
 h2:focus { outline: none }
 .quiet { color: var(--_quiet); font-size: .875em }
@@ -104,6 +105,7 @@ dt { font-weight: 600 }
   border: 1px solid var(--_line); border-radius: var(--_radius);
   background: color-mix(in srgb, var(--_ink) 3%, transparent);
 }
+.choice > span { min-width: 0; overflow-wrap: anywhere }
 .choice input { flex: none; width: 1.375em; height: 1.375em; margin: .0625em 0 0; accent-color: var(--_accent) }
 form > .problem:empty { margin: 0 }
 .tick {
