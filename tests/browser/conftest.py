@@ -15,13 +15,10 @@ from playwright.sync_api import Browser, Page, expect
 from local.journey import Business
 from tests.browser import chromium, people
 from tests.browser.people import Person
-from tests.browser.reader import Reader
+from tests.browser.reader import PATIENCE_MS, Reader
 from tests.browser.watch import Watch
 from tests.live.shared import StackJson
 from tests.live.stack import LiveStack
-
-PATIENCE_MS = 15_000
-"""How long a page may take for one step. Steps take far less; a busy machine takes its time."""
 
 Browse = Callable[..., Page]
 

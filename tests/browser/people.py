@@ -54,12 +54,21 @@ def sign_up(live: LiveStack) -> Person:
 
 def sign_in(context: BrowserContext, person: Person) -> None:
     """Get the shop's cookie without clicking."""
-    page = context.request.get("/sign-in").text()
+    _post_form_of(context, "/sign-in", to="/", customer=person.name)
+
+
+def sign_in_as_merchant(context: BrowserContext) -> None:
+    """Get the console's cookie without clicking."""
+    _post_form_of(context, "/console/sign-in", to="/console/")
+
+
+def _post_form_of(context: BrowserContext, address: str, **fields: str) -> None:
+    page = context.request.get(address).text()
     found = _CSRF.search(page)
     assert found, page
-    form = {"csrf_token": found[1], "to": "/", "customer": person.name}
-    signed_in = context.request.post("/sign-in", form=form, max_redirects=0)
-    assert signed_in.status == 303, signed_in.text()
+    form = {"csrf_token": found[1], **fields}
+    answer = context.request.post(address, form=form, max_redirects=0)
+    assert answer.status == 303, answer.text()
 
 
 def begin(live: LiveStack, person: Person) -> Json:
@@ -92,3 +101,10 @@ def charge(business: Business, mandate_id: str, amount: int = 2400) -> Json:
         description="Morning Blend, two bags",
     )
     return business.charge_once(reserved["charge_id"], "succeeded")
+
+
+def refund(business: Business, charge_id: str, amount: int) -> None:
+    """`amount` is in cents."""
+    business.refund(
+        charge_id, idempotency_key=str(uuid.uuid4()), amount=amount, reason="requested_by_customer"
+    )

@@ -8,6 +8,9 @@ from playwright.sync_api import Browser, BrowserContext
 PHONE, DESKTOP = 360, 1280
 """The widths that pages are looked at in, in CSS pixels."""
 
+PATIENCE_MS = 20_000
+"""How long a page may take for one step. Steps take far less; a busy machine takes its time."""
+
 _HEIGHTS = {PHONE: 740}
 
 # As a reader's own default size of text does: everything in rem and em grows, everything in px does not.

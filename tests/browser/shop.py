@@ -60,3 +60,8 @@ def decline(page: Page) -> None:
     """From Amazon's test page back to Stripe's."""
     page.get_by_test_id("fail").click()
     page.wait_for_url(re.compile("/c/pay/"))
+
+
+def withdrawn(page: Page) -> Locator:
+    """The words by which the account says that nothing is left to charge."""
+    return page.get_by_role("region").get_by_text("so nothing can be charged")
