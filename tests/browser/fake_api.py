@@ -67,8 +67,9 @@ def refund(status: str, amount: int) -> dict[str, Any]:
 class FakeApi:
     """Change its members to change what the next request gets.
 
-    `broken` are the routes (`mandates`, `charges`, `refunds`, `revoke`) that answer 503. `held` are those
-    whose requests wait until the test answers them.
+    `latest` are mandates that the list does not have as they are yet. `broken` are the routes (`mandates`,
+    `charges`, `refunds`, `revoke`) that answer 503. `held` are those whose requests wait until the test
+    answers them.
     """
 
     def __init__(self, context: BrowserContext, body: str = ELEMENT) -> None:
@@ -78,6 +79,7 @@ class FakeApi:
         self.refunds: dict[str, list[dict[str, Any]]] = {}
         self.revoked: list[str] = []
         self.list_is_behind = False
+        self.latest: list[dict[str, Any]] = []
         self.broken: set[str] = set()
         self.held: dict[str, list[Route]] = {}
         self._body = body
@@ -107,6 +109,8 @@ class FakeApi:
     def _answer(self, route: Route) -> None:
         parts = urlsplit(route.request.url)
         *_, owner, what = parts.path.split("/")
+        if owner == "mandates":
+            owner, what = what, "mandate"
         if what in self.held:
             self.held[what].append(route)
         elif what in self.broken:
@@ -120,6 +124,9 @@ class FakeApi:
         if not self.list_is_behind:
             own = [{**one, "status": "revoked"} if one["mandate_id"] in self.revoked else one for one in own]
         return {"mandates": own, "next_cursor": None}
+
+    def _mandate(self, mandate_id: str, _: dict[str, str]) -> Any:
+        return next(one for one in self.latest + self.mandates if one["mandate_id"] == mandate_id)
 
     def _charges(self, mandate_id: str, query: dict[str, str]) -> Any:
         first = int(query.get("cursor", 0))

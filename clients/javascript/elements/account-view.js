@@ -14,8 +14,8 @@ export const activeAccount = (shown, reader, actions) =>
 
 /** An account that ended. Its payments come when they are asked for. @type {View} */
 export const endedAccount = (shown, reader, actions) =>
-  article(shown.mandate, `${reader.say(`mandate_${shown.mandate.status}`)} · ${agreed(shown.mandate, reader)}`, reader,
-    shown.mandate.payment_method_id && (shown.charges ? payments : more)(shown, reader, actions))
+  article(shown.mandate, `${reader.say('account_withdrawn')} · ${agreed(shown.mandate, reader)}`, reader,
+    (shown.charges ? payments : more)(shown, reader, actions))
 
 /** @param {Mandate} mandate @param {string} about @param {Reader} reader @param {...Child} children */
 function article({ mandate_id, funding }, about, reader, ...children) {
@@ -27,11 +27,14 @@ function article({ mandate_id, funding }, about, reader, ...children) {
     ...children)
 }
 
-/** @param {string} act @param {Mandate} mandate @param {string} text @param {() => void} onclick */
-const button = (act, { mandate_id }, text, onclick) => element('button', {
-  part: 'secondary', class: 'secondary', type: 'button', id: `${act}-${mandate_id}`,
-  'aria-describedby': `name-${mandate_id}`, onclick,
-}, text)
+/** @param {string} act @param {Mandate} mandate @param {string} text @param {(made: HTMLElement) => void} action */
+function button(act, { mandate_id }, text, action) {
+  const made = element('button', {
+    part: 'secondary', class: 'secondary', type: 'button', id: `${act}-${mandate_id}`,
+    'aria-describedby': `name-${mandate_id}`, onclick: () => action(made),
+  }, text)
+  return made
+}
 
 /** @type {InWords<Mandate>} */
 const agreed = ({ created_at }, reader) => reader.say('agreed_on', { date: day(created_at, reader) })
@@ -88,4 +91,5 @@ const payment = (charge, refunds, reader) =>
 
 /** @type {View} */
 const more = (shown, reader, { showMore }) =>
-  button('more', shown.mandate, reader.say(shown.charges ? 'payments_more' : 'payments_show'), () => showMore(shown))
+  button('more', shown.mandate, reader.say(shown.charges ? 'payments_more' : 'payments_show'),
+    (made) => showMore(shown, made))

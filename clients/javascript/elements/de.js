@@ -109,8 +109,7 @@ export const de = {
   payments_none: 'Bisher keine.',
   payments_show: 'Zahlungen anzeigen',
   payments_more: 'Mehr anzeigen',
-  mandate_expired: 'Nie abgeschlossen',
-  mandate_revoked: 'Widerrufen',
+  account_withdrawn: 'Widerrufen',
   withdraw: 'Erlaubnis widerrufen',
   withdraw_heading: 'Erlaubnis widerrufen?',
   withdraw_ends: 'Damit endet die Erlaubnis von {business}, {account} zu belasten, sofort und endgültig. '

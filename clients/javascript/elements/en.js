@@ -102,8 +102,7 @@ export const en = {
   payments_none: 'None so far.',
   payments_show: 'Show payments',
   payments_more: 'Show more',
-  mandate_expired: 'Never finished',
-  mandate_revoked: 'Withdrawn',
+  account_withdrawn: 'Withdrawn',
   withdraw: 'Withdraw permission',
   withdraw_heading: 'Withdraw your permission?',
   withdraw_ends: 'This ends the permission of {business} to charge {account}, at once and for good. '

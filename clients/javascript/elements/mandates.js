@@ -76,12 +76,14 @@ export class AmazonPayMandates extends AmazonPayElement {
   }
 
   /**
+   * The list may be seconds behind: a set-up that it has as pending may be done.
    * @param {Mandate} mandate
    * @param {Map<string, Account>} before
    * @param {AbortSignal} signal
    * @returns {Promise<Account>}
    */
   async #account(mandate, before, signal) {
+    if (mandate.status === 'pending') mandate = await this.client.mandate(mandate.mandate_id, { limit: 1, signal })
     if (this.#withdrawn.has(mandate.mandate_id)) mandate = { ...mandate, status: 'revoked' }
     const { charges } = before.get(mandate.mandate_id) ?? {}
     if (mandate.status !== 'active' && !charges) return { mandate, refunds: new Map(), cursor: null }
@@ -174,9 +176,9 @@ export class AmazonPayMandates extends AmazonPayElement {
     return element('div', {}, element('p', { part: 'text' }, words), element('slot', { name: 'empty' }))
   }
 
-  /** @param {Actions} actions */
+  /** Consents that never led to a saved account are left out. @param {Actions} actions */
   #ended(actions) {
-    const ended = this.#in('revoked', 'expired')
+    const ended = this.#in('revoked').filter(({ mandate }) => mandate.payment_method_id)
     const details = element('details', {
       open: this.#endedIsOpen, ontoggle: () => { this.#endedIsOpen = details.open },
     },
@@ -192,8 +194,11 @@ export class AmazonPayMandates extends AmazonPayElement {
 
   // ---------------------------------------------------------------------------------------------- acting
 
-  /** @param {Account} known */
-  #showMore = (known) => this.run((signal) => this.#keeping(signal, this.#readMore(known, signal)))
+  /** @param {Account} known @param {HTMLElement} button */
+  #showMore = (known, button) => {
+    button.ariaDisabled = 'true'
+    this.run((signal) => this.#keeping(signal, this.#readMore(known, signal)))
+  }
 
   /** @param {Account} known @param {AbortSignal} signal */
   async #readMore(known, signal) {
@@ -212,7 +217,7 @@ export class AmazonPayMandates extends AmazonPayElement {
     const { mandate } = known
     const about = { ...this.#namesOf(mandate), isOnly: this.#in('active').length === 1 }
     const dialog = withdrawalDialog(known, this.#reader, about, () => this.#withdraw(mandate))
-    dialog.id = mandate.mandate_id
+    Object.assign(dialog, { id: mandate.mandate_id, dir: this.shadowRoot?.querySelector('section')?.dir })
     dialog.addEventListener('close', () => this.#focus(`withdraw-${mandate.mandate_id}`))
     this.shadowRoot?.append(dialog)
     dialog.showModal()

@@ -31,7 +31,7 @@ export interface Account {
 
 export interface Actions {
   withdraw: (account: Account) => void
-  showMore: (account: Account) => void
+  showMore: (account: Account, button: HTMLElement) => void
 }
 
 /** A part of the view of an account. */

@@ -89,8 +89,7 @@ export namespace en {
     export let payments_none: string;
     export let payments_show: string;
     export let payments_more: string;
-    export let mandate_expired: string;
-    export let mandate_revoked: string;
+    export let account_withdrawn: string;
     export let withdraw: string;
     export let withdraw_heading: string;
     export let withdraw_ends: string;

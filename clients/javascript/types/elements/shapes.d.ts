@@ -25,7 +25,7 @@ export interface Account {
 }
 export interface Actions {
     withdraw: (account: Account) => void;
-    showMore: (account: Account) => void;
+    showMore: (account: Account, button: HTMLElement) => void;
 }
 /** A part of the view of an account. */
 export type View = (account: Account, reader: Reader, actions: Actions) => HTMLElement;
