@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from local.settings import ROOT
 from tests.contract.typescript import CLIENT, CONTRACT, node
 
 ELEMENTS = CLIENT / "elements"
@@ -90,6 +91,15 @@ def test_what_the_code_says_has_words(strings: dict[str, dict[str, str]]) -> Non
     assert len(outcomes) == 5
     named = said | {key for name in states | outcomes for key in (name, f"{name}_heading")}
     assert named - strings["en"].keys() == set()
+
+
+def test_every_slot_and_part_is_documented() -> None:
+    code = "\n".join(path.read_text() for path in ELEMENTS.glob("*.js"))
+    slots = re.findall(r"'slot', \{ name: '([\w-]+)'", code) + re.findall(r"\[slot=(\w+)\]", code)
+    named = {*slots, *re.findall(r"part: '(\w+)'", code)}
+    assert {"empty", "meter"} <= named
+    documented = set(re.findall(r"`([\w-]+)`", (ROOT / "docs" / "front-end.md").read_text()))
+    assert named - documented == set()
 
 
 def codes(operation: dict[str, Any], contract: dict[str, Any]) -> Iterator[str]:

@@ -148,7 +148,7 @@ export class AmazonPayMandates extends AmazonPayElement {
     const actions = { withdraw: this.#askToWithdraw, showMore: this.#showMore }
     this.show(active.length > 0 ? 'accounts' : 'empty', [
       this.heading(this.say('accounts_heading')),
-      message && element('p', { part: 'status', class: 'notice', tabindex: '-1' }, message),
+      message && element('p', { part: 'notice', class: 'notice', tabindex: '-1' }, message),
       this.#stale && this.#staleness(this.#stale),
       ...active.map((each) => activeAccount(each, this.#reader, actions)),
       active.length === 0 && this.#nothingSaved(),
@@ -161,7 +161,7 @@ export class AmazonPayMandates extends AmazonPayElement {
 
   /** @param {{ time: string, problem: string }} stale */
   #staleness(stale) {
-    return element('div', { class: 'notice' },
+    return element('div', { part: 'notice', class: 'notice' },
       element('p', { part: 'problem', class: 'problem' }, this.say('accounts_stale', stale)),
       element('button', {
         part: 'secondary', class: 'secondary', type: 'button', id: 'again', onclick: () => this.run(this.#readAgain),
