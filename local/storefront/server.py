@@ -21,6 +21,7 @@ from local.storefront import relay
 from local.storefront.api import Api
 from local.storefront.console.routes import Console
 from local.storefront.console.stripe import Stripe
+from local.storefront.languages import language_of
 from local.storefront.rendering import page
 from local.storefront.running import NotReady, RunningStack
 from local.storefront.sessions import Forged
@@ -114,9 +115,11 @@ class _SecurityHeaders:
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
-def _not_ready(_: Request, __: Exception) -> Response:
+def _not_ready(request: Request, _: Exception) -> Response:
     return page(
         "message.html",
+        None,
+        language_of(request.headers.get("accept-language", "")),
         status=503,
         headers=_SOON,
         title="We open in a moment",
@@ -124,9 +127,11 @@ def _not_ready(_: Request, __: Exception) -> Response:
     )
 
 
-def _unreachable(_: Request, __: Exception) -> Response:
+def _unreachable(request: Request, _: Exception) -> Response:
     return page(
         "message.html",
+        None,
+        language_of(request.headers.get("accept-language", "")),
         status=503,
         headers=_SOON,
         title="We can't do that right now",
@@ -134,18 +139,22 @@ def _unreachable(_: Request, __: Exception) -> Response:
     )
 
 
-def _forged(_: Request, __: Exception) -> Response:
+def _forged(request: Request, _: Exception) -> Response:
     return page(
         "message.html",
+        None,
+        language_of(request.headers.get("accept-language", "")),
         status=403,
         title="That page was out of date",
         text="Nothing has happened. Please go back to the shop and try again.",
     )
 
 
-def _not_found(_: Request, __: Exception) -> Response:
+def _not_found(request: Request, _: Exception) -> Response:
     return page(
         "message.html",
+        None,
+        language_of(request.headers.get("accept-language", "")),
         status=404,
         title="There is nothing here",
         text="The address may be mistyped, or the page has moved.",

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from local.storefront.api import Api
+from local.storefront.languages import language_of
 from local.storefront.ordering import Ordering, is_settled
 from local.storefront.orders import Order, Orders, is_number, new_number
 from local.storefront.rendering import page
@@ -157,7 +158,13 @@ class Shop:
         if order is None:
             raise HTTPException(404)
         await self._ordering.follow(order)
-        return self._page(request, "order.html", order=order, said=said_of(order), settled=is_settled(order))
+        return self._page(
+            request,
+            "order.html",
+            order=order,
+            said=said_of(order, _language(request)),
+            settled=is_settled(order),
+        )
 
     async def amazon_pay(self, request: Request) -> Response:
         """Sets up Amazon Pay; Stripe sends the customer back to here, too."""
@@ -172,11 +179,13 @@ class Shop:
         session = self._sessions.of(request)
         if session is None or session.customer is None:
             return RedirectResponse("/sign-in?to=/account", 303)
-        orders = self._orders.of(session.customer)
+        orders, language = self._orders.of(session.customer), _language(request)
         for order in orders[:10]:
             if not is_settled(order):
                 await self._ordering.follow(order)
-        return self._page(request, "account.html", orders=[(order, said_of(order)) for order in orders])
+        return self._page(
+            request, "account.html", orders=[(order, said_of(order, language)) for order in orders]
+        )
 
     async def record(self, request: Request) -> Response:
         """The ids and the ledgers behind the account: what is on record, for those who want to know."""
@@ -212,7 +221,7 @@ class Shop:
         session = self._sessions.of(request)
         known = session or Session()
         values |= {"shopper": self._shopper(request), "product": PRODUCT, "api": self._browsers_api}
-        response = page(template, known, **values)
+        response = page(template, known, _language(request), **values)
         if session is None:
             self._sessions.begin(request, response, known)
         return response
@@ -228,6 +237,10 @@ def _order(number: str, customer: str, mandate_id: str) -> Order:
         currency=PRODUCT.currency,
         placed_at=datetime.now(UTC),
     )
+
+
+def _language(request: Request) -> str:
+    return language_of(request.headers.get("accept-language", ""))
 
 
 def _safe(wanted: str) -> str:

@@ -1,14 +1,30 @@
-"""What customers read about an order: every status and every reason of the API, in plain words."""
+"""What customers read about an order, in their language: every status and every reason of the API."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from local.storefront.languages import ENGLISH, translator
 from local.storefront.orders import Order, Payment
 from mandates.core.currencies import EXPONENTS
 
 _ZONE = ZoneInfo("America/New_York")  # of terms/example.yaml
+_GERMAN_MONTHS = [
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
+]
+_POINT_AND_COMMA = str.maketrans(",.", ".,")
 _SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}
 
 
@@ -43,8 +59,7 @@ STATUSES = {
         "problem",
         "Needs you",
         "Amazon Pay needs you",
-        "Please look at the payment methods in your Amazon account. Until then we can't charge this order, "
-        "and we don't ship it.",
+        "Please look at the payment methods in your Amazon account. Until then, nothing ships.",
     ),
     "succeeded": Said("good", "Paid", "Thank you, it is paid", "We roast on Tuesday and ship the same day."),
     "failed": Said("problem", "Not paid", "It was not paid", "No money was taken, and nothing ships."),
@@ -88,64 +103,85 @@ _SET_UP_AGAIN = {
     "after_end",
     "return_not_seen",
 }
-_NOT_NOW = Said(
+REFUNDED = "{refunded} of it was paid back to you, or is on its way."
+EARLIEST = "It is possible from {earliest}."
+REFUSED = Said(
+    "problem", "Not charged", "We did not charge this order", "No money was taken, and nothing ships."
+)
+NOT_NOW = Said(
     "problem",
     "Not charged",
     "We could not charge this order",
     "Something is wrong on our side. Nothing was charged, and nothing ships.",
 )
-_UNKNOWN = Said(
+UNKNOWN = Said(
     "wait",
     "To be found out",
     "We are finding out about your payment",
-    "The connection failed at the wrong moment. You can leave this page: this order is never charged twice.",
+    "The connection failed at the wrong moment. You can leave: no order is charged twice.",
 )
 
 
-def said_of(order: Order) -> Said:
-    if order.payment is Payment.UNKNOWN:
-        return _UNKNOWN
+def said_of(order: Order, language: str = ENGLISH) -> Said:
+    if order.payment is Payment.CHARGED:
+        return _of_charge(order.charge, language)
     if order.payment is Payment.REFUSED:
-        return _refusal(order.problem)
-    return _of_charge(order.charge)
+        return _refusal(order.problem, language)
+    return _in(language, UNKNOWN)
 
 
-def money(amount: int, currency: str) -> str:
-    """Of minor units, in the currency's own digits: $24.00, ¥500."""
+def money(amount: int, currency: str, language: str = ENGLISH) -> str:
+    """Of minor units, in the currency's own digits: $24.00, ¥500; in German 24,00 $."""
     digits = EXPONENTS[currency]
     number = f"{amount / 10**digits:,.{digits}f}"
     symbol = _SYMBOLS.get(currency)
-    return f"{symbol}{number}" if symbol else f"{number} {currency.upper()}"
+    if language == ENGLISH:
+        return f"{symbol}{number}" if symbol else f"{number} {currency.upper()}"
+    return f"{number.translate(_POINT_AND_COMMA)} {symbol or currency.upper()}"
 
 
-def day(moment: datetime | str) -> str:
-    """December 1, 2026, where the shop is."""
+def day(moment: datetime | str, language: str = ENGLISH) -> str:
+    """December 1, 2026, where the shop is; in German 1. Dezember 2026."""
     when = (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).astimezone(_ZONE)
-    return f"{when:%B} {when.day}, {when.year}"
+    if language == ENGLISH:
+        return f"{when:%B} {when.day}, {when.year}"
+    return f"{when.day}. {_GERMAN_MONTHS[when.month - 1]} {when.year}"
 
 
-def _of_charge(charge: dict[str, Any]) -> Said:
-    said = STATUSES[charge["status"]]
-    text = said.text.format(retry=day(charge["will_retry_at"]) if charge["will_retry_at"] else "another day")
-    why = END_REASONS.get(charge["end_reason"] or "")
+def account_name(mandate: dict[str, Any]) -> str:
+    """As the elements name a saved account, in any language."""
+    funding = mandate["funding"]
+    return f"Amazon Pay · {funding['brand']} •••• {funding['last4']}" if funding else "Amazon Pay"
+
+
+def _in(language: str, said: Said) -> Said:
+    translate = translator(language)
+    return replace(
+        said, short=translate(said.short), heading=translate(said.heading), text=translate(said.text)
+    )
+
+
+def _of_charge(charge: dict[str, Any], language: str) -> Said:
+    translate = translator(language)
+    said = _in(language, STATUSES[charge["status"]])
+    text = said.text
+    if charge["will_retry_at"]:
+        text = text.format(retry=day(charge["will_retry_at"], language))
     if charge["refunded"]:
-        text = (
-            f"{money(charge['refunded'], charge['currency'])} of it was paid back to you, or is on its way."
-        )
-    return replace(said, text=f"{why} {text}" if why else text, set_up=charge["end_reason"] == "withdrawn")
+        refunded = money(charge["refunded"], charge["currency"], language)
+        text = translate(REFUNDED).format(refunded=refunded)
+    if charge["end_reason"]:
+        text = f"{translate(END_REASONS[charge['end_reason']])} {text}"
+    return replace(said, text=text, set_up=charge["end_reason"] == "withdrawn")
 
 
-def _refusal(problem: dict[str, Any]) -> Said:
+def _refusal(problem: dict[str, Any], language: str) -> Said:
+    translate = translator(language)
     reasons = problem.get("reasons") or []
     if not reasons:
-        return _NOT_NOW
-    text = " ".join(REASONS[reason] for reason in reasons)
+        return _in(language, NOT_NOW)
+    texts = [translate(REASONS[reason]) for reason in reasons]
     if problem.get("earliest"):
-        text += f" It is possible from {day(problem['earliest'])}."
-    return Said(
-        "problem",
-        "Not charged",
-        "We did not charge this order",
-        text,
-        set_up=bool(_SET_UP_AGAIN & set(reasons)),
-    )
+        texts.append(translate(EARLIEST).format(earliest=day(problem["earliest"], language)))
+    set_up = bool(_SET_UP_AGAIN & set(reasons))
+    return replace(_in(language, REFUSED), text=" ".join(texts), set_up=set_up)

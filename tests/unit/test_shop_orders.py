@@ -14,6 +14,8 @@ import yaml
 from local import aws, stack_file
 from local.settings import ROOT
 from local.storefront import words
+from local.storefront.german import GERMAN
+from local.storefront.languages import language_of
 from local.storefront.orders import is_number, new_number
 from local.storefront.server import create_app
 from tests.in_process import browser_of
@@ -55,7 +57,7 @@ class Api:
 
 def mandate(**more: Any) -> dict[str, Any]:
     returned = {"customer": "2026-11-27T10:00:00Z", "another": None}
-    return {"mandate_id": "mdt_1", "status": "active", "label": "Amazon Pay", "returned": returned, **more}
+    return {"mandate_id": "mdt_1", "status": "active", "funding": None, "returned": returned, **more}
 
 
 @pytest.fixture
@@ -250,6 +252,52 @@ def test_an_order_says_how_its_charge_is_doing(
     where = order_from(signed_in).headers["Location"]
     api.charges = [charge(where.rpartition("/")[2], **details)]
     assert says in signed_in.get(where).text.replace("&#39;", "'")
+
+
+SHOWN = re.compile(r"""_\((?:"([^"]+)"|'([^']+)')\)""")
+
+
+def test_every_text_of_the_shop_is_there_in_german_too() -> None:
+    """Those of the templates and the server's messages, and those that words.py has for orders."""
+    pages = sorted((ROOT / "local/storefront/templates").glob("*.html"))
+    shown = {one or other for page in pages for one, other in SHOWN.findall(page.read_text(encoding="utf-8"))}
+    server = (ROOT / "local/storefront/server.py").read_text(encoding="utf-8")
+    shown |= set(re.findall(r'(?:title|text)="([^"]+)"', server))
+    for said in (*words.STATUSES.values(), words.UNKNOWN, words.NOT_NOW, words.REFUSED):
+        shown |= {said.short, said.heading, said.text}
+    shown |= {*words.REASONS.values(), *words.END_REASONS.values(), words.REFUNDED, words.EARLIEST}
+    assert len(shown) > 100
+    assert GERMAN.keys() == shown
+    for english, german in GERMAN.items():
+        assert re.findall(r"{\w+}", english) == re.findall(r"{\w+}", german)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("de-DE,de;q=0.9,en;q=0.8", "de"),
+        ("en-US,en;q=0.9,de;q=0.8", "en"),
+        ("fr-FR,fr;q=0.9,de;q=0.4,en;q=0.3", "de"),
+        ("fr", "en"),
+        ("de;q=0,en", "en"),
+        ("de;q=x", "en"),
+        ("", "en"),
+    ],
+)
+def test_pages_are_in_the_language_that_the_reader_likes_best(accepted: str, language: str) -> None:
+    assert language_of(accepted) == language
+
+
+def test_a_german_reader_orders_in_german(signed_in: httpx.Client, api: Api) -> None:
+    signed_in.headers["Accept-Language"] = "de-DE,de;q=0.9,en;q=0.8"
+    api.charging = refused("mandate_revoked", earliest="2026-12-01T06:00:00Z")
+    page = signed_in.get(order_from(signed_in).headers["Location"])
+    assert '<html lang="de">' in page.text
+    assert heading(page) == "Wir haben diese Bestellung nicht abgebucht"
+    assert "widerrufen. Möglich ist es ab dem 1. Dezember 2026." in page.text
+    assert "24,00 $" in page.text
+    assert "Ihr Konto" in signed_in.get("/account").text
+    assert "Hier ist nichts" in signed_in.get("/nowhere").text
 
 
 def test_amounts_have_their_currencys_own_digits() -> None:
