@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mandates.core.clock import Instant
 from mandates.store import tables
 from mandates.store.charging_switch import pause
+from ops import tables_backfill
 from ops.existing_tables import STREAMS, TABLES, name_parameter, store_name
 from ops.printing import complain, say
 from ops.stack import Stack, StackError
@@ -23,7 +24,7 @@ LOOK_SECONDS = 20.0
 
 
 def add_commands(commands: Any) -> None:
-    actions = commands.add_parser("tables", help="restore the tables, check them").add_subparsers(
+    actions = commands.add_parser("tables", help="restore, check or fill in the tables").add_subparsers(
         required=True, metavar="ACTION"
     )
     restore = actions.add_parser(
@@ -38,6 +39,7 @@ def add_commands(commands: Any) -> None:
         help="restore the other five: nothing takes back what was charged",
     )
     restore.set_defaults(run=run_restore)
+    tables_backfill.add_action(actions)
     actions.add_parser("check", help="check that the stack's tables are as template.yaml asks").set_defaults(
         run=run_check
     )

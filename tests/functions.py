@@ -149,18 +149,21 @@ FUNCTIONS: Mapping[str, Function] = {
         may={
             MANDATES: {READ, QUERY},
             "${MandatesTable.Arn}/index/by_customer": {QUERY},
+            "${MandatesTable.Arn}/index/by_created_on": {QUERY},
             SUBJECTS: {READ},
             CUSTOMERS: {READ},
             CHARGES: {READ},
             TERMS: {READ},
         },
         routes={
+            "GET /mandates": TOKEN,
             "GET /customers/{customer_id}": TOKEN,
             "GET /customers/{customer_id}/mandates": TOKEN,
             "GET /mandates/{mandate_id}": TOKEN,
         },
         samples={
             "mandates_of_customer": Sample(200, MANDATE),
+            "mandates_of_day": Sample(200, '"mandates": []'),
             "one_customer": Sample(200, "cus_sample"),
             "one_mandate": Sample(200, "consent_accepted"),
         },
@@ -245,11 +248,13 @@ FUNCTIONS: Mapping[str, Function] = {
         may={
             CHARGES: {READ, QUERY},
             "${ChargesTable.Arn}/index/by_number": {QUERY},
+            "${ChargesTable.Arn}/index/by_created_on": {QUERY},
             MANDATES: {READ},
             SUBJECTS: {READ},
             TERMS: {READ},
         },
         routes={
+            "GET /charges": TOKEN,
             "GET /charges/{charge_id}": TOKEN,
             "GET /charges/{charge_id}/refunds": TOKEN,
             "GET /mandates/{mandate_id}/charges": TOKEN,
@@ -257,6 +262,7 @@ FUNCTIONS: Mapping[str, Function] = {
             "POST /mandates/{mandate_id}/charges/check": TOKEN,
         },
         samples={
+            "charges_of_day": Sample(200, '"charges": []'),
             "charges_of_mandate": Sample(200, '"charges": []'),
             "check": Sample(200, '"permitted": true', active=True),
             "notices_of_mandate": Sample(200, '"notices": []'),

@@ -193,6 +193,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/mandates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The mandates of a day
+         * @description **Who:** a service with `mandates:read`. A customer is refused. **Safe to repeat.**
+         *
+         *     The mandates that were made on that day, of all customers, newest first. A mandate made in the last few seconds may be
+         *     missing. `status` is compared after a page was read, so a page may be short, or empty, although more pages follow:
+         *     go on while `next_cursor` is not null.
+         */
+        get: operations["listMandatesOfDay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/mandates/{mandate_id}": {
         parameters: {
             query?: never;
@@ -360,6 +384,30 @@ export interface paths {
          *     recorded as evidence, and no charge needs it.
          */
         post: operations["recordNotice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/charges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The charges of a day
+         * @description **Who:** a service with `mandates:read`. A customer is refused. **Safe to repeat.**
+         *
+         *     The charges that were made on that day, of all customers, newest first. A charge made in the last few seconds may be
+         *     missing. `status` is compared after a page was read, so a page may be short, or empty, although more pages follow:
+         *     go on while `next_cursor` is not null.
+         */
+        get: operations["listChargesOfDay"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1930,6 +1978,11 @@ export interface components {
         CheckoutSessionId: components["schemas"]["PathId"];
         /** @description Which page, counted from 1. `page.next` of the previous page says which is next. */
         Page: number;
+        /**
+         * @description The day, in UTC.
+         * @example 2026-11-27
+         */
+        CreatedOn: components["schemas"]["Date"];
         /** @description The most items on one page. */
         Limit: number;
         /** @description The `next_cursor` of the previous page, unchanged. Left out or empty: the first page. A cursor that did not come from here is refused. */
@@ -2449,6 +2502,52 @@ export interface operations {
             default: components["responses"]["Gateway"];
         };
     };
+    listMandatesOfDay: {
+        parameters: {
+            query: {
+                /**
+                 * @description The day, in UTC.
+                 * @example 2026-11-27
+                 */
+                created_on: components["parameters"]["CreatedOn"];
+                /** @description Only mandates that have this status now. */
+                status?: components["schemas"]["MandateStatus"];
+                /** @description The most items on one page. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the previous page, unchanged. Left out or empty: the first page. A cursor that did not come from here is refused. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of mandates. The list is empty for a day without any. */
+            200: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MandateList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            default: components["responses"]["Gateway"];
+        };
+    };
     getMandate: {
         parameters: {
             query?: {
@@ -2901,6 +3000,52 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["UnreadableError"];
             503: components["responses"]["Busy"];
+            default: components["responses"]["Gateway"];
+        };
+    };
+    listChargesOfDay: {
+        parameters: {
+            query: {
+                /**
+                 * @description The day, in UTC.
+                 * @example 2026-11-27
+                 */
+                created_on: components["parameters"]["CreatedOn"];
+                /** @description Only charges that have this status now. */
+                status?: components["schemas"]["ChargeStatus"];
+                /** @description The most items on one page. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the previous page, unchanged. Left out or empty: the first page. A cursor that did not come from here is refused. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of charges. The list is empty for a day without any. */
+            200: {
+                headers: {
+                    /** @description Browsers and proxies must not store the answer. */
+                    "Cache-Control": "no-store";
+                    /** @description The answer depends on the origin. */
+                    Vary?: "Origin";
+                    /** @description The page's own origin if the stack allows it; otherwise left out. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The headers that a page may read besides the body. */
+                    "Access-Control-Expose-Headers"?: "Retry-After";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChargeList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
             default: components["responses"]["Gateway"];
         };
     };

@@ -1,4 +1,4 @@
-"""GET /mandates/{mandate_id}/charges, /mandates/{mandate_id}/notices, /charges/{charge_id} and
+"""GET /mandates/{mandate_id}/charges, /mandates/{mandate_id}/notices, /charges, /charges/{charge_id} and
 /charges/{charge_id}/refunds; POST /mandates/{mandate_id}/charges/check.
 
 The last says whether a charge is permitted, and changes nothing.
@@ -15,6 +15,7 @@ from mandates.api.charge_ownership import charge_for
 from mandates.api.charge_requests import ChargeBody, Time, checked_at
 from mandates.api.charge_views import books_view, charge_view, decision_view
 from mandates.api.cursors import from_cursor, page_size, to_cursor
+from mandates.api.days import day_asked
 from mandates.api.notice_views import notice_view
 from mandates.api.ownership import mandate_for, mandate_for_service
 from mandates.api.refund_views import refund_view
@@ -23,11 +24,13 @@ from mandates.api.responses import Response
 from mandates.charges.agreements import agreed_terms
 from mandates.charges.reserving import check
 from mandates.charges.rules import rules_of
+from mandates.core.charging.charge import ChargeStatus
 from mandates.core.charging.refunds import refunds
 from mandates.core.errors import NotFound
 from mandates.runtime import settings
 from mandates.runtime.addresses import normalised_origins
 from mandates.store import tables
+from mandates.store.by_day import charges_of_day
 from mandates.store.charges import ChargePosition, page_of_charges
 from mandates.store.movements import movements_of
 from mandates.store.notices import NoticePosition, page_of_notices
@@ -71,6 +74,20 @@ def charges_of_mandate(request: Request, caller: Caller) -> Response:
         200,
         {
             "charges": [charge_view(charge, for_service=caller.is_service) for charge in charges],
+            "next_cursor": to_cursor(position) if position else None,
+        },
+    )
+
+
+def charges_of_a_day(request: Request, caller: Caller) -> Response:
+    caller.must_be_service(Scope.MANDATES_READ)
+    asked = day_asked(request.query, tuple(ChargeStatus))
+    found, position = charges_of_day(asked.day, asked.limit, asked.after)
+    charges = [charge for charge in found if asked.wants(charge.status)]
+    return Response(
+        200,
+        {
+            "charges": [charge_view(charge, for_service=True) for charge in charges],
             "next_cursor": to_cursor(position) if position else None,
         },
     )
@@ -123,6 +140,7 @@ def check_of_mandate(request: Request, caller: Caller) -> Response:
 ROUTES: dict[str, Callable[[Request, Caller], Response]] = {
     "/mandates/{mandate_id}/charges": charges_of_mandate,
     "/mandates/{mandate_id}/notices": notices_of_mandate,
+    "/charges": charges_of_a_day,
     "/charges/{charge_id}": one_charge,
     "/charges/{charge_id}/refunds": refunds_of_charge,
     "/mandates/{mandate_id}/charges/check": check_of_mandate,

@@ -1,4 +1,4 @@
-"""GET /mandates/{mandate_id}, /customers/{customer_id}/mandates and /customers/{customer_id}."""
+"""GET /mandates/{mandate_id}, /mandates, /customers/{customer_id}/mandates and /customers/{customer_id}."""
 
 import os
 import time
@@ -9,6 +9,7 @@ import msgspec
 
 from mandates.api.callers import NOT_YOURS, Caller, Scope, caller_of
 from mandates.api.cursors import from_cursor, page_size, to_cursor
+from mandates.api.days import day_asked
 from mandates.api.ownership import ledger_status, mandate_for
 from mandates.api.requests import Request, api
 from mandates.api.responses import Response
@@ -20,6 +21,7 @@ from mandates.ledger.contributing import statuses
 from mandates.runtime import settings
 from mandates.runtime.addresses import normalised_origins
 from mandates.store import tables
+from mandates.store.by_day import mandates_of_day
 from mandates.store.customers import read_customer
 from mandates.store.mandates import LedgerPosition, Position, last_entry, page_of_ledger, page_of_mandates
 
@@ -77,6 +79,21 @@ def mandates_of_customer(request: Request, caller: Caller) -> Response:
     )
 
 
+def mandates_of_a_day(request: Request, caller: Caller) -> Response:
+    caller.must_be_service(Scope.MANDATES_READ)
+    asked = day_asked(request.query, tuple(Status))
+    found, position = mandates_of_day(asked.day, asked.limit, asked.after)
+    known = statuses(found)
+    mandates = [one for one in found if asked.wants(known[one.mandate_id])]
+    return Response(
+        200,
+        {
+            "mandates": shown(mandates, known),
+            "next_cursor": to_cursor(position) if position else None,
+        },
+    )
+
+
 def shown(mandates: Sequence[Mandate], known: Mapping[str, Status]) -> list[dict[str, Any]]:
     """With the permission, and what is used of it now. `known` are their statuses by id."""
     agreed = agreements(mandates, int(time.time()))
@@ -103,6 +120,7 @@ def one_customer(request: Request, caller: Caller) -> Response:
 
 
 ROUTES: dict[str, Callable[[Request, Caller], Response]] = {
+    "/mandates": mandates_of_a_day,
     "/mandates/{mandate_id}": one_mandate,
     "/customers/{customer_id}/mandates": mandates_of_customer,
     "/customers/{customer_id}": one_customer,

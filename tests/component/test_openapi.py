@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import replace
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -218,6 +219,7 @@ TERMS = "GET /terms/current"
 PUT_CUSTOMER = "PUT /customers/{customer_id}"
 GET_CUSTOMER = "GET /customers/{customer_id}"
 LIST_MANDATES = "GET /customers/{customer_id}/mandates"
+MANDATES_OF_DAY = "GET /mandates"
 CHECKOUT = "POST /checkout-sessions"
 RETURN_PAGE = "GET /checkout-sessions/{checkout_session_id}"
 RETURN = "POST /checkout-sessions/{checkout_session_id}/return"
@@ -226,6 +228,7 @@ REVOKE = "POST /mandates/{mandate_id}/revoke"
 CHARGE = "POST /mandates/{mandate_id}/charges"
 CHECK = "POST /mandates/{mandate_id}/charges/check"
 LIST_CHARGES = "GET /mandates/{mandate_id}/charges"
+CHARGES_OF_DAY = "GET /charges"
 GET_CHARGE = "GET /charges/{charge_id}"
 CANCEL = "POST /charges/{charge_id}/cancel"
 REFUND = "POST /charges/{charge_id}/refunds"
@@ -238,6 +241,7 @@ EVIDENCE_KEYS = "GET /evidence-keys"
 WEBHOOK = "POST /webhooks/stripe"
 
 ONLY_CUSTOMERS = {CHECKOUT, RETURN_PAGE, RETURN}
+OF_A_DAY = {MANDATES_OF_DAY, CHARGES_OF_DAY}
 OF_ONE_CHARGE = {GET_CHARGE, CANCEL, REFUND, LIST_REFUNDS}
 OF_CHARGES = {CHARGE, CHECK, LIST_CHARGES, NOTICE, LIST_NOTICES, *OF_ONE_CHARGE}
 OF_A_MANDATE = {GET_MANDATE, REVOKE, EVIDENCE, EVIDENCE_PDF, *OF_CHARGES}
@@ -275,6 +279,8 @@ def send(
     names = re.findall(r"{(\w+)}", resource)
     if operation in {CHARGE, REFUND}:
         headers = {"Idempotency-Key": "key-1", **(headers or {})}
+    if operation in OF_A_DAY:
+        query = {"created_on": f"{datetime.now(UTC):%Y-%m-%d}", **(query or {})}
     return world.call(
         functions()[operation],
         resource,
@@ -378,7 +384,8 @@ def without_tables(operation: str) -> Callable[[World, str], Answer]:
             boto3.client("dynamodb").delete_table(TableName=name)
         bodies = {CHECKOUT: a_checkout(world), RETURN: A_RETURN}
         subject = A_CHARGE if operation in OF_ONE_CHARGE else me
-        return send(world, operation, subject, body=bodies.get(operation, {}))
+        caller = BACK_END if operation in OF_A_DAY else None
+        return send(world, operation, subject, body=bodies.get(operation, {}), caller=caller)
 
     return played
 
@@ -535,6 +542,22 @@ def revoked_while_others_win(world: World, me: str) -> Answer:
 def revoked_wrongly(**words: Any) -> Callable[[World, str], Answer]:
     """With a mandate there is, since nothing is read of a body before that."""
     return lambda world, me: send(world, REVOKE, world.begun(me)["mandate_id"], caller=customer(me), **words)
+
+
+def of_a_day(operation: str, **query: str) -> Play:
+    """A service lists them, after a customer made two mandates, or two charges."""
+
+    def play(world: World, me: str) -> Answer:
+        if operation == MANDATES_OF_DAY:
+            world.begun(me)
+            world.post_checkout(me, locale="de")
+        else:
+            mandate_id = active_mandate(terms(), customer_id=me)
+            world.charge(mandate_id, "first")
+            world.charge(mandate_id, "second")
+        return send(world, operation, caller=BACK_END, query=query)
+
+    return play
 
 
 def a_page_of_several(world: World, me: str) -> Answer:
@@ -892,6 +915,10 @@ CASES = [
         "",
         lambda w, me: [w.put_customer(me), send(w, GET_CUSTOMER, me, caller=service("mandates:read"))][1],
     ),
+    *tokens(MANDATES_OF_DAY),
+    Case(MANDATES_OF_DAY, 403, "insufficient_scope", lambda w, me: send(w, MANDATES_OF_DAY, me)),
+    Case(MANDATES_OF_DAY, 400, "invalid_request", of_a_day(MANDATES_OF_DAY, created_on="27.11.2026")),
+    Case(MANDATES_OF_DAY, 200, "", of_a_day(MANDATES_OF_DAY, status="pending")),
     *tokens(LIST_MANDATES),
     *paths(LIST_MANDATES, "mandates:read"),
     Case(LIST_MANDATES, 200, "", lambda w, me: send(w, LIST_MANDATES, me)),
@@ -1010,6 +1037,10 @@ CASES = [
     Case(CHECK, 200, "", charged(CHECK, body=charge_body(at=None))),
     Case(CHECK, 200, "", charged(CHECK, RECURRING, body=charge_body(reference="first"))),
     Case(CHECK, 200, "", charged(CHECK, replace(RECURRING, frequency=ONE_TIME), body=charge_body())),
+    *tokens(CHARGES_OF_DAY),
+    Case(CHARGES_OF_DAY, 403, "insufficient_scope", lambda w, me: send(w, CHARGES_OF_DAY, me)),
+    Case(CHARGES_OF_DAY, 400, "invalid_request", of_a_day(CHARGES_OF_DAY, status="active")),
+    Case(CHARGES_OF_DAY, 200, "", of_a_day(CHARGES_OF_DAY, limit="1")),
     *tokens(LIST_CHARGES),
     *paths(LIST_CHARGES, "mandates:read"),
     Case(

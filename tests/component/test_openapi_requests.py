@@ -22,6 +22,7 @@ from tests.component.test_openapi import (
     LIST_CHARGES,
     LIST_MANDATES,
     LIST_NOTICES,
+    OF_A_DAY,
     ONLY_CUSTOMERS,
     RETURN,
     VALID,
@@ -101,7 +102,7 @@ def test_the_documents_pattern_is_the_codes_for_every_character() -> None:
 # ------------------------------------------------------------------------------------------ query
 
 
-@pytest.mark.parametrize("operation", [LIST_MANDATES, GET_MANDATE, LIST_CHARGES, LIST_NOTICES])
+@pytest.mark.parametrize("operation", [LIST_MANDATES, GET_MANDATE, LIST_CHARGES, LIST_NOTICES, *OF_A_DAY])
 def test_the_document_takes_the_page_sizes_that_the_handler_takes(world: World, operation: str) -> None:
     limit = CONTRACT.document["components"]["parameters"]["Limit"]["schema"]
     subject = subject_of(world, operation)
@@ -124,7 +125,7 @@ def test_the_document_takes_the_page_numbers_that_the_handler_takes(world: World
         assert (answer.status != 400) is documented, text
 
 
-@pytest.mark.parametrize("operation", WITH_PATH)
+@pytest.mark.parametrize("operation", [*WITH_PATH, *OF_A_DAY])
 def test_an_unknown_query_parameter_is_ignored(world: World, operation: str) -> None:
     caller = customer() if operation in ONLY_CUSTOMERS else BACK_END
     subject, body = subject_of(world, operation), body_for(world, operation)
@@ -155,7 +156,7 @@ def test_who_may_is_who_the_document_says(world: World, operation: str) -> None:
         assert answer.status in {200, 201, 403, 422}, answer
 
 
-@pytest.mark.parametrize("operation", [name for name in WITH_TOKEN if name != CHECKOUT])
+@pytest.mark.parametrize("operation", [name for name in WITH_TOKEN if name not in {CHECKOUT, *OF_A_DAY}])
 def test_what_is_somebody_elses_is_not_there(world: World, operation: str) -> None:
     subject = subject_of(world, operation)
     body = body_for(world, operation)

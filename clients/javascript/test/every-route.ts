@@ -35,6 +35,7 @@ export async function everyRoute(): Promise<string[]> {
   const session = await ask<"/checkout-sessions/{checkout_session_id}", "get">();
   const back = await ask<"/checkout-sessions/{checkout_session_id}/return", "post">({ return_token: "from the address" });
   const listed = await ask<"/customers/{customer_id}/mandates", "get">();
+  const ofDay = await ask<"/mandates", "get">();
   const mandate = await ask<"/mandates/{mandate_id}", "get">();
   const revoked = await ask<"/mandates/{mandate_id}/revoke", "post">({ reason: "requested" });
   const charge = await ask<"/mandates/{mandate_id}/charges", "post">({
@@ -50,6 +51,7 @@ export async function everyRoute(): Promise<string[]> {
   });
   const notices = await ask<"/mandates/{mandate_id}/notices", "get">();
   const charges = await ask<"/mandates/{mandate_id}/charges", "get">();
+  const chargesOfDay = await ask<"/charges", "get">();
   const charged = await ask<"/charges/{charge_id}", "get">();
   const refund = await ask<"/charges/{charge_id}/refunds", "post">({ amount: 600, reason: "requested_by_customer" });
   const refunds = await ask<"/charges/{charge_id}/refunds", "get">();
@@ -87,8 +89,10 @@ export async function everyRoute(): Promise<string[]> {
     opened.url,
     back.returned.customer ?? "",
     listed.mandates[0]?.mandate_id ?? "",
+    ofDay.mandates[0]?.customer_id ?? "",
     charge.charge_id,
     charges.charges[0]?.failure?.code ?? "",
+    chargesOfDay.next_cursor ?? "",
     notice.charge_from,
     notices.notices[0]?.charge_id ?? "",
     charged.status === "succeeded" ? "deliver" : "wait",

@@ -12,7 +12,7 @@ from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttrib
 from pynamodb.expressions.condition import Condition
 
 from mandates.core.charging.movements import Movement
-from mandates.store.charge_items import ByCreatedOn, created_on
+from mandates.store.days import ByCreatedOn, created_on
 from mandates.store.item_formats import Format, Item, Table
 
 

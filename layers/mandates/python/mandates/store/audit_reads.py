@@ -9,8 +9,9 @@ from mandates.core.charging.head import Charge
 from mandates.core.charging.movements import Movement
 from mandates.core.clock import Instant
 from mandates.store.audit_items import MovementRow
-from mandates.store.charge_items import ChargeRow, created_on
-from mandates.store.charge_rows import SHARDS, charge_key, charge_of
+from mandates.store.charge_items import ChargeRow
+from mandates.store.charge_rows import charge_key, charge_of
+from mandates.store.days import SHARDS, created_on
 from mandates.store.dynamodb import query_raw, read_raw
 from mandates.store.movements import movement_of
 from mandates.store.raw_items import ALTERED_ITEMS_RAISE

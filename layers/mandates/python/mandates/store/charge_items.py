@@ -32,6 +32,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection
 
 from mandates.core.charging import chain, notice
+from mandates.store.days import ByCreatedOn
 from mandates.store.item_formats import Format, Item, Table
 
 
@@ -56,22 +57,6 @@ class ByNumber(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 
     mandate_id = UnicodeAttribute(hash_key=True)
     register_number = NumberAttribute(range_key=True)
-
-
-def created_on(day: str, shard: str) -> str:
-    """A key of the index by day. `day` is ISO 8601, in UTC."""
-    return f"{day}#{shard}"
-
-
-class ByCreatedOn(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Finds what was made on a day: charges, and movements under keys of their own. Its keys never change."""
-
-    class Meta:
-        index_name = "by_created_on"
-        projection = IncludeProjection(["format"])
-
-    created_on = UnicodeAttribute(hash_key=True)
-    created_at = UnicodeAttribute(range_key=True)
 
 
 class ChargeRow(Item):

@@ -11,19 +11,13 @@ from mandates.core.charging.ids import mandate_id_of_charge
 from mandates.core.charging.register import Register
 from mandates.core.facts import to_plain
 from mandates.core.ledger import PersonalValue
-from mandates.store.charge_items import ChargeEntryRow, ChargeRow, RegisterRow, created_on
+from mandates.store.charge_items import ChargeEntryRow, ChargeRow, RegisterRow
+from mandates.store.days import day_key, shard_of
 from mandates.store.mandates import whole
-
-SHARDS = "abcd"
 
 
 def charge_key(charge_id: str) -> tuple[str, str]:
     return mandate_id_of_charge(charge_id), ChargeRow.key(charge_id)
-
-
-def shard_of(charge_id: str) -> str:
-    """A charge's id ends in a hash, so its last character spreads evenly."""
-    return SHARDS[ord(charge_id[-1]) % len(SHARDS)]
 
 
 def register_of(row: RegisterRow | None) -> Register:
@@ -66,7 +60,7 @@ def new_charge_values(charge: Charge) -> dict[str, Any]:
         "mandate_id": charge.mandate_id,
         "record": ChargeRow.key(charge.charge_id),
         "register_number": charge.number,
-        "created_on": created_on(charge.created_at[:10], shard_of(charge.charge_id)),
+        "created_on": day_key(charge.charge_id, charge.created_at),
         "created_at": charge.created_at,
         "personal": {name: asdict(kept) for name, kept in sorted(charge.personal.items())},
         "digest": charge.digest,

@@ -32,7 +32,6 @@ from mandates.store.charge_items import (
     UsageRow,
 )
 from mandates.store.charge_rows import (
-    SHARDS,
     charge_key,
     charge_of,
     entry_of,
@@ -40,10 +39,10 @@ from mandates.store.charge_rows import (
     facts_as_stored,
     new_charge_values,
     register_of,
-    shard_of,
 )
 from mandates.store.charging_switch import SWITCH, not_paused
 from mandates.store.conflicts import Conflict
+from mandates.store.days import SHARDS, shard_of
 from mandates.store.dynamodb import (
     RawItem,
     Transaction,

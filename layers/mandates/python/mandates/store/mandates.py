@@ -17,6 +17,7 @@ from mandates.core.funding import funding_from_plain
 from mandates.core.ledger import Entry, PersonalValue
 from mandates.core.mandate import Mandate, Status, status, withdrawn
 from mandates.store.conflicts import Conflict, until_no_conflict
+from mandates.store.days import day_key
 from mandates.store.dynamodb import (
     MAX_TRANSACTION_ITEMS,
     Transaction,
@@ -207,6 +208,7 @@ def add_change(writing: Transaction, change: Change, now: Instant) -> None:
     else:
         nobody_wrote_since = HeadRow.entries == change.before.entries
         actions: list[Action] = [
+            HeadRow.created_on.set(day_key(change.before.mandate_id, change.before.created_at)),
             HeadRow.facts.set(_plain(change.after.facts)),
             HeadRow.entries.set(change.after.entries),
             HeadRow.head_hash.set(change.after.head_hash),
@@ -347,6 +349,7 @@ def head_values(mandate: Mandate) -> dict[str, Any]:
         "customer_id": mandate.customer_id,
         "stripe_customer_id": mandate.stripe_customer_id,
         "created_at": mandate.created_at,
+        "created_on": day_key(mandate.mandate_id, mandate.created_at),
         "terms_version": mandate.terms_version,
         "terms_digest": mandate.terms_digest,
         "locale": mandate.locale,

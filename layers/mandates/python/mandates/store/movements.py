@@ -10,7 +10,7 @@ from mandates.core.charging.ids import mandate_id_of_charge
 from mandates.core.charging.movements import Movement
 from mandates.core.clock import Instant
 from mandates.store.audit_items import MovementRow
-from mandates.store.charge_rows import shard_of
+from mandates.store.days import shard_of
 from mandates.store.dynamodb import query, update
 from mandates.store.mandates import whole
 

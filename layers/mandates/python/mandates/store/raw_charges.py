@@ -25,9 +25,9 @@ from mandates.store.charge_items import (
     RefusalRow,
     RegisterRow,
     UsageRow,
-    created_on,
 )
-from mandates.store.charge_rows import charge_of, entry_of, facts_as_stored, register_of, shard_of
+from mandates.store.charge_rows import charge_of, entry_of, facts_as_stored, register_of
+from mandates.store.days import day_key, shard_of
 from mandates.store.dynamodb import RawItem, query_raw
 from mandates.store.item_formats import Item
 from mandates.store.movements import keys_of_day, movement_of
@@ -153,7 +153,7 @@ def _head(found: _Found, item: RawItem) -> None:
     charge = charge_of(row)
     if charge.mandate_id != row.mandate_id or row.due_shard not in {None, shard_of(charge.charge_id)}:
         raise ValueError("its key, or its shard, is another charge's")
-    if row.created_on != created_on(charge.created_at[:10], shard_of(charge.charge_id)):
+    if row.created_on != day_key(charge.charge_id, charge.created_at):
         raise ValueError("it is listed under another day, or in another shard")
     if facts_as_stored(charge.facts) != row.facts:
         raise ValueError("its facts are not spelt as we would spell them")

@@ -37,6 +37,7 @@ from mandates.store.charge_items import (
     SwitchRow,
     UsageRow,
 )
+from mandates.store.days import ByCreatedOn
 from mandates.store.item_formats import Format, Item, Table
 
 
@@ -111,7 +112,8 @@ class BySweepTime(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 class HeadRow(Item):
     """The first fact that makes it anything but pending removes `pending` and `sweep_at` (epoch seconds).
 
-    `funding` is personal, and goes with the customer id.
+    `created_on` is the day (UTC) and a shard. Release 0.1.0 wrote heads without it; they get it with their
+    next fact, or from `ops tables backfill`. `funding` is personal, and goes with the customer id.
     """
 
     RECORD = "head"
@@ -126,6 +128,7 @@ class HeadRow(Item):
     customer_id = UnicodeAttribute()
     stripe_customer_id = UnicodeAttribute()
     created_at = UnicodeAttribute()
+    created_on = UnicodeAttribute(null=True)
     terms_version = UnicodeAttribute()
     terms_digest = UnicodeAttribute()
     locale = UnicodeAttribute()
@@ -139,6 +142,7 @@ class HeadRow(Item):
 
     by_customer = ByCustomer()
     by_sweep_time = BySweepTime()
+    by_created_on = ByCreatedOn()
 
 
 class EntryRow(Item):
