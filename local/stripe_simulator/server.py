@@ -1,12 +1,17 @@
-"""The simulator over HTTP: Stripe's API under /v1, hosted pages under /c, the control API under /_control."""
+"""The simulator over HTTP.
+
+Stripe's API is under /v1, its hosted pages under /c, the control API under /_control, and the dashboard at /.
+"""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -16,8 +21,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from local import brand
 
 from .control import Control, refused
+from .dashboard.routes import Dashboard
 from .dispatcher import Dispatcher
+from .durations import Durations
 from .errors import StripeError
+from .guard import NoForeignPages
 from .hosted_page.rendering import STATIC
 from .hosted_page.routes import HostedPage
 from .simulator import Simulator
@@ -29,13 +37,15 @@ def create_app(simulator: Simulator) -> Starlette:
     """The whole HTTP side. Webhooks go out during the application's lifespan."""
     dispatcher = Dispatcher(simulator)
     page = HostedPage(simulator, dispatcher)
+    durations = Durations()
     control = Starlette(
         routes=Control(simulator, dispatcher).routes(),
+        middleware=[Middleware(NoForeignPages)],
         exception_handlers={StripeError: refused, HTTPException: refused},
     )
 
     async def api(request: Request) -> Response:
-        return await _api(simulator, request)
+        return await _api(simulator, durations, request)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -52,18 +62,21 @@ def create_app(simulator: Simulator) -> Starlette:
             Mount("/brand", StaticFiles(directory=brand.FOLDER)),
             Mount("/c/static", StaticFiles(directory=STATIC)),
             *page.routes(),
+            Mount("/", Dashboard(simulator, durations).app()),
         ],
         exception_handlers={StripeError: page.not_found, HTTPException: page.not_found},
         lifespan=lifespan,
     )
 
 
-async def _api(simulator: Simulator, request: Request) -> Response:
+async def _api(simulator: Simulator, durations: Durations, request: Request) -> Response:
+    began = time.perf_counter()
     body = (await request.body()).decode("utf-8", "replace")
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     response = simulator.request(request.method, target, request.headers, body)
     if response.delay:
         await asyncio.sleep(response.delay)
+    durations.note(response.headers["Request-Id"], time.perf_counter() - began)
     if not response.answered:
         await _close_unanswered(request)
     return JSONResponse(response.body, response.status, headers=response.headers)

@@ -52,7 +52,7 @@ PENDING_REFUND = Target(
     "refund", "refunds that wait for an outcome", lambda one: one["status"] in {"pending", "requires_action"}
 )
 OPEN_DISPUTE = Target("dispute", "open disputes", lambda one: one["status"] not in {"won", "lost"})
-EVENT = Target("event", "events", lambda _: True)
+EVENT = Target("event", "events that an endpoint asked for", lambda one: bool(one["deliveries"]))
 
 CODE = re.compile(r"[a-z0-9_]+")
 OUTCOMES = ("succeeded", "declined", "refused", "requires_action", "processing", "nothing")

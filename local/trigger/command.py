@@ -34,7 +34,9 @@ class Control:
         self._http.close()
 
     def objects(self, kind: str) -> list[Json]:
-        """All of a kind, newest first."""
+        """All of a kind, newest first. Events come with their deliveries."""
+        if kind == "event":
+            return self.events()[::-1]
         found: list[Json] = self._http.get(f"/objects/{kind}").raise_for_status().json()["objects"]
         return found
 
@@ -109,7 +111,9 @@ def run(
     yield from _outcome(trigger, options, answered)
     sent = _answered(control, before, sleep)
     yield from (_line(event) for event in sent)
-    if not sent:
+    if answered == {"endpoints": 0}:
+        yield "  No endpoint asked for this type of event."
+    elif not sent:
         yield "  No event was sent."
 
 

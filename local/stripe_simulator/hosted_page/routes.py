@@ -1,5 +1,6 @@
 """The hosted page's routes: what a buyer's browser asks for, and where it is sent next."""
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -28,6 +29,7 @@ class HostedPage:
             Route("/c/{kind}/{session}", self.show_test_page, methods=["GET"]),
             Route("/c/{kind}/{session}/authorize", self.authorize, methods=["POST"]),
             Route("/c/{kind}/{session}/fail", self.fail, methods=["POST"]),
+            Route("/c/{rest:path}", self.unknown),
         ]
 
     async def show(self, request: Request) -> Response:
@@ -77,6 +79,9 @@ class HostedPage:
         except NotPossible:
             return self._closed(session)
         return _see_other(f"/c/pay/{session['id']}")
+
+    async def unknown(self, _request: Request) -> Response:
+        raise HTTPException(404)
 
     async def not_found(self, _request: Request, _error: Exception) -> Response:
         text = "There is no such Checkout Session. The link may be incomplete."

@@ -149,6 +149,18 @@ def test_an_event_is_sent_again(shop: Shop, trigger: Trigger, receiver: Receiver
     assert line.endswith("  200; 200")
 
 
+def test_an_event_that_nobody_asked_for_is_not_sent_again(
+    shop: Shop, trigger: Trigger, receiver: Receiver
+) -> None:
+    shop.endpoint(receiver, "customer.deleted")
+    created = shop.customer()
+    shop.client.v1.customers.delete(created.id)
+    shop.customer()
+    assert "customer.deleted" in trigger("resend")[-1]
+    event = next(one for one in shop.simulator.core.events() if one["type"] == "customer.created")
+    assert trigger("resend", event["id"])[-1] == "  No endpoint asked for this type of event."
+
+
 def test_the_clock_moves_on(shop: Shop, trigger: Trigger) -> None:
     session = shop.session()
     said = trigger("advance", "2d")
