@@ -207,7 +207,9 @@ REFUND_REASONS: Mapping[str, Words] = {
         "Answer the dispute in Stripe's Dashboard.",
     ),
     "nothing_left": Words(
-        "Nothing is left", "All of it was refunded, is on its way, or was lost in a dispute.", "Nothing."
+        "Nothing is left",
+        "All of it was refunded, is on its way, or was lost in a dispute.",
+        "There is nothing more to do.",
     ),
     "more_than_left": Words(
         "More than is left", "The amount is above what can still be refunded.", "Refund at most what is left."
