@@ -430,6 +430,7 @@ def test_a_part_that_can_t_be_read_does_not_hide_the_rest(merchant: httpx.Client
     answer = merchant.get(f"/console/mandates/{MANDATE}")
     assert answer.status_code == 200
     assert "An error in the service" in answer.text
+    assert "Load the page again in a moment." in answer.text
     assert "message-1" in answer.text
 
 

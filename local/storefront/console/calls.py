@@ -63,7 +63,8 @@ class Desk:
             except Forged:
                 return forged(session)
             except ApiProblem as problem:
-                shown = problems.of_problem(problem)
+                told = problems.of_reading if request.method == "GET" else problems.of_problem
+                shown = told(problem)
                 return page("problem.html", session, problems.status_of(problem), shown=shown)
             except NotReady:
                 return not_ready(session)

@@ -221,7 +221,7 @@ async def _or_problem(reading: Awaitable[Json], kind: str, call: Call | None = N
     try:
         answer = await reading
     except ApiProblem as problem:
-        return Rows(problem=problems.of_problem(problem))
+        return Rows(problem=problems.of_reading(problem))
     return _rows(call, kind, answer, kind) if call else Rows(answer[kind])
 
 

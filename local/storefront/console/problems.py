@@ -1,7 +1,7 @@
 """What went wrong, for a page: in words, with every reason, and with the API's own words for a developer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from local.storefront.console import words
@@ -44,6 +44,15 @@ def of_problem(problem: ApiProblem) -> Shown:
         detail=str(body.get("detail", "")),
         request_id=str(body.get("request_id", "")),
     )
+
+
+def of_reading(problem: ApiProblem) -> Shown:
+    """As `of_problem`, where nothing was to be done: then it can't matter whether it was."""
+    shown = of_problem(problem)
+    if not problem.unknown_outcome:
+        return shown
+    label = shown.words.label
+    return replace(shown, words=Words(label, "This can't be read now.", "Load the page again in a moment."))
 
 
 def of_decision(decision: Mapping[str, Any]) -> Shown:
