@@ -1,92 +1,14 @@
-"""docs/front-end.md and the client's README: the code compiles, the HTML fits the elements."""
+"""docs/front-end.md and the client's README: the HTML fits the elements, every code and reason has words."""
 
-import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from html.parser import HTMLParser
-from pathlib import Path
 
-from local.settings import ROOT
 from mandates.core.charging.facts import EndReason
 from mandates.core.charging.reasons import Reason
 from mandates.core.charging.refunds import RefundReason
-from tests.contract.typescript import CLIENT, compiled
-from tests.contract.words_to_show import PAGE, contract, elements_words, tables, written_anew
-
-README = CLIENT / "README.md"
-YOURS = """
-declare const checkbox: HTMLInputElement
-declare const continueButton: HTMLButtonElement
-declare const mandateId: string
-declare const process: { env: Record<string, string> }
-declare const showTerms: (sections: { permission: string }, locale: string) => void
-declare const showProblem: (code: string) => void
-declare const showOutcome: (outcome: string, session: object | null, problem: Problem | null) => void
-declare const showAccount: (mandate: { label: string | null }, charges: object[], end: () => void) => void
-declare const API: string
-declare const token: string
-declare const serviceToken: () => Promise<string>
-declare const stopCharging: (mandateId: string) => Promise<void>
-declare const deliver: (chargeId: string) => Promise<void>
-declare const defineEmits: <Events extends Record<string, unknown[]>>() =>
-  <Name extends keyof Events>(name: Name, ...told: Events[Name]) => void
-"""
-"""What the examples leave to the page."""
-
-
-def blocks(language: str, page: Path = PAGE) -> list[str]:
-    """The page's examples in a language, without their indentation in a list."""
-    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", page.read_text(encoding="utf-8"), re.M | re.S)
-    return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
-
-
-@contextmanager
-def beside_the_package(**sources: str) -> Iterator[list[Path]]:
-    """Files in clients/javascript: there the package's name means the package that they are in."""
-    files = [CLIENT / "test" / f"documented-{name.replace('_', '.')}" for name in sources]
-    try:
-        for file, source in zip(files, sources.values(), strict=True):
-            file.write_text(source, encoding="utf-8")
-        yield files
-    finally:
-        for file in files:
-            file.unlink(missing_ok=True)
-
-
-def test_every_example_and_every_documented_event_compiles() -> None:
-    by_hand = [block for block in blocks("js") if "${API}" in block]
-    with_client = [block for block in blocks("js") if block not in by_hand]
-    (vue,) = blocks("vue")
-    (component,) = blocks("tsx")
-    (script,) = re.findall(r"<script setup lang=\"ts\">\n(.*?)</script>", vue, re.S)
-    sources = {
-        "page_ts": YOURS + "\n".join((*with_client, *blocks("ts"))),
-        "http_ts": YOURS.replace("Problem | null", "null") + "\n".join((*by_hand, "export {}")),
-        "readme_ts": "\n".join(blocks("js", README)),
-        "react_tsx": component,
-        "vue_ts": YOURS.replace("Problem | null", "null") + script + "\nemit('withdrawn', 'mdt_a')\n",
-        "events_ts": documented_events(),
-    }
-    with beside_the_package(**sources) as files:
-        assert compiled(*files) == []
-
-
-def documented_events() -> str:
-    """Those of docs/events.md, and one of each kind that the code has published."""
-    shown = [json.loads(text) for text in blocks("json", ROOT / "docs/events.md") if '"detail-type"' in text]
-    assert len(shown) == 2
-    (release,) = (ROOT / "tests/component/formats").glob("0.2.0/events.json")
-    published = [
-        {"source": event["Source"], "detail-type": event["DetailType"], "detail": event["Detail"]}
-        for samples in json.loads(release.read_text(encoding="utf-8")).values()
-        for event in samples
-    ]
-    assert len(published) > 10
-    each = {event["detail-type"]: event for event in published}.values()
-    events = [{key: event[key] for key in ("source", "detail-type", "detail")} for event in (*shown, *each)]
-    type_import = "import type { ChargeEvent, MandateEvent } from 'amazon-pay-mandates/events'\n"
-    return type_import + f"export const events: (MandateEvent | ChargeEvent)[] = {json.dumps(events)}\n"
+from tests.contract.documented_code import PAGE, README, blocks
+from tests.contract.typescript import CLIENT
+from tests.contract.words_to_show import contract, elements_words, tables, written_anew
 
 
 class _Tags(HTMLParser):
@@ -116,6 +38,13 @@ def test_html_and_vue_name_elements_attributes_and_events_that_there_are() -> No
         assert given["token-url"]
     documented = set(re.findall(r"^\| `(amazon-pay-\w+)` \|", PAGE.read_text(encoding="utf-8"), re.M))
     assert documented == events
+
+
+def test_the_documented_properties_are_those_of_the_style() -> None:
+    style = (CLIENT / "elements/style.js").read_text(encoding="utf-8")
+    documented = PAGE.read_text(encoding="utf-8").partition("**Style**")[2].partition("::part")[0]
+    named = re.findall(r"`(?:--amazon-pay)?(-[a-z-]+)`", documented)
+    assert {*named} == {*re.findall(r"var\(--amazon-pay(-[a-z-]+)", style)}
 
 
 def test_files_that_html_names_are_published() -> None:

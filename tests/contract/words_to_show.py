@@ -12,12 +12,11 @@ from typing import Any
 
 import yaml
 
-from local.settings import ROOT
 from local.storefront import words as shop
 from local.storefront.console import words as console
+from tests.contract.documented_code import PAGE
 from tests.contract.typescript import CONTRACT, node
 
-PAGE = ROOT / "docs/front-end.md"
 OURS = {
     "unreachable": "Send the same request again: a charge or a refund under the same key.",
     "not_the_api": "Check the API's address, and the proxies on the way to it.",

@@ -7,7 +7,7 @@ import sys
 
 from local.journey import Customer
 from local.settings import ROOT
-from tests.contract.test_front_end_page import blocks
+from tests.contract.documented_code import blocks
 from tests.contract.typescript import CLIENT, NODE
 from tests.live.shared import StackJson
 
