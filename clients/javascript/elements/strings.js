@@ -13,12 +13,15 @@ const known = new Map([['en', en], ['de', de]])
 const RIGHT_TO_LEFT = /^(ar|arc|ckb|dv|fa|he|ks|nqo|ps|sd|ug|ur|yi)\b|-(Arab|Hebr)\b/i
 
 /**
- * Adds a language for every element on the page, or replaces some of its texts.
+ * Adds a language for every element on the page, or replaces some of its texts. A language is used once it is complete:
+ * nothing around a consent is in another language than its terms.
  * @param {string} locale a language tag, such as `fr` or `pt-BR`
  * @param {Strings} strings
+ * @returns {string[]} the keys of the texts that are still missing
  */
 export function registerStrings(locale, strings) {
   known.set(locale, { ...known.get(locale), ...strings })
+  return missing(known.get(locale))
 }
 
 /**
@@ -47,7 +50,7 @@ export function bestOf(wanted, available) {
 export function wordsFor(locale, overrides = {}) {
   const found = bestOf([locale], languages(overrides)) ?? 'en'
   /** @type {Strings} */
-  const strings = { ...en, ...known.get(found), ...overrides[found] }
+  const strings = { ...known.get(found), ...overrides[found] }
   return {
     say: (key, values = {}) => (strings[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? '')),
     locale: same(languageOf(found), languageOf(locale)) ? locale : found,
@@ -56,10 +59,14 @@ export function wordsFor(locale, overrides = {}) {
 }
 
 /**
- * Every language that there are words for.
+ * Every language whose words are complete.
  * @param {Record<string, Strings>} [overrides]
  */
 export const languages = (overrides = {}) => [...new Set([...Object.keys(overrides), ...known.keys()])]
+  .filter((tag) => missing({ ...known.get(tag), ...overrides[tag] }).length === 0)
+
+/** @param {Strings} [strings] */
+const missing = (strings = {}) => Object.keys(en).filter((key) => !strings[key])
 
 /** @param {string} tag */
 const languageOf = (tag) => tag.split('-', 1)[0] ?? tag

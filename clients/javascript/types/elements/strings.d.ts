@@ -1,9 +1,11 @@
 /**
- * Adds a language for every element on the page, or replaces some of its texts.
+ * Adds a language for every element on the page, or replaces some of its texts. A language is used once it is complete:
+ * nothing around a consent is in another language than its terms.
  * @param {string} locale a language tag, such as `fr` or `pt-BR`
  * @param {Strings} strings
+ * @returns {string[]} the keys of the texts that are still missing
  */
-export function registerStrings(locale: string, strings: Strings): void;
+export function registerStrings(locale: string, strings: Strings): string[];
 /**
  * The first language of `wanted` that is among `available`: the tag itself, else its language, else a variant of it.
  * @param {readonly string[]} wanted
