@@ -92,6 +92,8 @@ dt { font-weight: 600 }
   .main { width: 100% }
 }
 @container (max-width: 20em) {
+  .card { padding: .75em }
+  h2 { font-size: 1.2em }
   h2, p, dd, label { hyphens: auto }
   .bones .block { height: 8.5em }
 }
