@@ -219,6 +219,8 @@ def test_impatient_clicks_withdraw_once(opened: Opened) -> None:
     api.held = {"revoke": []}
     page.get_by_role("button", name=WITHDRAW).dblclick()
     confirm = page.get_by_role("dialog").get_by_role("button").last
+    confirm.dispatch_event("click", {"detail": 2})  # the second of the two
+    expect(confirm).to_have_text(CONFIRM)
     confirm.click(click_count=3)
     come_back(page)
     expect(page.get_by_role("dialog")).to_have_count(1)

@@ -19,7 +19,7 @@ export function withdrawalDialog({ charges = [] }, reader, { isOnly, ...names },
     part: 'secondary', class: 'secondary', type: 'button', autofocus: true, onclick: () => dialog.close(),
   }, say('withdraw_keep'))
   const confirm = element('button', {
-    part: 'danger', class: 'danger', type: 'button', onclick: () => answer(),
+    part: 'danger', class: 'danger', type: 'button', onclick: (event) => isOnPurpose(event) && answer(),
   }, say('withdraw_confirm'))
   const dialog = element('dialog', {
     part: 'dialog', lang: reader.locale, 'aria-labelledby': 'ask', 'aria-describedby': 'consequences',
@@ -50,6 +50,9 @@ export function withdrawalDialog({ charges = [] }, reader, { isOnly, ...names },
 
   return dialog
 }
+
+/** The second click of a double click was meant for the button below the dialog. @param {any} event */
+const isOnPurpose = (event) => event.detail < 2
 
 /** Amazon may still confirm these. @param {Account['charges']} charges @param {Reader} reader */
 function underWay(charges = [], reader) {
