@@ -1,7 +1,7 @@
 # `make` lists the targets. Everything except `deploy` works without an AWS or Stripe account, Docker or Node.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down logs sam-local test soak load rehearse-restore types docs bench check build deploy deploy-built lock \
-  upgrade audit package release propose-upgrade
+.PHONY: help setup demo up down logs sam-local test pictures soak load rehearse-restore types docs bench check build \
+  deploy deploy-built lock upgrade audit package release propose-upgrade
 
 # Use the locked SAM, uv and Python, whatever else is installed.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -29,6 +29,7 @@ DEPLOY_OPTIONS ?=
 WORLDS ?= 10000
 FIRST_SEED ?= 0
 SOAK_MANDATES ?= 1000
+INTO ?= pictures
 LOAD_SECONDS ?= 12
 LOAD_RATE ?= 10
 LOAD_SET_UP_RATE ?= 1
@@ -72,6 +73,9 @@ logs: $(READY) ## show what the functions running here have logged
 
 test: $(READY) $(PACKAGES) ## run every test; those that need a stack start it
 	$(BIN)/pytest -n auto
+
+pictures: $(READY) ## picture every page in each state, width, colour scheme and language: INTO=folder
+	@$(BIN)/python -m tests.browser.matrix --into $(INTO)
 
 soak: $(READY) ## run what takes too long for `make test`, two hours in all: WORLDS, FIRST_SEED, SOAK_MANDATES
 	$(BIN)/python -m tests.simulation.soak --worlds $(WORLDS) --first $(FIRST_SEED)
