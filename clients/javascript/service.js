@@ -71,7 +71,7 @@ export class MandatesClient extends CustomerClient {
    *
    * @param {string} day in UTC, such as 2026-11-27
    * @param {Shapes.Page & { status?: Shapes.MandateStatus }} [page]
-   * @returns {Promise<Shapes.MandateList>}
+   * @returns {Promise<Shapes.MandatesOfDay>}
    */
   async mandatesCreatedOn(day, page) {
     return this.ask({ path: '/mandates', ...paged({ ...page, created_on: day }) })
@@ -82,7 +82,7 @@ export class MandatesClient extends CustomerClient {
    *
    * @param {string} day in UTC, such as 2026-11-27
    * @param {Shapes.Page & { status?: Shapes.ChargeStatus }} [page]
-   * @returns {Promise<Shapes.ChargeList>}
+   * @returns {Promise<Shapes.ChargesOfDay>}
    */
   async chargesCreatedOn(day, page) {
     return this.ask({ path: '/charges', ...paged({ ...page, created_on: day }) })

@@ -24,12 +24,14 @@ export type CheckoutStatus = Answered<'getCheckoutSession'>
 export type ReturnRecorded = Answered<'recordReturn'>
 export type MandateList = Answered<'listMandates'>
 export type Mandate = MandateList['mandates'][number]
+export type MandatesOfDay = Answered<'listMandatesOfDay'>
 export type MandateStatus = Schemas['MandateStatus']
 export type MandateWithLedger = Answered<'getMandate'>
 export type RevokeRequest = Sent<'revokeMandate'>
 /** A service without `mandates:read` gets only the id and the status. */
 export type Revoked = Answered<'revokeMandate'>
 export type ChargeList = Answered<'listCharges'>
+export type ChargesOfDay = Answered<'listChargesOfDay'>
 export type Charge = Answered<'getCharge'>
 export type ChargeRequest = Sent<'createCharge'>
 export type ChargeCheckRequest = Sent<'checkCharge'>

@@ -47,21 +47,21 @@ export class MandatesClient extends CustomerClient {
      *
      * @param {string} day in UTC, such as 2026-11-27
      * @param {Shapes.Page & { status?: Shapes.MandateStatus }} [page]
-     * @returns {Promise<Shapes.MandateList>}
+     * @returns {Promise<Shapes.MandatesOfDay>}
      */
     mandatesCreatedOn(day: string, page?: Shapes.Page & {
         status?: Shapes.MandateStatus;
-    }): Promise<Shapes.MandateList>;
+    }): Promise<Shapes.MandatesOfDay>;
     /**
      * Newest first. A page may be short or empty although another one follows.
      *
      * @param {string} day in UTC, such as 2026-11-27
      * @param {Shapes.Page & { status?: Shapes.ChargeStatus }} [page]
-     * @returns {Promise<Shapes.ChargeList>}
+     * @returns {Promise<Shapes.ChargesOfDay>}
      */
     chargesCreatedOn(day: string, page?: Shapes.Page & {
         status?: Shapes.ChargeStatus;
-    }): Promise<Shapes.ChargeList>;
+    }): Promise<Shapes.ChargesOfDay>;
     /**
      * A page of the signed evidence. Save `text`, byte for byte. Another page follows if `pack.page.next` is not null.
      *
