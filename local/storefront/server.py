@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
@@ -80,7 +81,7 @@ def create_app(
             relay.route(running, http),
             Mount("/static", StaticFiles(directory=STATIC)),
             Mount("/brand", StaticFiles(directory=brand.FOLDER)),
-            Mount("/amazon-pay-mandates", StaticFiles(directory=CLIENT)),
+            Mount("/amazon-pay-mandates", _Modules(directory=CLIENT)),
         ],
         middleware=[
             Middleware(_SecurityHeaders, content_security_policy=content_security_policy(api)),
@@ -94,6 +95,15 @@ def create_app(
         },
         lifespan=lifespan,
     )
+
+
+class _Modules(StaticFiles):
+    """What the package ships to browsers, and not what it is tested with."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if not path.endswith(".js") or path.startswith(("node_modules/", "test/")):
+            raise HTTPException(404)
+        return await super().get_response(path, scope)
 
 
 class _SecurityHeaders:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from local import aws, stack_file
+from local.settings import ROOT
 from local.storefront.running import RunningStack
 from local.storefront.server import create_app
 from local.storefront.tokens import Tokens
@@ -256,3 +257,16 @@ def test_pages_on_another_origin_may_call_the_api_and_nothing_else(stack_json: P
         sign_in(browser, "customer")
         assert 'api="http://127.0.0.1:4000/api"' in browser.get("/amazon-pay").text
     assert "connect-src 'self' http://127.0.0.1:4000;" in policy
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("index.js", 200), ("elements/index.js", 200), ("package.json", 404), ("test/words.test.js", 404)],
+)
+def test_the_client_is_served_as_it_is_and_its_tests_are_not(
+    browser: httpx.Client, path: str, status: int
+) -> None:
+    answer = browser.get(f"/amazon-pay-mandates/{path}")
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.content == (ROOT / "clients/javascript" / path).read_bytes()
