@@ -71,7 +71,8 @@ def pictures_of(state: State, browser: Browser, scene: Scene, folder: Path) -> I
 def take(page: Page, picture: Path, *, width: int, scheme: Literal["light", "dark"]) -> None:
     page.set_viewport_size({"width": width, "height": _HEIGHT})
     page.emulate_media(color_scheme=scheme)
-    page.screenshot(path=picture, full_page=True, animations="disabled")
+    is_whole = page.get_by_role("dialog").count() == 0  # a dialog covers the screen, not what lies below it
+    page.screenshot(path=picture, full_page=is_whole, animations="disabled")
 
 
 if __name__ == "__main__":

@@ -165,7 +165,7 @@ dialog::backdrop { background: rgb(0 0 0 / .5) }
 dialog > * + *, .consequences > * + * { margin-block-start: 1em }
 dialog > :empty { display: none }
 .answers { display: flex; flex-wrap: wrap; gap: .75em }
-.answers > * { flex: 1 1 8em }
+.answers > * { flex: 1 1 max-content }
 
 @media (prefers-reduced-motion: no-preference) {
   button { transition: background-color .15s }
