@@ -14,7 +14,8 @@ from local.settings import ROOT, Settings
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PHONE = (390, 844)
-DESK = (1040, 800)
+ACCOUNT = (1040, 815)
+CONSOLE = (1040, 930)
 PATIENCE_MS = 30_000
 
 
@@ -40,12 +41,12 @@ def main() -> int:
             save_amazon_pay(page)
             order(page)
             order(page)
-        with visitor(browser, shop, DESK) as page:
+        with visitor(browser, shop, ACCOUNT) as page:
             sign_in(page)
             page.goto("/account")
             page.get_by_role("button", name="Withdraw").first.wait_for()
             take(page, "account")
-        with visitor(browser, shop, DESK) as page:
+        with visitor(browser, shop, CONSOLE) as page:
             look_from_the_console(page, running["customer_ids"]["customer"])
         browser.close()
     return 0
