@@ -1,5 +1,6 @@
 """The console's server: who gets in, what its forms do at the API, and that others' words are no markup."""
 
+import asyncio
 import html
 import re
 from collections.abc import Iterator
@@ -11,15 +12,27 @@ import pytest
 from starlette.routing import Mount, Route
 
 from local import aws
+from local.settings import PLACEHOLDER_STRIPE_KEY
 from local.storefront.api import Api
 from local.storefront.console import words
 from local.storefront.console.rendering import CONTENT_SECURITY_POLICY
 from local.storefront.console.routes import Console
 from local.storefront.console.stripe import Stripe
+from local.storefront.console.stripe_lookup import StripeNotAsked
 from local.storefront.running import RunningStack
 from local.storefront.server import create_app
 from local.storefront.tokens import Tokens
-from tests.console_api import CHARGE, MANDATE, NOTHING, FakeApi, charge, described_in, mandate, notice
+from tests.console_api import (
+    CHARGE,
+    MANDATE,
+    NOTHING,
+    STRIPE,
+    FakeApi,
+    charge,
+    described_in,
+    mandate,
+    notice,
+)
 from tests.in_process import browser_of
 from tests.unit.test_storefront import form, sign_in, token
 
@@ -84,11 +97,14 @@ def test_there_are_pages_and_forms() -> None:
 def test_nobody_but_the_merchant_gets_in(stranger: httpx.Client, api: FakeApi, as_customer: bool) -> None:
     if as_customer:
         sign_in(stranger, "customer")
+    waiting = form(
+        stranger.get("/console/sign-in").text
+    )  # has a session of the console, and is not signed in
     for path in READS:
         answer = stranger.get(path)
         assert (answer.status_code, answer.headers["Location"][:20]) == (303, "/console/sign-in?to="), path
     for path in ACTS:
-        assert stranger.post(path, data=form(stranger.get("/sign-in").text)).status_code == 403, path
+        assert stranger.post(path, data=waiting).status_code == 403, path
     assert api.asked == []
 
 
@@ -453,3 +469,34 @@ def test_before_the_stack_is_deployed_the_console_says_so(merchant: httpx.Client
     stack_json.unlink()
     answer = merchant.get("/console/")
     assert (answer.status_code, "Not ready yet" in answer.text) == (503, True)
+
+
+@pytest.mark.parametrize(
+    ("key", "at", "sent"),
+    [
+        ("rk_test_ours", "https://api.stripe.com", "rk_test_ours"),
+        ("rk_test_ours", STRIPE, PLACEHOLDER_STRIPE_KEY),
+        ("rk_live_ours", STRIPE, PLACEHOLDER_STRIPE_KEY),
+        ("rk_live_ours", "https://api.stripe.com", None),
+    ],
+)
+def test_stripe_alone_gets_the_stack_s_key_and_no_live_one_is_used(
+    key: str, at: str, sent: str | None
+) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"id": "pi_1", "deleted": False})
+
+    async def get() -> Any:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+            return await Stripe(http, key).get(at, "/v1/payment_intents/pi_1")
+
+    if sent is None:
+        with pytest.raises(StripeNotAsked, match="test key"):
+            asyncio.run(get())
+        assert asked == []
+    else:
+        assert asyncio.run(get())["id"] == "pi_1"
+        assert [request.headers["Authorization"] for request in asked] == [f"Bearer {sent}"]
