@@ -215,6 +215,10 @@ class Prober:
             operation["operationId"]: schema[path][method]
             for path, method, operation in operations_of(document)
         }
+        self.may = {
+            operation["operationId"]: who(operation["description"])
+            for _, _, operation in operations_of(document)
+        }
         self.stack = stack
         self.known = known
         self.report = Report()
@@ -239,8 +243,11 @@ class Prober:
     def _share(self, operations: Collection[str]) -> Iterator[tuple[str, str, GenerationMode, int]]:
         for operation in sorted(operations, key=lambda one: one == "revokeMandate"):
             for caller in self.known.tokens:
-                yield operation, caller, GenerationMode.POSITIVE, 2
-                yield operation, caller, GenerationMode.NEGATIVE, 1
+                if caller in self.may[operation]:
+                    yield operation, caller, GenerationMode.POSITIVE, 2
+                    yield operation, caller, GenerationMode.NEGATIVE, 1
+                else:
+                    yield operation, caller, GenerationMode.POSITIVE, 1
             yield operation, NOBODY, GenerationMode.POSITIVE, 1
 
     def _some(self, text: str, operation: str, caller: str, mode: GenerationMode, count: int) -> None:

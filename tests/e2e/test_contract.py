@@ -28,10 +28,6 @@ FIRST = int(os.environ["CONTRACT_SEED"])  # tests/conftest.py draws one
 SEEDS = range(FIRST, FIRST + (3 if SOAK else 1))
 
 DOCUMENT: Json = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
-MAY = {
-    operation["operationId"]: contract.who(operation["description"])
-    for _, _, operation in contract.operations_of(DOCUMENT)
-}
 
 
 @pytest.fixture(scope="module", params=SEEDS)
@@ -58,7 +54,7 @@ def test_every_operation_was_really_used_by_all_who_may(prober: contract.Prober)
     """Otherwise all the answers might be 404."""
     unused = [
         f"{operation} never succeeded as {caller}"
-        for operation, callers in MAY.items()
+        for operation, callers in prober.may.items()
         for caller in callers
         if not prober.report.succeeded(operation, caller)
     ]
@@ -68,7 +64,7 @@ def test_every_operation_was_really_used_by_all_who_may(prober: contract.Prober)
 def test_nobody_else_got_through(prober: contract.Prober) -> None:
     through = [
         f"{operation} succeeded as {caller}"
-        for operation, callers in MAY.items()
+        for operation, callers in prober.may.items()
         for caller in contract.CALLERS
         if caller not in callers and prober.report.succeeded(operation, caller)
     ]
