@@ -7,8 +7,8 @@ import { sleeping, waitForOutcome } from './waiting.js'
 /** @import * as Shapes from './shapes.js' */
 
 /**
- * The mandates API for the signed-in customer, as a browser uses it. Fields have the API's names. What does not
- * succeed rejects with a `Problem`.
+ * The mandates API for the signed-in customer, as a browser uses it. Fields have the API's names. A request that
+ * fails rejects with a `Problem`.
  */
 export class CustomerClient {
   #surroundings
@@ -85,7 +85,7 @@ export class CustomerClient {
   }
 
   /**
-   * Report who came back from Stripe's page. `not_found` means: another customer than the one who began.
+   * Report who came back from Stripe's page. `not_found` means that another customer began this session.
    *
    * @param {string} sessionId
    * @param {string} returnToken `return_token` in the address
@@ -100,8 +100,8 @@ export class CustomerClient {
   /**
    * Wait until the account is saved, or it is certain that it won't be.
    *
-   * `returned`: the browser is on `success_url`. Stripe sends it there after a success, so a failure that the API
-   * still tells is of an earlier attempt, and has to last a few seconds to count.
+   * `returned`: the browser is on `success_url`. Stripe sends it there only after a success, so a failure that the API
+   * still reports belongs to an earlier attempt. It counts only if it lasts a few seconds.
    *
    * @param {string} sessionId
    * @param {{ timeout?: number, returned?: boolean } & Shapes.Options} [options] timeout in milliseconds

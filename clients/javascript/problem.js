@@ -1,6 +1,6 @@
 /** @import { ErrorWithMembers, ProblemInit } from './shapes.js' */
 
-/** Server errors (5xx) that the same request meets again until the operator has acted. */
+/** Server errors (5xx) that last until the operator has acted. */
 const FOR_THE_OPERATOR = ['ledger_unreadable', 'stripe_refused', 'unknown_at_stripe']
 
 /**
@@ -18,7 +18,7 @@ export class Problem extends /** @type {ErrorWithMembers} */ (Error) {
     /** The HTTP status; null without an answer. */
     this.status = status
     this.detail = detail
-    /** Everything that stands in the way of a charge, a notice or a refund. */
+    /** Every reason against a charge, a notice or a refund. */
     this.reasons = reasons
     /** Which URL is wrong: `success_url` or `cancel_url`. */
     this.field = field

@@ -32,7 +32,7 @@ export class MandatesClient extends CustomerClient {
   }
 
   /**
-   * Refund `amount`, or all that is left. The key counts as for a charge.
+   * Refund `amount`, or all that is left. The key works as for a charge.
    *
    * @param {string} chargeId
    * @param {Shapes.RefundRequest} refund

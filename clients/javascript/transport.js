@@ -4,13 +4,13 @@ import { Problem } from './problem.js'
 /** @import { Token } from './token.js' */
 
 const TRIES = 3
-/** Nothing is repeated later than this after the first try. */
+/** No repeat begins later than this after the first try. */
 const PATIENCE_MS = 20_000
 /** The API answers within 29 seconds. */
 const ANSWER_WITHIN_MS = 35_000
 const FIRST_PAUSE_MS = 400
 
-/** Sends requests to the API, with the token. Repeats them only where nothing can be done twice by it. */
+/** Sends requests to the API, with the token. Repeats only those that can't take effect twice. */
 export class Transport {
   #api
   #token

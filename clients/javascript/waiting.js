@@ -9,7 +9,7 @@ const NEWS_WITHIN_MS = 3500
 
 /**
  * Ask until the session has an outcome. Pauses grow, and end when the page becomes visible or the browser online.
- * What repeating can't mend is thrown.
+ * Throws a problem that repeating can't solve.
  *
  * @param {Waiting} waiting
  * @returns {Promise<Outcome>}

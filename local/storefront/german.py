@@ -18,7 +18,7 @@ GERMAN = {
     "The shop is being set up on this machine. Please load this page again shortly.": (
         "Der Shop wird auf diesem Rechner gerade eingerichtet. Bitte laden Sie die Seite gleich noch einmal."
     ),
-    "We can't do that right now": "Das geht gerade nicht",
+    "We can't do that right now": "Das ist gerade nicht möglich",
     "Nothing was charged. Please try again in a moment.": (
         "Es wurde nichts abgebucht. Bitte versuchen Sie es gleich noch einmal."
     ),
@@ -33,7 +33,7 @@ GERMAN = {
     # Signing in
     "Who is shopping?": "Wer kauft ein?",
     "Two customers can try the shop. Neither needs a password.": (
-        "Zwei Kunden können den Shop ausprobieren. Beide brauchen kein Passwort."
+        "Sie können den Shop als einer von zwei Kunden ausprobieren. Ein Passwort ist nicht nötig."
     ),
     # The product
     "Two bags of Morning Blend coffee beside a steaming cup": (
@@ -50,7 +50,7 @@ GERMAN = {
     "Order": "Bestellen",
     "Order for": "Bestellen für",
     "Amazon Pay is already set up. One click, and we charge:": (
-        "Amazon Pay ist schon eingerichtet. Ein Klick, und wir belasten:"
+        "Amazon Pay ist bereits eingerichtet. Mit einem Klick belasten wir:"
     ),
     "You save Amazon Pay first. From then on, one click is enough.": (
         "Sie speichern zuerst Amazon Pay. Danach genügt ein Klick."
@@ -66,21 +66,22 @@ GERMAN = {
     "On Tuesday, and on its way the same day": "Am Dienstag, und am selben Tag unterwegs",
     "Keeps": "Haltbar",
     "Eight weeks; best in the first three": "Acht Wochen; am besten in den ersten drei",
-    "Save it once, order whenever you like": "Einmal speichern, bestellen, wann Sie möchten",
+    "Save it once, order whenever you like": "Einmal speichern und bestellen, wann Sie möchten",
     "Save Amazon Pay": "Amazon Pay speichern",
     "You read what you agree to, and confirm it at Amazon. Nothing is charged then.": (
-        "Sie lesen, wozu Sie Ja sagen, und bestätigen es bei Amazon. Dabei wird nichts abgebucht."
+        "Sie lesen, welchen Bedingungen Sie zustimmen, und bestätigen bei Amazon. "
+        "Dabei wird nichts abgebucht."
     ),
     "Order with one click": "Mit einem Klick bestellen",
     "We charge only the orders that you place, and never more than you allowed.": (
-        "Wir buchen nur Ihre Bestellungen ab, und nie mehr, als Sie erlaubt haben."
+        "Wir buchen nur für Ihre Bestellungen ab, und nie mehr, als Sie erlaubt haben."
     ),
     "Withdraw at any time": "Jederzeit widerrufen",
-    "One button in your account ends it at once.": "Ein Knopf in Ihrem Konto beendet es sofort.",
+    "One button in your account ends it at once.": "Ein Klick in Ihrem Konto beendet die Erlaubnis sofort.",
     # Saving Amazon Pay
     "Pay with Amazon Pay": "Mit Amazon Pay zahlen",
     "Saving Amazon Pay needs JavaScript. Nothing is saved without it.": (
-        "Amazon Pay zu speichern braucht JavaScript. Ohne es wird nichts gespeichert."
+        "Zum Speichern von Amazon Pay ist JavaScript nötig. Ohne JavaScript wird nichts gespeichert."
     ),
     "Finish your order": "Bestellung abschließen",
     # Orders
@@ -90,29 +91,29 @@ GERMAN = {
     "Paid with": "Bezahlt mit",
     "For": "Für",
     "What you ordered": "Was Sie bestellt haben",
-    "This page shows by itself how it goes on.": "Diese Seite zeigt von selbst, wie es weitergeht.",
+    "This page updates by itself.": "Diese Seite aktualisiert sich von selbst.",
     "Save Amazon Pay again": "Amazon Pay neu speichern",
     "Charge": "Abbuchung",
     "Status": "Status",
     "Permission": "Erlaubnis",
     "none": "keine",
     # The account
-    "Your saved accounts need JavaScript. To withdraw a permission without it, write to us.": (
-        "Ihre gespeicherten Konten brauchen JavaScript. Um eine Erlaubnis ohne es zu widerrufen, "
-        "schreiben Sie uns."
+    "Your saved accounts are shown only with JavaScript. To withdraw a permission without it, write to us.": (
+        "Ihre gespeicherten Konten werden nur mit JavaScript angezeigt. Wenn Sie eine Erlaubnis ohne "
+        "JavaScript widerrufen möchten, schreiben Sie uns bitte."
     ),
     "Orders": "Bestellungen",
     "Nothing yet.": "Noch keine.",
     "See this week’s roast": "Zur Röstung dieser Woche",
-    "What is on record about your permissions": "Was zu Ihren Erlaubnissen festgehalten ist",
-    "On record": "Festgehalten",
-    "Each entry of a ledger carries the hash of the one before, so that none can be changed unnoticed.": (
-        "Jeder Eintrag trägt den Hash des vorigen, sodass keiner unbemerkt geändert werden kann."
+    "Your permissions on record": "Nachweise zu Ihren Erlaubnissen",
+    "On record": "Nachweise",
+    "Each ledger entry carries the hash of the one before, so no entry can be changed unnoticed.": (
+        "Jeder Eintrag enthält den Hash des vorigen, sodass keiner unbemerkt geändert werden kann."
     ),
     "Customer": "Kunde",
     "Terms": "Bedingungen",
     "version": "Fassung",
-    "Payment method": "Zahlungsmittel",
+    "Payment method": "Zahlungsart",
     "Ledger": "Einträge",
     "What": "Was",
     "Status after": "Status danach",
@@ -127,16 +128,16 @@ GERMAN = {
     "This can take days. We ship your order once it is paid.": (
         "Das kann Tage dauern. Wir versenden Ihre Bestellung, sobald sie bezahlt ist."
     ),
-    "To be tried again": "Wird erneut versucht",
+    "Will be tried again": "Wird erneut versucht",
     "Amazon Pay declined for now": "Amazon Pay hat vorerst abgelehnt",
     "We try again on {retry}. You need not do anything; we ship your order once it is paid.": (
         "Wir versuchen es am {retry} noch einmal. Sie müssen nichts tun; wir versenden Ihre Bestellung, "
         "sobald sie bezahlt ist."
     ),
-    "Needs you": "Braucht Sie",
-    "Amazon Pay needs you": "Amazon Pay braucht Sie",
+    "Action needed": "Bitte prüfen",
+    "Please check your Amazon account": "Bitte prüfen Sie Ihr Amazon-Konto",
     "Please look at the payment methods in your Amazon account. Until then, nothing ships.": (
-        "Bitte sehen Sie nach den Zahlungsmitteln in Ihrem Amazon-Konto. Bis dahin wird nichts versandt."
+        "Bitte prüfen Sie dort Ihre Zahlungsarten. Bis dahin wird nichts versandt."
     ),
     "Paid": "Bezahlt",
     "Thank you, it is paid": "Danke, es ist bezahlt",
@@ -147,48 +148,49 @@ GERMAN = {
     "Cancelled": "Storniert",
     "This order was cancelled": "Diese Bestellung wurde storniert",
     "Not charged": "Nicht abgebucht",
-    "We could not charge this order": "Wir konnten diese Bestellung nicht abbuchen",
+    "We could not charge this order": "Wir konnten den Betrag nicht abbuchen",
     "Something is wrong on our side. Nothing was charged, and nothing ships.": (
         "Bei uns stimmt etwas nicht. Es wurde nichts abgebucht, und nichts wird versandt."
     ),
-    "To be found out": "Wird geklärt",
-    "We are finding out about your payment": "Wir klären, was aus Ihrer Zahlung wurde",
+    "Being checked": "Wird geprüft",
+    "We are checking your payment": "Wir prüfen Ihre Zahlung",
     "The connection failed at the wrong moment. You can leave: no order is charged twice.": (
-        "Die Verbindung brach im falschen Moment ab. Sie können gehen: Nichts wird zweimal abgebucht."
+        "Die Verbindung wurde im falschen Moment unterbrochen. Sie können diese Seite verlassen: "
+        "Nichts wird zweimal abgebucht."
     ),
-    "{refunded} of it was paid back to you, or is on its way.": (
-        "{refunded} davon wurden Ihnen zurückgezahlt oder sind unterwegs."
+    "{refunded} has been refunded to you, or is on its way.": (
+        "{refunded} davon wurden Ihnen erstattet oder sind unterwegs."
     ),
-    "We did not charge this order": "Wir haben diese Bestellung nicht abgebucht",
+    "We did not charge this order": "Für diese Bestellung wurde nichts abgebucht",
     "It is possible from {earliest}.": "Möglich ist es ab dem {earliest}.",
     "Amazon Pay declined the payment.": "Amazon Pay hat die Zahlung abgelehnt.",
     "Your permission did not allow another attempt in time.": (
-        "Ihre Erlaubnis ließ rechtzeitig keinen weiteren Versuch zu."
+        "Ihre Erlaubnis ließ innerhalb der Frist keinen weiteren Versuch zu."
     ),
-    "The payment was not completed in time.": "Die Zahlung kam nicht rechtzeitig zustande.",
+    "The payment was not completed in time.": "Die Zahlung wurde nicht rechtzeitig abgeschlossen.",
     "You withdrew the permission for your Amazon Pay account.": (
         "Sie haben die Erlaubnis für Ihr Amazon-Pay-Konto widerrufen."
     ),
-    "The payment was called off.": "Die Zahlung wurde abgesagt.",
+    "The payment was cancelled.": "Die Zahlung wurde storniert.",
     "Saving your Amazon Pay account is not finished, or took too long.": (
-        "Ihr Amazon-Pay-Konto ist noch nicht gespeichert, oder es hat zu lange gedauert."
+        "Das Speichern Ihres Amazon-Pay-Kontos ist nicht abgeschlossen oder hat zu lange gedauert."
     ),
     "The permission for your Amazon Pay account was withdrawn.": (
         "Die Erlaubnis für Ihr Amazon-Pay-Konto wurde widerrufen."
     ),
     "A payment from your account is in dispute. We can charge it again once that is decided.": (
-        "Eine Zahlung von Ihrem Konto ist strittig. Ist das entschieden, können wir es wieder belasten."
+        "Eine Zahlung von Ihrem Konto ist strittig. Sobald das geklärt ist, können wir es wieder belasten."
     ),
-    "Nobody came back from Amazon Pay to finish saving your account.": (
-        "Niemand kam von Amazon Pay zurück, um das Speichern Ihres Kontos abzuschließen."
+    "You were not seen coming back from Amazon Pay to finish saving your account.": (
+        "Ihre Rückkehr von Amazon Pay, die das Speichern Ihres Kontos abschließt, wurde nicht erfasst."
     ),
     "Your permission is for another currency.": "Ihre Erlaubnis gilt für eine andere Währung.",
     "Your permission is for another amount.": "Ihre Erlaubnis gilt für einen anderen Betrag.",
-    "The total is above the most that you allow for one order.": (
-        "Die Summe ist höher, als Sie für eine Bestellung erlauben."
+    "The total is above your limit for one order.": (
+        "Die Summe ist höher als Ihr Höchstbetrag für eine Bestellung."
     ),
-    "The total is above what is left of the most that you allow for this period.": (
-        "Die Summe ist höher als das, was von Ihrem Höchstbetrag für diesen Zeitraum übrig ist."
+    "The total is above what is left of your limit for this period.": (
+        "Die Summe ist höher als der Rest Ihres Höchstbetrags für diesen Zeitraum."
     ),
     "Your permission allows one payment in this period, and there was one.": (
         "Ihre Erlaubnis gilt für eine Zahlung in diesem Zeitraum, und es gab schon eine."
@@ -201,10 +203,10 @@ GERMAN = {
     "We promised to tell you the amount before we charge it, and have not done so yet.": (
         "Wir haben zugesagt, Ihnen den Betrag vor der Abbuchung zu nennen, und haben das noch nicht getan."
     ),
-    "This order is already being charged.": "Diese Bestellung wird schon abgebucht.",
-    "This order is already paid.": "Diese Bestellung ist schon bezahlt.",
+    "This order is already being charged.": "Der Betrag für diese Bestellung wird bereits abgebucht.",
+    "This order is already paid.": "Diese Bestellung ist bereits bezahlt.",
     "Amazon Pay declined too many payments today.": "Amazon Pay hat heute zu viele Zahlungen abgelehnt.",
     "We have paused all payments for now. Please try again later.": (
-        "Wir haben vorerst alle Zahlungen angehalten. Bitte versuchen Sie es später noch einmal."
+        "Wir haben alle Zahlungen vorübergehend ausgesetzt. Bitte versuchen Sie es später noch einmal."
     ),
 }

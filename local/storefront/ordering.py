@@ -1,7 +1,7 @@
 """Charges an order to the customer's mandate, once (docs/charging.md has the rules).
 
 A request without a clear answer leaves the order unknown. Then the shop looks for the order's charge among
-those of the mandate. Only if it is not there, the shop sends the same request again, under the same key.
+those of the mandate. Only if it is not there does the shop send the same request again, under the same key.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from local.storefront.orders import Order, Payment
 
 _FINAL = {"succeeded", "failed", "canceled"}
 _ITS_OWN = {"in_progress", "already_charged"}
-"""Reasons that mean: there is a charge with this order's reference, and `charge_id` names it."""
+"""With these reasons, a charge with this order's reference exists, and `charge_id` names it."""
 
 _NOT_CHARGED = {400, 403, 404, 409, 422}
 """The API wrote nothing; `code` says why. Every other error leaves that open."""
@@ -27,7 +27,8 @@ class Ordering:
     async def active_mandate(self, customer_id: str) -> dict[str, Any] | None:
         """The customer's newest active mandate. Raises httpx.HTTPError, NotReady.
 
-        A person looks at one first if somebody else came back from its set-up: it may have their account.
+        If somebody else came back from a mandate's set-up, it is skipped: it may hold their account, so a
+        person has to look at it first.
         """
         async for mandate in self._api.items(
             f"/customers/{quote(customer_id, safe='')}/mandates", "mandates"
@@ -43,7 +44,7 @@ class Ordering:
                 await self._send(order)
 
     async def follow(self, order: Order) -> None:
-        """Learn what has become of the order's charge. What can't be learned now stays as it is."""
+        """Learn what became of the order's charge. If that can't be learned now, the order stays as it is."""
         async with order.following:
             try:
                 if order.payment is Payment.UNKNOWN:

@@ -16,7 +16,7 @@ class Payment(Enum):
     """What the shop knows of an order's charge."""
 
     UNKNOWN = "unknown"
-    """It may exist or not: the request was sent, or is about to be, and no answer said."""
+    """It may exist: the request was sent, or is about to be, and no answer has said."""
     REFUSED = "refused"
     """Nothing was charged, and `problem` says why."""
     CHARGED = "charged"

@@ -1,8 +1,8 @@
-"""The API behind `/api`: for the shop's own pages a single origin, for a front end elsewhere CORS as on AWS.
+"""The API behind `/api`. The shop's own pages find it on their origin; another front end gets CORS as on AWS.
 
-A preflight is passed on, too. The emulator's API was made of the template that SAM expanded, so its answer is
-that template's own: https://github.com/ministackorg/ministack. API Gateway can name one origin or all of them
-there. The relay knows them all, and says no to the others in words.
+Preflights are passed on, too. The emulator's API is made from the template that SAM expanded, so it answers
+them as that template declares: https://github.com/ministackorg/ministack. There API Gateway can name one
+origin or all of them. The relay knows every allowed origin, and tells any other in words why it is refused.
 """
 
 from typing import Any

@@ -27,8 +27,8 @@ class Forged(Exception):
 
 @dataclass
 class Session:
-    """One browser. `customer` is signed in there, if anybody is. `ordering`: they began an order. `merchant`:
-    the merchant is signed in, to the console."""
+    """One browser. `customer` is the one signed in there, if any. `ordering`: they have begun an order.
+    `merchant`: the merchant is signed in to the console."""
 
     customer: str | None = None
     ordering: bool = False
@@ -72,7 +72,7 @@ class Sessions:
 
 
 def is_from_here(request: Request) -> bool:
-    """Whether a page of this very origin makes the request, or a program. Browsers always say:
+    """Whether a page of this very origin makes the request, or a program. A browser always says which:
     https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
     """
     return request.headers.get("sec-fetch-site", "same-origin") == "same-origin"

@@ -50,8 +50,8 @@ SHOPPERS: Mapping[str, Shopper] = {
 """By their names in stack.json."""
 
 _ANOTHER = re.compile(r"shopper-[0-9a-f]{12}")
-"""Customers whom tests sign up for themselves, with the password of those two: only so many checkouts an hour
-are one customer's."""
+"""Customers that tests sign up, with the password of those two: one customer may begin only ten checkouts an
+hour."""
 
 PRODUCT = Product("Morning Blend", "Morning Blend, two bags", 2400, "usd")
 
@@ -199,7 +199,7 @@ class Shop:
         return self._page(request, "record.html", customer_id=customer_id, mandates=mandates)
 
     async def _mandate(self, request: Request) -> dict[str, Any] | None:
-        """With which the visitor's next order is paid. A page is shown without it if nobody can tell now."""
+        """The mandate that pays the visitor's next order. None also if it can't be found out now."""
         session = self._sessions.of(request)
         if session is None or session.customer is None:
             return None
@@ -244,7 +244,7 @@ def _language(request: Request) -> str:
 
 
 def _safe(wanted: str) -> str:
-    """A page of ours with whatever query, or the first page."""
+    """`wanted`, if it is one of our pages with any query; otherwise the first page."""
     parts = urlsplit(wanted)
     if parts.scheme or parts.netloc or parts.path not in _AFTER_SIGN_IN or not wanted.startswith(parts.path):
         return "/"
@@ -260,7 +260,7 @@ async def _asks_for_another(request: Request) -> bool:
 
 
 def shopper_of(customer: str | None) -> Shopper | None:
-    """Who signs in by that name. Nobody does by `service`, whose token no browser gets."""
+    """Who signs in under that name. Nobody can as `service`: no browser gets its token."""
     if customer and _ANOTHER.fullmatch(customer):
         return Shopper("Kim Sato", f"{customer}@example.com")
     return SHOPPERS.get(customer or "")

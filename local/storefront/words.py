@@ -51,14 +51,14 @@ STATUSES = {
     ),
     "retrying": Said(
         "wait",
-        "To be tried again",
+        "Will be tried again",
         "Amazon Pay declined for now",
         "We try again on {retry}. You need not do anything; we ship your order once it is paid.",
     ),
     "needs_customer": Said(
         "problem",
-        "Needs you",
-        "Amazon Pay needs you",
+        "Action needed",
+        "Please check your Amazon account",
         "Please look at the payment methods in your Amazon account. Until then, nothing ships.",
     ),
     "succeeded": Said("good", "Paid", "Thank you, it is paid", "We roast on Tuesday and ship the same day."),
@@ -73,18 +73,18 @@ END_REASONS = {
     "not_permitted": "Your permission did not allow another attempt in time.",
     "overdue": "The payment was not completed in time.",
     "withdrawn": "You withdrew the permission for your Amazon Pay account.",
-    "canceled": "The payment was called off.",
+    "canceled": "The payment was cancelled.",
 }
 
 REASONS = {
     "mandate_not_active": "Saving your Amazon Pay account is not finished, or took too long.",
     "mandate_revoked": "The permission for your Amazon Pay account was withdrawn.",
     "disputed": "A payment from your account is in dispute. We can charge it again once that is decided.",
-    "return_not_seen": "Nobody came back from Amazon Pay to finish saving your account.",
+    "return_not_seen": "You were not seen coming back from Amazon Pay to finish saving your account.",
     "currency_not_agreed": "Your permission is for another currency.",
     "amount_not_agreed": "Your permission is for another amount.",
-    "above_charge_limit": "The total is above the most that you allow for one order.",
-    "above_period_limit": "The total is above what is left of the most that you allow for this period.",
+    "above_charge_limit": "The total is above your limit for one order.",
+    "above_period_limit": "The total is above what is left of your limit for this period.",
     "too_frequent": "Your permission allows one payment in this period, and there was one.",
     "one_time_already_used": "Your permission was for one payment, and there was one.",
     "before_start": "Your permission has not begun yet.",
@@ -103,7 +103,7 @@ _SET_UP_AGAIN = {
     "after_end",
     "return_not_seen",
 }
-REFUNDED = "{refunded} of it was paid back to you, or is on its way."
+REFUNDED = "{refunded} has been refunded to you, or is on its way."
 EARLIEST = "It is possible from {earliest}."
 REFUSED = Said(
     "problem", "Not charged", "We did not charge this order", "No money was taken, and nothing ships."
@@ -116,8 +116,8 @@ NOT_NOW = Said(
 )
 UNKNOWN = Said(
     "wait",
-    "To be found out",
-    "We are finding out about your payment",
+    "Being checked",
+    "We are checking your payment",
     "The connection failed at the wrong moment. You can leave: no order is charged twice.",
 )
 

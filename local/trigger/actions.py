@@ -135,7 +135,7 @@ def _outcome_of(outcomes: tuple[str, ...]) -> Callable[[ArgumentParser], None]:
         parser.add_argument("outcome", choices=(*outcomes, "usual"), help="usual: no longer on purpose")
         _code(parser)
         parser.add_argument("--amount", type=amount, help="only for this amount, in minor units")
-        parser.add_argument("--times", type=amount, help="only for so many; without it, from now on")
+        parser.add_argument("--times", type=amount, help="only for this many; without it, from now on")
 
     return options
 

@@ -17,14 +17,14 @@ KINDS = (
     "dispute",
     "event",
 )
-"""All that an id can be found in. The ids of our own mandates and charges are in the metadata of some."""
+"""Every kind of object that is searched for an id. Our own ids are in the metadata of some."""
 
 _LEADS_TO = ("setup_intent", "payment_method", "payment_intent", "charge", "latest_charge")
-"""From an object that was named to the one that something can happen to."""
+"""The attributes that lead from the named object to one that something can happen to."""
 
 
 class NotFound(Exception):
-    """There is no such object, or none to which this can happen now. The message says which there are."""
+    """There is no such object, or none to which this can happen now. The message lists those that exist."""
 
 
 @dataclass(frozen=True)

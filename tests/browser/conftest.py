@@ -52,7 +52,7 @@ def _counted(browser: Browser, request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def watch(browser: Browser, stack: StackJson) -> Iterator[Watch]:
-    """Fails the test in the end if a page did what it may not. A test says beforehand what it provokes."""
+    """Fails the test at its end if a page did what it may not. A test announces what it provokes."""
     watch = Watch(stack["storefront_url"], stack["stripe_url"])
     yield watch
     complaints = watch.complaints()

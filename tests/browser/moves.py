@@ -1,4 +1,4 @@
-"""What people do with a browser that Playwright has no single word for."""
+"""What people do with a browser and Playwright has no single call for."""
 
 from playwright.sync_api import Page
 

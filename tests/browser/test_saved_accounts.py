@@ -138,7 +138,7 @@ def test_what_there_is_not_is_said(opened: Opened, mandates: list[Any], words: s
 def test_german_readers_with_large_text_on_a_narrow_screen(opened: Opened, scheme: str) -> None:
     many = mandate("m1"), mandate("m2", funding=None), mandate("m3", status="revoked")
     page, _ = opened(*many, set_up=with_payments, locale="de-DE", width=320, text=200, scheme=scheme)
-    expect(page.get_by_role("heading", name="Ihr gespeichertes Amazon Pay")).to_be_visible()
+    expect(page.get_by_role("heading", name="Ihre gespeicherten Amazon-Pay-Konten")).to_be_visible()
     expect(article(page)).to_contain_text("Example Shop darf dieses Konto ohne festen Zeitplan belasten")
     page.get_by_text("Beendet (1)").click()
     assert fits(page)

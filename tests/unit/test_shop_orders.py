@@ -153,7 +153,7 @@ def test_a_refusal_says_why_and_charges_nothing(signed_in: httpx.Client, api: Ap
     api.charging = refused("above_period_limit", "disputed", earliest="2026-12-01T05:00:00Z")
     page = signed_in.get(order_from(signed_in).headers["Location"])
     assert heading(page) == "We did not charge this order"
-    assert "above what is left of the most that you allow" in page.text
+    assert "above what is left of your limit" in page.text
     assert "in dispute" in page.text
     assert "December 1, 2026" in page.text
     assert len(api.sent) == 1
@@ -183,7 +183,7 @@ def test_an_unknown_outcome_is_looked_up_and_not_charged_again(
 def test_what_never_arrived_is_sent_again_under_the_same_key(signed_in: httpx.Client, api: Api) -> None:
     api.charging = lost
     where = order_from(signed_in).headers["Location"]
-    assert heading(signed_in.get(where)) == "We are finding out about your payment"
+    assert heading(signed_in.get(where)) == "We are checking your payment"
     api.charging = Api.charging
     api.charges = []
     assert heading(signed_in.get(where)) == "Thank you, it is paid"
@@ -242,7 +242,7 @@ def test_there_are_words_for_all_that_can_happen() -> None:
             "Amazon Pay declined the payment. No money was taken",
         ),
         ({"status": "canceled", "end_reason": "withdrawn"}, "You withdrew the permission"),
-        ({"status": "succeeded", "refunded": 600}, "$6.00 of it was paid back to you, or is on its way."),
+        ({"status": "succeeded", "refunded": 600}, "$6.00 has been refunded to you, or is on its way."),
         ({"status": "needs_customer"}, "Please look at the payment methods in your Amazon account."),
     ],
 )
@@ -293,7 +293,7 @@ def test_a_german_reader_orders_in_german(signed_in: httpx.Client, api: Api) -> 
     api.charging = refused("mandate_revoked", earliest="2026-12-01T06:00:00Z")
     page = signed_in.get(order_from(signed_in).headers["Location"])
     assert '<html lang="de">' in page.text
-    assert heading(page) == "Wir haben diese Bestellung nicht abgebucht"
+    assert heading(page) == "Für diese Bestellung wurde nichts abgebucht"
     assert "widerrufen. Möglich ist es ab dem 1. Dezember 2026." in page.text
     assert "24,00 $" in page.text
     assert "Ihr Konto" in signed_in.get("/account").text

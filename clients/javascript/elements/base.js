@@ -7,7 +7,7 @@ import { sheet } from './style.js'
 /** @import { Child } from './dom.js' */
 /** @import { Strings } from './strings.js' */
 
-/** Nobody is signed in, or the API takes no token of theirs any more. @param {any} error */
+/** Nobody is signed in, or the API no longer accepts their token. @param {any} error */
 export const isSignedOut = (error) => error.status === 401
 
 /**
@@ -163,7 +163,7 @@ export class AmazonPayElement extends HTMLElement {
 
   /**
    * Shows a view in place of the last one. If the reader was inside, the focus goes to the element with the id `focus`,
-   * else to a notice, else to the new heading, since what they were at is gone. If they were not, the live region reads
+   * else to a notice, else to the new heading, since the control they used is gone. Otherwise the live region reads
    * `announcement` out.
    * @param {string} state
    * @param {Child[]} children
@@ -231,7 +231,7 @@ export class AmazonPayElement extends HTMLElement {
   }
 
   /**
-   * Tells the page. False if the page prevented what follows by itself.
+   * Dispatches an event to the page. False if the page prevented the element's own next step.
    * @param {string} name
    * @param {object} detail
    * @param {{ cancelable?: boolean }} [options]

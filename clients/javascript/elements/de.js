@@ -7,7 +7,7 @@ const GONE = 'Das ist in Ihrem Konto nicht zu finden.'
 export const de = {
   try_again: 'Noch einmal versuchen',
   signed_out_heading: 'Bitte melden Sie sich an',
-  signed_out: 'Melden Sie sich zuerst an. Dann können Sie Amazon Pay hier sehen und speichern.',
+  signed_out: 'Melden Sie sich an, um Ihr Amazon-Pay-Konto hier zu sehen oder zu speichern.',
 
   setup_heading: 'Amazon Pay für spätere Zahlungen speichern',
   setup_lead: 'Mit Ihrer Erlaubnis kann {business} Ihr Amazon-Pay-Konto später belasten, ohne Sie jedes Mal zu fragen. '
@@ -16,7 +16,7 @@ export const de = {
   section_frequency: 'Wie oft',
   section_timing: 'Wann',
   section_amount: 'Wie viel',
-  section_cancellation: 'Wie Sie es beenden',
+  section_cancellation: 'Wie Sie widerrufen',
   language: 'Sprache',
   agree: 'Ich habe diese Bedingungen gelesen und stimme ihnen zu.',
   must_agree: 'Bitte setzen Sie das Häkchen, wenn Sie zustimmen. Ohne Ihre Zustimmung geht es nicht weiter.',
@@ -28,7 +28,7 @@ export const de = {
   opening: 'Amazon Pay wird geöffnet …',
 
   came_back: 'Sie sind zurückgekehrt, ohne abzuschließen. Amazon Pay ist noch nicht gespeichert.',
-  earlier_terms: 'Sie haben Amazon Pay unter früheren Bedingungen gespeichert. Dies sind die aktuellen.',
+  earlier_terms: 'Sie haben Amazon Pay unter früheren Bedingungen gespeichert. Dies sind die aktuellen Bedingungen.',
   changed: 'Die Bedingungen haben sich geändert, seit Sie diese Seite geöffnet haben. Bitte lesen Sie, was neu ist, und '
     + 'stimmen Sie erneut zu, wenn Sie möchten.',
   changed_values: 'Es gibt eine neue Fassung der Bedingungen. Der Text in dieser Sprache ist gleich geblieben. Bitte '
@@ -36,25 +36,25 @@ export const de = {
   new: 'Neu',
 
   already_heading: 'Amazon Pay ist gespeichert',
-  already: 'Sie haben den aktuellen Bedingungen zugestimmt. Es ist nichts weiter zu tun.',
+  already: 'Sie haben den aktuellen Bedingungen zugestimmt. Sie müssen nichts weiter tun.',
   waiting_heading: 'Einen Moment …',
   waiting: 'Wir warten auf die Bestätigung von Amazon Pay. Das dauert meist nur wenige Sekunden.',
   active_heading: 'Amazon Pay ist gespeichert',
-  active: 'Spätere Zahlungen werden Ihrem Amazon-Pay-Konto belastet, so wie Sie zugestimmt haben. Sie können diese '
+  active: 'Spätere Zahlungen werden wie vereinbart von Ihrem Amazon-Pay-Konto abgebucht. Sie können diese '
     + 'Erlaubnis jederzeit widerrufen.',
   declined_heading: 'Amazon Pay hat nicht bestätigt',
   declined: 'Es wurde nichts gespeichert und nichts abgebucht. Sie können es noch einmal versuchen, auf Wunsch mit einer '
     + 'anderen Zahlungsart.',
   try_at_amazon: 'Noch einmal mit Amazon Pay versuchen',
   expired_heading: 'Amazon Pay wurde nicht gespeichert',
-  expired: 'Die Seite zum Bestätigen ist nicht mehr geöffnet. Es wurde nichts abgebucht. Sie können neu beginnen.',
+  expired: 'Die Seite zum Bestätigen ist nicht mehr verfügbar. Es wurde nichts abgebucht. Sie können neu beginnen.',
   revoked_heading: 'Die Erlaubnis wurde widerrufen',
-  revoked: 'Auf dieser Grundlage wird nichts Neues mehr abgebucht.',
+  revoked: 'Aufgrund dieser Erlaubnis werden keine neuen Zahlungen abgebucht.',
   late_heading: 'Das dauert länger als üblich',
   late: 'Sie können diese Seite schließen. Ihr Konto wird gespeichert, sobald Amazon Pay bestätigt.',
   check_again: 'Noch einmal prüfen',
-  another_heading: 'Das wurde nicht in Ihrem Konto begonnen',
-  another: 'Es wurde in einem anderen Konto begonnen als dem, in dem Sie angemeldet sind. Wenn Sie bei Amazon Pay '
+  another_heading: 'Dieser Vorgang wurde nicht in Ihrem Konto begonnen',
+  another: 'Er wurde in einem anderen Konto begonnen als dem, in dem Sie angemeldet sind. Wenn Sie bei Amazon Pay '
     + 'bestätigt haben, wenden Sie sich bitte an uns.',
   start_again: 'Neu beginnen',
   start_here: 'Amazon Pay in diesem Konto speichern',
@@ -83,7 +83,7 @@ export const de = {
   problem_stripe_unavailable: 'Unser Zahlungsdienstleister antwortet gerade nicht. Bitte versuchen Sie es gleich noch '
     + 'einmal.',
   problem_terms_changed: 'Die Bedingungen haben sich geändert. Bitte lesen Sie sie noch einmal.',
-  problem_too_many_checkouts: 'Sie haben zu oft begonnen. In {minutes} Min. können Sie es wieder versuchen.',
+  problem_too_many_checkouts: 'Sie haben diesen Vorgang zu oft begonnen. In {minutes} Min. können Sie es wieder versuchen.',
   problem_too_many_requests: SOON,
   problem_unauthenticated: 'Bitte melden Sie sich noch einmal an.',
   problem_unknown: SOON,
@@ -93,12 +93,12 @@ export const de = {
   problem_unsupported_media_type: OURS,
   problem_wrong_return_token: OURS,
 
-  accounts_heading: 'Ihr gespeichertes Amazon Pay',
+  accounts_heading: 'Ihre gespeicherten Amazon-Pay-Konten',
   accounts_loading: 'Wird geladen …',
   accounts_empty: 'Es ist kein Amazon-Pay-Konto gespeichert. Es kann also nichts abgebucht werden.',
   accounts_pending: 'Sie haben am {date} begonnen, Amazon Pay zu speichern. Bis das abgeschlossen ist, kann nichts '
     + 'abgebucht werden.',
-  accounts_stale: 'Was Sie sehen, ist der Stand von {time}. {problem}',
+  accounts_stale: 'Sie sehen den Stand von {time}. {problem}',
   accounts_ended: 'Beendet ({count})',
   business: 'Das Unternehmen',
   agreed_on: 'Zugestimmt am {date}',
@@ -112,11 +112,11 @@ export const de = {
   account_withdrawn: 'Widerrufen',
   withdraw: 'Erlaubnis widerrufen',
   withdraw_heading: 'Erlaubnis widerrufen?',
-  withdraw_ends: 'Damit endet die Erlaubnis von {business}, {account} zu belasten, sofort und endgültig. '
+  withdraw_ends: 'Damit endet sofort und endgültig die Erlaubnis für {business}, {account} zu belasten. '
     + 'Sie können Amazon Pay jederzeit erneut speichern.',
-  withdraw_stays: 'Was bezahlt ist, bleibt bezahlt, und Erstattungen kommen weiterhin an. Ihr Konto bei Amazon bleibt, '
-    + 'wie es ist.',
-  withdraw_others: 'Was hier sonst gespeichert ist, bleibt und kann weiterhin belastet werden.',
+  withdraw_stays: 'Bereits geleistete Zahlungen bleiben bestehen, und Erstattungen erhalten Sie weiterhin. Ihr Konto bei '
+    + 'Amazon ist nicht betroffen.',
+  withdraw_others: 'Andere hier gespeicherte Konten bleiben und können weiterhin belastet werden.',
   withdraw_under_way: 'Wird bereits bestätigt und kann daher noch bezahlt werden: {payments}.',
   withdraw_keep: 'Behalten',
   withdraw_confirm: 'Widerrufen',
@@ -144,7 +144,7 @@ export const de = {
   dates: 'Vom {first} bis einschließlich {last}.',
   dates_from: 'Ab {first}.',
   dates_until: 'Bis einschließlich {last}.',
-  notice: 'Sie erfahren von jeder Zahlung mindestens {time} vorher.',
+  notice: 'Sie werden mindestens {time} vor jeder Zahlung benachrichtigt.',
   time_zone: 'Zeitzone: {zone}.',
   charge_pending: 'Wird bestätigt',
   charge_processing: 'Wird bestätigt. Das kann Tage dauern.',
@@ -155,8 +155,8 @@ export const de = {
   charge_refunded_in_full: 'Vollständig erstattet',
   ended_declined: 'Abgelehnt. Es wurde nichts abgebucht.',
   ended_not_permitted: 'Nicht abgebucht: nicht mehr von Ihrer Erlaubnis gedeckt.',
-  ended_overdue: 'Nicht abgebucht: die Frist ist abgelaufen.',
-  ended_withdrawn: 'Nicht abgebucht: die Erlaubnis wurde widerrufen.',
+  ended_overdue: 'Nicht abgebucht: Die Frist ist abgelaufen.',
+  ended_withdrawn: 'Nicht abgebucht: Die Erlaubnis wurde widerrufen.',
   ended_canceled: 'Storniert. Es wurde nichts abgebucht.',
   refund_pending: 'Erstattung von {amount} läuft seit dem {date}',
   refund_succeeded: 'Erstattung von {amount} am {date}',

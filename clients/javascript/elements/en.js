@@ -1,4 +1,4 @@
-const OURS = 'This does not work at the moment. The fault is ours, not yours. Please try again later, or contact us.'
+const OURS = 'This is not possible at the moment. The fault is ours, not yours. Please try again later, or contact us.'
 const SOON = 'This did not work just now. Please try again in a moment.'
 const GONE = 'This could not be found in your account.'
 
@@ -6,7 +6,7 @@ const GONE = 'This could not be found in your account.'
 export const en = {
   try_again: 'Try again',
   signed_out_heading: 'Please sign in',
-  signed_out: 'Sign in first. Then you can see and save Amazon Pay here.',
+  signed_out: 'Sign in to see or save your Amazon Pay account here.',
 
   setup_heading: 'Save Amazon Pay for later payments',
   setup_lead: 'With your permission, {business} can charge your Amazon Pay account later, without asking you each time. '
@@ -76,9 +76,9 @@ export const en = {
   problem_request_too_large: OURS,
   problem_stripe_customer_unknown: OURS,
   problem_stripe_refused: OURS,
-  problem_stripe_unavailable: 'Our payment provider does not answer just now. Please try again in a moment.',
+  problem_stripe_unavailable: 'Our payment provider is not responding. Please try again in a moment.',
   problem_terms_changed: 'The terms have changed. Please read them again.',
-  problem_too_many_checkouts: 'You have started this too often. You can start again in {minutes} min.',
+  problem_too_many_checkouts: 'You have started this too many times. You can start again in {minutes} min.',
   problem_too_many_requests: SOON,
   problem_unauthenticated: 'Please sign in again.',
   problem_unknown: SOON,
@@ -87,7 +87,7 @@ export const en = {
   problem_unsupported_media_type: OURS,
   problem_wrong_return_token: OURS,
 
-  accounts_heading: 'Your saved Amazon Pay',
+  accounts_heading: 'Your saved Amazon Pay accounts',
   accounts_loading: 'Loading …',
   accounts_empty: 'No Amazon Pay account is saved, so nothing can be charged.',
   accounts_pending: 'You began to save Amazon Pay on {date}. Nothing can be charged until that is finished.',
@@ -107,8 +107,8 @@ export const en = {
   withdraw_heading: 'Withdraw your permission?',
   withdraw_ends: 'This ends the permission of {business} to charge {account}, at once and for good. '
     + 'You can save Amazon Pay again at any time.',
-  withdraw_stays: 'What is paid stays paid, and refunds still reach you. Your account with Amazon is not affected.',
-  withdraw_others: 'What else is saved here stays, and can still be charged.',
+  withdraw_stays: 'Payments already made stand, and refunds still reach you. Your account with Amazon is not affected.',
+  withdraw_others: 'Other accounts saved here stay, and can still be charged.',
   withdraw_under_way: 'Already being confirmed, so it may still be paid: {payments}.',
   withdraw_keep: 'Keep it',
   withdraw_confirm: 'Withdraw',

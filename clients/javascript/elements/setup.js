@@ -25,7 +25,7 @@ export class AmazonPaySetup extends AmazonPayElement {
   #chosen
   /** Whether the customer has no permission yet, and so is probably unknown to the API. */
   #isNew = false
-  /** The customer chose to begin anew, whatever became of what they had begun. */
+  /** The customer chose to begin anew, so their earlier session no longer matters. */
   #isAnew = false
 
   /** @override @param {AbortSignal} signal */
@@ -65,7 +65,7 @@ export class AmazonPaySetup extends AmazonPayElement {
     this.#showTerms(terms, key ? { text: this.#in(terms, key) } : null)
   }
 
-  /** Null if it can't be told: the terms can be shown all the same. @param {string} sessionId @param {AbortSignal} signal */
+  /** Null if the API can't say: the terms can be shown all the same. @param {string} sessionId @param {AbortSignal} signal */
   async #asItIs(sessionId, signal) {
     return this.client.checkout(sessionId, { signal }).catch((error) => {
       if (signal.aborted || isSignedOut(error)) throw error
@@ -122,7 +122,7 @@ export class AmazonPaySetup extends AmazonPayElement {
     this.show('already', view, { announcement: this.say('already_heading') })
   }
 
-  /** The terms that are new under a reader's eyes: what is new on top, and nothing agreed to. @param {Terms} terms */
+  /** Terms that changed while the customer read them: the new parts on top, the box unticked. @param {Terms} terms */
   #showChanged(terms) {
     const before = /** @type {Record<string, string>} */ (this.#terms?.sections ?? {})
     const sections = Object.entries(terms.sections).filter(([name, text]) => before[name] !== text).map(([name]) => name)
@@ -197,7 +197,7 @@ export class AmazonPaySetup extends AmazonPayElement {
     }
     for (;;) {
       try {
-        // Else opening would be refused first, for want of a customer.
+        // Otherwise the first attempt to open would be refused, because there is no customer.
         if (this.#isNew) await this.client.saveCustomer(request.customer, { signal })
         return await this.client.openCheckout(request, { signal })
       } catch (error) {
@@ -284,7 +284,7 @@ export class AmazonPaySetup extends AmazonPayElement {
 
   // --------------------------------------------------------------------------------------------- looking again
 
-  /** What is shown stands unless something else is known to be true now. @param {AbortSignal} signal */
+  /** Keeps the view unless the API now says something else. @param {AbortSignal} signal */
   async #lookAgain(signal) {
     this.client.forgetToken() // somebody else may be signed in by now
     const { sessionId, returnToken } = returned()

@@ -81,7 +81,7 @@ function notice({ amount, notice }, reader) {
   return reader.say('notice', { time })
 }
 
-/** Where a calendar counts that is not the reader's own. @type {InWords<Permission>} */
+/** Only if the calendar that counts is not the reader's own. @type {InWords<Permission>} */
 function foreignZone(permission, { say, locale, zone: own }) {
   const { frequency, limits } = permission
   const counts = frequency.kind === 'recurring' || limits.per_period || limits.first_date || limits.last_date

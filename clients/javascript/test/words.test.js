@@ -121,8 +121,8 @@ test('notice in hours, and in days where they are whole', () => {
   assert.equal(noticed(24, english), 'You are told at least 24 hours before each charge.')
   assert.equal(noticed(36, english), 'You are told at least 36 hours before each charge.')
   assert.equal(noticed(168, english), 'You are told at least 7 days before each charge.')
-  assert.equal(noticed(1, german), 'Sie erfahren von jeder Zahlung mindestens 1 Stunde vorher.')
-  assert.equal(noticed(48, german), 'Sie erfahren von jeder Zahlung mindestens 2 Tage vorher.')
+  assert.equal(noticed(1, german), 'Sie werden mindestens 1 Stunde vor jeder Zahlung benachrichtigt.')
+  assert.equal(noticed(48, german), 'Sie werden mindestens 2 Tage vor jeder Zahlung benachrichtigt.')
 })
 
 test('terms promise no notice of a fixed amount', () => {

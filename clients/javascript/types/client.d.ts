@@ -1,7 +1,7 @@
 /** @import * as Shapes from './shapes.js' */
 /**
- * The mandates API for the signed-in customer, as a browser uses it. Fields have the API's names. What does not
- * succeed rejects with a `Problem`.
+ * The mandates API for the signed-in customer, as a browser uses it. Fields have the API's names. A request that
+ * fails rejects with a `Problem`.
  */
 export class CustomerClient {
     /** @param {Shapes.ClientOptions} options */
@@ -40,7 +40,7 @@ export class CustomerClient {
     /** @param {string} sessionId @param {Shapes.Options} [options] @returns {Promise<Shapes.CheckoutStatus>} */
     checkout(sessionId: string, options?: Shapes.Options): Promise<Shapes.CheckoutStatus>;
     /**
-     * Report who came back from Stripe's page. `not_found` means: another customer than the one who began.
+     * Report who came back from Stripe's page. `not_found` means that another customer began this session.
      *
      * @param {string} sessionId
      * @param {string} returnToken `return_token` in the address
@@ -51,8 +51,8 @@ export class CustomerClient {
     /**
      * Wait until the account is saved, or it is certain that it won't be.
      *
-     * `returned`: the browser is on `success_url`. Stripe sends it there after a success, so a failure that the API
-     * still tells is of an earlier attempt, and has to last a few seconds to count.
+     * `returned`: the browser is on `success_url`. Stripe sends it there only after a success, so a failure that the API
+     * still reports belongs to an earlier attempt. It counts only if it lasts a few seconds.
      *
      * @param {string} sessionId
      * @param {{ timeout?: number, returned?: boolean } & Shapes.Options} [options] timeout in milliseconds

@@ -11,7 +11,7 @@ export class Problem extends Problem_base {
     /** The HTTP status; null without an answer. */
     status: number | null;
     detail: string;
-    /** Everything that stands in the way of a charge, a notice or a refund. */
+    /** Every reason against a charge, a notice or a refund. */
     reasons: ("mandate_not_active" | "mandate_revoked" | "disputed" | "return_not_seen" | "currency_not_agreed" | "amount_not_agreed" | "above_charge_limit" | "above_period_limit" | "too_frequent" | "one_time_already_used" | "before_start" | "after_end" | "notice_required" | "in_progress" | "already_charged" | "too_many_attempts" | "charging_paused" | "not_succeeded" | "too_late" | "nothing_left" | "more_than_left" | "too_many_refunds")[];
     /** Which URL is wrong: `success_url` or `cancel_url`. */
     field: "success_url" | "cancel_url" | null;

@@ -21,7 +21,7 @@ export class MandatesClient extends CustomerClient {
      */
     createCharge(mandateId: string, charge: Shapes.ChargeRequest, options: Shapes.WithKey): Promise<Shapes.Charge>;
     /**
-     * Refund `amount`, or all that is left. The key counts as for a charge.
+     * Refund `amount`, or all that is left. The key works as for a charge.
      *
      * @param {string} chargeId
      * @param {Shapes.RefundRequest} refund

@@ -1,4 +1,4 @@
-/** Sends requests to the API, with the token. Repeats them only where nothing can be done twice by it. */
+/** Sends requests to the API, with the token. Repeats only those that can't take effect twice. */
 export class Transport {
     /** @param {string} api @param {Token} token @param {Surroundings} surroundings */
     constructor(api: string, token: Token, surroundings: Surroundings);

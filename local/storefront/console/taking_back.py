@@ -128,8 +128,8 @@ def _withdraw_page(call: Call, path: str, mandate: Json, problem: ApiProblem | N
         back=f"Mandate {label(mandate)}",
         title=f"Withdraw {label(mandate)}",
         texts=[
-            "The permission ends at once and for good. Only a new consent of the customer helps then.",
-            "Charges that are not final are called off. Money that was taken stays: refund it where due.",
+            "The permission ends at once and for good. To charge again, you need a new consent.",
+            "Charges that are not final are cancelled. Money already taken stays: refund it where due.",
         ],
         button="Withdraw for good",
         keep="Keep it",

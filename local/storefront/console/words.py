@@ -36,7 +36,7 @@ MANDATE_STATUSES: Mapping[str, Words] = {
     "revoked": Words(
         "Withdrawn",
         "The permission has ended for good. Nothing more is charged.",
-        "Only a new consent of the customer helps.",
+        "The customer has to agree again.",
         "bad",
     ),
 }
@@ -54,8 +54,8 @@ CHARGE_STATUSES: Mapping[str, Words] = {
     ),
     "retrying": Words(
         "Will retry",
-        "The newest attempt failed. The next one begins by itself.",
-        "Nothing. Cancel the charge if it should not be tried again.",
+        "The latest attempt failed. The next one begins by itself.",
+        "You need not do anything. Cancel the charge if it should not be tried again.",
     ),
     "needs_customer": Words(
         "Needs the customer",
@@ -65,15 +65,13 @@ CHARGE_STATUSES: Mapping[str, Words] = {
     ),
     "succeeded": Words("Succeeded", "The money was taken.", "Deliver.", "good"),
     "failed": Words("Failed", "No money was taken.", "Get paid another way.", "bad"),
-    "canceled": Words(
-        "Cancelled", "The charge was called off. No money was taken.", "Don't deliver.", "over"
-    ),
+    "canceled": Words("Cancelled", "The charge was cancelled. No money was taken.", "Don't deliver.", "over"),
 }
 
 CHARGE_END_REASONS: Mapping[str, Words] = {
     "declined": Words("Declined", "Stripe declined the last attempt, or says that the charge can't succeed."),
     "not_permitted": Words(
-        "Not permitted any more", "Another attempt would not be permitted before the charge's last time."
+        "No longer permitted", "Another attempt would not be permitted before the charge's last time."
     ),
     "overdue": Words("Overdue", "The last time for attempts has passed."),
     "withdrawn": Words("Withdrawn", "The permission was withdrawn."),
@@ -84,7 +82,7 @@ CHARGE_FAILURES: Mapping[str, Words] = {
     "soft": Words("Declined for now", "It may succeed later, and is tried again."),
     "customer": Words("Needs the customer", "Only the customer can help, in their Amazon account."),
     "final": Words("Declined for good", "It can't succeed."),
-    "mandate": Words("Mandate invalid", "Stripe says that the permission is not valid any more."),
+    "mandate": Words("Mandate invalid", "Stripe says that the permission is no longer valid."),
     "state": Words(
         "Unexpected state", "The payment method or the PaymentIntent is not in the state that Stripe expects."
     ),
@@ -104,7 +102,7 @@ CHARGE_REASONS: Mapping[str, Words] = {
     "mandate_revoked": Words(
         "The permission was withdrawn",
         "It has ended for good.",
-        "Stop charging. Only a new consent of the customer helps.",
+        "Stop charging. To charge again, you need a new consent from the customer.",
     ),
     "disputed": Words(
         "A charge is disputed",
@@ -112,7 +110,7 @@ CHARGE_REASONS: Mapping[str, Words] = {
         "Answer the dispute in Stripe's Dashboard first.",
     ),
     "return_not_seen": Words(
-        "The customer was not seen to come back",
+        "The customer's return was not seen",
         "This stack charges only after the customer came back to the shop from Amazon Pay.",
         "Check that the shop's return page reports them, and ask the customer to open it again.",
     ),
@@ -136,12 +134,12 @@ CHARGE_REASONS: Mapping[str, Words] = {
     ),
     "too_frequent": Words(
         "Too soon",
-        "The customer agreed to one charge at a time, and this time already has its charge.",
+        "The customer agreed to one charge a period, and this period already has its charge.",
         "Wait until the earliest time.",
     ),
     "one_time_already_used": Words(
         "The one charge is used",
-        "The customer agreed to a single charge, and there is one.",
+        "The customer agreed to a single charge, and it was already made.",
         "Ask the customer for a new consent.",
     ),
     "before_start": Words(
@@ -175,7 +173,7 @@ CHARGE_REASONS: Mapping[str, Words] = {
     "charging_paused": Words(
         "Charging is paused",
         "An operator paused all charges, or the service did so after unexplained errors.",
-        "Send the same request again later. Ask the operator until when.",
+        "Send the same request again later. Ask the operator how long the pause lasts.",
     ),
 }
 
@@ -198,7 +196,7 @@ REFUND_REASONS: Mapping[str, Words] = {
     ),
     "too_late": Words(
         "Too late",
-        "The payment is more than 90 days old, and Amazon refunds it no more.",
+        "The payment is more than 90 days old, so Amazon no longer refunds it.",
         "Pay it back another way.",
     ),
     "disputed": Words(
@@ -237,10 +235,12 @@ LEDGER_ENTRIES: Mapping[str, Words] = {
     "setup_failed": Words(
         "Amazon Pay declined", "The customer may try again on the same page while it is open.", tone="bad"
     ),
-    "setup_canceled": Words("Set-up cancelled", "Stripe called the set-up off.", tone="over"),
+    "setup_canceled": Words("Set-up cancelled", "Stripe cancelled the set-up.", tone="over"),
     "returned": Words("Somebody came back", "A browser came back to the shop from Stripe's page."),
     "charge_mandate_invalid": Words(
-        "Found invalid by a charge", "Stripe refused a charge, since the permission is not valid.", tone="bad"
+        "Found invalid by a charge",
+        "Stripe refused a charge because the permission is not valid.",
+        tone="bad",
     ),
     "revoked": Words(
         "Withdrawn", "The customer, your business or an operator ended the permission.", tone="bad"
@@ -288,10 +288,10 @@ PROBLEMS: Mapping[str, Words] = {
         "Look at what the first request made. For a new one, begin with an empty form: it has a new key.",
     ),
     "insufficient_scope": Words("Not allowed", "The console's token lacks a permission.", _TELL),
-    "internal_error": Words("An error in the service", "Nobody can say now whether it was done.", _AGAIN),
+    "internal_error": Words("An error in the service", "It is not known whether it was done.", _AGAIN),
     "invalid_event": Words("Not an event", "The body is not an event of Stripe.", _TELL),
     "invalid_request": Words(
-        "Something is missing or wrong", "A value has not the expected form.", "Correct it."
+        "Something is missing or wrong", "A value does not have the expected form.", "Correct it."
     ),
     "invalid_signature": Words("Wrong signature", "The event is not signed as expected.", _TELL),
     "ledger_unreadable": Words(
@@ -339,11 +339,11 @@ PROBLEMS: Mapping[str, Words] = {
     ),
     "too_many_requests": Words("Too many requests", "The API takes only so many requests a second.", _AGAIN),
     "unauthenticated": Words(
-        "Signed out of the API", "The console's token is not valid any more.", "Run `make up` again."
+        "Signed out of the API", "The console's token is no longer valid.", "Run `make up` again."
     ),
     "unknown_at_stripe": Words(
         "Unknown at Stripe",
-        "Stripe does not know an object that it gave before.",
+        "Stripe does not know an object that it returned before.",
         "The operator checks the account.",
     ),
     "unsupported_media_type": Words("Wrong format", "The request is not in the expected format.", _TELL),
@@ -354,7 +354,7 @@ PROBLEMS: Mapping[str, Words] = {
     ),
     # Two of the console's own.
     "unreachable": Words(
-        "No answer", "The API did not answer, so nobody can say whether it was done.", _AGAIN
+        "No answer", "The API did not answer, so it is not known whether it was done.", _AGAIN
     ),
     "not_the_api": Words(
         "Not the API", "Something other than the API answered.", "Check that the stack is up."
@@ -367,7 +367,7 @@ def problem(code: str, status: int) -> Words:
     if known := PROBLEMS.get(code):
         return known
     if status >= 500:
-        return Words(code, "Nobody can say now whether it was done.", _AGAIN)
+        return Words(code, "It is not known whether it was done.", _AGAIN)
     return Words(code, "The API refused the request.", "Correct it before you repeat it.")
 
 

@@ -169,7 +169,7 @@ def event_row(event: Json) -> EventRow:
 
 
 def possible(kind: str, thing: Json) -> list[tuple[str, str]]:
-    """What can happen to it now without further details: the trigger's name, and its words."""
+    """What can happen to it now without options: the trigger's name, and its words."""
     return [
         (name, trigger.help)
         for name, trigger in TRIGGERS.items()

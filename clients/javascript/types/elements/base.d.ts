@@ -48,7 +48,7 @@ export class AmazonPayElement extends HTMLElement {
     wake(_event: Event): void;
     /**
      * Shows a view in place of the last one. If the reader was inside, the focus goes to the element with the id `focus`,
-     * else to a notice, else to the new heading, since what they were at is gone. If they were not, the live region reads
+     * else to a notice, else to the new heading, since the control they used is gone. Otherwise the live region reads
      * `announcement` out.
      * @param {string} state
      * @param {Child[]} children
@@ -71,7 +71,7 @@ export class AmazonPayElement extends HTMLElement {
     fail(error: any, again: () => void): void;
     showSignedOut(): void;
     /**
-     * Tells the page. False if the page prevented what follows by itself.
+     * Dispatches an event to the page. False if the page prevented the element's own next step.
      * @param {string} name
      * @param {object} detail
      * @param {{ cancelable?: boolean }} [options]

@@ -139,7 +139,7 @@ export namespace en {
     export let refund_succeeded: string;
     export let refund_failed: string;
 }
-declare const OURS: "This does not work at the moment. The fault is ours, not yours. Please try again later, or contact us.";
+declare const OURS: "This is not possible at the moment. The fault is ours, not yours. Please try again later, or contact us.";
 declare const SOON: "This did not work just now. Please try again in a moment.";
 declare const GONE: "This could not be found in your account.";
 export {};
