@@ -26,11 +26,12 @@ export class Token {
     return isOver ? this.#renewed(true) : this.#token
   }
 
-  /** The token after `refused`, which the API did not accept. @param {string} refused */
+  /** Another token of the customer whose token `refused` the API did not accept. @param {string} refused */
   async after(refused) {
-    if (this.#token !== undefined && this.#token !== refused) return this.#token
-    this.#token = undefined
-    return this.#renewed(true)
+    if (this.#token === refused) this.#token = undefined
+    const token = this.#token ?? await this.#renewed(true)
+    if (claims(token)?.sub === claims(refused)?.sub) return token
+    throw unauthenticated('somebody else is signed in now: the request was not theirs, so it is not repeated')
   }
 
   /** Ask `getToken` at the next request: somebody else may be signed in now. */

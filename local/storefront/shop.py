@@ -58,6 +58,9 @@ PRODUCT = Product("Morning Blend", "Morning Blend, two bags", 2400, "usd")
 # Where signing in may lead: a fixed list, so that no link can make it lead elsewhere.
 _AFTER_SIGN_IN = {"/", "/order", "/amazon-pay", "/account"}
 
+_OF_ONE_CUSTOMER = {"account.html", "order.html", "record.html"}
+"""Pages with orders or ids in them. After a sign-out, no browser shows them to whoever goes back."""
+
 
 class Shop:
     def __init__(self, running: RunningStack, tokens: Tokens, api: Api, browsers_api: str) -> None:
@@ -221,7 +224,8 @@ class Shop:
         session = self._sessions.of(request)
         known = session or Session()
         values |= {"shopper": self._shopper(request), "product": PRODUCT, "api": self._browsers_api}
-        response = page(template, known, _language(request), **values)
+        headers = {"Cache-Control": "no-store"} if template in _OF_ONE_CUSTOMER else None
+        response = page(template, known, _language(request), headers=headers, **values)
         if session is None:
             self._sessions.begin(request, response, known)
         return response

@@ -285,6 +285,22 @@ def test_another_customer_never_sees_the_first_ones_accounts(opened: Opened) -> 
     assert page.evaluate("window.restored"), "the page came from the browser's cache"
 
 
+@pytest.mark.parametrize("noticed", ["on coming back", "by the page"])
+def test_somebody_else_who_signs_in_reads_nothing_about_the_first_one(opened: Opened, noticed: str) -> None:
+    theirs = mandate("m2", customer_id="customer-2", funding={"brand": "visa", "last4": "1111"})
+    page, api = opened(mandate("m1"), theirs)
+    api.customer = "customer-2"
+    if noticed == "on coming back":
+        come_back(page)
+    else:
+        page.evaluate(
+            "document.querySelector('amazon-pay-mandates').getToken ="
+            " async () => (await (await fetch('/token', { method: 'POST' })).json()).token"
+        )
+    expect(article(page)).to_contain_text("1111")
+    expect(page.get_by_text("4242")).to_have_count(0)
+
+
 def test_who_signed_out_sees_no_accounts(opened: Opened) -> None:
     page, api = opened(
         mandate("m1"), body=ELEMENT.replace("><", "><a slot='signed-out' href='/sign-in'>Sign in</a><")

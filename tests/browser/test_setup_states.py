@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.accessibility import accessible
 from tests.browser.conftest import Browse
 from tests.browser.fake_api import come_back, mandate
-from tests.browser.fake_checkout import RETURNED, SESSION, FakeCheckout, problem_of
+from tests.browser.fake_checkout import RETURNED, SESSION, SETUP, FakeCheckout, problem_of
 from tests.browser.reader import PHONE
 from tests.browser.watch import Watch
 
@@ -21,9 +21,11 @@ TERMS = "GET /terms/current"
 
 @pytest.fixture
 def opened(browse: Browse) -> Opened:
-    def opened(at: str = "/made-up", set_up: Any = None, **reader: Any) -> tuple[Page, FakeCheckout]:
+    def opened(
+        at: str = "/made-up", body: str = SETUP, set_up: Any = None, **reader: Any
+    ) -> tuple[Page, FakeCheckout]:
         page = browse(**reader)
-        api = FakeCheckout(page.context)
+        api = FakeCheckout(page.context, body)
         if set_up:
             set_up(api)
         page.goto(at)
@@ -167,6 +169,25 @@ def test_what_another_tab_or_the_business_changed_shows_on_coming_back(opened: O
     api.mandates = []  # withdrawn
     come_back(page)
     expect(box(page)).not_to_be_checked()
+
+
+def test_a_tick_and_an_email_address_are_of_one_customer_alone(opened: Opened) -> None:
+    page, api = opened(body=SETUP.replace(" api=", ' email="mara@example.com" api='))
+    box(page).check()
+    api.customer = "customer-2"
+    come_back(page)
+    expect(box(page)).not_to_be_checked()
+    box(page).check()
+    api.customer = "customer-3"
+    page.evaluate("document.querySelector('amazon-pay-setup').client.forgetToken()")  # as if it had expired
+    button(page).click()
+    expect(box(page)).not_to_be_checked()
+    assert api.sent == []
+    with page.expect_request("**/api/customers/customer-3") as saved:
+        agree(page)
+    assert saved.value.post_data_json == {}
+    page.wait_for_url("**/elsewhere")
+    assert len(api.sent) == 1
 
 
 def test_another_language_is_another_consent(opened: Opened) -> None:

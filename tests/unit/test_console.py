@@ -345,6 +345,7 @@ def test_without_a_clear_answer_the_same_is_sent_again(
     assert "Send the same again" in answer.text
     assert fields(answer.text)["key"] == sent["key"]
     assert {key for _, key, _ in api.posts()} == {sent["key"]}
+    assert api.asked[-1].method == "POST"  # the page with the key needs no further answer
 
 
 def test_a_used_key_offers_a_new_charge(merchant: httpx.Client, api: FakeApi) -> None:

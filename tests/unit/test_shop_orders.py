@@ -116,7 +116,9 @@ def test_one_click_charges_once_however_often_the_form_is_sent(signed_in: httpx.
         "description": f"Morning Blend, two bags, order {number}",
     }
     api.charges = [charge(number)]
-    assert heading(signed_in.get(f"/orders/{number}")) == "Thank you, it is paid"
+    page = signed_in.get(f"/orders/{number}")
+    assert heading(page) == "Thank you, it is paid"
+    assert page.headers["Cache-Control"] == "no-store"
 
 
 def test_a_visitor_signs_in_first_and_then_orders(browser: httpx.Client, api: Api) -> None:

@@ -184,6 +184,12 @@ def test_every_answer_has_a_strict_policy_and_tells_nobody_its_address(
     assert headers["Cache-Control"] == "private, no-cache"
 
 
+def test_no_browser_keeps_a_customers_orders_for_whoever_goes_back(browser: httpx.Client) -> None:
+    sign_in(browser, "customer")
+    assert browser.get("/account").headers["Cache-Control"] == "no-store"
+    assert browser.get("/amazon-pay").headers["Cache-Control"] == "private, no-cache"
+
+
 def test_a_token_is_replaced_before_it_expires_and_when_the_stack_is_another(stack_json: Path) -> None:
     issued: list[str] = []
     now = [1000.0]

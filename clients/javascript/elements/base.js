@@ -73,6 +73,7 @@ export class AmazonPayElement extends HTMLElement {
 
   set getToken(getToken) {
     this.#getToken = getToken
+    this.#ownClient = undefined // it holds a token that the earlier function gave, which may be somebody else's
     this.restart()
   }
 

@@ -16,6 +16,8 @@ const PAGE = 100
 export class AmazonPayMandates extends AmazonPayElement {
   /** @type {Account[]} */
   #accounts = []
+  /** Whose they are. */
+  #customer = ''
   /** Withdrawn here: the API's list may be seconds behind. @type {Set<string>} */
   #withdrawn = new Set()
   /** Set while what is shown could not be read again. @type {{ time: string, problem: string } | undefined} */
@@ -62,6 +64,10 @@ export class AmazonPayMandates extends AmazonPayElement {
 
   /** @param {AbortSignal} signal @param {string} [message] */
   async #read(signal, message) {
+    const customer = await this.client.customerId()
+    signal.throwIfAborted()
+    if (this.#accounts.length > 0 && customer !== this.#customer) return this.restart() // somebody else signed in
+    this.#customer = customer
     const before = new Map(this.#accounts.map((known) => [known.mandate.mandate_id, known]))
     const reading = []
     for await (const mandate of this.client.allMandates({ signal })) {

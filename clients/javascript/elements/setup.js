@@ -23,6 +23,10 @@ export class AmazonPaySetup extends AmazonPayElement {
   #terms
   /** The languages to ask for, once the customer has chosen. @type {string[] | undefined} */
   #chosen
+  /** Who reads the terms: a tick is theirs alone. @type {string | undefined} */
+  #customer
+  /** Whom the page's `email` and `name` describe: the first customer who was here with them. @type {Map<string, string>} */
+  #owners = new Map()
   /** Whether the customer has no permission yet, and so is probably unknown to the API. */
   #isNew = false
   /** The customer chose to begin anew, so their earlier session no longer matters. */
@@ -52,7 +56,9 @@ export class AmazonPaySetup extends AmazonPayElement {
       this.#read({ signal }),
       this.client.mandates({ limit: 100, signal }),
     ])
+    this.#customer = await this.client.customerId()
     signal.throwIfAborted()
+    this.#about(this.#customer)
     this.#isNew = mandates.length === 0
     const active = mandates.filter(({ status }) => status === 'active')
     const current = active.find((mandate) => isUnder(mandate, terms))
@@ -172,6 +178,7 @@ export class AmazonPaySetup extends AmazonPayElement {
     try {
       const opened = await this.#openOnceOnline(signal)
       signal.throwIfAborted()
+      if (!opened) return this.restart()
       const { mandate_id, checkout_session_id, url } = opened
       remember(checkout_session_id, url)
       this.#isAnew = false
@@ -184,19 +191,19 @@ export class AmazonPaySetup extends AmazonPayElement {
     }
   }
 
-  /** @param {AbortSignal} signal */
+  /** Null if somebody else has signed in: they have agreed to nothing. @param {AbortSignal} signal */
   async #openOnceOnline(signal) {
     const page = location.origin + location.pathname
-    const [email, name] = ['email', 'name'].map((attribute) => this.getAttribute(attribute) ?? undefined)
     const request = {
       terms: /** @type {Terms} */ (this.#terms),
       accepted: true,
       success_url: this.#address('success-url') ?? page,
       cancel_url: this.#address('cancel-url') ?? page,
-      customer: { ...(email && { email }), ...(name && { name }) },
+      customer: this.#about(String(this.#customer)),
     }
     for (;;) {
       try {
+        if (await this.client.customerId() !== this.#customer) return null
         // Otherwise the first attempt to open would be refused, because there is no customer.
         if (this.#isNew) await this.client.saveCustomer(request.customer, { signal })
         return await this.client.openCheckout(request, { signal })
@@ -299,7 +306,8 @@ export class AmazonPaySetup extends AmazonPayElement {
 
   /** @param {AbortSignal} signal */
   async #offerAgain(signal) {
-    if (!['terms', 'already'].includes(this.state) || !this.#terms) return this.#offer(signal)
+    const isTheirs = await this.client.customerId() === this.#customer
+    if (!isTheirs || !['terms', 'already'].includes(this.state) || !this.#terms) return this.#offer(signal)
     const [terms, { mandates }] = await Promise.all([
       this.#read({ signal }),
       this.client.mandates({ limit: 100, signal }),
@@ -346,6 +354,15 @@ export class AmazonPaySetup extends AmazonPayElement {
   #complain(text) {
     const problem = this.shadowRoot?.getElementById('problem')
     if (problem) problem.textContent = text
+  }
+
+  /** The page's `email` and `name`, unless it was made for another customer. @param {string} customer */
+  #about(customer) {
+    const [email, name] = ['email', 'name'].map((attribute) => this.getAttribute(attribute))
+    const given = { ...(email && { email }), ...(name && { name }) }
+    const key = JSON.stringify(given)
+    if (!this.#owners.has(key)) this.#owners.set(key, customer)
+    return this.#owners.get(key) === customer ? given : {}
   }
 
   /** @param {string} attribute */

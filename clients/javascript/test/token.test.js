@@ -26,6 +26,15 @@ test('a refused token is replaced, and the request repeated once', async () => {
   assert.deepEqual(requests.map(bearer), [TOKEN, FRESH])
 })
 
+test('what one customer asked for is not repeated for another who signed in meanwhile', async () => {
+  const other = jwt({ sub: 'customer-2' })
+  const answers = [(request) => (bearer(request) === TOKEN ? refused() : ok())]
+  const { client, requests } = fake({ answers, getToken: ({ refresh }) => (refresh ? other : TOKEN) })
+  await assert.rejects(client.openCheckout({ terms: {}, accepted: true }), { code: 'unauthenticated', status: 401 })
+  assert.deepEqual(requests.map(bearer), [TOKEN])
+  assert.equal(await client.customerId(), 'customer-2')
+})
+
 test('a second refusal is the answer', async () => {
   const { client, asked, requests } = fake({ answers: [refused], getToken })
   await assert.rejects(client.charge('chg_a'), { code: 'unauthenticated', status: 401 })

@@ -4,7 +4,7 @@ export class Token {
     constructor(getToken: GetToken, now: () => number);
     /** @returns {Promise<string>} */
     current(): Promise<string>;
-    /** The token after `refused`, which the API did not accept. @param {string} refused */
+    /** Another token of the customer whose token `refused` the API did not accept. @param {string} refused */
     after(refused: string): Promise<string>;
     /** Ask `getToken` at the next request: somebody else may be signed in now. */
     forget(): void;

@@ -76,6 +76,8 @@ class Charging:
 
     async def charge(self, call: Call) -> Response:
         path = path_of("mandates", call.id("mandate"))
+        # Before the charge: without an answer to that, the form has to be shown again, with its key.
+        mandate = await self._desk.api.get(path, limit=1)
         sent = Sent(fields(call.form, *_OF_A_CHARGE))
         sent.require("reference", "Enter what is paid for.")
         sent.require("description", "Enter what the customer is to read.")
@@ -91,7 +93,7 @@ class Charging:
             else:
                 done = "charged" if status == CREATED else "charged-before"
                 return see_other(f"{PATH}{path_of('charges', made['charge_id'])}?done={done}")
-        return _form_page(call, path, await self._desk.api.get(path, limit=1), sent)
+        return _form_page(call, path, mandate, sent)
 
 
 def _form_page(call: Call, path: str, mandate: Json, sent: Sent) -> Response:
