@@ -19,6 +19,7 @@ from mandates.store.days import SHARDS, shard_of
 from mandates.store.dynamodb import query_raw, update
 from mandates.store.mandates import commit, read_heads
 from mandates.store.tables import HeadRow
+from ops.tables_backfill import mandates_without_a_day
 from tests.component.charging import active_mandate, reserved
 from tests.component.operating import main
 from tests.component.test_privacy import run as erase
@@ -240,7 +241,7 @@ def test_a_table_is_read_page_by_page(world: World) -> None:
     ids = [made(number, at("2026-11-27T12:00:00+00:00")) for number in range(4)]
     for mandate_id in ids:
         without_key(mandate_id)
-    assert sorted(one for one, _ in by_day.mandates_without_a_day(at_a_time=3)) == sorted(ids)
+    assert sorted(one for one, _ in mandates_without_a_day(at_a_time=3)) == sorted(ids)
 
 
 # ---------------------------------------------------------------------------------------------- privacy

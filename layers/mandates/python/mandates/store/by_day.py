@@ -16,7 +16,7 @@ from mandates.store.audit_reads import charges_by_id
 from mandates.store.charge_items import ChargeRow
 from mandates.store.conflicts import until_no_conflict
 from mandates.store.days import SHARDS, ByCreatedOn, created_on, day_key
-from mandates.store.dynamodb import RawItem, query_raw, scan_raw, update
+from mandates.store.dynamodb import RawItem, query_raw, update
 from mandates.store.item_formats import Item
 from mandates.store.mandates import read_heads
 from mandates.store.tables import HeadRow
@@ -49,15 +49,6 @@ def charges_of_day(
     charge_ids, position = _page(ChargeRow, day, limit, after, id_of)
     found = charges_by_id(charge_ids)
     return [found[charge_id] for charge_id in charge_ids if charge_id in found], position
-
-
-def mandates_without_a_day(at_a_time: int | None = None) -> Iterator[tuple[str, str]]:
-    """Ids and times of creation (RFC 3339) of those that release 0.1.0 made: no day lists them. Reads the
-    whole table. Raises NewerFormat."""
-    without = (HeadRow.record == HeadRow.RECORD) & HeadRow.created_on.does_not_exist()
-    for item in scan_raw(HeadRow, without, at_a_time=at_a_time):
-        head = HeadRow.from_raw_data(item)
-        yield head.mandate_id, head.created_at
 
 
 def put_on_its_day(mandate_id: str, created_at: str) -> None:

@@ -169,21 +169,6 @@ def query_page(
     return answer["Items"], answer.get("LastEvaluatedKey")
 
 
-def scan_raw(kind: type[Item], which: Condition, *, at_a_time: int | None = None) -> Iterator[RawItem]:
-    """The items of the whole table that meet the condition, in any order. It reads, and costs, all of them.
-
-    `at_a_time`: how many a request reads. Otherwise it reads 1 MB.
-    """
-    asked: dict[str, Any] = {"TableName": kind.Meta.table_name, **_expressions(FilterExpression=which)}
-    asked |= {"Limit": at_a_time} if at_a_time else {}
-    while True:
-        answer = _call(dynamodb_client().scan, **asked)
-        yield from answer["Items"]
-        if not (after := answer.get("LastEvaluatedKey")):
-            return
-        asked["ExclusiveStartKey"] = after
-
-
 # ------------------------------------------------------------------------------------------ writing
 
 
