@@ -146,7 +146,7 @@ def test_german_readers_with_large_text_on_a_narrow_screen(opened: Opened, schem
     page.get_by_role("button", name="Erlaubnis widerrufen").first.click()
     dialog = page.get_by_role("dialog", name="Erlaubnis widerrufen?")
     expect(dialog).to_contain_text(
-        "die Erlaubnis von Example Shop, Amazon Pay, Visa mit den Endziffern 4242 zu belasten"
+        "die Erlaubnis für Example Shop, Amazon Pay, Visa mit den Endziffern 4242 zu belasten"
     )
     expect(dialog).to_contain_text(
         "Wird bereits bestätigt und kann daher noch bezahlt werden: 12,99\u00a0$ (Coffee c1)."
