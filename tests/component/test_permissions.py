@@ -7,6 +7,7 @@ import copy
 import re
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -160,6 +161,7 @@ def everything(world: World) -> World:
     world.call("read_terms", "/terms/current")
     for resource in ("/customers/{customer_id}", "/customers/{customer_id}/mandates"):
         world.call("read_mandates", resource, path={"customer_id": CUSTOMER}, caller=customer())
+    lists_of_today(world)
     third = world.post_checkout(locale="de").body
     world.stripe.core.authorize(third["checkout_session_id"])
     assert world.return_page(third["checkout_session_id"]).body["status"] == "active"
@@ -224,6 +226,14 @@ def everything(world: World) -> World:
 def a_charge_that_succeeds(world: World) -> None:
     charge = begun(with_intent(reserved(active_mandate(terms()), NOW).charge), 1)
     assert world.process([charge_event(charge, SUCCEEDED)]) == []
+
+
+def lists_of_today(world: World) -> None:
+    today = {"created_on": f"{datetime.now(UTC):%Y-%m-%d}"}
+    for kind in ("mandates", "charges"):
+        assert (
+            world.call(f"read_{kind}", f"/{kind}", query=today, caller=service("mandates:read")).status == 200
+        )
 
 
 def a_notice_of_a_charge(world: World) -> None:

@@ -42,6 +42,8 @@ SIGNED_NOWHERE = {
     # when it is looked for again, if it stays pending
     "mandates head pending",
     "mandates head sweep_at",
+    # on which day's list it is found
+    "mandates head created_on",
     # the same in another spelling: an id twice, a member that nothing reads
     "mandates head facts",
     "terms document",
