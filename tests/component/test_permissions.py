@@ -161,7 +161,6 @@ def everything(world: World) -> World:
     world.call("read_terms", "/terms/current")
     for resource in ("/customers/{customer_id}", "/customers/{customer_id}/mandates"):
         world.call("read_mandates", resource, path={"customer_id": CUSTOMER}, caller=customer())
-    lists_of_today(world)
     third = world.post_checkout(locale="de").body
     world.stripe.core.authorize(third["checkout_session_id"])
     assert world.return_page(third["checkout_session_id"]).body["status"] == "active"
@@ -254,6 +253,7 @@ def charged(world: World, mandate_id: str) -> None:
         assert world.refund(made.body["charge_id"], key).body["status"] == status
     assert len(world.list_refunds(made.body["charge_id"]).body["refunds"]) == 2
     assert len(world.list_charges(mandate_id).body["charges"]) == 1
+    lists_of_today(world)
     assert world.check_charge(mandate_id, reference="another").body["permitted"]
     declined = {"outcome": "declined", "code": "payment_method_provider_decline"}
     world.stripe.core.set_payments(PaymentPlan.parse({"payments": [declined]}))
